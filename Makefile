@@ -1,0 +1,39 @@
+# Every target does its own set-up: a machine with Python 3.11 or newer and make is enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test test-long lint bench clean help
+
+help:  ## What can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Segue needs Python 3.11 or newer; set PYTHON=python3.11, for instance")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## The coach on a Korean résumé, with a Gemini that breaks
+	$(BIN)/career-coach examples/resume_ko.json --break gemini
+
+test: $(READY)  ## All tests but the long run
+	$(BIN)/python -m pytest -q -m 'not long'
+
+test-long: $(READY)  ## The long run: histories and mutations of the engine
+	$(BIN)/python -m pytest -q -m long
+
+lint: $(READY)  ## Style, types and the import rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## Measurements beside others (benchmarks/README.md)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.failover
+
+clean:  ## Removes what was installed and built
+	rm -rf $(VENV) node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

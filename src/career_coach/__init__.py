@@ -1,0 +1,1 @@
+"""Résumé in, interview questions and a learning path out."""

@@ -1,0 +1,145 @@
+"""Segue: LLM calls that carry on when a provider drops out.
+
+    from segue import Segue
+    answer = Segue().complete("…")            # the chain comes from the environment: Gemini → OpenAI → Claude
+    answer.text, answer.target, answer.attempts, answer.cost
+
+    from segue import registry                # the same chain as a LangChain chat model
+    llm = registry.get_client_with_fallback()
+
+Names are loaded when they are first used, so importing this package takes milliseconds and imports no LangChain.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segue.catalog.providers import Provider
+    from segue.chat.events import (
+        ChatEvent,
+        Finished,
+        FinishReason,
+        Seam,
+        Started,
+        TextDelta,
+        ThinkingDelta,
+        ToolCalled,
+        UsageReport,
+    )
+    from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, assistant, system, user
+    from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
+    from segue.chat.usage import Usage
+    from segue.client import Answer, AnswerStream, Segue
+    from segue.errors import (
+        APIConnectionError,
+        AttemptSummary,
+        AuthenticationError,
+        ConfigurationError,
+        ContentRefusedError,
+        DeadlineExceededError,
+        InvalidRequestError,
+        LLMServiceUnavailableError,
+        RateLimitError,
+        SegueError,
+        StreamInterruptedError,
+    )
+    from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
+    from segue.langchain.guide import call_llm_with_fallback, generate_with_retry, preferred_order
+    from segue.langchain.registry import LLMRegistry, registry
+    from segue.ledger.monitor import monitor_llm_performance
+    from segue.ledger.tracker import LLMUsageTracker
+    from segue.policy import Policy
+    from segue.sandbox import Sandbox
+    from segue.settings import Settings, load
+
+_HOME = {
+    "segue.catalog.providers": "Provider",
+    "segue.chat.events": "ChatEvent Finished FinishReason Seam Started TextDelta ThinkingDelta ToolCalled UsageReport",
+    "segue.chat.messages": "Image Message Text Thinking ToolCall ToolResult assistant system user",
+    "segue.chat.request": "ChatRequest OutputSchema Tool ToolChoice",
+    "segue.chat.usage": "Usage",
+    "segue.client": "Answer AnswerStream Segue",
+    "segue.errors": "APIConnectionError AttemptSummary AuthenticationError ConfigurationError ContentRefusedError "
+    "DeadlineExceededError InvalidRequestError LLMServiceUnavailableError RateLimitError SegueError "
+    "StreamInterruptedError",
+    "segue.langchain.clients": "ClaudeClient GeminiClient LLMClient OpenAIClient",
+    "segue.langchain.guide": "call_llm_with_fallback generate_with_retry preferred_order",
+    "segue.langchain.registry": "LLMRegistry registry",
+    "segue.ledger.monitor": "monitor_llm_performance",
+    "segue.ledger.tracker": "LLMUsageTracker",
+    "segue.policy": "Policy",
+    "segue.sandbox": "Sandbox",
+    "segue.settings": "Settings load",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "APIConnectionError",
+    "Answer",
+    "AnswerStream",
+    "AttemptSummary",
+    "AuthenticationError",
+    "ChatEvent",
+    "ChatRequest",
+    "ClaudeClient",
+    "ConfigurationError",
+    "ContentRefusedError",
+    "DeadlineExceededError",
+    "FinishReason",
+    "Finished",
+    "GeminiClient",
+    "Image",
+    "InvalidRequestError",
+    "LLMClient",
+    "LLMRegistry",
+    "LLMServiceUnavailableError",
+    "LLMUsageTracker",
+    "Message",
+    "OpenAIClient",
+    "OutputSchema",
+    "Policy",
+    "Provider",
+    "RateLimitError",
+    "Sandbox",
+    "Seam",
+    "Segue",
+    "SegueError",
+    "Settings",
+    "Started",
+    "StreamInterruptedError",
+    "Text",
+    "TextDelta",
+    "Thinking",
+    "ThinkingDelta",
+    "Tool",
+    "ToolCall",
+    "ToolCalled",
+    "ToolChoice",
+    "ToolResult",
+    "Usage",
+    "UsageReport",
+    "assistant",
+    "call_llm_with_fallback",
+    "generate_with_retry",
+    "load",
+    "monitor_llm_performance",
+    "preferred_order",
+    "registry",
+    "system",
+    "user",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'segue' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,209 @@
+"""What a token costs, and what an attempt cost: exact, in US dollars, as `Decimal`.
+
+Unit prices come from the `genai-prices` package, which dates them, or from overrides in the settings, which win. They are
+resolved once a model and kept, because resolving takes a thousand times as long as multiplying. The package is imported at the
+first look-up only: that takes up to a second.
+
+An unknown price is `None`, never zero. Where a model has tiers by prompt length, passing a tier's start makes its price hold for
+every token of the request, not just for those above. Tokens of a class that has no price of its own are billed as the class
+they belong to: cache reads and writes as input, one-hour writes as other writes, reasoning as output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from segue.catalog.models import find_model, our_name, plain_name
+from segue.chat.usage import Usage
+from segue.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices, TimeOfDateConstraint
+
+    _Constraint: TypeAlias = StartDateConstraint | TimeOfDateConstraint
+
+_ZERO = Decimal(0)
+
+
+class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
+    """US dollars a token. `None`: the class has no price of its own (see the module's rule)."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+    """Writes with the short lifetime."""
+    cache_write_1h: Decimal | None = None
+    reasoning: Decimal | None = None
+    request: Decimal = _ZERO
+    """US dollars a request, beside its tokens."""
+    tiers: tuple[tuple[int, UnitPrices], ...] = ()
+    """(start, prices), ascending: the last start that the prompt's tokens exceed sets the prices of all tokens."""
+
+    def at(self, prompt_tokens: int) -> UnitPrices:
+        """The prices of a request whose prompt has this many tokens."""
+        chosen = self
+        for start, prices in self.tiers:
+            if prompt_tokens > start:
+                chosen = prices
+        return chosen
+
+
+Overrides: TypeAlias = Mapping[str, UnitPrices]
+"""Prices by `provider/model`, `model`, `provider/*` or `*`, looked for in this order; provider names are ours."""
+
+
+def cost(usage: Usage, prices: UnitPrices) -> Decimal:
+    """US dollars for one attempt's usage."""
+    unit = prices.at(usage.prompt_tokens)
+    cache_read = unit.input if unit.cache_read is None else unit.cache_read
+    cache_write = unit.input if unit.cache_write is None else unit.cache_write
+    cache_write_1h = cache_write if unit.cache_write_1h is None else unit.cache_write_1h
+    reasoning = unit.output if unit.reasoning is None else unit.reasoning
+    thought = min(usage.reasoning_tokens, usage.output_tokens)
+    return (
+        usage.input_tokens * unit.input
+        + usage.cache_read_tokens * cache_read
+        + usage.cache_write_tokens * cache_write
+        + usage.cache_write_1h_tokens * cache_write_1h
+        + (usage.output_tokens - thought) * unit.output
+        + thought * reasoning
+        + unit.request
+    )
+
+
+def price_of(provider: str, model: str, when: date | datetime, overrides: Overrides | None = None) -> UnitPrices | None:
+    """The unit prices of a model at a moment, or `None` where nobody knows them.
+
+    A `datetime` without a zone is UTC; a plain `date` stands for its noon, UTC, which matters only to the few providers whose
+    prices change with the hour. A model that its provider redirects has the prices of the one that answers.
+    """
+    moment = _moment(when)
+    name = our_name(provider)
+    for key in (f"{name}/{model}", model, f"{name}/*", "*"):
+        if overrides and key in overrides:
+            return overrides[key]
+    info = find_model(provider, model)
+    billed = info.billed_as(moment.date())
+    return _listed(_LISTED_AS.get(name, name), plain_name(name, model) if billed == info.id else billed, moment)
+
+
+def read_overrides(tables: Mapping[str, Mapping[str, object]]) -> Overrides:
+    """Overrides from settings: a table a key, with dollars a *million* tokens, e.g. `{"input": "0.30", "output": "2.50"}`.
+
+    `input` and `output` are needed; `cache_read`, `cache_write`, `cache_write_1h` and `reasoning` may follow. A number may be a
+    string (exact), an int or a float. Anything else raises `ConfigurationError`.
+    """
+    prices = {key: _read_table(key, table) for key, table in tables.items()}
+    return MappingProxyType(prices | {_with_our_name(key): units for key, units in prices.items()})
+
+
+_LISTED_AS = {
+    "gemini": "google",
+    "claude": "anthropic",
+    "xai": "x-ai",
+    "grok": "x-ai",
+    "bedrock": "aws",
+    "together_ai": "together",
+    "fireworks_ai": "fireworks",
+    "moonshot": "moonshotai",
+    "kimi": "moonshotai",
+    "zhipu": "zhipuai",
+}
+"""Names of providers in genai-prices where ours differ; all others are the same in both."""
+_MILLION = Decimal(1_000_000)
+_CLASSES = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning")
+_MTOK = {name: f"{name}_mtok" for name in _CLASSES} | {"reasoning": "output_reasoning_mtok"}
+
+
+def _with_our_name(key: str) -> str:
+    provider, slash, model = key.partition("/")
+    return f"{our_name(provider)}/{model}" if slash else key
+
+
+def _read_table(key: str, table: Mapping[str, object]) -> UnitPrices:
+    where = f"prices.{key}"
+    if unknown := sorted(set(table) - set(_CLASSES)):
+        raise ConfigurationError(f"{where}.{unknown[0]} is no price: use {', '.join(_CLASSES)}")
+    if missing := [name for name in ("input", "output") if name not in table]:
+        raise ConfigurationError(f"{where} lacks {missing[0]}: give US dollars a million tokens")
+    units: dict[str, Any] = {name: _read_price(f"{where}.{name}", value) for name, value in table.items()}
+    return UnitPrices(**units)
+
+
+def _read_price(where: str, value: object) -> Decimal:
+    try:
+        price = Decimal(str(value))
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if isinstance(value, bool) or not price.is_finite() or price < 0:
+        raise ConfigurationError(f'{where}={value!r} is no price: use US dollars a million tokens, such as "2.50"')
+    return price / _MILLION
+
+
+def _moment(when: date | datetime) -> datetime:
+    if not isinstance(when, datetime):
+        return datetime.combine(when, time(12), tzinfo=UTC)
+    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _listed(provider: str, model: str, moment: datetime) -> UnitPrices | None:
+    schedule = _schedule(provider, model)
+    for constraint, prices in reversed(schedule):
+        if constraint is None or constraint.active(moment):
+            return prices
+    return schedule[0][1] if schedule else None
+
+
+@lru_cache(maxsize=4096)
+def _schedule(provider: str, model: str) -> tuple[tuple[_Constraint | None, UnitPrices | None], ...]:
+    """A model's prices, later ones taking precedence while their constraint holds; empty for an unknown model."""
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415  (heavy: see the module's text)
+
+    listed = get_snapshot().providers
+    owner = next((candidate for candidate in listed if candidate.id == provider), None)
+    found = owner.find_model(model, all_providers=listed) if owner else None
+    if found is None:
+        return ()
+    if not isinstance(found.prices, list):
+        return ((None, _unit_prices(found.prices)),)
+    return tuple((conditional.constraint, _unit_prices(conditional.prices)) for conditional in found.prices)
+
+
+def _unit_prices(listed: ModelPrice) -> UnitPrices | None:
+    """An empty list of prices may mean *free* or *nobody knows*: it counts as unknown. An override says free."""
+    per_million = {name: price for name, key in _MTOK.items() if (price := listed.__dict__.get(key)) is not None}
+    if "input" not in per_million and "output" not in per_million:
+        return None
+    per_million = {"input": _ZERO, "output": _ZERO} | per_million
+    request = (listed.__dict__.get("requests_kcount") or _ZERO) / 1000
+
+    def above(start: int) -> UnitPrices:
+        units: dict[str, Any] = {name: _reached(price, start) / _MILLION for name, price in per_million.items()}
+        return UnitPrices(**units, request=request)
+
+    starts = sorted({tier.start for price in per_million.values() for tier in getattr(price, "tiers", ())})
+    return msgspec.structs.replace(above(-1), tiers=tuple((start, above(start)) for start in starts))
+
+
+def _reached(price: Decimal | TieredPrices, start: int) -> Decimal:
+    """The price that holds just above `start` prompt tokens."""
+    if isinstance(price, Decimal):
+        return price
+    return next((tier.price for tier in reversed(price.tiers) if tier.start <= start), price.base)
+
+
+GUIDE_PRICES: Overrides = MappingProxyType(
+    {
+        f"{provider}/*": UnitPrices(input=flat, output=flat)
+        for provider, flat in (("gemini", _ZERO), ("openai", Decimal("0.0000015")), ("claude", Decimal("0.000003")))
+    }
+)
+"""The original guide's table as overrides: Gemini free, OpenAI $0.0015 and Claude $0.003 a thousand tokens, in or out."""

@@ -1,0 +1,109 @@
+"""What a model's answer is made of, as it arrives.
+
+Two streams speak these values. A *decoder* (wire) turns upstream bytes into `UpstreamEvent`s. The *engine* turns those of one or
+more attempts into the `ChatEvent`s that a caller sees: one `Started`, content, then exactly one `Finished`; errors are raised.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from segue.chat.failure import Failure
+from segue.chat.messages import ToolCall
+from segue.chat.usage import Usage
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    """The provider or the model declined: a safety filter or a refusal."""
+    PAUSE = "pause"
+    """The provider paused a long turn; sending the transcript back continues it."""
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """The answer has an id and a model, as the provider names them; either may be empty."""
+
+    id: str = ""
+    model: str = ""
+
+
+class TextDelta(msgspec.Struct, frozen=True, tag=True):
+    text: str
+
+
+class ThinkingDelta(msgspec.Struct, frozen=True, tag=True):
+    """A piece of reasoning. A `signature` or `redacted` text closes the block it belongs to."""
+
+    text: str = ""
+    signature: str = ""
+    redacted: str = ""
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True, tag=True):
+    """A piece of the tool call number `index` (from 0, in order of appearance). The first piece carries `id` and `name`."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    signature: str = ""
+
+
+class ToolCallEnd(msgspec.Struct, frozen=True, tag=True):
+    """The arguments of tool call number `index` are whole."""
+
+    index: int
+
+
+class UsageReport(msgspec.Struct, frozen=True, tag=True):
+    """Tokens consumed so far: cumulative, replaces earlier reports of the same attempt."""
+
+    usage: Usage
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """The provider's own terminal. `raw` is its word for the reason. Only a `UsageReport` may follow it."""
+
+    reason: FinishReason
+    raw: str = ""
+    refusal: str = ""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The answer is broken off: an error inside the stream, or a stream that is none. Nothing follows."""
+
+    failure: Failure
+
+
+UpstreamEvent: TypeAlias = (
+    Started | TextDelta | ThinkingDelta | ToolCallDelta | ToolCallEnd | UsageReport | Finished | Failed
+)
+
+
+class ToolCalled(msgspec.Struct, frozen=True, tag=True):
+    """Tool call number `index`, whole: the engine holds calls back until their arguments are complete."""
+
+    index: int
+    call: ToolCall
+
+
+class Seam(msgspec.Struct, frozen=True, tag=True):
+    """From here on another attempt speaks: target `source` broke off, `target` goes on.
+
+    `at` is the number of characters of text delivered before. `restarted` is True where only thinking had been shown and the
+    answer begins anew; False where the text goes on from exactly where it stopped.
+    """
+
+    source: str
+    target: str
+    at: int
+    restarted: bool = False
+
+
+ChatEvent: TypeAlias = Started | TextDelta | ThinkingDelta | ToolCalled | UsageReport | Seam | Finished

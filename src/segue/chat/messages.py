@@ -1,0 +1,83 @@
+"""Messages: what was said, by whom, in which parts. Frozen values, the same for every dialect."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    text: str
+
+
+class Image(msgspec.Struct, frozen=True, tag="image", kw_only=True, omit_defaults=True):
+    """A picture: either `data` (base64 text, with its `media_type`, e.g. `image/png`) or a `url`."""
+
+    data: str | None = None
+    media_type: str | None = None
+    url: str | None = None
+    detail: str | None = None
+
+
+class Thinking(msgspec.Struct, frozen=True, tag="thinking", kw_only=True, omit_defaults=True):
+    """A model's reasoning. `signature` proves it to the dialect that made it and to no other: codecs of other dialects drop the part.
+
+    `redacted` holds the opaque text of a block that the provider encrypted; `text` is then empty.
+    """
+
+    text: str = ""
+    signature: str = ""
+    redacted: str = ""
+    dialect: str = ""
+
+
+class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", kw_only=True, omit_defaults=True):
+    """A call the model asks for. `arguments` is JSON text of an object. `signature` is Gemini's thought signature, if any."""
+
+    id: str
+    name: str
+    arguments: str = "{}"
+    signature: str = ""
+
+
+class ToolResult(msgspec.Struct, frozen=True, tag="tool_result", kw_only=True, omit_defaults=True):
+    """What a tool gave back for the call with id `call_id`. `name` is the tool's name (Gemini needs it; may be empty)."""
+
+    call_id: str
+    name: str = ""
+    content: tuple[Text | Image, ...] = ()
+    is_error: bool = False
+
+
+Part: TypeAlias = Text | Image | Thinking | ToolCall | ToolResult
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn. Tool results live in messages of role `tool` and nowhere else."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The message's text parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+def system(text: str) -> Message:
+    return Message("system", (Text(text),))
+
+
+def user(text: str) -> Message:
+    return Message("user", (Text(text),))
+
+
+def assistant(text: str) -> Message:
+    return Message("assistant", (Text(text),))

@@ -1,0 +1,75 @@
+"""The record of an answer: its exact text, its thinking, its whole tool calls, and whether it will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from segue.chat.events import Finished, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.messages import ToolCall
+from segue.failover.seam import Context, FenceTracker
+
+Validate: TypeAlias = Callable[[str], str | None]
+"""Says what is wrong with a structured answer, or None."""
+
+CLEAN = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
+"""Finishes by which a model says that it has said all."""
+
+
+def is_content(event: UpstreamEvent) -> bool:
+    """Whether an event carries something of the answer itself: `Started`, usage, signatures and empty deltas do not."""
+    match event:
+        case TextDelta(text):
+            return bool(text)
+        case ThinkingDelta(text=text, redacted=redacted):
+            return bool(text or redacted)
+        case ToolCallDelta(name=name, arguments=arguments):
+            return bool(name or arguments)
+        case _:
+            return False
+
+
+class Answer:
+    """What the answer consists of so far."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._fences = FenceTracker()
+        self.length = 0
+        self.thinking: list[ThinkingDelta] = []
+        self.calls: list[ToolCall] = []
+
+    @property
+    def text(self) -> str:
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+    @property
+    def in_code(self) -> bool:
+        """Whether the text stops inside code or a table."""
+        return self._fences.state is not Context.PROSE
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything of it beside thinking."""
+        return bool(self.length or self.calls)
+
+    def add(self, text: str) -> None:
+        self._pieces.append(text)
+        self.length += len(text)
+        self._fences.feed(text)
+
+    def verdict(self, finish: Finished, validate: Validate | None) -> Failure | None:
+        """What is wrong with the whole answer, if anything.
+
+        An answer that was cut short for want of tokens, declined or paused is none of this function's business: that is no fault
+        of the attempt. Neither is the text beside a tool call.
+        """
+        if finish.reason not in CLEAN or self.calls:
+            return None
+        if not self.length:
+            return Failure(kind=FailureKind.BROKEN, message="empty answer")
+        if validate is not None and (problem := validate(self.text)) is not None:
+            return Failure(kind=FailureKind.INVALID, message=problem)
+        return None

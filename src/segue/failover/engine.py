@@ -1,0 +1,203 @@
+"""What all requests of a process share, and the door through which each of them goes.
+
+The engine holds the health book, latencies, quotas and the hedge budget; a `Relay` carries one request. Clock, randomness, ids and
+upstreams are given to it, so that a test can run years of trouble in a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from segue.catalog.models import find_model
+from segue.catalog.tokens import estimate_request_tokens
+from segue.chat.failure import Failure
+from segue.chat.request import ChatRequest
+from segue.failover.attempt import Attempt, Upstream
+from segue.failover.budget import HedgeBudget
+from segue.failover.listener import AttemptEnd, AttemptStart, Listener
+from segue.failover.plan import Entry
+from segue.failover.relay import Relay
+from segue.failover.stall import Limits, limits
+from segue.health.book import HealthBook
+from segue.health.latency import LatencyBook, LatencyKey, prompt_bucket
+from segue.health.quota import QuotaBook, QuotaKey
+from segue.health.target import HEALTHY, Availability, HealthKeys
+from segue.policy import Policy
+from segue.routing.target import Target
+
+log = logging.getLogger("segue")
+
+QUOTA_PATIENCE = 1.0
+"""Seconds that a request waits for a quota's room; a target that needs longer is passed over …"""
+QUOTA_MINUTE = 60.0
+"""… and one that needs longer than this is no last resort either: it has used up its day."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as the engine takes it.
+
+    `targets` is the chain in order, at least one. `hold`: nothing is given out before the whole answer is there, so that a restart
+    loses nothing. `validate` looks at a whole text and says what is wrong with it, or None. `metadata` goes to the listeners.
+    """
+
+    request: ChatRequest
+    targets: tuple[Target, ...]
+    policy: Policy = Policy()
+    hold: bool = False
+    validate: Callable[[str], str | None] | None = None
+    chain: str = ""
+    metadata: dict[str, str] = {}
+
+
+class Engine:
+    """Shared by all requests of a process, in any number of event loops one after another."""
+
+    def __init__(
+        self,
+        upstream: Callable[[Target], Upstream],
+        *,
+        health: HealthBook,
+        listeners: Sequence[Listener] = (),
+        wall: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self.upstream = upstream
+        self.health = health
+        self.latency = LatencyBook()
+        self.quota = QuotaBook()
+        self.budget = HedgeBudget()
+        self.listeners = tuple(listeners)
+        self.wall = wall
+        self.rng = rng or random.Random()
+        self.new_id = new_id
+        self._refused: dict[str, frozenset[str]] = {}
+        self._keys: dict[tuple[str, str, str], HealthKeys] = {}
+
+    def start(self, job: Job) -> Relay:
+        """Begins a request in the running event loop. The relay must be read to its end or closed."""
+        if not job.targets:
+            raise ValueError("a job needs at least one target")
+        return Relay(self, job, self.new_id())
+
+    # ---- what a relay asks
+
+    def keys(self, target: Target) -> HealthKeys:
+        """The names under which a target's health is kept."""
+        known = (target.name, target.model.id, target.base_url)
+        if (keys := self._keys.get(known)) is None:
+            keys = self._keys[known] = HealthKeys(target.endpoint, target.credential, target.model.id)
+        return keys
+
+    def look(self, target: Target, tokens: int, now: float) -> Availability:
+        """Whether a request of so many tokens may go to a target now: its health and its quota."""
+        keys = self.keys(target)
+        availability = self.health.look(keys, now)
+        if availability.open:
+            return availability
+        wait = self.quota.wait(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
+        if wait > QUOTA_PATIENCE:
+            spent = wait > QUOTA_MINUTE
+            return Availability(open=True, recovers_at=now + wait, reason="its free quota is used up", hopeless=spent)
+        return availability if availability.probing else HEALTHY
+
+    def healthy(self, target: Target) -> bool:
+        """Whether a target has not failed since its last answer."""
+        return self.health.healthy(self.keys(target))
+
+    def reserve(self, target: Target, tokens: int, now: float) -> float:
+        """Takes room in the target's quota; gives the seconds to wait first, 0.0 when taken."""
+        keys = self.keys(target)
+        return self.quota.reserve(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
+
+    def limits(self, target: Target, request: ChatRequest, tokens: int, policy: Policy) -> Limits:
+        """An attempt's timers, from what was seen of its target."""
+        key = latency_key(target, request, tokens)
+        return limits(
+            target.stall or policy.stall,
+            p95_first=self.latency.first(key, 0.95),
+            p99_first=self.latency.first(key, 0.99),
+            p99_gap=self.latency.gap(key, 0.99),
+            prompt_tokens=tokens,
+            reasoning=target.model.reasons(request.effort, request.thinking_budget),
+            streams=target.streams,
+            timeout=target.timeout,
+        )
+
+    def refused(self, target: Target) -> frozenset[str]:
+        """Request fields that the target's model has refused before."""
+        return self._refused.get(target.model_key, frozenset())
+
+    def count_tokens(self, request: ChatRequest) -> int:
+        return estimate_request_tokens(request)
+
+    def successor(self, target: Target) -> Target | None:
+        """The same target with the model that took its model's place."""
+        heir = target.model.successor
+        if heir is None or heir == target.model.id:
+            return None
+        return msgspec.structs.replace(target, model=find_model(target.provider, heir))
+
+    # ---- what a relay tells
+
+    def began(self, start: AttemptStart) -> None:
+        self._tell("attempt_started", start)
+
+    def ended(self, end: AttemptEnd) -> None:
+        self._tell("attempt_ended", end)
+
+    def answered(self, attempt: Attempt, now: float) -> None:
+        """The attempt gave a whole answer."""
+        self.health.succeeded(self.keys(attempt.target), now, started=attempt.began)
+        self.budget.success()
+        self._observe(attempt, now)
+
+    def failed(self, attempt: Attempt, failure: Failure, now: float) -> None:
+        """The attempt failed; its target's health and quota hear of it."""
+        keys = self.keys(attempt.target)
+        self.health.failed(keys, failure, now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
+        if failure.quota is not None:
+            self.quota.learn(
+                QuotaKey(keys.credential, keys.model), failure.quota, failure.retry_after, now, self.wall()
+            )
+        self._observe(attempt, now)
+
+    def released(self, attempt: Attempt, now: float) -> None:
+        """The attempt ended without saying anything of its target's health."""
+        self.health.release(self.keys(attempt.target), started=attempt.began)
+        self._observe(attempt, now)
+
+    def learned(self, entry: Entry) -> None:
+        """The attempt without the fields that were refused went through: they are left out from now on."""
+        if entry.omit:
+            key = entry.target.model_key
+            self._refused[key] = self._refused.get(key, frozenset()) | entry.omit
+
+    def _observe(self, attempt: Attempt, now: float) -> None:
+        key = latency_key(attempt.target, attempt.request, attempt.start.prompt_tokens)
+        if attempt.first_content is not None:
+            self.latency.observe_first(key, attempt.first_content)
+        for gap in attempt.gaps:
+            self.latency.observe_gap(key, gap)
+        if attempt.usage is not None:
+            keys = self.keys(attempt.target)
+            difference = attempt.usage.prompt_tokens - attempt.start.prompt_tokens
+            self.quota.adjust(QuotaKey(keys.credential, keys.model), difference, now, reserved_at=attempt.began)
+
+    def _tell(self, method: str, event: Any) -> None:
+        for listener in self.listeners:
+            try:
+                getattr(listener, method)(event)
+            except Exception:
+                log.exception("a listener failed in %s", method)
+
+
+def latency_key(target: Target, request: ChatRequest, tokens: int) -> LatencyKey:
+    return LatencyKey(f"{target.name}/{target.model.id}", target.streams, request.effort, prompt_bucket(tokens))

@@ -1,0 +1,47 @@
+"""Where attempts put what arrives and one relay takes it: a queue whose reader can also wait for a moment in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Mailbox(Generic[Item]):
+    """One reader, any number of writers, all in one event loop."""
+
+    def __init__(self) -> None:
+        self._items: deque[Item] = deque()
+        self._reader: asyncio.Future[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: Item) -> None:
+        self._items.append(item)
+        self.wake()
+
+    def wake(self) -> None:
+        """Lets the reader look again."""
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    def take(self) -> Item | None:
+        """The oldest item, or None."""
+        return self._items.popleft() if self._items else None
+
+    async def wait(self, until: float) -> None:
+        """Returns when there is an item, when woken, or at `until` (the loop's clock; may be infinite)."""
+        if self._items:
+            return
+        loop = asyncio.get_running_loop()
+        self._reader = loop.create_future()
+        timer = loop.call_at(until, self.wake) if until != float("inf") else None
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+            if timer is not None:
+                timer.cancel()

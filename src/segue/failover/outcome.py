@@ -1,0 +1,64 @@
+"""What a request that nobody answered raises: the attempts' failures, mapped to the error tree at this one seam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from segue.chat.failure import Failure, FailureKind
+from segue.errors import (
+    APIConnectionError,
+    AttemptSummary,
+    AuthenticationError,
+    ContentRefusedError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    LLMServiceUnavailableError,
+    RateLimitError,
+    SegueError,
+    StreamInterruptedError,
+)
+
+_SHARED_CAUSE: tuple[tuple[frozenset[str], type[LLMServiceUnavailableError]], ...] = (
+    (frozenset({FailureKind.RATE, FailureKind.MONEY}), RateLimitError),
+    (frozenset({FailureKind.AUTH}), AuthenticationError),
+    (frozenset({FailureKind.TRANSPORT}), APIConnectionError),
+)
+
+
+def stopped(failure: Failure, target: str, attempts: Sequence[AttemptSummary]) -> InvalidRequestError:
+    """The error for a failure that no other target can cure: the caller's own, or a refusal."""
+    refused = failure.kind is FailureKind.POLICY
+    kind = ContentRefusedError if refused else InvalidRequestError
+    status = failure.status if failure.status is not None and 400 <= failure.status < 500 else 400
+    return kind(
+        failure.message, param=failure.param, status=status, code=failure.code, target=target, attempts=attempts
+    )
+
+
+def exhausted(attempts: Sequence[AttemptSummary], *, incapable: bool = False) -> SegueError:
+    """The error when every target has failed. `incapable`: none of them can take the request at all."""
+    if incapable:
+        reasons = "; ".join(dict.fromkeys(attempt.reason for attempt in attempts))
+        return InvalidRequestError(f"no target of the chain can take this request: {reasons}", attempts=attempts)
+    outcomes = {attempt.outcome for attempt in attempts if attempt.outcome not in ("skipped", "cancelled")}
+    kind: type[LLMServiceUnavailableError] = LLMServiceUnavailableError
+    for causes, shared in _SHARED_CAUSE:
+        if outcomes and outcomes <= causes:
+            kind = shared
+    return kind(attempts=attempts, retry_after=soonest(attempts))
+
+
+def late(deadline: float, attempts: Sequence[AttemptSummary]) -> DeadlineExceededError:
+    message = f"All LLM providers failed: no answer within the deadline of {deadline:g} s"
+    return DeadlineExceededError(message, attempts=attempts, retry_after=soonest(attempts))
+
+
+def interrupted(reason: str, delivered: str, attempts: Sequence[AttemptSummary]) -> StreamInterruptedError:
+    message = f"the answer broke off after {len(delivered)} characters and could not be continued: {reason}"
+    return StreamInterruptedError(message, delivered=delivered, attempts=attempts, retry_after=soonest(attempts))
+
+
+def soonest(attempts: Iterable[AttemptSummary]) -> float | None:
+    """The least number of seconds after which one of the targets may answer again."""
+    waits = [attempt.recovers_in for attempt in attempts if attempt.recovers_in is not None]
+    return min(waits, default=None)

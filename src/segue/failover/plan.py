@@ -1,0 +1,219 @@
+"""Who is asked next, for one request. Pure: the health of targets is looked up through a function, `now` is passed in.
+
+The chain is walked in rounds. In a round every target stands in the queue once, in the chain's order:
+
+- A target that is unwell (breaker open, cooling, quota spent) or unfit for the request stays queued and is passed over; it costs nothing.
+- A failure may put the same target back at the front: the quick second try of a blip, a try without a parameter or a prefill it
+  refused, or its successor where the model is gone. Each happens once per target.
+- A context that was too long for one model bars those with a window no larger.
+
+When nobody in the queue can be asked:
+
+- if nothing was sent yet, the target that recovers first gets one last-resort attempt, never one without money or key;
+- else, if what failed was transient, the next round begins after an exponential wait, while rounds and deadline last.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+
+import msgspec
+
+from segue.chat.failure import Failure, FailureKind
+from segue.failover.budget import round_wait
+from segue.health.target import Availability
+from segue.policy import Policy
+from segue.routing.fitness import Need, unfit
+from segue.routing.target import Target
+
+TRANSIENT = frozenset(
+    {FailureKind.RATE, FailureKind.OVERLOAD, FailureKind.TRANSPORT, FailureKind.BROKEN, FailureKind.STALL}
+)
+
+OMITTABLE = frozenset(
+    {
+        "temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls",
+        "effort", "thinking_budget", "stop", "user", "strict", "stream_options",
+    }
+)  # fmt: skip
+"""Request fields that an answer can do without: left out for a target that refuses them."""
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """A place in the queue. `not_before` is a moment, 0 for at once; `retried` says it is a second try of the same target."""
+
+    target: Target
+    not_before: float = 0.0
+    omit: frozenset[str] = frozenset()
+    prefill: bool = True
+    retried: bool = False
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A target that was passed over, and why. `unfit`: it can't take this request at all."""
+
+    target: Target
+    reason: str
+    recovers_at: float | None = None
+    unfit: bool = False
+
+
+Look = Callable[[Target], Availability]
+
+
+class Plan:
+    """The queue of one request."""
+
+    def __init__(
+        self, targets: Iterable[Target], need: Need, policy: Policy, *, successor: Callable[[Target], Target | None]
+    ) -> None:
+        self._policy = policy
+        self._targets = tuple(targets) if policy.fallback else tuple(targets)[:1]
+        self._need = need
+        self._successor = successor
+        self._queue = deque(Entry(target=target) for target in self._targets)
+        self._again: dict[str, tuple[Target, float]] = {}
+        self._second_tries: set[tuple[str, str]] = set()
+        self._sent = 0
+        self.round = 1
+
+    def next(
+        self,
+        look: Look,
+        *,
+        providers: Collection[str] = (),
+        prefer: Callable[[Target], bool] | None = None,
+    ) -> Entry | None:
+        """Takes the first in the queue that can be asked, or None.
+
+        Targets of `providers` are left out (a hedge goes to another provider); those that `prefer` picks come first.
+        """
+        entry = self.peek(look, providers=providers, prefer=prefer)
+        if entry is not None:
+            self.take(entry)
+        return entry
+
+    def take(self, entry: Entry) -> None:
+        """Takes an entry that `peek` gave."""
+        self._queue.remove(entry)
+        self._sent += 1
+
+    def peek(
+        self,
+        look: Look,
+        *,
+        providers: Collection[str] = (),
+        prefer: Callable[[Target], bool] | None = None,
+    ) -> Entry | None:
+        """What `next` would take."""
+        first = None
+        for entry in self._queue:
+            target = entry.target
+            if target.provider in providers or unfit(target.model, self._need) or look(target).open:
+                continue
+            if prefer is None or prefer(target):
+                return entry
+            first = first or entry
+        return first
+
+    def skipped(self, look: Look) -> list[Skipped]:
+        """Who waits in the queue and can't be asked, and why."""
+        found = []
+        for entry in self._queue:
+            reason = unfit(entry.target.model, self._need)
+            if reason is not None:
+                found.append(Skipped(target=entry.target, reason=reason, unfit=True))
+            elif (availability := look(entry.target)).open:
+                found.append(
+                    Skipped(target=entry.target, reason=availability.reason, recovers_at=availability.recovers_at)
+                )
+        return found
+
+    def put_back(self, entry: Entry) -> None:
+        """An attempt ended without a verdict, because another was faster: its target can be asked again, at its old place."""
+        order = [target.name for target in self._targets]
+        place = order.index(entry.target.name)
+        after = [order.index(other.target.name) > place for other in self._queue]
+        self._queue.insert(after.index(True) if True in after else len(after), entry)
+
+    def failed(self, entry: Entry, failure: Failure, now: float, *, healthy: bool, pause: float = 0.0) -> None:
+        """Notes that an attempt failed and queues what follows from it.
+
+        `healthy` says the target was well until now; `pause` is the wait before a quick second try, in seconds.
+        """
+        target, kind = entry.target, failure.kind
+        if kind is FailureKind.CAPABILITY:
+            self._adapt(entry, failure)
+        elif kind is FailureKind.MODEL_GONE:
+            self._succeed(target)
+        elif _is_blip(failure) and healthy and self._once(target, "blip"):
+            self._queue.appendleft(msgspec.structs.replace(entry, not_before=now + pause, retried=True))
+            return
+        if kind in TRANSIENT and failure.should_retry is not False:
+            self._again[target.name] = (target, now + (failure.retry_after or 0.0))
+
+    def last_resort(self, look: Look, now: float) -> Entry | None:
+        """The target to try although all are unwell: the one that recovers first. None if something was sent already."""
+        if self._sent:
+            return None
+        candidates = [
+            (availability.recovers_at or now, order, entry)
+            for order, entry in enumerate(self._queue)
+            if not unfit(entry.target.model, self._need) and not (availability := look(entry.target)).hopeless
+        ]
+        if not candidates:
+            return None
+        return min(candidates, key=lambda candidate: candidate[:2])[2]
+
+    def next_round(self, look: Look, now: float, *, until: float, jitter: float) -> float | None:
+        """Fills the queue for another round; gives the moment it begins, or None if there is none to be had before `until`.
+
+        Only those that failed in a passing way are asked again, and never before the time they named.
+        """
+        if self.round >= self._policy.rounds:
+            return None
+        begin = now + round_wait(self.round, self._policy.round_wait, jitter)
+        due = [(target, max(begin, at, look(target).recovers_at or 0.0)) for target, at in self._again.values()]
+        if not due:
+            return None
+        first = min(at for _, at in due)
+        if first >= until:
+            return None
+        waiting = {target.name for target, _ in due}
+        self._queue = deque(entry for entry in self._queue if entry.target.name not in waiting)
+        self._queue.extend(Entry(target=target, not_before=at) for target, at in due if at <= first)
+        self._again = {target.name: (target, at) for target, at in due if at > first}
+        self.round += 1
+        return first
+
+    def _adapt(self, entry: Entry, failure: Failure) -> None:
+        target = entry.target
+        if failure.prefill_rejected and self._once(target, "prefill"):
+            self._queue.appendleft(msgspec.structs.replace(entry, prefill=False, retried=True))
+        elif failure.param in OMITTABLE and failure.param not in entry.omit:
+            omit = entry.omit | {failure.param}
+            self._queue.appendleft(msgspec.structs.replace(entry, omit=omit, retried=True))
+        elif failure.param is None and target.model.window is not None:
+            self._need = msgspec.structs.replace(self._need, window=max(self._need.window, target.model.window + 1))
+
+    def _succeed(self, target: Target) -> None:
+        allowed = self._policy.successor and self._policy.fallback
+        if allowed and (heir := self._successor(target)) is not None and self._once(heir, "heir"):
+            self._queue.appendleft(Entry(target=heir))
+
+    def _once(self, target: Target, what: str) -> bool:
+        key = (target.name + "#" + target.model.id, what)
+        if key in self._second_tries:
+            return False
+        self._second_tries.add(key)
+        return True
+
+
+def _is_blip(failure: Failure) -> bool:
+    return (
+        failure.kind is FailureKind.OVERLOAD
+        and failure.status in (500, 502)
+        and failure.retry_after is None
+        and failure.should_retry is not False
+    )

@@ -1,0 +1,235 @@
+"""When silence becomes a verdict. Pure: `now` is passed in, in seconds of a monotonic clock.
+
+Silence is measured on content, never on bytes: keep-alives prove that the transport lives, not that the model gets on. What the
+silence means depends on the phase it falls into:
+
+| phase            | hedge point | give-up point   | besides                                             |
+|------------------|-------------|-----------------|-----------------------------------------------------|
+| before content   | hedge_first | give_up_first   |                                                     |
+| text             | hedge_gap   | give_up_gap     | fewer than drip_floor characters in drip_window     |
+| thinking, tool   |             | quiet_give_up   |                                                     |
+| any              |             | no_byte         | the only one that a keep-alive puts off             |
+
+A hedge is asked for once in each silence; content ends the silence.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from enum import StrEnum
+from math import inf
+from typing import Any, Final
+
+import msgspec
+
+from segue.policy import StallPolicy
+
+_32K: Final = 32_000
+_GIVE_UP_FIRST_P99S: Final = 3.0
+_HEDGE_GAP_P99S: Final = 6.0
+_GIVE_UP_GAP_HEDGES: Final = 3.0
+
+
+class Phase(StrEnum):
+    """What the answer consists of at the moment."""
+
+    BEFORE = "before"
+    TEXT = "text"
+    THINKING = "thinking"
+    TOOL = "tool"
+
+
+class Action(StrEnum):
+    WAIT = "wait"
+    HEDGE = "hedge"
+    GIVE_UP = "give_up"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What to do about an attempt, and why, fit to be shown to the caller."""
+
+    action: Action
+    reason: str = ""
+
+
+_WAIT: Final = Verdict(Action.WAIT)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt's timers, in seconds; None is never. `drip_floor` is in characters for each `drip_window`."""
+
+    hedge_first: float | None
+    give_up_first: float | None
+    hedge_gap: float | None
+    give_up_gap: float | None
+    quiet_give_up: float | None
+    no_byte: float | None
+    drip_window: float | None
+    drip_floor: float
+
+    def replace(self, **changes: Any) -> Limits:
+        """A copy with these fields changed, e.g. `give_up_first=None` for the last live target."""
+        return msgspec.structs.replace(self, **changes)
+
+
+def limits(
+    policy: StallPolicy,
+    *,
+    p95_first: float | None,
+    p99_first: float | None,
+    p99_gap: float | None,
+    prompt_tokens: int,
+    reasoning: bool,
+    streams: bool,
+    timeout: float | None,
+) -> Limits:
+    """The timers of an attempt, from what is known of its target.
+
+    The three quantiles are None until they are known from enough samples. `timeout` is the attempt's own upper bound to its first
+    content. A target that does not stream is silent for as long as it writes: its first content is its whole answer, so it gets
+    the patience of a reasoning model, and no upper bound on a hedge point that was measured.
+    """
+    slow = reasoning or not streams
+    give_up = max(
+        policy.first_give_up_reasoning if slow else policy.first_give_up,
+        _GIVE_UP_FIRST_P99S * (p99_first or 0.0),
+    )
+    hedge_gap = policy.gap_hedge[1] if p99_gap is None else _clamp(_HEDGE_GAP_P99S * p99_gap, *policy.gap_hedge)
+    return Limits(
+        hedge_first=_hedge_first(policy, p95_first, prompt_tokens, reasoning=reasoning, streams=streams),
+        give_up_first=give_up if timeout is None else min(give_up, timeout),
+        hedge_gap=hedge_gap,
+        give_up_gap=max(policy.gap_give_up, _GIVE_UP_GAP_HEDGES * hedge_gap),
+        quiet_give_up=policy.quiet_give_up,
+        no_byte=policy.no_byte if streams else max(policy.no_byte, give_up),
+        drip_window=policy.drip_window,
+        drip_floor=policy.drip_floor,
+    )
+
+
+def _hedge_first(
+    policy: StallPolicy, p95: float | None, prompt_tokens: int, *, reasoning: bool, streams: bool
+) -> float:
+    low, high = policy.first_hedge
+    if p95 is None:
+        if reasoning or not streams:
+            return policy.first_hedge_reasoning
+        return policy.first_hedge_unknown + policy.first_hedge_per_32k * prompt_tokens / _32K
+    if not streams:
+        return max(low, p95)
+    return _clamp(p95, low, max(high, policy.first_hedge_reasoning) if reasoning else high)
+
+
+def _clamp(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+class Watch:
+    """The clock of one attempt: told what arrives, it says when silence has lasted too long.
+
+    Nothing changes its verdict but input or time reaching `next_check()`, so a driver needs one timer. Set `finished` at the terminal:
+    from then on the verdict is to wait.
+    """
+
+    __slots__ = ("_byte", "_content", "_drip", "_drip_size", "_hedged", "_limits", "_phase", "_text_since", "finished")
+
+    def __init__(self, limits: Limits, started: float) -> None:
+        self._limits = limits
+        self._phase = Phase.BEFORE
+        self._byte = started
+        self._content = started
+        self._hedged = False
+        self._text_since = started
+        # The newest pieces of text that together reach the floor: older ones can't put the drip verdict off any more.
+        self._drip: deque[tuple[float, int]] = deque()
+        self._drip_size = 0
+        self.finished = False
+
+    @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    def heard(self, now: float) -> None:
+        """A byte came, of whatever kind."""
+        self._byte = now
+
+    def progress(self, phase: Phase, size: int, now: float) -> None:
+        """Content of `size` characters came. An empty piece is only a byte."""
+        self._byte = now
+        if size <= 0:
+            return
+        if phase is not self._phase:
+            self._phase = phase
+            self._restart_drip(now)
+        self._content = now
+        self._hedged = False
+        if phase is Phase.TEXT:
+            self._drip.append((now, size))
+            self._drip_size += size
+            while self._drip_size - self._drip[0][1] >= self._limits.drip_floor and len(self._drip) > 1:
+                self._drip_size -= self._drip.popleft()[1]
+
+    def resume(self, now: float) -> None:
+        """Nobody read for a while: that time was no silence of the target's."""
+        self._byte = now
+        self._content = now
+        self._hedged = False
+        self._restart_drip(now)
+
+    def check(self, now: float) -> Verdict:
+        """The verdict now. `HEDGE` is given once in a silence; `GIVE_UP` goes before it, with its earliest reason."""
+        due = [moment for moment in self._moments() if moment[0] <= now]
+        if not due:
+            return _WAIT
+        _, action, reason = min(due, key=lambda moment: (moment[1] is Action.HEDGE, moment[0]))
+        if action is Action.HEDGE:
+            self._hedged = True
+        return Verdict(action, self._explain(reason, now))
+
+    def next_check(self) -> float:
+        """The earliest moment at which the verdict can change without further input; infinite if none."""
+        return min((at for at, _, _ in self._moments()), default=inf)
+
+    def _moments(self) -> Iterator[tuple[float, Action, str]]:
+        """What lies ahead if nothing arrives: when, what, and the name of its reason."""
+        if self.finished:
+            return
+        limits, silence = self._limits, self._phase.value
+        hedge, give_up = {
+            Phase.BEFORE: (limits.hedge_first, limits.give_up_first),
+            Phase.TEXT: (limits.hedge_gap, limits.give_up_gap),
+        }.get(self._phase, (None, limits.quiet_give_up))
+        if hedge is not None and not self._hedged:
+            yield self._content + hedge, Action.HEDGE, silence
+        if give_up is not None:
+            yield self._content + give_up, Action.GIVE_UP, silence
+        if limits.no_byte is not None:
+            yield self._byte + limits.no_byte, Action.GIVE_UP, "byte"
+        if limits.drip_window is not None and self._phase is Phase.TEXT and limits.drip_floor > 0:
+            yield self._drip_from() + limits.drip_window, Action.GIVE_UP, "drip"
+
+    def _drip_from(self) -> float:
+        """The beginning of the latest window that still reaches the floor, but not before the text began."""
+        return self._drip[0][0] if self._drip and self._drip_size >= self._limits.drip_floor else self._text_since
+
+    def _restart_drip(self, now: float) -> None:
+        self._text_since = now
+        self._drip.clear()
+        self._drip_size = 0
+
+    def _explain(self, reason: str, now: float) -> str:
+        silence = now - self._content
+        match reason:
+            case "byte":
+                return f"no byte for {now - self._byte:.1f} s"
+            case "drip":
+                window = self._limits.drip_window or 0.0
+                characters = sum(size for at, size in self._drip if at + window > now)
+                return f"{characters} characters in {window:g} s"
+            case Phase.BEFORE:
+                return f"no content for {silence:.1f} s"
+            case Phase.TOOL:
+                return f"tool arguments stopped for {silence:.1f} s"
+            case _:
+                return f"{reason} stopped for {silence:.1f} s"

@@ -1,0 +1,198 @@
+"""The health of every target: which may be asked now, and what an attempt's end says of it.
+
+A target is a model, asked with a credential, at an endpoint; each of the three has its own health:
+
+- A *model* (under its credential and endpoint) has a breaker and a cooldown.
+- A *credential* has a cooldown.
+- An *endpoint* has a breaker. It opens on its own failures (DNS, connect, TLS: `TRANSPORT` with scope ENDPOINT), and when two of
+  its models are open. The latter not if any answer came from there since the second-last of them opened: then the address works
+  and the fault is the models' own. With only one model known, an endpoint's failing and its model's come to the same.
+
+What counts where:
+
+| failure                             | model's breaker | endpoint's breaker | cooldown of                               |
+|-------------------------------------|-----------------|--------------------|-------------------------------------------|
+| overload, broken, transport         | 1               |                    |                                           |
+| stall                               | ½               |                    |                                           |
+| transport with scope ENDPOINT       |                 | 1                  |                                           |
+| rate, money                         |                 |                    | the model if scope MODEL, else credential |
+| auth                                |                 |                    | the credential                            |
+| model gone                          |                 |                    | the model                                 |
+| capability, policy, caller, invalid |                 |                    |                                           |
+
+A target may be asked if nothing of it is cool and no breaker forbids it. Where a breaker is half open the request is its probe, and
+takes its slot; a failure that counts nothing for that breaker gives the slot back. Every attempt that was admitted ends in exactly
+one of `succeeded`, `failed` and `release`; `started` is the `now` at which it was admitted (breaker.py says why it matters).
+
+When nothing may be asked, one attempt a second may still go to a target as a last resort, unless it is out of money or its key is
+refused: luck can't help there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+from segue.chat.failure import Failure, FailureKind, Scope
+from segue.health.breaker import BreakerState, Permit
+from segue.health.cooldown import COOLS
+from segue.health.target import Availability, CredentialHealth, EndpointHealth, HealthKeys, TargetHealth
+from segue.policy import BreakerPolicy
+
+WEIGHT: Final = {
+    FailureKind.OVERLOAD: 1.0,
+    FailureKind.BROKEN: 1.0,
+    FailureKind.TRANSPORT: 1.0,
+    FailureKind.STALL: 0.5,
+}
+"""What a failure weighs against a breaker; kinds that are missing weigh nothing."""
+
+LAST_RESORT_EVERY: Final = 1.0
+READY: Final = "ready"
+"""The state of what is not cooling; the other states are those of a breaker and the failure kinds that cool."""
+
+OnChange: TypeAlias = Callable[[HealthKeys, Scope, str, str, str, float], None]
+"""Told of a change: the keys of the attempt that brought it, what changed, from which state to which, why, and when."""
+
+
+class HealthBook:
+    """The health of all targets of a process. `now` is monotonic seconds, `jitter` a number in [-1, 1]."""
+
+    __slots__ = ("_credentials", "_endpoints", "_on_change", "_policy", "_targets")
+
+    def __init__(self, policy: BreakerPolicy, *, on_change: OnChange | None = None) -> None:
+        self._policy = policy
+        self._on_change = on_change
+        self._targets: dict[HealthKeys, TargetHealth] = {}
+        self._endpoints: dict[str, EndpointHealth] = {}
+        self._credentials: dict[tuple[str, str], CredentialHealth] = {}
+
+    def look(self, keys: HealthKeys, now: float) -> Availability:
+        """What may be done with a target; looking changes nothing."""
+        return self._target(keys).look(now)
+
+    def healthy(self, keys: HealthKeys) -> bool:
+        """No failure since the last success. Such a target is due a quick second try after a bare 500 or 502.
+
+        To be asked before that failure is reported.
+        """
+        target = self._target(keys)
+        return target.breaker.sound and target.endpoint.breaker.sound
+
+    def admit(self, keys: HealthKeys, now: float) -> Permit:
+        """May a request go to this target now? PROBE takes the probe's slot; see the module's text for who gives it back."""
+        target = self._target(keys)
+        permit = target.permit(now)
+        if permit is Permit.PROBE:
+            before = target.recorded
+            target.endpoint.breaker.admit(now)
+            target.breaker.admit(now)
+            self._tell_breakers(target, before, "", now)
+        return permit
+
+    def release(self, keys: HealthKeys, *, started: float | None = None) -> None:
+        """An admitted attempt ended without a verdict: cancelled, or never sent."""
+        target = self._target(keys)
+        target.endpoint.breaker.release(started=started)
+        target.breaker.release(started=started)
+
+    def succeeded(self, keys: HealthKeys, now: float, *, started: float | None = None) -> None:
+        """A target gave a whole answer."""
+        target = self._target(keys)
+        before = target.recorded
+        target.endpoint.answered = now
+        target.endpoint.breaker.succeeded(now, started=started)
+        target.breaker.succeeded(now, started=started)
+        target.cooldown.succeeded(now)
+        target.credential.cooldown.succeeded(now)
+        self._tell_breakers(target, before, "answered", now)
+
+    def failed(
+        self, keys: HealthKeys, failure: Failure, now: float, jitter: float = 0.0, *, started: float | None = None
+    ) -> None:
+        """A target's attempt failed; the module's table says what that counts."""
+        target = self._target(keys)
+        before = target.recorded
+        weight = WEIGHT.get(failure.kind)
+        if weight is None:
+            self.release(keys, started=started)
+            if failure.kind in COOLS:
+                self._cool(target, failure, now)
+        elif failure.kind is FailureKind.TRANSPORT and failure.scope is Scope.ENDPOINT:
+            target.endpoint.breaker.failed(now, weight, jitter, started=started)
+            target.breaker.release(started=started)
+        else:
+            target.endpoint.breaker.release(started=started)
+            opened = target.breaker.failed(now, weight, jitter, started=started)
+            if opened and target.endpoint.is_to_blame(now):
+                target.endpoint.breaker.trip(now, jitter)
+        self._tell_breakers(target, before, f"{failure.kind}: {failure.message}", now)
+
+    def last_resort(self, keys: HealthKeys, now: float) -> bool:
+        """May a request go although the target is open? True takes the turn: at most one a second for each target."""
+        target = self._target(keys)
+        if now - target.last_resort < LAST_RESORT_EVERY or target.hopeless(now):
+            return False
+        target.last_resort = now
+        return True
+
+    def due_probes(self, now: float) -> list[HealthKeys]:
+        """One target of each credential whose key was refused and whose next free probe (a list of models) is due.
+
+        It stays due until `probed` tells how that ended.
+        """
+        return [
+            credential.refused
+            for credential in self._credentials.values()
+            if credential.refused is not None and (at := credential.cooldown.probe_at) is not None and at <= now
+        ]
+
+    def probed(self, keys: HealthKeys, now: float, *, passed: bool) -> None:
+        """A free probe of a target's credential ended: its key works again, or the next probe waits longer."""
+        cooldown = self._target(keys).credential.cooldown
+        if not cooldown.needs_probe:
+            return
+        if passed:
+            cooldown.clear(FailureKind.AUTH)
+            self._tell(keys, Scope.CREDENTIAL, FailureKind.AUTH, READY, "the free probe passed", now)
+        else:
+            cooldown.probe_failed(now)
+
+    def share_open(self, targets: Iterable[HealthKeys], now: float) -> float:
+        """The share of these targets, 0 to 1, that are not to be asked; 0 of none."""
+        looks = [self.look(keys, now).open for keys in targets]
+        return sum(looks) / len(looks) if looks else 0.0
+
+    def _target(self, keys: HealthKeys) -> TargetHealth:
+        target = self._targets.get(keys)
+        if target is None:
+            endpoint = self._endpoints.get(keys.endpoint)
+            if endpoint is None:
+                endpoint = self._endpoints[keys.endpoint] = EndpointHealth(self._policy)
+            credential = self._credentials.setdefault((keys.endpoint, keys.credential), CredentialHealth())
+            target = self._targets[keys] = TargetHealth(keys, endpoint, credential, self._policy)
+            endpoint.targets.append(target)
+        return target
+
+    def _cool(self, target: TargetHealth, failure: Failure, now: float) -> None:
+        kind, scope = failure.kind, failure.scope
+        of_model = kind is FailureKind.MODEL_GONE or (scope is Scope.MODEL and kind is not FailureKind.AUTH)
+        if kind is FailureKind.AUTH:
+            target.credential.refused = target.keys
+        cooldown = target.cooldown if of_model else target.credential.cooldown
+        if cooldown.cool(kind, now, failure.retry_after):
+            self._tell(target.keys, Scope.MODEL if of_model else Scope.CREDENTIAL, READY, kind, failure.message, now)
+
+    def _tell_breakers(
+        self, target: TargetHealth, before: tuple[BreakerState, BreakerState], reason: str, now: float
+    ) -> None:
+        if self._on_change is None:
+            return
+        for scope, old, new in zip((Scope.ENDPOINT, Scope.MODEL), before, target.recorded, strict=True):
+            if old is not new:
+                why = "time to probe" if new is BreakerState.HALF_OPEN else reason
+                self._tell(target.keys, scope, old, new, why, now)
+
+    def _tell(self, keys: HealthKeys, scope: Scope, old: str, new: str, reason: str, now: float) -> None:
+        if self._on_change is not None:
+            self._on_change(keys, scope, old, new, reason, now)

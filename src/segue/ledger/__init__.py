@@ -1,0 +1,1 @@
+"""What every attempt consumed and cost."""

@@ -1,0 +1,142 @@
+"""The seam to the books: one protocol, implemented by `stores.sqlite` and `stores.memory` behind one contract suite.
+
+*Writing* (`reserve`, `settle`, `save`) takes the record and returns: no I/O and no waiting on the caller's thread, so an event loop
+may call it for every attempt. Whatever becomes of the disk, nothing of it is raised there: `status` tells, and the log does.
+
+*Reading* (`records`, `daily`, `load`) and `flush` wait for the disk. They are plain functions because their callers are: a command
+line, a database thread, a program without a loop. In an event loop, read through `asyncio.to_thread(store.daily, …)`.
+All of it may be called from any thread.
+
+A read sees every write that was made before it in the same process, also those that the disk did not take yet.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from segue.chat.usage import Usage
+from segue.ledger.record import AttemptRecord, Settlement
+
+Dimension: TypeAlias = Literal["provider", "model", "target", "outcome", "settlement", "chain", "key"]
+"""What daily sums can be taken apart by."""
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which attempts are meant: those equal in every field that is not None."""
+
+    provider: str | None = None
+    model: str | None = None
+    target: str | None = None
+    outcome: str | None = None
+    settlement: Settlement | None = None
+    request_id: str | None = None
+    chain: str | None = None
+    key: str | None = None
+    simulated: bool | None = None
+    tracked: bool | None = None
+
+    def conditions(self) -> dict[str, str | bool]:
+        """The fields that are set, by name."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+
+EVERYTHING = Where()
+
+
+class DailyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts of one day that share the values in `group`, added up.
+
+    `requests` counts those whose id has an attempt in this row, so rows of one day may count the same one. `cost` adds what is
+    known: settled and estimated. `bound` is the most that all of it can have cost: estimates and open reservations at their bound.
+    `unpriced` attempts are in neither, for want of a price. Money is added in whole pico-dollars (1e-12): exact for every
+    price that is a multiple of a micro-dollar per million tokens.
+    """
+
+    day: datetime.date
+    group: dict[str, str]
+    requests: int = 0
+    attempts: int = 0
+    reserved: int = 0
+    estimated: int = 0
+    free: int = 0
+    unpriced: int = 0
+    usage: Usage = Usage()
+    cost: Decimal = Decimal(0)
+    bound: Decimal = Decimal(0)
+    seconds: float = 0.0
+
+
+class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the store fares.
+
+    `written` counts records and states that reached it, `pending` those held in memory, `errors` the tries to write that failed,
+    `dropped` what was given up: over the bound on `pending`, impossible to store, or written after `close`. `problem` is the reason
+    of the latest failed try, "" if the latest try went well.
+    """
+
+    location: str
+    written: int = 0
+    pending: int = 0
+    errors: int = 0
+    dropped: int = 0
+    problem: str = ""
+
+
+class LedgerStore(Protocol):
+    def reserve(self, record: AttemptRecord) -> None:
+        """Books an attempt that is about to be sent; ignored if its id is known. `ValueError` unless it is `RESERVED`."""
+        ...
+
+    def settle(self, record: AttemptRecord) -> None:
+        """Books how an attempt ended, reserved before or not; ignored if its id is settled. `ValueError` if it is `RESERVED`."""
+        ...
+
+    def records(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        *,
+        where: Where = EVERYTHING,
+        limit: int | None = 1000,
+        newest_first: bool = False,
+    ) -> list[AttemptRecord]:
+        """The attempts started at or after `since` and before `until` (epoch seconds), in order of their start, then of their id."""
+        ...
+
+    def daily(
+        self,
+        day_from: datetime.date,
+        day_to: datetime.date,
+        *,
+        by: Sequence[Dimension] = ("provider",),
+        tz: datetime.tzinfo | None = datetime.UTC,
+        where: Where = EVERYTHING,
+    ) -> list[DailyRow]:
+        """Sums for each day from `day_from` to `day_to` inclusive, in order of day and group; days and groups without attempts have none.
+
+        A day runs from midnight to midnight in `tz`; None is this machine's own time zone.
+        """
+        ...
+
+    def save(self, name: str, value: dict[str, Any]) -> None:
+        """Keeps a JSON-able `value` under `name`, in place of the one before. The latest writer of all processes wins."""
+        ...
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """What was saved under `name`; None if nothing was or it can't be read."""
+        ...
+
+    def status(self) -> StoreStatus: ...
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Waits until all that was written before is stored. False if it isn't after `timeout` seconds or the disk refuses it."""
+        ...
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Flushes and lets go of the file. Later writes are dropped and counted, reads still work. May be called again."""
+        ...

@@ -1,0 +1,78 @@
+"""Which books are meant: by path, by URL, or the ones of this user."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+
+from segue.errors import ConfigurationError
+from segue.ledger.store import LedgerStore
+from segue.ledger.stores.memory import MemoryStore
+from segue.ledger.stores.sqlite import SqliteStore
+
+FILE_NAME = "ledger.sqlite3"
+
+
+def default_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """`$SEGUE_HOME/ledger.sqlite3`, else `$XDG_DATA_HOME/segue/ledger.sqlite3`, else the same under `~/.local/share`.
+
+    Raises `ConfigurationError` where there is no home directory. A relative `XDG_DATA_HOME` is ignored, as its specification asks.
+    """
+    if home := environ.get("SEGUE_HOME"):
+        return Path(home).expanduser() / FILE_NAME
+    data_home = Path(environ.get("XDG_DATA_HOME", ""))
+    if not data_home.is_absolute():
+        try:
+            data_home = Path.home() / ".local" / "share"
+        except RuntimeError as error:
+            raise ConfigurationError(
+                "there is no home directory for the ledger: set SEGUE_HOME to a directory"
+            ) from error
+    return data_home / "segue" / FILE_NAME
+
+
+def open_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
+    """A store of the caller's own: None is `default_path()`, "none" and ":memory:" are memory, else a path or `sqlite:///path`.
+
+    Raises `ConfigurationError` for any other URL. No file is opened or made yet: that is the writer's work, see `stores.sqlite`.
+    """
+    path = _path(where)
+    return MemoryStore() if path is None else SqliteStore(path)
+
+
+def shared_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
+    """Like `open_store`, but one store for all in this process who ask for the same place.
+
+    Nobody should close it before the process ends; who does, has it replaced by a new one for those who ask later.
+    """
+    path = _path(where)
+    with _lock:
+        if path is None:
+            return _memory
+        store = _shared.get(path)
+        if store is None or store.closed:
+            store = _shared[path] = SqliteStore(path)
+        return store
+
+
+def _path(where: str | os.PathLike[str] | None) -> Path | None:
+    if where is None:
+        return default_path().absolute()
+    text = os.fspath(where)
+    if text in ("none", ":memory:"):
+        return None
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme != "sqlite":
+        raise ConfigurationError(f"a ledger can't be kept at {scheme}://…: use a file's path, sqlite:///path or none")
+    path = rest if separator else text
+    if not path:
+        raise ConfigurationError("the ledger's path is empty: use a file's path, sqlite:///path or none")
+    return Path(path).expanduser().absolute()
+
+
+_memory = MemoryStore()
+_shared: weakref.WeakValueDictionary[Path, SqliteStore] = weakref.WeakValueDictionary()
+_lock = threading.Lock()

@@ -1,0 +1,83 @@
+"""The SQL of the books. Only names from fixed lists become part of a statement; every value is a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from segue.ledger.store import Dimension, Where
+from segue.ledger.stores.plain import DayBounds
+from segue.ledger.stores.rows import COLUMNS, READ, USAGE
+
+MICRO = 1_000_000
+"""Pico-dollars in a micro-dollar; see `money` for why sums are taken in two parts."""
+
+BOOK = (
+    f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+    f" ON CONFLICT (attempt_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}"
+    " WHERE attempts.settlement = 'reserved' AND excluded.settlement <> 'reserved'"
+)
+"""`record.book`, as the database does it: atomic between processes."""
+
+SAVE = "INSERT INTO states (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+LOAD = "SELECT value FROM states WHERE name = ?"
+
+COUNTS = ("requests", "attempts", "reserved", "estimated", "free", "unpriced")
+_BOUND = "CASE WHEN settlement IN ('reserved', 'estimated') THEN COALESCE(bound_pico, cost_pico) ELSE cost_pico END"
+_SUMS = ", ".join(
+    (
+        "COUNT(DISTINCT request_id)",
+        "COUNT(*)",
+        "SUM(settlement = 'reserved')",
+        "SUM(settlement = 'estimated')",
+        "SUM(settlement = 'free')",
+        "SUM(settlement <> 'free' AND cost_pico IS NULL AND bound_pico IS NULL)",
+        f"COALESCE(SUM(cost_pico / {MICRO}), 0)",
+        f"COALESCE(SUM(cost_pico % {MICRO}), 0)",
+        f"COALESCE(SUM(({_BOUND}) / {MICRO}), 0)",
+        f"COALESCE(SUM(({_BOUND}) % {MICRO}), 0)",
+        "SUM(seconds)",
+        *(f"SUM({name})" for name in USAGE),
+    )
+)
+_DAYS_A_STATEMENT = 300
+"""SQLite before 3.32 takes 999 parameters; a day takes three."""
+
+
+def select(
+    since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
+) -> tuple[str, list[Any]]:
+    conditions, values = _conditions(where)
+    for comparison, moment in (("started >= ?", since), ("started < ?", until)):
+        if moment is not None:
+            conditions.append(comparison)
+            values.append(moment)
+    order = "DESC" if newest_first else "ASC"
+    clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    statement = f"SELECT {', '.join(READ)} FROM attempts{clause} ORDER BY started {order}, attempt_id {order} LIMIT ?"
+    return statement, [*values, -1 if limit is None else limit]
+
+
+def daily(days: Sequence[DayBounds], by: Sequence[Dimension], where: Where) -> tuple[str, list[Any]]:
+    conditions, values = _conditions(where)
+    bounds = [value for day in days for value in (day.day.isoformat(), day.start, day.end)]
+    columns = ", ".join(("days.day", *by))
+    clause = " AND ".join(("started >= days.opens", "started < days.closes", *conditions))
+    statement = (
+        f"WITH days (day, opens, closes) AS (VALUES {', '.join(['(?, ?, ?)'] * len(days))})"
+        f" SELECT {columns}, {_SUMS} FROM days CROSS JOIN attempts WHERE {clause}"
+        f" GROUP BY {columns} ORDER BY {columns}"
+    )
+    return statement, [*bounds, *values]
+
+
+def chunks(days: Sequence[DayBounds]) -> Iterator[Sequence[DayBounds]]:
+    for start in range(0, len(days), _DAYS_A_STATEMENT):
+        yield days[start : start + _DAYS_A_STATEMENT]
+
+
+def _conditions(where: Where) -> tuple[list[str], list[Any]]:
+    conditions = where.conditions()
+    return [f"{name} = ?" for name in conditions], [
+        value.value if hasattr(value, "value") else value for value in conditions.values()
+    ]

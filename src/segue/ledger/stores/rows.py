@@ -1,0 +1,68 @@
+"""An attempt as a row: one column a field, so that any SQLite tool can read the books.
+
+Money is there twice: as the exact decimal text, and as whole pico-dollars for sums (see `money`).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import msgspec
+
+from segue.chat.usage import Usage
+from segue.ledger.record import AttemptRecord, Settlement
+from segue.ledger.stores.money import to_pico
+
+Row: TypeAlias = tuple[Any, ...]
+
+USAGE = Usage.__struct_fields__
+PLAIN = (
+    "attempt_id",
+    "request_id",
+    "started",
+    "target",
+    "provider",
+    "model",
+    "outcome",
+    "seconds",
+    "first_content",
+    "status",
+    "reason",
+    "chain",
+    "key",
+)
+FLAGS = ("hedge", "continuation", "shown", "simulated", "tracked")
+READ = (*PLAIN, *FLAGS, *USAGE, "settlement", "cost", "bound", "metadata")
+COLUMNS = (*READ, "cost_pico", "bound_pico")
+
+_metadata = msgspec.json.Decoder(dict[str, str])
+
+
+def to_row(record: AttemptRecord) -> Row:
+    """The values of `COLUMNS`. Raises `ValueError` or `OverflowError` for money that is no number."""
+    cost, bound = record.cost, record.bound
+    return (
+        *[getattr(record, name) for name in PLAIN],
+        *[getattr(record, name) for name in FLAGS],
+        *[getattr(record.usage, name) for name in USAGE],
+        record.settlement.value,
+        None if cost is None else str(cost),
+        None if bound is None else str(bound),
+        msgspec.json.encode(record.metadata).decode() if record.metadata else None,
+        None if cost is None else to_pico(cost),
+        None if bound is None else to_pico(bound),
+    )
+
+
+def from_row(row: Row) -> AttemptRecord:
+    """The record whose values of `READ` these are."""
+    values = dict(zip(READ, row, strict=True))
+    values.update({name: bool(values[name]) for name in FLAGS})
+    values["usage"] = Usage(**{name: values.pop(name) for name in USAGE})
+    values["settlement"] = Settlement(values["settlement"])
+    for name in ("cost", "bound"):
+        if values[name] is not None:
+            values[name] = Decimal(values[name])
+    values["metadata"] = _metadata.decode(values["metadata"]) if values["metadata"] else {}
+    return AttemptRecord(**values)

@@ -1,0 +1,95 @@
+"""The tables, and how files of older versions get them.
+
+`MIGRATIONS` is only ever appended to: step n takes a file from version n - 1 to n, in one transaction together with its entry in
+`schema_version`, so a crash leaves a file of the one or of the other version. A file of a later version than this program knows is
+neither read nor written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+Migrations = Sequence[Sequence[str]]
+
+MIGRATIONS: Migrations = (
+    (
+        """
+        CREATE TABLE attempts (
+            attempt_id TEXT PRIMARY KEY,
+            request_id TEXT NOT NULL,
+            started REAL NOT NULL,
+            target TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            settlement TEXT NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            cache_read_tokens INTEGER NOT NULL,
+            cache_write_tokens INTEGER NOT NULL,
+            cache_write_1h_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            reasoning_tokens INTEGER NOT NULL,
+            cost TEXT,
+            cost_pico INTEGER,
+            bound TEXT,
+            bound_pico INTEGER,
+            seconds REAL NOT NULL,
+            first_content REAL,
+            status INTEGER,
+            reason TEXT NOT NULL,
+            chain TEXT NOT NULL,
+            key TEXT NOT NULL,
+            hedge INTEGER NOT NULL,
+            continuation INTEGER NOT NULL,
+            shown INTEGER NOT NULL,
+            simulated INTEGER NOT NULL,
+            tracked INTEGER NOT NULL,
+            metadata TEXT
+        )
+        """,
+        "CREATE INDEX attempts_by_start ON attempts (started)",
+        "CREATE INDEX attempts_by_request ON attempts (request_id)",
+        "CREATE TABLE states (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ),
+)
+
+
+class NewerSchemaError(sqlite3.DatabaseError):
+    """The file was written by a later version."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The file's version; 0 if it is empty."""
+    present = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'"
+    ).fetchone()
+    if present is None:
+        return 0
+    latest: int | None = connection.execute("SELECT MAX(version) FROM schema_version").fetchone()[0]
+    return latest or 0
+
+
+def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS) -> None:
+    """Brings the file to the latest version; safe while other processes do the same. `connection` is in autocommit mode."""
+    while (found := version(connection)) < len(migrations):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if version(connection) == found:
+                for statement in migrations[found]:
+                    connection.execute(statement)
+                _enter(connection, found + 1)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    if found > len(migrations):
+        raise NewerSchemaError(
+            f"it was written by a later version (schema {found}, this one knows {len(migrations)}): upgrade segue"
+        )
+
+
+def _enter(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL)")
+    connection.execute("INSERT INTO schema_version VALUES (?, datetime('now'))", (number,))

@@ -1,0 +1,284 @@
+"""The embedded books: one SQLite file, next to no work for the thread that serves.
+
+The file is in WAL mode with `synchronous=NORMAL`. What `flush` has acknowledged survives the death of the process, `kill -9`
+included; a power cut or a crash of the system may take the last commits with it but never leaves the file corrupt. What
+was not flushed is written within about 50 ms. Several processes may write to one file: a transaction starts with the write lock
+(`BEGIN IMMEDIATE`) and waits for it up to `busy` seconds, on the writer's thread only.
+A file system that is full, read-only or gone is a matter of the writer (see `writer`): meanwhile reads add what is held in memory.
+The file and its directory are made with the first write, for the owner only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from segue.chat.usage import Usage
+from segue.errors import ConfigurationError
+from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
+from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
+from segue.ledger.stores import queries
+from segue.ledger.stores.money import from_pico
+from segue.ledger.stores.plain import DayBounds, check_dimensions, day_bounds, select, summarise
+from segue.ledger.stores.rows import from_row, to_row
+from segue.ledger.stores.schema import migrate
+from segue.ledger.stores.writer import Batch, GroupWriter, State
+
+_UNSTORABLE = (
+    ValueError,
+    OverflowError,
+    TypeError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+)
+"""What an entry raises that can never be stored, e.g. a token count beyond 64 bits; all else is the file's trouble."""
+
+_NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+_inherited: list[sqlite3.Connection] = []
+"""Connections that a fork brought along: closing them here could disturb the parent's file, so they are kept for ever."""
+
+
+class _File:
+    """The writer's end of the file: a `Sink`, opened with the first batch and anew after every error."""
+
+    def __init__(self, path: Path, *, busy: float) -> None:
+        self.location = str(path)
+        self._path = path
+        self._busy = busy
+        self._connection: sqlite3.Connection | None = None
+
+    def commit(self, batch: Batch) -> int:
+        if self._connection is not None and not self._path.exists():
+            self.close()  # somebody took the file away to start afresh; what is written to the old one would be lost
+        try:
+            connection = self._connection or self._open()
+            return self._write(connection, batch)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._connection = connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        migrate(connection)
+        return connection
+
+    def _write(self, connection: sqlite3.Connection, batch: Batch) -> int:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(queries.BOOK, map(to_row, batch.records.values()))
+            refused = 0
+        except _UNSTORABLE:
+            refused = sum(not _stored(connection, record) for record in batch.records.values())
+        connection.executemany(queries.SAVE, batch.states.items())
+        connection.execute("COMMIT")
+        return refused
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def abandon(self) -> None:
+        if self._connection is not None:
+            _inherited.append(self._connection)
+            self._connection = None
+
+
+def _stored(connection: sqlite3.Connection, record: AttemptRecord) -> bool:
+    try:
+        connection.execute(queries.BOOK, to_row(record))
+    except _UNSTORABLE:
+        return False
+    return True
+
+
+class SqliteStore:
+    """A `LedgerStore` in the file `path`.
+
+    `gather` is how long writes are collected for one transaction, `busy` how long another process's transaction is waited for,
+    `retry` the first and the longest wait after an error, all in seconds; `max_pending` bounds the entries held in
+    memory. `clock` (monotonic) only paces the log.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        gather: float = 0.05,
+        busy: float = 5.0,
+        retry: tuple[float, float] = (0.1, 30.0),
+        max_pending: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self._busy = busy
+        self._writer = GroupWriter(
+            _File(self.path, busy=busy), gather=gather, retry=retry, max_pending=max_pending, clock=clock
+        )
+        weakref.finalize(self, self._writer.stop).atexit = False
+
+    @property
+    def closed(self) -> bool:
+        return self._writer.closed
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({str(self.path)!r})"
+
+    def reserve(self, record: AttemptRecord) -> None:
+        self._writer.put(check_reservation(record))
+
+    def settle(self, record: AttemptRecord) -> None:
+        self._writer.put(check_settlement(record))
+
+    def save(self, name: str, value: dict[str, Any]) -> None:
+        self._writer.put(State(name, msgspec.json.encode(value).decode()))
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """Never raises: what can't be read was never saved."""
+        try:
+            encoded = self._held().states.get(name)
+            if encoded is None:
+                with self._reading() as connection:
+                    row = connection and connection.execute(queries.LOAD, (name,)).fetchone()
+                encoded = row[0] if row else None
+            return None if encoded is None else msgspec.json.decode(encoded, type=dict[str, Any])
+        except (ConfigurationError, TimeoutError, msgspec.DecodeError):
+            return None
+
+    def records(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        *,
+        where: Where = EVERYTHING,
+        limit: int | None = 1000,
+        newest_first: bool = False,
+    ) -> list[AttemptRecord]:
+        held = self._held().records
+        if held:
+            books = self._books_with(held, since, until)
+            return select(books, since, until, where=where, limit=limit, newest_first=newest_first)
+        return self._select(since, until, where=where, limit=limit, newest_first=newest_first)
+
+    def daily(
+        self,
+        day_from: datetime.date,
+        day_to: datetime.date,
+        *,
+        by: Sequence[Dimension] = ("provider",),
+        tz: datetime.tzinfo | None = datetime.UTC,
+        where: Where = EVERYTHING,
+    ) -> list[DailyRow]:
+        check_dimensions(by)
+        days = list(day_bounds(day_from, day_to, tz))
+        held = self._held().records
+        if held and days:
+            return summarise(self._books_with(held, days[0].start, days[-1].end), days, by, where)
+        return self._add_up(days, by, where)
+
+    def status(self) -> StoreStatus:
+        return self._writer.status()
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        try:
+            return not self._writer.settle_down(timeout)
+        except TimeoutError:
+            return False
+
+    def close(self, timeout: float = 5.0) -> bool:
+        return self._writer.close(timeout)
+
+    def _held(self) -> Batch:
+        """What the file would not take, after a try to write it: two waits for another process's transaction at most."""
+        return self._writer.settle_down(2 * self._busy + 5.0)
+
+    def _books_with(
+        self, held: dict[str, AttemptRecord], since: float | None, until: float | None
+    ) -> list[AttemptRecord]:
+        written = self._select(since, until, where=EVERYTHING, limit=None, newest_first=False)
+        books = {record.attempt_id: record for record in written}
+        for record in held.values():
+            book(books, record)
+        return list(books.values())
+
+    def _select(
+        self, since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
+    ) -> list[AttemptRecord]:
+        statement, values = queries.select(since, until, where=where, limit=limit, newest_first=newest_first)
+        with self._reading() as connection:
+            return [from_row(row) for row in connection.execute(statement, values)] if connection else []
+
+    def _add_up(self, days: Sequence[DayBounds], by: Sequence[Dimension], where: Where) -> list[DailyRow]:
+        rows: list[DailyRow] = []
+        with self._reading() as connection:
+            if connection is None:
+                return rows
+            for chunk in queries.chunks(days):
+                statement, values = queries.daily(chunk, by, where)
+                rows.extend(_daily_row(row, by) for row in connection.execute(statement, values))
+        return rows
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A connection of the caller's own, for the time of one query; None where there is no file yet."""
+        if not self.path.exists():
+            yield None
+            return
+        try:
+            with contextlib.closing(self._open_to_read()) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"the ledger {self.path} can't be read: {error}") from error
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        try:
+            return self._connect("mode=rw")
+        except sqlite3.OperationalError as error:
+            # A WAL file on a medium that can't be written opens only as immutable, which would pass over a log left beside it.
+            log = self.path.with_name(self.path.name + "-wal")
+            if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE or (log.exists() and log.stat().st_size):
+                raise
+            return self._connect("mode=ro&immutable=1")
+
+    def _connect(self, how: str) -> sqlite3.Connection:
+        uri = f"{self.path.as_uri()}?{how}"
+        connection = sqlite3.connect(uri, uri=True, timeout=self._busy, isolation_level=None)
+        try:
+            migrate(connection)
+            connection.execute("PRAGMA query_only=ON")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _daily_row(row: tuple[Any, ...], by: Sequence[Dimension]) -> DailyRow:
+    day, *rest = row
+    group, rest = rest[: len(by)], rest[len(by) :]
+    counts, (cost_micro, cost_rest, bound_micro, bound_rest, seconds), usage = rest[:6], rest[6:11], rest[11:]
+    return DailyRow(
+        day=datetime.date.fromisoformat(day),
+        group=dict(zip(by, group, strict=True)),
+        **dict(zip(queries.COUNTS, counts, strict=True)),
+        cost=from_pico(cost_micro * queries.MICRO + cost_rest),
+        bound=from_pico(bound_micro * queries.MICRO + bound_rest),
+        seconds=seconds,
+        usage=Usage(**dict(zip(Usage.__struct_fields__, usage, strict=True))),
+    )

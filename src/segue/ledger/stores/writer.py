@@ -1,0 +1,276 @@
+"""One thread that writes for everybody: what is put is gathered for a moment and goes to the sink in one transaction.
+
+`put` never waits: the queue is C code without a lock that Python code holds, and the thread is woken once a batch, not once a
+record. A batch that the sink refuses is kept, grows by what arrives, and is tried again after 0.1 s, then twice as long each time
+up to 30 s; whoever flushes has it tried at once. Up to `max_pending` items are held, later ones are dropped and counted: the books
+then lack attempts, but a reservation that was held keeps its bound, so what they show was never less than what it says it is.
+
+The thread starts with the first item, and again in the child of a fork, which leaves the parent's items to the parent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeAlias
+
+from segue.ledger.record import AttemptRecord, book
+from segue.ledger.store import StoreStatus
+
+logger = logging.getLogger("segue.ledger")
+
+LOG_INTERVAL = 60.0
+"""Seconds between two log lines about the same trouble."""
+
+
+class State(NamedTuple):
+    """A JSON document to keep under a name."""
+
+    name: str
+    value: str
+
+
+class Batch:
+    """What is written in one transaction: of each attempt and each name only what stands in the end."""
+
+    __slots__ = ("records", "states")
+
+    def __init__(self) -> None:
+        self.records: dict[str, AttemptRecord] = {}
+        self.states: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.states)
+
+    def add(self, item: AttemptRecord | State) -> None:
+        if isinstance(item, State):
+            self.states[item.name] = item.value
+        else:
+            book(self.records, item)
+
+    def copy(self) -> Batch:
+        other = Batch()
+        other.records.update(self.records)
+        other.states.update(self.states)
+        return other
+
+
+class Sink(Protocol):
+    """Where batches go. Used by the writer's thread only."""
+
+    location: str
+
+    def commit(self, batch: Batch) -> int:
+        """Stores the batch whole or raises; says how many items it had to leave out because they can't be stored at all."""
+        ...
+
+    def close(self) -> None: ...
+
+    def abandon(self) -> None:
+        """Forgets what it holds without touching it: the process was forked, and the parent goes on using it."""
+        ...
+
+
+class _Barrier:
+    """A place in the queue: `done` once all before it was written or refused; `left` is what was refused."""
+
+    __slots__ = ("done", "left", "stop")
+
+    def __init__(self, *, stop: bool) -> None:
+        self.done = threading.Event()
+        self.left = Batch()
+        self.stop = stop
+
+
+_Item: TypeAlias = AttemptRecord | State | _Barrier
+
+
+class GroupWriter:
+    """Hands what is put to `sink`, in order, in batches `gather` seconds apart. `clock` (monotonic) only paces the log."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        gather: float = 0.05,
+        retry: tuple[float, float] = (0.1, 30.0),
+        max_pending: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sink = sink
+        self._gather = gather
+        self._retry = retry
+        self._max_pending = max_pending
+        self._clock = clock
+        self.closed = False
+        self._written = 0
+        self._errors = 0
+        self._dropped = 0
+        self._lost = 0
+        self._problem = ""
+        self._logged: dict[str, float] = {}
+        self._begin()
+        _writers.add(self)
+
+    def _begin(self) -> None:
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._hurry = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._held = 0
+
+    def put(self, item: AttemptRecord | State) -> None:
+        """Queues the item, or drops it if too many are pending or the writer is closed."""
+        if self.closed or self._queue.qsize() + self._held >= self._max_pending:
+            self._drop(1, "the ledger is closed" if self.closed else f"{self._max_pending} entries wait already")
+            return
+        self._queue.put(item)
+        if self._thread is None:
+            self._start()
+
+    def settle_down(self, timeout: float) -> Batch:
+        """Has everything written that was put before, and gives back what the sink refused. `TimeoutError` after `timeout` seconds."""
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            return Batch()
+        barrier = self._ask(stop=False)
+        give_up = time.monotonic() + timeout
+        while not barrier.done.wait(min(timeout, 0.2)):
+            if not thread.is_alive():
+                return Batch()
+            if time.monotonic() >= give_up:
+                raise TimeoutError(f"the ledger {self._sink.location} took no writes for {timeout:g} s")
+        return barrier.left
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Writes what is pending and ends the thread; False if something could not be written in time."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(timeout)
+            return not self._thread.is_alive() and not self._lost
+        return True
+
+    def stop(self) -> None:
+        """Has the thread write what is pending and end, without waiting for it."""
+        self.closed = True
+        if self._thread is not None:
+            self._ask(stop=True)
+
+    def _ask(self, *, stop: bool) -> _Barrier:
+        barrier = _Barrier(stop=stop)
+        self._queue.put(barrier)
+        self._hurry.set()
+        return barrier
+
+    def status(self) -> StoreStatus:
+        return StoreStatus(
+            location=self._sink.location,
+            written=self._written,
+            pending=self._queue.qsize() + self._held,
+            errors=self._errors,
+            dropped=self._dropped,
+            problem=self._problem,
+        )
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="segue-ledger", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+
+    def _run(self) -> None:
+        batch = Batch()
+        delay = 0.0
+        stop = False
+        while not stop:
+            barriers = self._collect(batch, delay)
+            stop = any(barrier.stop for barrier in barriers)
+            if self._commit(batch):
+                batch = Batch()
+                delay = 0.0
+            else:
+                delay = min(max(2 * delay, self._retry[0]), self._retry[1])
+            self._held = len(batch)
+            for barrier in barriers:
+                barrier.left = batch.copy()
+                barrier.done.set()
+        self._give_up(batch)
+
+    def _collect(self, batch: Batch, delay: float) -> list[_Barrier]:
+        """Moves what was put into `batch`: after `delay` seconds if the batch is to be tried again, else as soon as there is something."""
+        barriers: list[_Barrier] = []
+        if not batch:
+            self._sort(self._queue.get(), batch, barriers)
+        if not barriers:
+            self._hurry.wait(delay or self._gather)
+        self._hurry.clear()
+        for _ in range(self._queue.qsize()):
+            self._sort(self._queue.get_nowait(), batch, barriers)
+        return barriers
+
+    @staticmethod
+    def _sort(item: _Item, batch: Batch, barriers: list[_Barrier]) -> None:
+        if isinstance(item, _Barrier):
+            barriers.append(item)
+        else:
+            batch.add(item)
+
+    def _commit(self, batch: Batch) -> bool:
+        if not batch:
+            return True
+        try:
+            refused = self._sink.commit(batch)
+        except Exception as error:  # whatever it is, the thread must live: it is counted, logged and tried again
+            self._errors += 1
+            self._problem = str(error) or type(error).__name__
+            self._complain("write", f"it can't be written, {len(batch)} entries wait in memory: {self._problem}")
+            return False
+        if self._problem:
+            logger.info("ledger %s: it is written again, %d entries had waited", self._sink.location, len(batch))
+        self._problem = ""
+        self._written += len(batch) - refused
+        if refused:
+            self._drop(refused, "they can't be stored")
+        return True
+
+    def _give_up(self, batch: Batch) -> None:
+        self._sink.close()
+        atexit.unregister(self.close)
+        if batch:
+            self._lost = len(batch)
+            self._drop(self._lost, self._problem)
+
+    def _drop(self, count: int, reason: str) -> None:
+        with self._lock:
+            self._dropped += count
+        self._complain(reason, f"entries are dropped, {self._dropped} so far: {reason}")
+
+    def _complain(self, trouble: str, message: str) -> None:
+        now = self._clock()
+        if now - self._logged.get(trouble, -LOG_INTERVAL) >= LOG_INTERVAL:
+            self._logged[trouble] = now
+            logger.error("ledger %s: %s", self._sink.location, message)
+
+    def after_fork(self) -> None:
+        """In the child: the thread did not come along, and the sink's file belongs to the parent."""
+        self._sink.abandon()
+        self._begin()
+
+
+_writers: weakref.WeakSet[GroupWriter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for writer in _writers:
+        writer.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

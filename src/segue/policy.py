@@ -1,0 +1,96 @@
+"""Every knob of failing over, with its default. Times are in seconds; `None` is no limit.
+
+A `Policy` is set for the process, for a chain or for one call; `replace` makes a changed copy. Where a default's number comes from
+is said beside it: *agreed* numbers are this project's own choice, argued in docs/failover.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a target is left alone, and for how long."""
+
+    consecutive: int = 3
+    """Failures in a row that trip."""
+    ratio: float = 0.5
+    """Share of failures in the window that trips, 0 to 1 …"""
+    minimum: int = 10
+    """… once the window holds this many outcomes."""
+    window: float = 60.0
+    open_for: tuple[float, ...] = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+    """How long the first, second, … opening in a row lasts; the last one repeats."""
+    jitter: float = 0.2
+    """Openings are stretched or shortened by up to this share at random."""
+    successes: int = 2
+    """Successes in a row while half open that close."""
+
+
+class StallPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long content may be missing before something is done about it."""
+
+    first_hedge: tuple[float, float] = (0.8, 10.0)
+    """Bounds of the hedge point before content, once it is estimated (p95) from `enough` samples."""
+    enough: int = 20
+    first_hedge_unknown: float = 3.0
+    """Hedge point before content without enough samples …"""
+    first_hedge_per_32k: float = 1.0
+    """… plus this for each 32 000 prompt tokens."""
+    first_hedge_reasoning: float = 15.0
+    first_give_up: float = 10.0
+    """Give up before content after this, or 3 × p99 if that is longer."""
+    first_give_up_reasoning: float = 120.0
+    gap_hedge: tuple[float, float] = (1.0, 8.0)
+    """Bounds of the hedge point on a gap in text, estimated as 6 × p99 of the gaps seen."""
+    gap_give_up: float = 10.0
+    """Give up on a gap in text after this, or 3 × its hedge point if that is longer."""
+    quiet_give_up: float = 60.0
+    """The same for gaps in tool arguments and in thinking."""
+    no_byte: float = 180.0
+    """Give up when not even a keep-alive byte came for this long."""
+    drip_window: float = 20.0
+    """Text is too slow when a window of this length …"""
+    drip_floor: float = 40.0
+    """… brought fewer characters than this (two characters a second: about half a token)."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the engine may do for one request."""
+
+    fallback: bool = True
+    """False: only the first target is asked, also when it breaks off in mid-stream."""
+    failover_on_refusal: bool = False
+    """True: a target that declines the content is a failed target."""
+    deadline: float | None = 120.0
+    """Seconds for the whole request, all attempts and waits together."""
+    last_share: float = 0.25
+    """The share of the deadline that earlier attempts leave to the last one, 0 to 1."""
+    connect: float = 1.0
+    """Seconds for the name look-up, the connection and TLS together."""
+    hedge: bool = True
+    """False: a silent target is never raced, only given up."""
+    continuations: int = 2
+    """Seams allowed in one answer; 0 ends a broken stream with an error."""
+    rounds: int = 3
+    """How often the whole chain is tried when everything that failed was transient (the guide's three tries)."""
+    round_wait: tuple[float, float] = (4.0, 10.0)
+    """Bounds of the exponential wait between rounds (the guide's)."""
+    quick_retry: tuple[float, float] = (0.05, 0.15)
+    """Wait before the quick second try that a bare 500 or 502 of a healthy target gets."""
+    seam_chars: int = 200
+    """A continuation's first characters that are held until its overlap is known …"""
+    seam_wait: float = 0.3
+    """… or this long."""
+    linger: float = 0.5
+    """After the terminal, how long a usage report is waited for."""
+    successor: bool = True
+    """True: a retired model's successor is tried in its place."""
+    breaker: BreakerPolicy = BreakerPolicy()
+    stall: StallPolicy = StallPolicy()
+
+    def replace(self, **changes: Any) -> Policy:
+        """A copy with these fields changed; an unknown name raises `TypeError`."""
+        return msgspec.structs.replace(self, **changes)

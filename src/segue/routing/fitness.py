@@ -1,0 +1,52 @@
+"""Which models can take a request at all: the hard constraints, before any preference."""
+
+from __future__ import annotations
+
+import msgspec
+
+from segue.catalog.models import ModelInfo
+from segue.chat.request import ChatRequest
+from segue.routing.target import Target
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request asks of a model. `window` is the least context window in tokens that is known to be enough."""
+
+    prompt_tokens: int
+    window: int = 0
+    images: bool = False
+    tools: bool = False
+    schema: bool = False
+
+
+def need_of(request: ChatRequest, prompt_tokens: int) -> Need:
+    return Need(
+        prompt_tokens=prompt_tokens,
+        images=request.needs_images,
+        tools=bool(request.tools),
+        schema=request.output is not None and request.output.schema is not None,
+    )
+
+
+def unfit(model: ModelInfo, need: Need) -> str | None:
+    """Why `model` can't take the request, or None if it can. What is unknown of a model is taken to be possible.
+
+    The prompt's size is an estimate, so the window refuses only a prompt beyond 1.25 times its size.
+    """
+    if need.images and model.images is False:
+        return f"{model.id} takes no images"
+    if need.tools and model.tools is False:
+        return f"{model.id} takes no tools"
+    if need.schema and model.json_schema is False:
+        return f"{model.id} can't be held to a JSON schema"
+    if model.window is not None:
+        if need.prompt_tokens > model.window * 1.25:
+            return f"the prompt (about {need.prompt_tokens} tokens) exceeds {model.id}'s window of {model.window}"
+        if model.window < need.window:
+            return f"{model.id}'s window of {model.window} tokens is no larger than one that was too small"
+    return None
+
+
+def takes_prefill(target: Target) -> bool:
+    """Whether a target goes on with the beginning of its own turn (DeepSeek and Mistral when told so by `prefix`)."""
+    return target.model.prefill == "partial" or bool(target.quirks.get("prefix"))

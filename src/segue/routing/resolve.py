@@ -1,0 +1,66 @@
+"""From settings to targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from segue.catalog.models import find_model
+from segue.catalog.providers import PROVIDERS, Provider
+from segue.errors import ConfigurationError
+from segue.routing.target import Target
+from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
+from segue.wire.dialects import DIALECTS, upstream
+
+REASONING_MAX_TOKENS = 8000
+"""The default where a model thinks before it answers: its thinking counts, and 1500 tokens may not last to the first word."""
+
+
+def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> Target:
+    """The target that `name` stands for. Raises `ConfigurationError` for what is missing."""
+    provider_name = settings.provider or name
+    provider = providers.get(provider_name)
+    dialect = settings.dialect or (provider.dialect if provider else None)
+    if dialect is None or dialect not in DIALECTS:
+        known = ", ".join(sorted(providers))
+        raise ConfigurationError(
+            f"target {name!r}: {provider_name!r} is no known provider ({known}); set its dialect to one of "
+            f"{', '.join(DIALECTS)} and its base_url"
+        )
+    model = settings.model or (provider.model if provider else None)
+    if not model:
+        raise ConfigurationError(f"target {name!r} names no model: set {name.upper()}_MODEL or targets.{name}.model")
+    info = find_model(provider_name, model)
+    base_url = settings.base_url or (provider.base_url if provider else None) or _public_address(name, dialect, provider)
+    return Target(
+        name=name,
+        provider=provider_name,
+        dialect=dialect,
+        model=info,
+        base_url=base_url.rstrip("/"),
+        key=settings.api_key,
+        headers=settings.headers,
+        temperature=DEFAULT_TEMPERATURE if settings.temperature is None else settings.temperature,
+        max_tokens=settings.max_tokens or (REASONING_MAX_TOKENS if info.reasons() else DEFAULT_MAX_TOKENS),
+        timeout=settings.timeout,
+        streams=settings.streams,
+        quirks={**(provider.quirks if provider else {}), **settings.quirks},
+    )
+
+
+def with_model(base: Target, model: str) -> Target:
+    """The same target, asked for another model."""
+    return msgspec.structs.replace(base, model=find_model(base.provider, model))
+
+
+def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
+    """Whether a target has what it takes to be asked: a key, or an address of its own that may need none."""
+    provider = providers.get(settings.provider or name)
+    return bool(settings.api_key) or bool(settings.base_url) or (provider is not None and provider.keyless)
+
+
+def _public_address(name: str, dialect: str, provider: Provider | None) -> str:
+    if provider is None:
+        raise ConfigurationError(f"target {name!r} has no address: set {name.upper()}_BASE_URL or targets.{name}.base_url")
+    return upstream(dialect).base_url

@@ -1,0 +1,46 @@
+"""A target: one model at one address under one key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.catalog.models import ModelInfo
+from segue.policy import StallPolicy
+from segue.secret import Secret
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a request may go, and with which defaults.
+
+    `name` is unique in a process ("gemini", "groq"); `provider` says who bills; `dialect` which codec speaks. `timeout` is
+    the user's own bound on the seconds to first content; None leaves it to the policy's finer rules. `streams` is False for a target known not to stream.
+    """
+
+    name: str
+    provider: str
+    dialect: str
+    model: ModelInfo
+    base_url: str
+    key: Secret = Secret("")
+    headers: dict[str, str] = {}
+    temperature: float | None = None
+    max_tokens: int | None = None
+    timeout: float | None = None
+    streams: bool = True
+    simulated: bool = False
+    quirks: dict[str, Any] = {}
+    stall: StallPolicy | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return self.base_url
+
+    @property
+    def credential(self) -> str:
+        return f"{self.base_url}#{self.key.fingerprint}"
+
+    @property
+    def model_key(self) -> str:
+        return f"{self.credential}#{self.model.id}"

@@ -1,0 +1,230 @@
+"""Settings: the environment, a `.env` file and an optional `segue.toml`, as one frozen value.
+
+What is said in several places is taken from the first of: the environment, `.env`, `segue.toml`, the defaults. Both files are looked
+for in the working directory; `SEGUE_CONFIG` names another TOML file. A wrong value raises `ConfigurationError`, which names it, says
+what is wrong with it, what is allowed and where it stands.
+
+The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other in the chain, such as `GROQ`):
+
+    NAME_API_KEY       the key (for gemini also GOOGLE_API_KEY, for claude also ANTHROPIC_API_KEY)
+    NAME_MODEL         the model
+    NAME_TEMPERATURE   0 to 2
+    NAME_MAX_TOKENS    1 or more
+    NAME_TIMEOUT       seconds to the first content, more than 0
+    NAME_BASE_URL      another address
+    SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
+    SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
+    MONGODB_URL        where usage is kept for several processes
+
+`segue.toml` has the same by other means: `chain`, `ledger`, `[targets.NAME]`, `[chains.NAME]`, `[policy]` and `[prices.MODEL]`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from dotenv import dotenv_values
+
+from segue.errors import ConfigurationError
+from segue.policy import Policy
+from segue.secret import Secret
+
+DEFAULT_CHAIN = ("gemini", "openai", "claude")
+DEFAULT_TEMPERATURE = 0.7
+"""The original guide's, as is `DEFAULT_MAX_TOKENS`."""
+DEFAULT_MAX_TOKENS = 1500
+
+KEY_ALIASES = {"gemini": ("GOOGLE_API_KEY",), "claude": ("ANTHROPIC_API_KEY",)}
+
+
+class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of a free tier, kept before they are exceeded; None is no limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    requests_per_day: int | None = None
+
+
+class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is set for one target; None where nothing is. Ranges are those of the environment variables above."""
+
+    provider: str | None = None
+    dialect: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    api_key: Secret = Secret("")
+    temperature: float | None = None
+    max_tokens: int | None = None
+    timeout: float | None = None
+    streams: bool = True
+    headers: dict[str, str] = {}
+    quirks: dict[str, Any] = {}
+    quota: QuotaSettings | None = None
+
+
+class ChainSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A named chain: its targets in order and the policy it runs under."""
+
+    targets: tuple[str, ...]
+    policy: Policy
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    chain: tuple[str, ...] = DEFAULT_CHAIN
+    targets: dict[str, TargetSettings] = {}
+    chains: dict[str, ChainSettings] = {}
+    policy: Policy = Policy()
+    prices: dict[str, dict[str, Any]] = {}
+    """Tables of prices by model, as `catalog.prices.read_overrides` takes them: US dollars a million tokens."""
+    ledger: str | None = None
+    """Path of the ledger's file; None for the default place, "none" for memory."""
+    mongodb_url: Secret = Secret("")
+
+    def target(self, name: str) -> TargetSettings:
+        """What is set for a target; all defaults for one that is not mentioned."""
+        return self.targets.get(name, TargetSettings())
+
+
+def load(
+    environ: Mapping[str, str] | None = None, *, directory: str | Path = ".", config: str | Path | None = None
+) -> Settings:
+    """Reads the settings. `environ` replaces the process's environment, `config` the TOML file's place."""
+    env = _Environment(os.environ if environ is None else environ, Path(directory) / ".env")
+    named = config or env.get("SEGUE_CONFIG")
+    path = Path(named) if named else Path(directory) / "segue.toml"
+    if named and not path.is_file():
+        raise ConfigurationError(f"there is no settings file {str(path)!r}: correct SEGUE_CONFIG or create the file")
+    document = _read_toml(path) if path.is_file() else {}
+    return _build(env, document, str(path))
+
+
+class _Environment:
+    """The environment over the `.env` file; remembers where a value came from."""
+
+    def __init__(self, environ: Mapping[str, str], file: Path) -> None:
+        self._environ = environ
+        self._file = {k: v for k, v in dotenv_values(file).items() if v} if file.is_file() else {}
+
+    def get(self, name: str) -> str | None:
+        return (self._environ.get(name) or self._file.get(name) or "").strip() or None
+
+    def place(self, name: str) -> str:
+        return "in the environment" if self._environ.get(name) else "in .env"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path.name} is not valid TOML: {error}") from error
+
+
+def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
+    known = {"chain", "ledger", "targets", "chains", "policy", "prices"}
+    for key in document.keys() - known:
+        raise ConfigurationError(f"{key!r} is no setting: use one of {', '.join(sorted(known))} (in {path})")
+    for key in ("targets", "chains", "policy", "prices"):
+        if not isinstance(document.get(key, {}), dict):
+            raise ConfigurationError(f"{key} must be a table: write [{key}] (in {path})")
+    policy = _convert({**document.get("policy", {})}, Policy, "policy", path)
+    chain = _chain(env, document, path)
+    chains = {name: _named_chain(name, table, policy, path) for name, table in document.get("chains", {}).items()}
+    tables = document.get("targets", {})
+    names = dict.fromkeys([*DEFAULT_CHAIN, *tables, *chain, *(t for c in chains.values() for t in c.targets)])
+    return Settings(
+        chain=chain,
+        targets={name: _target(name, tables.get(name, {}), env, path) for name in names},
+        chains=chains,
+        policy=policy,
+        prices=_convert(document.get("prices", {}), dict[str, dict[str, Any]], "prices", path),
+        ledger=env.get("SEGUE_LEDGER") or document.get("ledger"),
+        mongodb_url=Secret(env.get("MONGODB_URL") or ""),
+    )
+
+
+def _chain(env: _Environment, document: dict[str, Any], path: str) -> tuple[str, ...]:
+    if (said := env.get("SEGUE_CHAIN")) is not None:
+        names = tuple(name.strip() for name in said.split(",") if name.strip())
+        place = env.place("SEGUE_CHAIN")
+    else:
+        names, place = _convert(document.get("chain", DEFAULT_CHAIN), tuple[str, ...], "chain", path), f"in {path}"
+    if not names or len(set(names)) != len(names):
+        raise ConfigurationError(f"chain must name each of its targets once, and at least one ({place})")
+    return names
+
+
+def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSettings:
+    where = f"chains.{name}"
+    if not isinstance(table, dict) or "targets" not in table:
+        raise ConfigurationError(f"{where} must be a table with targets: targets = [\"gemini\", …] (in {path})")
+    knobs = {key: value for key, value in table.items() if key != "targets"}
+    merged = {**msgspec.to_builtins(policy), **knobs}
+    return ChainSettings(
+        targets=_convert(table["targets"], tuple[str, ...], f"{where}.targets", path),
+        policy=_convert(merged, Policy, where, path),
+    )
+
+
+_RANGES: dict[str, tuple[type[int] | type[float], float, float, str]] = {
+    "temperature": (float, 0.0, 2.0, "use 0 to 2"),
+    "max_tokens": (int, 1, float("inf"), "use a whole number from 1"),
+    "timeout": (float, 1e-3, float("inf"), "use seconds, more than 0"),
+}
+
+
+def _target(name: str, table: Any, env: _Environment, path: str) -> TargetSettings:
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"targets.{name} must be a table: write [targets.{name}] (in {path})")
+    values = {**table}
+    key = values.pop("api_key", None)
+    if key is not None and not isinstance(key, str):
+        raise ConfigurationError(f"targets.{name}.api_key must be text (in {path})")
+    for field in values.keys() & _RANGES.keys():
+        values[field] = _number(f"targets.{name}.{field}", values[field], field, f"in {path}")
+    prefix = name.upper().replace("-", "_")
+    for field in ("model", "base_url", *_RANGES):
+        if (text := env.get(variable := f"{prefix}_{field.upper()}")) is not None:
+            values[field] = _number(variable, text, field, env.place(variable)) if field in _RANGES else text
+    for variable in (f"{prefix}_API_KEY", *KEY_ALIASES.get(name, ())):
+        if (text := env.get(variable)) is not None:
+            key = text
+            break
+    _check_url(name, values.get("base_url"))
+    settings: TargetSettings = _convert(values, TargetSettings, f"targets.{name}", path)
+    return msgspec.structs.replace(settings, api_key=Secret(key or ""))
+
+
+def _number(what: str, value: Any, field: str, place: str) -> float | int:
+    kind, low, high, allowed = _RANGES[field]
+    try:
+        number = kind(value)
+        if isinstance(value, bool) or (kind is int and float(value) != number):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{what}={value} is not a number that fits: {allowed} ({place})") from None
+    if not low <= number <= high:
+        raise ConfigurationError(f"{what}={value} is out of range: {allowed} ({place})")
+    return number
+
+
+def _check_url(name: str, url: Any) -> None:
+    if url is not None and not (isinstance(url, str) and url.startswith(("http://", "https://"))):
+        raise ConfigurationError(f"the base URL of {name} is not one: it must begin with http:// or https://")
+
+
+def _convert(value: Any, kind: Any, what: str, path: str) -> Any:
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        names = ", ".join(_fields(kind))
+        hint = f"; it may have {names}" if names else ""
+        raise ConfigurationError(f"{what} is wrong: {error}{hint} (in {path})") from error
+
+
+def _fields(kind: Any) -> Iterator[str]:
+    return iter(getattr(kind, "__struct_fields__", ()))

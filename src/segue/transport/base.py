@@ -1,0 +1,55 @@
+"""The seam to the network: one protocol, implemented by `aio` and `memory` behind one contract suite.
+
+A transport sends one request and gives an answer whose body is read as it arrives. It keeps connections alive, follows no
+redirect, retries nothing but a stale pooled connection on which not one byte of an answer had arrived, and closes the socket
+at once when an answer is closed before its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from segue.wire.codec import WireRequest
+
+
+class TransportError(Exception):
+    """The network failed. `phase` is one of "resolve", "connect", "tls", "send", "headers", "body"."""
+
+    def __init__(self, phase: str, message: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.message = message
+
+
+class Answer(Protocol):
+    """An HTTP answer whose headers have arrived."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+    async def read(self) -> bytes:
+        """The next bytes of the body as soon as there are any; b"" at its end.
+
+        Raises `TransportError("body", …)` if the connection broke before the end that the headers promised.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back if the body was read to its end, else closes the socket now. May be called again."""
+        ...
+
+
+class Transport(Protocol):
+    async def send(self, request: WireRequest, *, connect: float) -> Answer:
+        """Sends, and waits for the answer's headers without limit: the caller cancels.
+
+        `connect` is the limit in seconds for name look-up, connection and TLS together. Raises `TransportError`. When cancelled,
+        the socket is closed before the cancellation goes on.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        ...

@@ -1,0 +1,1 @@
+"""The dialect "claude": the Anthropic Messages API, seen from both ends."""

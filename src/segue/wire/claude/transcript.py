@@ -1,0 +1,182 @@
+"""Messages as Claude's turns.
+
+What the API insists on, and this file provides: system texts stand outside the turns; user and assistant take turns and the user
+begins; tool results come first in the user turn that follows their calls; no text is blank; the last assistant text has no trailing
+whitespace; a tool call's id is unique, of letters, digits, `_` and `-`. The same messages always give the same turns, because
+newer models bind their thinking to the exact words before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from typing import Any, Final
+
+import msgspec
+
+from segue.chat.messages import Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from segue.errors import InvalidRequestError
+
+DIALECT: Final = "claude"
+
+Block = dict[str, Any]
+
+OPENING: Final = "(The conversation begins with your message.)"
+"""Said for the user where the transcript begins with the assistant."""
+
+GO_ON: Final = "Go on from exactly where your last message ends, without repeating any of it."
+"""Said for the user where the transcript ends with the assistant and the model takes no prefill."""
+
+_FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_MAGIC: Final = (("/9j/", "image/jpeg"), ("iVBOR", "image/png"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def tool_id(id: str) -> str:
+    """The id in the characters that the API takes."""
+    return _FOREIGN.sub("_", id)
+
+
+class Transcript:
+    """Fed messages in order; then `system` and `turns` are what the body says."""
+
+    def __init__(self, breakpoints: dict[tuple[int, int], Block], *, thinking: bool) -> None:
+        self._breakpoints = breakpoints
+        self._thinking = thinking
+        self._ids = _Ids()
+        self.system: list[Block] = []
+        self.turns: list[Block] = []
+
+    def add(self, at: int, message: Message) -> None:
+        blocks = []
+        for nth, part in enumerate(message.parts):
+            block = self._block(part, f"messages.{at}")
+            if block is not None:
+                if (control := self._breakpoints.get((at, nth))) is not None and block["type"] != "thinking":
+                    block["cache_control"] = control
+                blocks.append(block)
+        if message.role == "system":
+            self.system.extend(block for block in blocks if block["type"] == "text")
+            return
+        role = "assistant" if message.role == "assistant" else "user"
+        if self.turns and self.turns[-1]["role"] == role:
+            self.turns[-1]["content"].extend(blocks)
+        elif blocks:
+            self.turns.append({"role": role, "content": blocks})
+
+    def close(self, *, answer_begun: bool) -> None:
+        """All messages were fed. `answer_begun`: a last assistant turn is the start of the model's own answer."""
+        for turn in self.turns:
+            if turn["role"] == "user":
+                turn["content"].sort(key=lambda block: block["type"] != "tool_result")
+        if not self.turns and self.system:
+            self.turns, self.system = [{"role": "user", "content": self.system}], []
+        if not self.turns:
+            raise InvalidRequestError("messages: there is nothing to answer: add a message with text", param="messages")
+        if self.turns[0]["role"] == "assistant":
+            self.turns.insert(0, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
+        if self.turns[-1]["role"] == "assistant" and not answer_begun:
+            self.turns.append({"role": "user", "content": [{"type": "text", "text": GO_ON}]})
+        if self.turns[-1]["role"] == "assistant" and (last := self.turns[-1]["content"][-1])["type"] == "text":
+            last["text"] = last["text"].rstrip()
+
+    def said(self) -> list[Block]:
+        """The turns, a lone text written short."""
+        return [{"role": turn["role"], "content": _short(turn["content"])} for turn in self.turns]
+
+    def calls_without_thinking(self) -> bool:
+        """Whether the results at the end answer a turn that does not open with thinking, as a model with a budget demands."""
+        if len(self.turns) < 2 or self.turns[-1]["content"][0]["type"] != "tool_result":
+            return False
+        return self.turns[-2]["content"][0]["type"] not in ("thinking", "redacted_thinking")
+
+    def _block(self, part: Part, where: str) -> Block | None:
+        match part:
+            case Text(text):
+                return {"type": "text", "text": text} if text.strip() else None
+            case Image():
+                return {"type": "image", "source": _source(part, where)}
+            case Thinking():
+                return self._thought(part)
+            case ToolCall():
+                return {"type": "tool_use", "id": self._ids.call(part.id), "name": part.name, "input": _input(part)}
+            case ToolResult():
+                return self._result(part, where)
+
+    def _thought(self, part: Thinking) -> Block | None:
+        if part.dialect != DIALECT or not self._thinking:
+            return None
+        if part.redacted:
+            return {"type": "redacted_thinking", "data": part.redacted}
+        if part.signature:
+            return {"type": "thinking", "thinking": part.text, "signature": part.signature}
+        return None
+
+    def _result(self, part: ToolResult, where: str) -> Block:
+        block: Block = {"type": "tool_result", "tool_use_id": self._ids.result(part.call_id)}
+        content = [said for item in part.content if (said := self._block(item, where)) is not None]
+        if content:
+            block["content"] = _short(content)
+        if part.is_error:
+            block["is_error"] = True
+        return block
+
+
+class _Ids:
+    """Gives each call an id of its own, and each result the id of the call it answers.
+
+    Other dialects let an id come back in a later turn, or leave it empty; results then answer calls in the order of the calls.
+    """
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._open: defaultdict[str, deque[str]] = defaultdict(deque)
+        self._last: dict[str, str] = {}
+
+    def call(self, id: str) -> str:
+        clean = tool_id(id) or "call"
+        unique, count = clean, 1
+        while unique in self._used:
+            count += 1
+            unique = f"{clean}_{count}"
+        self._used.add(unique)
+        self._open[id].append(unique)
+        self._last[id] = unique
+        return unique
+
+    def result(self, id: str) -> str:
+        if self._open[id]:
+            return self._open[id].popleft()
+        return self._last.get(id) or tool_id(id) or "call"
+
+
+def _short(blocks: list[Block]) -> list[Block] | str:
+    if len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
+        text: str = blocks[0]["text"]
+        return text
+    return blocks
+
+
+def _input(call: ToolCall) -> msgspec.Raw | dict[str, str]:
+    """The arguments as they stand if they are a JSON object; else as text, for the model to see what it wrote."""
+    text = call.arguments.strip() or "{}"
+    try:
+        _OBJECT.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return {"not_json": text}
+    return msgspec.Raw(text)
+
+
+def _source(image: Image, where: str) -> Block:
+    data, media_type, url = image.data, image.media_type, image.url
+    if data is None and url is not None and url.startswith("data:"):
+        head, _, data = url.partition(",")
+        media_type = head.removeprefix("data:").partition(";")[0]
+    if data is not None:
+        media_type = media_type or next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+        if not media_type:
+            raise InvalidRequestError(f"{where}: an image's type is unknown: give its media_type", param=where)
+        return {"type": "base64", "media_type": media_type, "data": data}
+    if url:
+        return {"type": "url", "url": url}
+    raise InvalidRequestError(f"{where}: an image has neither data nor url", param=where)

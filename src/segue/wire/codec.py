@@ -1,0 +1,135 @@
+"""The two protocols every dialect implements, sans I/O: bytes ↔ chat values.
+
+*Upstream*, where Segue is the client: `encode` a request, `decoder` for the answer's bytes, `failure` for an HTTP error.
+*Ingress*, where Segue is the server: `decode` a request's body, `encoder` for the answer's events, `error` for one that failed.
+
+Decoders and encoders are machines of one answer: fed once, in order, never reused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from segue.catalog.models import ModelInfo
+from segue.chat.events import ChatEvent, UpstreamEvent
+from segue.chat.failure import Failure
+from segue.chat.request import ChatRequest
+from segue.errors import SegueError
+from segue.secret import Secret
+
+
+class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request. `headers` may hold a key, so they are not shown by `repr`.
+
+    `omitted` names what the caller asked for and the model is known not to take, e.g. `("temperature",)`.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes = b""
+    omitted: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"WireRequest({self.method} {self.url}, {len(self.body)} bytes)"
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """To whom a request goes and how.
+
+    `base_url` has no trailing slash and includes the version path where the dialect's SDK includes it. `stream` is False only for a
+    target known not to stream. `omit` names request fields that this target has refused before. `prefill` says the last message is
+    the start of the model's own turn, to be continued. `quirks` holds a preset's deviations, e.g. `{"prefix": True}`.
+    """
+
+    model: ModelInfo
+    base_url: str
+    key: Secret
+    headers: dict[str, str] = {}
+    stream: bool = True
+    omit: frozenset[str] = frozenset()
+    prefill: bool = False
+    quirks: dict[str, Any] = {}
+
+
+class Decoder(Protocol):
+    """Turns an answer's bytes into events, however the bytes are split."""
+
+    complete: bool
+    """True once the dialect's last word was read; further bytes are ignored."""
+
+    def feed(self, data: bytes) -> list[UpstreamEvent]: ...
+
+    def eof(self) -> list[UpstreamEvent]:
+        """The bytes ended. Gives what was left, and `Failed` if the dialect's terminal is missing."""
+        ...
+
+
+class UpstreamCodec(Protocol):
+    dialect: str
+    base_url: str
+    """The provider's public address, used where none is set."""
+
+    def encode(self, request: ChatRequest, call: Call) -> WireRequest:
+        """Raises `InvalidRequestError` for a request this dialect cannot say."""
+        ...
+
+    def decoder(self, content_type: str) -> Decoder:
+        """For the body of a 2xx answer: an event stream or one JSON document, told apart by `content_type`."""
+        ...
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:
+        """What an answer other than 2xx means. `headers` have lower-case names; `wall` is epoch seconds, for absolute reset times."""
+        ...
+
+    def list_models(self, call: Call) -> WireRequest:
+        """The free probe: a GET of the models list."""
+        ...
+
+
+class IngressRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as a caller of our server or sandbox made it.
+
+    `model` is the caller's word for it, "" if none. `options` holds what shapes only the answer's form in this dialect
+    (e.g. OpenAI's `include_usage`).
+    """
+
+    request: ChatRequest
+    model: str
+    stream: bool
+    options: dict[str, Any] = {}
+
+
+class Encoder(Protocol):
+    """Turns an answer's events into one dialect's bytes. An encoder of a whole answer gives all bytes at `Finished`."""
+
+    content_type: str
+
+    def feed(self, event: ChatEvent) -> bytes: ...
+
+    def ping(self) -> bytes:
+        """Bytes that keep the connection's client patient: data-bearing where the dialect has such; b"" if there is nothing to say."""
+        ...
+
+    def fail(self, error: SegueError) -> bytes:
+        """The dialect's error inside a stream that has begun."""
+        ...
+
+
+class IngressCodec(Protocol):
+    dialect: str
+
+    def decode(self, body: bytes, *, path: str, query: str, headers: Mapping[str, str]) -> IngressRequest:
+        """Raises `InvalidRequestError` that names the field at fault."""
+        ...
+
+    def encoder(self, request: IngressRequest, *, id: str, created: int) -> Encoder:
+        """`id` is unique, of letters and digits; `created` is epoch seconds."""
+        ...
+
+    def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body that tell the dialect's official SDK what happened."""
+        ...

@@ -1,0 +1,57 @@
+"""How long a provider asks to be left alone, in the many ways providers say it. All results are seconds from now, never negative."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(rf"(?:{_PIECE.pattern})+")
+
+
+def duration(text: str) -> float | None:
+    """Seconds of a compound duration such as `6m0s`, `120ms` or `1h2m3.5s`; None if it is none."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text))
+
+
+def until(text: str, wall: float) -> float | None:
+    """Seconds from `wall` (epoch seconds) to an RFC 3339 or HTTP date; None if it is neither. A date gone by is 0."""
+    try:
+        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=timezone.utc)
+    return max(0.0, when.timestamp() - wall)
+
+
+def seconds(text: str) -> float | None:
+    """A plain, non-negative number of seconds; None if it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0.0 <= value < float("inf") else None
+
+
+def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
+    """What `retry-after-ms` or `retry-after` say, the finer one first; None where neither says anything readable."""
+    if (fine := headers.get("retry-after-ms")) is not None and (value := seconds(fine)) is not None:
+        return value / 1000
+    if (plain := headers.get("retry-after")) is not None:
+        value = seconds(plain)
+        return value if value is not None else until(plain, wall)
+    return None
+
+
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """The provider's own word on retrying, from `x-should-retry`."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", ""))

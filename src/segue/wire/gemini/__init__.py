@@ -1,0 +1,1 @@
+"""Google's Gemini API: `generateContent` and `streamGenerateContent`, on both sides of Segue."""

@@ -1,0 +1,191 @@
+"""Messages as Gemini's `contents` and `systemInstruction`.
+
+What Gemini insists on: a call stands directly after a user turn or a turn of results, so consecutive model turns are one and a
+transcript never begins with the model; the results of one turn of calls stand in one turn; each result names its function; and from
+Gemini 3 on the first call of each model turn has a thought signature, if only the documented placeholder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from segue.catalog.models import ModelInfo
+from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
+from segue.errors import InvalidRequestError
+
+DIALECT = "gemini"
+PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
+"""Documented for calls that come from another model: ai.google.dev/gemini-api/docs/thought-signatures, "FAQs" (November 2026)."""
+FILLER = "…"
+"""Stands for the user where a transcript begins with the model or has nothing but a system message."""
+
+_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64,", re.IGNORECASE)
+_MAGIC = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+_EXTENSIONS = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "heic": "image/heic",
+    "heif": "image/heif",
+}
+_ARGUMENTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+Json = dict[str, Any]
+
+
+class Transcript(NamedTuple):
+    system: list[Json]
+    contents: list[Json]
+
+
+def transcript(messages: Iterable[Message], info: ModelInfo) -> Transcript:
+    """Raises `InvalidRequestError` for what Gemini can't be told."""
+    system: list[Json] = []
+    contents: list[Json] = []
+    names: dict[str, str] = {}
+    previous = ""
+    for number, message in enumerate(messages):
+        where = f"messages[{number}]"
+        if message.role == "system":
+            system += [{"text": text} for text in _system_texts(message, where)]
+            continue
+        names |= {call.id: call.name for call in message.tool_calls}
+        parts = _parts(message, names, info, where)
+        if not parts:
+            continue
+        if message.role == previous and previous != "user":
+            contents[-1]["parts"] += parts
+        else:
+            contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
+        previous = message.role
+    if not contents and not system:
+        raise InvalidRequestError("the request says nothing: give at least one message with content", param="messages")
+    if not contents or contents[0]["role"] == "model":
+        contents.insert(0, {"role": "user", "parts": [{"text": FILLER}]})
+    if info.signatures:
+        for content in contents:
+            _sign_first_call(content["parts"])
+    return Transcript(system, contents)
+
+
+def _system_texts(message: Message, where: str) -> list[str]:
+    if any(not isinstance(part, Text) for part in message.parts):
+        raise InvalidRequestError("a system message may hold only text: move the rest to a user message", param=where)
+    return [part.text for part in message.parts if isinstance(part, Text) and part.text]
+
+
+def _parts(message: Message, names: dict[str, str], info: ModelInfo, where: str) -> list[Json]:
+    parts: list[Json] = []
+    signature = ""
+    for part in message.parts:
+        if isinstance(part, Thinking):
+            signature = _take_thinking(part, signature, parts)
+        elif isinstance(part, Text):
+            if part.text:
+                parts.append({"text": part.text, "thoughtSignature": signature} if signature else {"text": part.text})
+                signature = ""
+        elif isinstance(part, Image):
+            parts.append(image(part, where))
+        elif isinstance(part, ToolCall):
+            parts.append(_call(part, where))
+        else:
+            parts += _result(part, names, info, where)
+    if signature:
+        parts.append(_signed_nothing(signature))
+    return parts
+
+
+def _take_thinking(part: Thinking, pending: str, parts: list[Json]) -> str:
+    """Gemini signs the text after its thoughts, not the thoughts. Gives the signature that waits for that text."""
+    if part.dialect != DIALECT:
+        return pending
+    if pending:
+        parts.append(_signed_nothing(pending))
+    if part.text:
+        parts.append({"text": part.text, "thought": True})
+        return part.signature
+    if part.signature:
+        parts.append(_signed_nothing(part.signature))
+    return ""
+
+
+def _signed_nothing(signature: str) -> Json:
+    """How Gemini itself sends the signature of a text that it has streamed already."""
+    return {"text": "", "thoughtSignature": signature}
+
+
+def _sign_first_call(parts: list[Json]) -> None:
+    first = next((part for part in parts if "functionCall" in part), None)
+    if first is not None:
+        first.setdefault("thoughtSignature", PLACEHOLDER_SIGNATURE)
+
+
+def image(part: Image, where: str) -> Json:
+    """An image as a part. Raises `InvalidRequestError` if it is none that can be sent."""
+    if part.data is not None:
+        media_type = part.media_type or next((_MAGIC[m] for m in _MAGIC if part.data.startswith(m)), None)
+        if media_type is None:
+            raise InvalidRequestError("say the image's media_type, e.g. image/png", param=where)
+        return {"inlineData": {"mimeType": media_type, "data": part.data}}
+    if not part.url:
+        raise InvalidRequestError("an image needs data or a url", param=where)
+    if part.url[:5].lower() == "data:":
+        if not (head := _DATA_URL.match(part.url)):
+            raise InvalidRequestError("a data: URL must say its media type and be base64", param=where)
+        return {"inlineData": {"mimeType": head["type"].lower(), "data": part.url[head.end() :]}}
+    extension = part.url.partition("?")[0].rpartition(".")[2].lower()
+    media_type = part.media_type or _EXTENSIONS.get(extension)
+    return {"fileData": {"fileUri": part.url} | ({"mimeType": media_type} if media_type else {})}
+
+
+def _call(call: ToolCall, where: str) -> Json:
+    arguments = call.arguments.strip() or "{}"
+    try:
+        _ARGUMENTS.decode(arguments)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
+        raise InvalidRequestError(
+            f"the arguments of tool call {call.name!r} are no JSON object: {problem}", param=where
+        ) from problem
+    part: Json = {"functionCall": {"name": call.name, "args": msgspec.Raw(arguments.encode())}}
+    if call.id:
+        part["functionCall"]["id"] = call.id
+    if call.signature:
+        part["thoughtSignature"] = call.signature
+    return part
+
+
+def _result(result: ToolResult, names: dict[str, str], info: ModelInfo, where: str) -> list[Json]:
+    name = result.name or names.get(result.call_id, "")
+    if not name:
+        raise InvalidRequestError(
+            f"no tool call with the id {result.call_id!r} stands before its result: give the result its tool's name",
+            param=where,
+        )
+    text = "".join(part.text for part in result.content if isinstance(part, Text))
+    response: Json = {"name": name, "response": _response(text, result.is_error)}
+    if result.call_id:
+        response["id"] = result.call_id
+    images = [image(part, where) for part in result.content if isinstance(part, Image)]
+    if images and info.signatures:
+        response["parts"] = images
+        images = []
+    return [{"functionResponse": response}, *images]
+
+
+def _response(text: str, is_error: bool) -> Json | msgspec.Raw:
+    """A JSON object is the response itself, anything else its `output`; Gemini reads both alike."""
+    if is_error:
+        return {"error": text}
+    if text.startswith("{"):
+        try:
+            _ARGUMENTS.decode(text)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return {"output": text}
+        return msgspec.Raw(text.encode())
+    return {"output": text}

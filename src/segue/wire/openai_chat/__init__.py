@@ -1,0 +1,1 @@
+"""OpenAI Chat Completions, and the many providers that speak it with an accent."""

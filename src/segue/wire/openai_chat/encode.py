@@ -1,0 +1,245 @@
+"""A request as a Chat Completions body.
+
+What the model is known not to take is left out and named, by the names of `ChatRequest`; so is what the target has refused
+before (`Call.omit`, which knows a field by our name or by the wire's). Quirks, all optional, are a preset's deviations:
+
+    prefix             True: a prefilled turn is marked `"prefix": true` (DeepSeek's beta address, Mistral)
+    max_tokens_param   the name of the output limit, instead of the model's own
+    no_stream_options  True: the provider refuses `stream_options`
+    top_k              True: the provider takes `top_k`, which OpenAI does not
+    seed_param         the name of the seed (Mistral: "random_seed")
+    leave_out          names of fields the provider refuses whatever the model
+    thinking_switch    True: thinking is switched by `{"thinking": {"type": "enabled" | "disabled"}}` (DeepSeek, GLM, Kimi)
+    reasoning_field    the field of an assistant message in which its reasoning is sent back ("reasoning_content")
+    tool_id_length     tool-call ids must have exactly so many letters and digits (Mistral: 9)
+    tool_images        True: tool results may hold images
+    plain_content      True: content must be one string, unless there are images
+    alternate          True: system text must come first, and roles must change from turn to turn
+    system_role        the role of system messages, e.g. "developer"
+    key_header         the header that holds the bare key, instead of `authorization` (Azure: "api-key")
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.chat.messages import Text
+from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
+from segue.wire.codec import Call
+from segue.wire.openai_chat.failures import EFFORT_BESIDE_TOOLS
+from segue.wire.openai_chat.messages import DIALECT, wire_messages
+
+# Efforts from least to most. The budgets are those Google documents for the OpenAI-compatible face of Gemini.
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_BUDGETS = ((0, "none"), (1024, "low"), (8192, "medium"))
+
+_MAX_STOPS = 4
+_NEVER_OMITTED = frozenset({"model", "messages", "stream"})
+_OUR_NAMES = {
+    "reasoning_effort": "effort",
+    "max_completion_tokens": "max_tokens",
+    "response_format": "output",
+}
+_DEFAULTS = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0}
+
+
+def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body's fields, and the names of what was left out."""
+    omitted: list[str] = []
+    extra = dict(request.extra.get(DIALECT, {}))
+    effort = _effort(request, call, extra.pop("reasoning_effort", None), omitted)
+    fields: dict[str, Any] = {
+        "model": call.model.id,
+        "messages": wire_messages(request.messages, call, omitted),
+    }
+    _limit(fields, request, call)
+    _sampling(fields, request, call, effort, omitted)
+    _tools(fields, request, call, effort, omitted)
+    _output(fields, request, call, omitted)
+    _think(fields, call, effort)
+    if request.user is not None:
+        fields["user"] = request.user
+    fields |= {name: value for name, value in extra.items() if name not in _NEVER_OMITTED}
+    if call.stream:
+        fields["stream"] = True
+        if not call.quirks.get("no_stream_options"):
+            options = extra.get("stream_options")
+            fields["stream_options"] = (options if isinstance(options, dict) else {}) | {"include_usage": True}
+    else:
+        fields.pop("stream_options", None)
+    _leave_out(fields, call, omitted)
+    return fields, tuple(dict.fromkeys(omitted))
+
+
+def _limit(fields: dict[str, Any], request: ChatRequest, call: Call) -> None:
+    if request.max_tokens is None:
+        return
+    name = call.quirks.get("max_tokens_param", call.model.max_tokens_param)
+    if name in call.omit:
+        # OpenAI's models refuse one of the two names and point to the other.
+        name = "max_completion_tokens" if name == "max_tokens" else "max_tokens"
+    fields[name] = min(request.max_tokens, call.model.max_output or request.max_tokens)
+
+
+def _sampling(fields: dict[str, Any], request: ChatRequest, call: Call, effort: str | None, omitted: list[str]) -> None:
+    model = call.model
+    stop = list(request.stop)
+    if len(stop) > _MAX_STOPS:
+        omitted.append(f"stop[{_MAX_STOPS}:]")
+        stop = stop[:_MAX_STOPS]
+    temperature = None if request.temperature is None else min(request.temperature, model.temperature_max)
+    asked = {
+        "temperature": temperature,
+        "top_p": request.top_p,
+        "frequency_penalty": request.frequency_penalty,
+        "presence_penalty": request.presence_penalty,
+        "seed": request.seed,
+        "stop": stop or None,
+        "top_k": request.top_k,
+    }
+    sent: set[str] = set()
+    for name, value in asked.items():
+        if value is None:
+            continue
+        taken = name != "top_k" or bool(call.quirks.get("top_k"))
+        taken = taken and model.takes(name, effort=effort)
+        if name in model.exclusive and sent.intersection(model.exclusive):
+            taken = False
+        if taken:
+            fields[call.quirks.get("seed_param", name) if name == "seed" else name] = value
+            sent.add(name)
+        elif value != _DEFAULTS.get(name):
+            omitted.append(name)
+
+
+def _tools(fields: dict[str, Any], request: ChatRequest, call: Call, effort: str | None, omitted: list[str]) -> None:
+    if not request.tools:
+        return
+    model = call.model
+    fields["tools"] = [_tool(tool) for tool in request.tools]
+    if request.parallel_tool_calls is not None:
+        fields["parallel_tool_calls"] = request.parallel_tool_calls
+    if (choice := request.tool_choice) is None:
+        return
+    allowed = model.forced_tool_use and (model.forced_tool_use_while_reasoning or not model.reasons(effort))
+    if choice.mode in ("required", "tool") and not allowed:
+        omitted.append("tool_choice")
+    else:
+        fields["tool_choice"] = _choice(choice)
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _choice(choice: ToolChoice) -> str | dict[str, Any]:
+    if choice.mode == "tool":
+        return {"type": "function", "function": {"name": choice.name or ""}}
+    return choice.mode
+
+
+def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: list[str]) -> None:
+    output = request.output
+    if output is None:
+        return
+    if output.schema is not None and call.model.json_schema:
+        fields["response_format"] = {"type": "json_schema", "json_schema": _schema(output)}
+        return
+    fields["response_format"] = {"type": "json_object"}
+    if output.schema is not None:
+        omitted.append("output.schema")
+        schema = msgspec.json.encode(output.schema).decode()
+        _ask(fields, f"Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{schema}")
+    elif not _mentions_json(request):
+        # OpenAI answers 400 where JSON mode is asked for and no message says the word.
+        _ask(fields, "Answer with one JSON object and with nothing else.")
+
+
+def _schema(output: OutputSchema) -> dict[str, Any]:
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in output.name)[:64]
+    schema: dict[str, Any] = {"name": name or "answer", "schema": output.schema}
+    if output.description:
+        schema["description"] = output.description
+    if output.strict is not None:
+        schema["strict"] = output.strict
+    return schema
+
+
+def _mentions_json(request: ChatRequest) -> bool:
+    texts = (part.text for message in request.messages for part in message.parts if isinstance(part, Text))
+    return any("json" in text.lower() for text in texts)
+
+
+def _ask(fields: dict[str, Any], instruction: str) -> None:
+    """Puts an instruction before the conversation, behind the system messages that open it."""
+    messages = fields["messages"]
+    opening = next((n for n, m in enumerate(messages) if m["role"] not in ("system", "developer")), len(messages))
+    if opening and isinstance(messages[opening - 1]["content"], str):
+        messages[opening - 1] = messages[opening - 1] | {
+            "content": f"{messages[opening - 1]['content']}\n\n{instruction}"
+        }
+    else:
+        messages.insert(opening, {"role": "system", "content": instruction})
+
+
+def _effort(request: ChatRequest, call: Call, word: object, omitted: list[str]) -> str | None:
+    """The effort to ask for, in the model's words; None where nothing is to be said.
+
+    `word` is the caller's own word from `extra`, which may be finer than ours (`xhigh`).
+    """
+    model = call.model
+    asked = word if isinstance(word, str) else request.effort
+    if asked is None and request.thinking_budget is not None:
+        asked = next((name for most, name in _BUDGETS if request.thinking_budget <= most), "high")
+    strict = model.chat_tools_need_no_reasoning and "none" in (model.efforts or ())
+    if request.tools and (strict or EFFORT_BESIDE_TOOLS in call.omit):
+        if asked not in (None, "none"):
+            omitted.append("effort")
+        return "none"
+    if asked is None or asked not in EFFORTS:
+        return asked
+    if model.efforts:
+        return _nearest(asked, model.efforts)
+    if model.known and (not model.reasoning or model.efforts is not None):
+        if asked != "none":
+            omitted.append("effort")
+        return None
+    return asked
+
+
+def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
+    """The closest effort a model has; one that thinks, unless none at all was asked for."""
+    rank = {word: place for place, word in enumerate(EFFORTS)}
+    choices = [word for word in efforts if word in rank and (word != "none" or asked == "none")]
+    return min(choices, key=lambda word: abs(rank[word] - rank[asked]), default=asked)
+
+
+def _think(fields: dict[str, Any], call: Call, effort: str | None) -> None:
+    if effort is None:
+        return
+    if not call.quirks.get("thinking_switch"):
+        fields["reasoning_effort"] = effort
+    elif effort == "none":
+        fields["thinking"] = {"type": "disabled"}
+    else:
+        fields["thinking"] = {"type": "enabled"}
+        fields["reasoning_effort"] = effort
+
+
+def _leave_out(fields: dict[str, Any], call: Call, omitted: list[str]) -> None:
+    refused = call.omit.union(call.quirks.get("leave_out", ()))
+    for name in fields.keys() - _NEVER_OMITTED:
+        ours = _OUR_NAMES.get(name, name)
+        # The limit has two names on the wire: a target that refuses one of them may well take the other.
+        if name in refused or (ours in refused and ours != "max_tokens"):
+            value = fields.pop(name)
+            if name != "stream_options" and value != _DEFAULTS.get(name):
+                omitted.append(ours)

@@ -1,0 +1,182 @@
+"""Our messages as Chat Completions messages.
+
+Where the dialect has no place for something it is said in the nearest form that every provider accepts: a failed tool result
+begins with "Error: ", and pictures that a tool gave back follow in a user message once all results of the turn are said.
+Thinking is left out, unless the provider wants its own back (the quirk `reasoning_field`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
+from segue.errors import InvalidRequestError
+from segue.wire.codec import Call
+
+DIALECT = "openai_chat"
+
+# OpenAI refuses longer ids with `string_above_max_length`; what other providers issue can be longer or hold odd characters.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+# Google's documented stand-in for the signature of a call that another model made.
+_NO_SIGNATURE = "skip_thought_signature_validator"
+
+
+def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -> list[dict[str, Any]]:
+    """The `messages` field. Adds to `omitted` what could not be said; raises `InvalidRequestError` if nothing is left to say."""
+    said: list[dict[str, Any]] = []
+    pictures: list[Image] = []
+    for number, message in enumerate(messages):
+        if message.role == "tool":
+            said.extend(_results(message, call, pictures))
+            continue
+        _show(pictures, said)
+        if message.role == "assistant":
+            turn = _assistant(message, call, f"messages[{number}]", omitted)
+        else:
+            turn = _speech(message, call, f"messages[{number}]", omitted)
+        if turn is not None:
+            said.append(turn)
+    _show(pictures, said)
+    if not said:
+        raise InvalidRequestError("messages is empty: send at least one message with content", param="messages")
+    if call.quirks.get("alternate"):
+        said = _alternating(said)
+    if call.prefill and call.quirks.get("prefix") and said[-1]["role"] == "assistant":
+        said[-1]["prefix"] = True
+    return said
+
+
+def tool_id(original: str, length: int | None = None) -> str:
+    """The id a provider accepts for a tool call: the original where it fits, else one derived from it, the same every time.
+
+    `length` is set where a provider wants exactly so many letters and digits (Mistral: 9).
+    """
+    if length is not None:
+        if len(original) == length and original.isascii() and original.isalnum():
+            return original
+        return _digest(original)[:length]
+    return original if _ID.fullmatch(original) else f"call_{_digest(original)[:24]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _speech(message: Message, call: Call, where: str, omitted: list[str]) -> dict[str, Any] | None:
+    role = message.role
+    parts: Sequence[Text | Image] = [part for part in message.parts if isinstance(part, Text | Image)]
+    if role == "system":
+        role = call.quirks.get("system_role", role)
+        parts = _only_text(parts, where, omitted)
+    content = _content(parts, call, where)
+    return {"role": role, "content": content} if content else None
+
+
+def _assistant(message: Message, call: Call, where: str, omitted: list[str]) -> dict[str, Any] | None:
+    parts = [part for part in message.parts if isinstance(part, Text | Image)]
+    text = "".join(part.text for part in _only_text(parts, where, omitted))
+    calls = message.tool_calls
+    if not text and not calls:
+        return None
+    turn: dict[str, Any] = {"role": "assistant", "content": text or None}
+    if field := call.quirks.get("reasoning_field"):
+        thoughts = (p.text for p in message.parts if isinstance(p, Thinking) and p.dialect == DIALECT)
+        # DeepSeek refuses a transcript whose turns lack their reasoning; a blank one passes for a turn of another model.
+        turn[field] = "".join(thoughts) or " "
+    if calls:
+        turn["tool_calls"] = _calls(calls, call)
+    return turn
+
+
+def _calls(calls: Sequence[ToolCall], call: Call) -> list[dict[str, Any]]:
+    length = call.quirks.get("tool_id_length")
+    said: list[dict[str, Any]] = [
+        {
+            "id": tool_id(one.id, length),
+            "type": "function",
+            "function": {"name": one.name, "arguments": one.arguments or "{}"},
+        }
+        for one in calls
+    ]
+    if call.model.signatures:
+        for one, wire in zip(calls, said, strict=True):
+            if one.signature:
+                wire["extra_content"] = {"google": {"thought_signature": one.signature}}
+        said[0].setdefault("extra_content", {"google": {"thought_signature": _NO_SIGNATURE}})
+    return said
+
+
+def _results(message: Message, call: Call, pictures: list[Image]) -> Iterable[dict[str, Any]]:
+    length = call.quirks.get("tool_id_length")
+    for result in message.parts:
+        if not isinstance(result, ToolResult):
+            continue
+        parts = list(result.content)
+        if not call.quirks.get("tool_images"):
+            pictures.extend(part for part in parts if isinstance(part, Image))
+            parts = [part for part in parts if isinstance(part, Text)]
+            if not parts and result.content:
+                parts = [Text("The result is the image that follows.")]
+        if result.is_error:
+            first = parts[0] if parts and isinstance(parts[0], Text) else None
+            parts = [Text(f"Error: {first.text if first else ''}"), *parts[1 if first else 0 :]]
+        content = _content(parts, call, "messages")
+        yield {"role": "tool", "tool_call_id": tool_id(result.call_id, length), "content": content}
+
+
+def _show(pictures: list[Image], said: list[dict[str, Any]]) -> None:
+    """Says the pictures of the tool results gone by."""
+    if pictures:
+        said.append({"role": "user", "content": [_image(picture, "messages") for picture in pictures]})
+        pictures.clear()
+
+
+def _only_text(parts: Sequence[Text | Image], where: str, omitted: list[str]) -> list[Text]:
+    texts = [part for part in parts if isinstance(part, Text)]
+    if len(texts) < len(parts):
+        omitted.append(f"{where}.images")
+    return texts
+
+
+def _content(parts: Sequence[Text | Image], call: Call, where: str) -> str | list[dict[str, Any]]:
+    """A string where that is enough: some providers take nothing else."""
+    kept = [part for part in parts if not isinstance(part, Text) or part.text]
+    texts = [part.text for part in kept if isinstance(part, Text)]
+    if len(texts) == len(kept) and (len(texts) < 2 or call.quirks.get("plain_content")):
+        return "\n\n".join(texts)
+    return [_image(p, where) if isinstance(p, Image) else {"type": "text", "text": p.text} for p in kept]
+
+
+def _image(image: Image, where: str) -> dict[str, Any]:
+    url = f"data:{image.media_type or 'image/png'};base64,{image.data}" if image.data is not None else image.url
+    if not url:
+        raise InvalidRequestError(f"{where}: an image needs its data or a url", param=where)
+    return {"type": "image_url", "image_url": {"url": url, "detail": image.detail} if image.detail else {"url": url}}
+
+
+def _alternating(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """System text first, then turns of changing roles, for chat templates that raise on anything else."""
+    merged: list[dict[str, Any]] = []
+    for turn in sorted(said, key=lambda turn: turn["role"] not in ("system", "developer")):
+        last = merged[-1] if merged else None
+        if last is None or last["role"] != turn["role"] or turn["role"] == "tool" or "tool_calls" in last:
+            merged.append(dict(turn))
+            continue
+        last["content"] = _joined(last["content"], turn["content"])
+        last |= {field: value for field, value in turn.items() if field not in ("role", "content")}
+    return merged
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if not first or not second:
+        return first or second
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [*_as_parts(first), *_as_parts(second)]
+
+
+def _as_parts(content: Any) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -1,0 +1,56 @@
+"""The client side of the dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from segue.chat.failure import Failure
+from segue.chat.request import ChatRequest
+from segue.wire.codec import Call, WireRequest
+from segue.wire.openai_chat import failures
+from segue.wire.openai_chat.decode import AnswerDecoder
+from segue.wire.openai_chat.encode import body
+from segue.wire.openai_chat.messages import DIALECT
+
+
+class Upstream:
+    """Speaks to OpenAI and to whoever answers like it."""
+
+    dialect = DIALECT
+    base_url = "https://api.openai.com/v1"
+
+    def encode(self, request: ChatRequest, call: Call) -> WireRequest:
+        fields, omitted = body(request, call)
+        return WireRequest(
+            method="POST",
+            url=f"{call.base_url}/chat/completions",
+            headers={
+                "content-type": "application/json",
+                "accept": "text/event-stream" if call.stream else "application/json",
+                **_headers(call),
+            },
+            body=msgspec.json.encode(fields),
+            omitted=omitted,
+        )
+
+    def decoder(self, content_type: str) -> AnswerDecoder:
+        """`content_type` is not believed: the answer's first byte tells a stream from a document."""
+        return AnswerDecoder()
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:
+        return failures.of_http(status, headers, body, wall)
+
+    def list_models(self, call: Call) -> WireRequest:
+        headers = {"accept": "application/json", **_headers(call)}
+        return WireRequest(method="GET", url=f"{call.base_url}/models", headers=headers)
+
+
+def _headers(call: Call) -> dict[str, str]:
+    """The key's header, none without a key, and what the target's settings add."""
+    headers: dict[str, str] = {}
+    if call.key:
+        name = call.quirks.get("key_header")
+        headers = {name: call.key.reveal()} if name else {"authorization": f"Bearer {call.key.reveal()}"}
+    return headers | call.headers

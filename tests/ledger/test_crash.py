@@ -1,0 +1,176 @@
+"""Processes that die, that share a file, that fork, and that just end: what was acknowledged is there, once."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segue.ledger.record import Settlement
+from segue.ledger.stores.sqlite import SqliteStore
+
+Run = Callable[..., subprocess.Popen[str]]
+Finished = Callable[[subprocess.Popen[str]], str]
+
+WRITER = """
+life = sys.argv[2]
+store = SqliteStore(sys.argv[1], gather=0.0005)
+number = 0
+print("ready")
+while True:
+    for _ in range(20):
+        name = f"{life}-{number:06d}"
+        store.reserve(attempt(name, Settlement.RESERVED))
+        store.settle(attempt(name, cost=Decimal(number)))
+        store.settle(attempt(name, cost=Decimal(-1)))      # a second settlement: must never be seen
+        number += 1
+    if store.flush():
+        print(number)
+"""
+
+
+def test_kill_9_loses_no_acknowledged_attempt_and_doubles_none(tmp_path: Path, python: Run) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    acknowledged: dict[str, int] = {}
+    for life in range(5):
+        process = python(WRITER, path, life)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(random.uniform(0.05, 0.25))
+        process.kill()
+        said, _ = process.communicate()
+        acknowledged[str(life)] = max((int(line) for line in said.splitlines() if line.endswith("0")), default=0)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    assert sum(acknowledged.values()) > 100, "the writers hardly wrote: the test shows nothing"
+    records = SqliteStore(path).records(limit=None)
+    assert len({record.attempt_id for record in records}) == len(records)
+    for life, count in acknowledged.items():
+        mine = [record for record in records if record.attempt_id.startswith(f"{life}-")]
+        settled = [record for record in mine if record.settlement is Settlement.SETTLED]
+        assert [record.cost for record in settled[:count]] == list(range(count))
+        assert [record.attempt_id for record in mine] == [f"{life}-{n:06d}" for n in range(len(mine))], "there is a gap"
+
+
+MID_TRANSACTION = """
+import sqlite3
+from segue.ledger.stores import queries
+from segue.ledger.stores.rows import to_row
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size=1")     # so that pages go to the log before the commit
+connection.execute("BEGIN IMMEDIATE")
+for number in range(2000):
+    connection.execute(queries.BOOK, to_row(attempt(f"torn-{number}")))
+print("ready")
+time.sleep(60)
+"""
+
+
+def test_a_crash_in_mid_transaction_leaves_nothing_of_it_and_frees_the_file(
+    tmp_path: Path, python: Run, attempt: Any
+) -> None:
+    store = SqliteStore(tmp_path / "ledger.sqlite3", gather=0.001, busy=0.1, retry=(0.01, 0.05))
+    store.settle(attempt("before"))
+    assert store.flush()
+    process = python(MID_TRANSACTION, store.path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    assert (store.path.with_name(store.path.name + "-wal")).stat().st_size > 100_000, "nothing of it was in the file"
+    store.settle(attempt("meanwhile"))
+    assert not store.flush()
+    process.kill()
+    process.wait()
+    assert store.flush()
+    assert [record.attempt_id for record in store.records()] == ["before", "meanwhile"]
+    store.close()
+
+
+SHARER = """
+me = sys.argv[2]
+store = SqliteStore(sys.argv[1], gather=0.0005)
+for number in range(300):
+    store.reserve(attempt(f"{me}-{number}", Settlement.RESERVED))
+    store.settle(attempt(f"{me}-{number}"))
+    store.settle(attempt(f"shared-{number}", target=me, cost=Decimal(1)))
+    store.save(f"state of {me}", {"number": number})
+    if number % 10 == 0:
+        assert store.flush(), store.status()
+assert store.close()
+assert store.status().dropped == 0, store.status()
+"""
+
+
+def test_processes_share_one_new_file_and_each_attempt_is_settled_once(
+    tmp_path: Path, python: Run, finished: Finished
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    for process in [python(SHARER, path, name) for name in "ab"]:
+        finished(process)
+    store = SqliteStore(path)
+    records = store.records(limit=None)
+    assert len(records) == len({record.attempt_id for record in records}) == 900
+    assert all(record.settlement is Settlement.SETTLED for record in records)
+    assert store.load("state of a") == store.load("state of b") == {"number": 299}
+
+
+ENDS = """
+store = SqliteStore(sys.argv[1], gather=30.0)
+store.settle(attempt("last word"))
+"""
+
+
+def test_a_program_that_just_ends_has_its_last_words_written(tmp_path: Path, python: Run, finished: Finished) -> None:
+    before = time.perf_counter()
+    finished(python(ENDS, tmp_path / "ledger.sqlite3"))
+    assert time.perf_counter() - before < 20, "it waited for the gathering to end"
+    assert [record.attempt_id for record in SqliteStore(tmp_path / "ledger.sqlite3").records()] == ["last word"]
+
+
+FORKS = """
+store = SqliteStore(sys.argv[1], gather=0.001)
+store.settle(attempt("before"))
+assert store.flush()
+store.settle(attempt("pending at the fork"))
+child = os.fork()
+store.settle(attempt("child" if child == 0 else "parent"))
+assert store.flush(), store.status()
+if child == 0:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert store.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_writes_with_a_thread_and_a_connection_of_its_own(
+    tmp_path: Path, python: Run, finished: Finished
+) -> None:
+    finished(python(FORKS, tmp_path / "ledger.sqlite3"))
+    names = {record.attempt_id for record in SqliteStore(tmp_path / "ledger.sqlite3").records()}
+    assert names == {"before", "pending at the fork", "child", "parent"}
+
+
+DROPPED = """
+import gc, threading
+for number in range(20):
+    SqliteStore(sys.argv[1], gather=0.001).settle(attempt(f"a{number:02d}"))
+gc.collect()
+deadline = time.monotonic() + 10
+while threading.active_count() > 1 and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(threading.active_count(), len(SqliteStore(sys.argv[1]).records()))
+"""
+
+
+def test_a_store_that_nobody_holds_writes_what_it_has_and_ends_its_thread(
+    tmp_path: Path, python: Run, finished: Finished
+) -> None:
+    assert finished(python(DROPPED, tmp_path / "ledger.sqlite3")) == "1 20\n"
