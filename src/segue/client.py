@@ -29,7 +29,7 @@ from segue.health.book import HealthBook
 from segue.ledger.bookkeeper import Bookkeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
-from segue.ledger.stores.opening import default_store, open_store
+from segue.ledger.stores.opening import shared_store
 from segue.policy import Policy
 from segue.routing import resolve
 from segue.routing.target import Target
@@ -173,7 +173,7 @@ class Segue:
         self._targets: dict[str, Target] = {}
         self._custom = upstreams or {}
         self._transport = transport or AioTransport()
-        self.ledger = ledger or _ledger(self.settings)
+        self.ledger = ledger or shared_store(self.settings.ledger)
         self._recorder = Recorder(Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices)))
         self._upstreams: dict[tuple[str, str], Upstream] = {}
         self.engine = Engine(
@@ -380,9 +380,3 @@ def _add_thinking(blocks: list[Thinking], piece: ThinkingDelta, dialect: str) ->
         last = blocks.pop()
         piece = ThinkingDelta(last.text + piece.text, piece.signature, piece.redacted)
     blocks.append(Thinking(text=piece.text, signature=piece.signature, redacted=piece.redacted, dialect=dialect))
-
-
-def _ledger(settings: Settings) -> LedgerStore:
-    if settings.ledger is None:
-        return default_store()
-    return open_store(None if settings.ledger == "none" else settings.ledger)

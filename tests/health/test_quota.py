@@ -224,7 +224,7 @@ def test_a_learned_limit_below_what_was_sent_waits_for_all_that_is_too_much() ->
     for now, tokens in ((0.0, 800), (10.0, 10), (20.0, 10), (30.0, 10)):
         reserve(quotas, 1, now=now, tokens=tokens)
     quotas.learn(KEY, QuotaHint(period=60, limit=3), 1.0, 30.0, NOON + 30)
-    assert quotas.wait(KEY, 100, 40.0, NOON + 40) == 30.0
+    assert quotas.wait(KEY, 100, 40.0, NOON + 40) == 40.0
 
 
 def test_a_refusal_on_a_new_day_starts_its_counts_anew() -> None:

@@ -20,12 +20,13 @@ from segue.chat.events import ChatEvent, Failed, Finished, FinishReason, Upstrea
 from segue.chat.failure import Failure, FailureKind
 from segue.errors import SegueError
 from segue.failover import outcome
+from segue.failover.answer import is_content
 from segue.failover.attempt import Attempt
 from segue.failover.budget import CONTINUATION, HEDGE, Deadline
 from segue.failover.continuation import continuation_request
 from segue.failover.field import FOREVER, Field, Report
 from segue.failover.plan import Entry, Plan
-from segue.failover.splice import Next, Splice, is_content
+from segue.failover.splice import Next, Splice
 from segue.failover.stall import Action, Phase
 from segue.health.target import Availability
 from segue.routing.fitness import need_of, takes_prefill
@@ -56,7 +57,7 @@ class Relay:
         self._seam_until = FOREVER
         self._linger_until = FOREVER
         self._finished: Finished | None = None
-        self._last_failure = ""
+        self._last: tuple[str, Failure] | None = None
         self._out: list[ChatEvent] = []
         self._error: SegueError | None = None
         self._done = False
@@ -223,6 +224,7 @@ class Relay:
         self._field.failed(attempt, failure)
         if attempt.lost:
             return
+        self._last = attempt.target.name, failure
         kind = failure.kind
         ends = kind is FailureKind.CALLER or (kind is FailureKind.POLICY and not self._policy.failover_on_refusal)
         if ends and not attempt.start.continuation and not attempt.shown:
@@ -246,7 +248,7 @@ class Relay:
             case Next.FAIL:
                 self._raise(self._interrupted(failure.message))
             case Next.RESTART | Next.CONTINUE:
-                self._last_failure = failure.message
+                pass
 
     def _interrupted(self, reason: str) -> SegueError:
         return outcome.interrupted(reason, self._splice.delivered, self.report.attempts)
@@ -260,17 +262,19 @@ class Relay:
 
     def _advance(self, now: float) -> float:
         """Does what is due; gives the moment at which something may be due again."""
-        deadline = self._deadline.at
-        if deadline is not None and now >= deadline:
-            self._run_out(now)
-            return now
         if self._finished is not None:
             if now >= self._linger_until and self._leader is not None:
                 self._complete(self._leader)
             return self._linger_until
+        deadline = self._deadline.at
+        if deadline is not None and now >= deadline:
+            self._run_out(now)
+            return now
         if now >= self._seam_until:
             self._seam_until = FOREVER
             self._out += self._splice.flush()
+            if self._splice.failure is not None and self._leader is not None:
+                self._fail(self._leader, self._splice.failure)
         for attempt in [*self._field.running]:
             self._judge(attempt, now)
         begin = FOREVER if self._done else self._race(now)
@@ -404,10 +408,15 @@ class Relay:
 
     def _give_up(self) -> None:
         """Nobody is left to ask."""
+        failure = self._last[1].message if self._last is not None else "no target is left"
         if self._splice.delivered:
-            self._raise(self._interrupted(self._last_failure or "no target is left"))
+            self._raise(self._interrupted(failure))
             return
         skipped = self._plan.skipped(self._look)
         failed = {attempt.outcome for attempt in self.report.attempts} - {"cancelled"}
+        if self._last is not None and failed == {FailureKind.POLICY}:
+            target, refusal = self._last
+            self._raise(outcome.stopped(refusal, target, self.report.attempts))
+            return
         incapable = failed <= {FailureKind.CAPABILITY} and all(skip.unfit for skip in skipped)
         self._raise(outcome.exhausted(self._field.summary(skipped), incapable=incapable))

@@ -79,7 +79,8 @@ def bound(
     counted = report is not None and report.prompt_tokens > 0
     prompt = report.prompt_tokens if report is not None and counted else prompt_tokens * PROMPT_MARGIN
     unit = prices.at(prompt)
-    dearest_input = max(price for price in (unit.input, unit.cache_write, unit.cache_write_1h) if price is not None)
+    inputs = (unit.input, unit.cache_read, unit.cache_write, unit.cache_write_1h)
+    dearest_input = max(price for price in inputs if price is not None)
     dearest_output = unit.output if unit.reasoning is None else max(unit.output, unit.reasoning)
     return prompt * dearest_input + max_tokens * dearest_output + unit.request
 

@@ -205,6 +205,7 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             *text(0, "Hi"),
             block(1, "hologram", text={"layers": 3}, data=7),
             delta(1, "hologram_delta", text=[1]),
+            delta(1, "text_delta", text="its caption"),
             stop(1),
             end(container={"id": "c"}),
             STOP,
@@ -229,6 +230,10 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
         [STARTED, TextDelta("Hi"), Finished(FinishReason.STOP, "tired")],
     ),
     "no reason at all": ([START, *text(0, "Hi"), STOP], [STARTED, TextDelta("Hi"), Finished(FinishReason.STOP)]),
+    "a reason told before the last count": (
+        [START, *text(0, "Hi"), end("max_tokens"), end(None), STOP],
+        [STARTED, TextDelta("Hi"), Finished(FinishReason.LENGTH, "max_tokens")],
+    ),
     "words after the last": ([*HELLO, *text(1, "again"), STOP], [STARTED, TextDelta("Hel"), TextDelta("lo"), FINAL]),
     "a second start": ([START, START, *text(0, "Hi"), end(), STOP], [STARTED, TextDelta("Hi"), FINAL]),
 }
@@ -277,10 +282,11 @@ def test_usage_without_counts_is_not_reported() -> None:
 
 def test_a_decoder_is_complete_at_its_last_word_and_not_before() -> None:
     decoder = Upstream().decoder("text/event-stream; charset=utf-8")
-    decoder.feed(sse(*HELLO[:-1]))
-    assert not decoder.complete
-    decoder.feed(sse(STOP))
-    assert decoder.complete
+    complete = []
+    for event in HELLO:
+        decoder.feed(sse(event))
+        complete.append(decoder.complete)
+    assert complete == [False] * (len(HELLO) - 1) + [True]
     assert decoder.feed(sse(*HELLO)) == []
     assert decoder.eof() == []
 

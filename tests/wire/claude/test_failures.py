@@ -275,10 +275,10 @@ def test_a_message_without_end_is_cut() -> None:
 
 
 RESETS = {
-    "anthropic-ratelimit-requests-remaining": "0",
-    "anthropic-ratelimit-requests-reset": "2026-11-30T00:00:20Z",
     "anthropic-ratelimit-input-tokens-remaining": "0",
     "anthropic-ratelimit-input-tokens-reset": "2026-11-30T00:00:45Z",
+    "anthropic-ratelimit-requests-remaining": "0",
+    "anthropic-ratelimit-requests-reset": "2026-11-30T00:00:20Z",
     "anthropic-ratelimit-output-tokens-remaining": "5",
     "anthropic-ratelimit-output-tokens-reset": "2026-11-30T09:00:00Z",
 }

@@ -337,7 +337,7 @@ bodies = st.dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(bodies.map(msgspec.json.encode) | st.binary(max_size=60))
 def test_any_body_is_a_request_or_refused_and_a_request_can_be_sent_on(body: bytes) -> None:
     try:

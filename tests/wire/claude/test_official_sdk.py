@@ -154,7 +154,7 @@ def test_the_sdks_tool_runner_goes_on_without_a_thread() -> None:
             server.events = done
         return response
 
-    @anthropic.beta_tool
+    @anthropic.beta_tool  # type: ignore[untyped-decorator]
     def look(q: str) -> str:
         """Looks."""
         return f"saw {q}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -39,6 +39,12 @@ CALLED_SAID = {
         {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}},
     ],
 }
+
+CHOICES: tuple[tuple[Literal["auto", "none", "required"], str], ...] = (
+    ("auto", "auto"),
+    ("none", "none"),
+    ("required", "any"),
+)
 
 HI = {"role": "user", "content": "hi"}
 
@@ -107,7 +113,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                 "tool_choice": {"type": word},
             },
         )
-        for mode, word in (("auto", "auto"), ("none", "none"), ("required", "any"))
+        for mode, word in CHOICES
     },
     "a tool's result": (
         {"messages": (user("hi"), CALLED, ANSWERED)},

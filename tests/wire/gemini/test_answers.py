@@ -17,8 +17,8 @@ from segue.chat.events import (
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
-    ToolCallEnd,
     ToolCalled,
+    ToolCallEnd,
     UpstreamEvent,
     UsageReport,
 )
@@ -352,7 +352,9 @@ def test_a_raw_error_is_known_before_the_connection_closes() -> None:
 
 def test_calls_without_ids_get_ids_that_are_unique_and_the_same_each_time() -> None:
     same = {"functionCall": {"name": "f", "args": {"x": 1}}}
-    body = sse(chunk(same, same, {"functionCall": {"id": "a", "name": "f"}}, {"functionCall": {"id": "a", "name": "f"}}))
+    body = sse(
+        chunk(same, same, {"functionCall": {"id": "a", "name": "f"}}, {"functionCall": {"id": "a", "name": "f"}})
+    )
 
     def ids(body: bytes) -> list[str]:
         return [event.id for event in decode(body) if isinstance(event, ToolCallDelta)]

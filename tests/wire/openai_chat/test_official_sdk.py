@@ -162,7 +162,7 @@ def test_a_refusal_is_read_as_one(stream: bool) -> None:
 
 def test_pings_at_any_moment_change_nothing() -> None:
     def speak(encoder: StreamEncoder | WholeEncoder) -> bytes:
-        events = [Started("u", "m"), TextDelta("a"), *CALLS, Finished(FinishReason.TOOL_CALLS)]
+        events: list[ChatEvent] = [Started("u", "m"), TextDelta("a"), *CALLS, Finished(FinishReason.TOOL_CALLS)]
         said = [piece for event in events for piece in (encoder.ping(), encoder.feed(event))]
         return b"".join([*said, encoder.ping()])
 
@@ -261,7 +261,14 @@ def test_what_the_sdk_sends_for_every_argument_is_understood() -> None:
         extra_body={"top_k": 4, "something_new": True},
     )
     request = server.request
-    assert [message.role for message in request.messages] == ["system", "user", "assistant", "tool", "assistant", "user"]
+    assert [message.role for message in request.messages] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user",
+    ]
     assert [message.text for message in request.messages] == ["Be brief.", "now?", "", "", "No.", ""]
     assert request.messages[2].tool_calls == (ToolCall(id="call_1", name="clock"),)
     assert [tool.name for tool in request.tools] == ["clock"]

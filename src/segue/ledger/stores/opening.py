@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,5 +73,5 @@ def _path(where: str | os.PathLike[str] | None) -> Path | None:
 
 
 _memory = MemoryStore()
-_shared: weakref.WeakValueDictionary[Path, SqliteStore] = weakref.WeakValueDictionary()
+_shared: dict[Path, SqliteStore] = {}
 _lock = threading.Lock()

@@ -181,8 +181,9 @@ class GroupWriter:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="segue-ledger", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="segue-ledger", daemon=True)
+                thread.start()
+                self._thread = thread
                 atexit.register(self.close)
 
     def _run(self) -> None:

@@ -200,12 +200,12 @@ def _said(block: _Block, where: str) -> Text | Image:
 def _image(block: _Block, where: str) -> Image:
     source = _source_of(block, where)
     match source.type:
-        case "base64" if source.data:
-            return Image(data=source.data, media_type=source.media_type or None)
+        case "base64" if source.data and source.media_type:
+            return Image(data=source.data, media_type=source.media_type)
         case "url" if source.url:
             return Image(url=source.url)
         case "base64" | "url":
-            raise refused(f"{where}.source", "it is empty: give the image's data or url")
+            raise refused(f"{where}.source", "it says too little: give the image's url, or its data and media_type")
     raise refused(f"{where}.source.type", f"{source.type!r} can't be sent on to every provider: use 'base64' or 'url'")
 
 

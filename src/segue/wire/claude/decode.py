@@ -113,6 +113,7 @@ class _Kind(msgspec.Struct, frozen=True):
 class _Inner(msgspec.Struct):
     """Enough of an event to tell whether its inside matters."""
 
+    index: int = 0
     delta: _Kind = _Kind()
     content_block: _Kind = _Kind()
 
@@ -210,7 +211,7 @@ class AnswerDecoder:
         try:
             event = _event.decode(data)
         except _UNREADABLE as error:
-            if _matters(name, data):
+            if not self._unknown(name, data):
                 self._break(f"the stream holds an event that can't be read: {error}", events)
             return
         match event.type or name:
@@ -230,6 +231,20 @@ class AnswerDecoder:
                 self._finish(events)
             case "error":
                 self._fail(failure_in_stream(event.error or ErrorBody()), events)
+
+    def _unknown(self, name: str, data: bytes) -> bool:
+        """Whether an event that can't be read is none of those that carry the answer. An unknown block is passed over whole."""
+        try:
+            kind = _kind.decode(data).type or name
+            if kind == "content_block_delta":
+                return _inner.decode(data).delta.type not in _DELTAS
+            if kind == "content_block_start":
+                inner = _inner.decode(data)
+                self._ignored.add(inner.index)
+                return inner.content_block.type not in _BLOCKS
+        except _UNREADABLE:
+            return False
+        return kind not in _EVENTS
 
     def _message_start(self, message: _Message, events: list[UpstreamEvent]) -> None:
         if not self._started:
@@ -345,19 +360,6 @@ class AnswerDecoder:
     def _fail(self, failure: Failure, events: list[UpstreamEvent]) -> None:
         events.append(Failed(failure))
         self.complete = True
-
-
-def _matters(name: str, data: bytes) -> bool:
-    """Whether an event that can't be read is one of those that carry the answer."""
-    try:
-        kind = _kind.decode(data).type or name
-        if kind == "content_block_delta":
-            return _inner.decode(data).delta.type in _DELTAS
-        if kind == "content_block_start":
-            return _inner.decode(data).content_block.type in _BLOCKS
-    except _UNREADABLE:
-        return True
-    return kind in _EVENTS
 
 
 def _newer(said: int | None, old: int) -> int:

@@ -131,8 +131,7 @@ class Decoder:
         return events
 
     def _take(self, chunk: _Chunk, events: list[UpstreamEvent]) -> None:
-        error = bytes(chunk.error)
-        if error and error != b"null":
+        if chunk.error and (error := bytes(chunk.error)) != b"null":
             self._fail(failures.from_chunk(error), events)
             return
         if not self._started:

@@ -1,7 +1,7 @@
 """A chat request as the body of `generateContent`.
 
 What the model is known not to take, and what this target has refused before, is left out and named. `omit` may name a field as
-`ChatRequest` or as Gemini calls it.
+`ChatRequest` or as Gemini calls it. A system instruction that is refused (by Gemma) goes to the head of the first user turn.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def body(request: ChatRequest, call: Call) -> tuple[bytes, tuple[str, ...]]:
     taken = _Taken(request, call, omitted)
     said = transcript(request.messages, call.model)
     document: Json = {"contents": said.contents}
-    if said.system:
+    if said.system and "system" in call.omit:
+        said.contents[0]["parts"] = said.system + said.contents[0]["parts"]
+    elif said.system:
         document["systemInstruction"] = {"parts": said.system}
     if request.tools and taken("tools", request.tools):
         document["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in request.tools]}]

@@ -6,15 +6,15 @@ Paths: `…/models/{model}:generateContent`, `:streamGenerateContent` (server-se
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from segue.errors import InvalidRequestError, LLMServiceUnavailableError, SegueError
+from segue.errors import SegueError
 from segue.wire.codec import IngressRequest
+from segue.wire.gemini import ingress_errors
 from segue.wire.gemini.contents import DIALECT
 from segue.wire.gemini.ingress_answer import ArrayEncoder, Encoder, EventEncoder, WholeEncoder
 from segue.wire.gemini.ingress_fields import Json, fault
@@ -22,19 +22,6 @@ from segue.wire.gemini.ingress_request import chat_request, wants_thoughts
 from segue.wire.gemini.schema import camel
 
 _ACTIONS = ("generateContent", "streamGenerateContent", "countTokens")
-_STATUSES = {
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    408: "DEADLINE_EXCEEDED",
-    409: "ABORTED",
-    429: "RESOURCE_EXHAUSTED",
-    499: "CANCELLED",
-    501: "UNIMPLEMENTED",
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
-_JSON = {"content-type": "application/json; charset=UTF-8"}
 
 
 class Ingress:
@@ -71,37 +58,23 @@ class Ingress:
         """The answer to `generateContent` and `streamGenerateContent`. Gemini's answers carry no date."""
         thoughts = bool(request.options.get("thoughts"))
         if not request.stream:
-            return WholeEncoder(self, id=id, model=request.model, thoughts=thoughts)
+            return WholeEncoder(id=id, model=request.model, thoughts=thoughts)
         kind = EventEncoder if request.options.get("sse") else ArrayEncoder
-        return kind(self, id=id, model=request.model, thoughts=thoughts)
+        return kind(id=id, model=request.model, thoughts=thoughts)
 
     def token_count(self, total: int) -> bytes:
         """The answer to `countTokens`."""
         return msgspec.json.encode({"totalTokens": total})
 
     def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:
-        status = error.status if isinstance(error, InvalidRequestError) else 500
-        headers = dict(_JSON)
-        details: list[Json] = []
-        if isinstance(error, InvalidRequestError):
-            details += _bad_request(error)
-        elif isinstance(error, LLMServiceUnavailableError):
-            headers["x-should-retry"] = "false"
-            if error.retry_after is not None and math.isfinite(error.retry_after):
-                wait = max(0, math.ceil(error.retry_after))
-                headers["retry-after"] = str(wait)
-                details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait}s"})
-        said: Json = {"code": status, "message": str(error), "status": _status(status)}
-        if details:
-            said["details"] = details
-        return status, headers, msgspec.json.encode({"error": said})
+        return ingress_errors.error(error)
 
 
 def _target(path: str) -> tuple[str, str]:
     """The model and the action that a path names."""
     resource, _, action = unquote(path).rpartition(":")
-    model = f"/{resource}".rpartition("/models/")[2] if "models/" in resource else ""
-    if not model or action not in _ACTIONS:
+    _, found, model = f"/{resource}".rpartition("/models/")
+    if not found or not model or action not in _ACTIONS:
         raise fault(
             f"no such method: use models/{{model}} with {', '.join(':' + known for known in _ACTIONS)}", "", status=404
         )
@@ -112,17 +85,3 @@ def _counted(fields: Json) -> Json:
     """`countTokens` takes bare contents or, in `generateContentRequest`, a whole request."""
     whole: Any = camel(fields).get("generateContentRequest")
     return whole if isinstance(whole, dict) else fields
-
-
-def _status(status: int) -> str:
-    return _STATUSES.get(status) or ("INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
-
-
-def _bad_request(error: InvalidRequestError) -> list[Json]:
-    details: list[Json] = []
-    if error.param:
-        violation = {"field": error.param, "description": error.message}
-        details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]})
-    if error.code:
-        details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code, "domain": "segue"})
-    return details

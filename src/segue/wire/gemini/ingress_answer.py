@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 import msgspec
 
@@ -27,6 +28,7 @@ from segue.chat.events import (
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.errors import SegueError
+from segue.wire.gemini import ingress_errors
 from segue.wire.gemini.failures import FINISHES
 
 Json = dict[str, Any]
@@ -41,17 +43,12 @@ _REASONS = {
 _NOTHING: Json = {"text": ""}
 
 
-class ErrorWriter(Protocol):
-    def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]: ...
-
-
-class Encoder:
+class Encoder(ABC):
     """What all three forms share: events → parts, and the chunk around them."""
 
     content_type = "application/json; charset=UTF-8"
 
-    def __init__(self, errors: ErrorWriter, *, id: str, model: str, thoughts: bool) -> None:
-        self._errors = errors
+    def __init__(self, *, id: str, model: str, thoughts: bool) -> None:
         self._id = id
         self._model = model
         self._thoughts = thoughts
@@ -81,7 +78,7 @@ class Encoder:
         return self._say(_NOTHING)
 
     def fail(self, error: SegueError) -> bytes:
-        return self._frame(self._errors.error(error)[2], last=True)
+        return self._frame(ingress_errors.error(error)[2], last=True)
 
     def _say(self, part: Json) -> bytes:
         return self._frame(msgspec.json.encode(self._chunk([part])))
@@ -89,8 +86,9 @@ class Encoder:
     def _finish(self, event: Finished) -> bytes:
         return self._frame(msgspec.json.encode(self._last_chunk([_NOTHING], event)), last=True)
 
+    @abstractmethod
     def _frame(self, document: bytes, *, last: bool = False) -> bytes:
-        raise NotImplementedError
+        """A document as it goes on the wire; after the `last` one nothing follows."""
 
     def _thought(self, event: ThinkingDelta) -> Json | None:
         part: Json = {"text": event.text, "thought": True} if event.text and self._thoughts else {}
@@ -136,8 +134,8 @@ class ArrayEncoder(Encoder):
 class WholeEncoder(Encoder):
     """One answer. Texts that follow one another are one part."""
 
-    def __init__(self, errors: ErrorWriter, *, id: str, model: str, thoughts: bool) -> None:
-        super().__init__(errors, id=id, model=model, thoughts=thoughts)
+    def __init__(self, *, id: str, model: str, thoughts: bool) -> None:
+        super().__init__(id=id, model=model, thoughts=thoughts)
         self._parts: list[Json] = []
         self._texts: list[str] = []
 

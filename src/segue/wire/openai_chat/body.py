@@ -147,7 +147,7 @@ def _assistant(wire: WireMessage, where: str) -> Message:
 
 def _call(wire: WireCall, where: str) -> ToolCall:
     if wire.function is None:
-        raise InvalidRequestError(f"{where}: only calls of functions are served", param=f"{where}.type")
+        raise InvalidRequestError(f"{where}.type: only calls of functions are served", param=f"{where}.type")
     arguments = wire.function.arguments or "{}"
     if isinstance(arguments, dict):
         arguments = msgspec.json.encode(arguments).decode()

@@ -119,7 +119,7 @@ _REFUSED_FIELD = _any(
 _MESSAGES: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
     (
         _any(
-            r"billing",
+            r"billing (account|details|limit|page|settings)|plans? (&|and) billing",
             r"insufficient (account )?(balance|credit|quota|fund)",
             r"(credit|account) balance",
             r"exceeded your current quota",
@@ -129,7 +129,12 @@ _MESSAGES: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
         ),
         _K.MONEY,
     ),
-    (_any(r"(incorrect|invalid|expired|missing|no) api[ -_]?key", r"api[ -_]?key .{0,20}(invalid|expired)"), _K.AUTH),
+    (
+        _any(
+            r"(incorrect|invalid|expired|missing|no) api[ -_]?key", r"api[ -_]?key .{0,20}(not valid|invalid|expired)"
+        ),
+        _K.AUTH,
+    ),
     (_any(r"(country|region|location).{0,30}not supported"), _K.AUTH),
     (
         _any(
@@ -168,6 +173,7 @@ _MESSAGES: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
 )
 _SERVER_TROUBLE = _any(r"overloaded|timed? ?out|internal (server )?error|try again later|unavailable|at capacity")
 
+_NAME = re.compile(r"(['\"`])[\w.:/\[\]-]+\1")
 _QUOTED = re.compile(r"['\"`]([A-Za-z_][\w.]*)['\"`]|argument supplied: ([A-Za-z_][\w.]*)")
 _STRUCTURAL = frozenset({"model", "messages", "tools", "response_format", "stream"})
 
@@ -269,7 +275,9 @@ def _by_status(status: int) -> FailureKind:
 def _by_message(message: str) -> FailureKind | None:
     if _REFUSED_FIELD.search(message):
         return _K.CAPABILITY
-    return next((kind for pattern, kind in _MESSAGES if pattern.search(message)), None)
+    # A tool that the caller named "get_billing" is not about money.
+    unnamed = _NAME.sub("", message)
+    return next((kind for pattern, kind in _MESSAGES if pattern.search(unnamed)), None)
 
 
 def _param(said: Said, kind: FailureKind) -> str | None:

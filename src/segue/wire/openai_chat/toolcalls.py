@@ -21,8 +21,8 @@ from segue.wire.openai_chat.chunks import UNREADABLE, ToolCallPiece
 class _Call:
     __slots__ = ("arguments", "ended", "given_id", "name", "number", "signature")
 
-    def __init__(self, number: int, given_id: str) -> None:
-        self.number = number
+    def __init__(self, given_id: str) -> None:
+        self.number = -1
         self.given_id = given_id
         self.name = ""
         self.arguments: list[str] = []
@@ -52,15 +52,17 @@ class MalformedCall(Exception):
 class ToolCalls:
     """The calls of one answer."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_named")
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
+        self._named = 0
 
     def __len__(self) -> int:
-        return len(self._calls)
+        """How many calls have been announced."""
+        return self._named
 
     def feed(self, piece: ToolCallPiece, answer: str, events: list[UpstreamEvent]) -> None:
         """Adds what the piece says to `events`. `answer` is the answer's id, of which missing call ids are made."""
@@ -72,7 +74,11 @@ class ToolCalls:
         if isinstance(arguments, dict):
             arguments = msgspec.json.encode(arguments).decode()
         text = arguments or ""
-        call = self._find(piece.index, given, name, text) or self._begin(piece.index, given, events)
+        call = self._find(piece.index, given, name, text)
+        if call is None:
+            if not (given or name or text):
+                return
+            call = self._begin(piece.index, given, events)
         if call.ended:
             if text.strip():
                 raise MalformedCall("a tool call went on after its end")
@@ -110,7 +116,7 @@ class ToolCalls:
         if self._calls and not (last := self._calls[-1]).ended and last.name and last.whole:
             last.ended = True
             events.append(ToolCallEnd(last.number))
-        call = _Call(len(self._calls), given)
+        call = _Call(given)
         self._calls.append(call)
         if index is not None:
             self._by_index[index] = call
@@ -127,6 +133,8 @@ class ToolCalls:
         if name:
             # What came before the name was kept back: the first piece of an event stream carries id and name.
             call.name = name
+            call.number = self._named
+            self._named += 1
             call_id = call.given_id or _made_id(answer, call.number, name)
             events.append(ToolCallDelta(call.number, call_id, name, "".join(call.arguments), call.signature))
 

@@ -1,0 +1,32 @@
+"""The package's face: which names it has, what importing it costs, and that they are what they say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import segue
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_every_public_name_loads_and_none_is_forgotten() -> None:
+    assert sorted(segue.__all__) == segue.__all__ or len(set(segue.__all__)) == len(segue.__all__)
+    assert set(segue.__all__) == set(segue._MODULE_OF)
+    for name in segue.__all__:
+        assert getattr(segue, name) is not None
+
+
+def test_importing_the_package_imports_neither_langchain_nor_anything_heavy() -> None:
+    heavy = "{'langchain_core', 'pydantic', 'aiohttp', 'genai_prices', 'openai', 'rich', 'typer'}"
+    assert run(f"import sys, segue; print(sorted({heavy} & set(sys.modules)))") == "[]"
+
+
+def test_the_client_works_without_langchain_being_imported() -> None:
+    assert run("import sys; from segue import Segue; print('langchain_core' in sys.modules)") == "False"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    assert not hasattr(segue, "no_such_name")

@@ -1,0 +1,113 @@
+"""Settings: what is read from where, and what is said of a wrong value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segue.errors import ConfigurationError
+from segue.settings import Settings, load
+
+
+def settings(directory: Path, environ: dict[str, str] | None = None, *, toml: str = "", dotenv: str = "") -> Settings:
+    if toml:
+        (directory / "segue.toml").write_text(toml, encoding="utf-8")
+    if dotenv:
+        (directory / ".env").write_text(dotenv, encoding="utf-8")
+    return load(environ or {}, directory=directory)
+
+
+def test_without_anything_set_the_chain_is_the_guides_and_nobody_has_a_key(tmp_path: Path) -> None:
+    plain = settings(tmp_path)
+    assert plain.chain == ("gemini", "openai", "claude")
+    assert not any(plain.target(name).api_key for name in plain.chain)
+
+
+@pytest.mark.parametrize(
+    ("variable", "target"),
+    [
+        ("GEMINI_API_KEY", "gemini"),
+        ("GOOGLE_API_KEY", "gemini"),
+        ("OPENAI_API_KEY", "openai"),
+        ("CLAUDE_API_KEY", "claude"),
+        ("ANTHROPIC_API_KEY", "claude"),
+    ],
+)
+def test_a_key_is_taken_from_each_of_its_names(tmp_path: Path, variable: str, target: str) -> None:
+    assert settings(tmp_path, {variable: "k-1"}).target(target).api_key.reveal() == "k-1"
+
+
+def test_the_guides_own_name_of_a_key_wins_over_the_vendors(tmp_path: Path) -> None:
+    both = settings(tmp_path, {"CLAUDE_API_KEY": "ours", "ANTHROPIC_API_KEY": "theirs"})
+    assert both.target("claude").api_key.reveal() == "ours"
+
+
+def test_the_environment_wins_over_dotenv_and_dotenv_over_the_file(tmp_path: Path) -> None:
+    toml = '[targets.openai]\nmodel = "file"\nmax_tokens = 1\ntemperature = 0.1\n'
+    dotenv = "OPENAI_MODEL=dotenv\nOPENAI_MAX_TOKENS=2\n"
+    target = settings(tmp_path, {"OPENAI_MODEL": "environment"}, toml=toml, dotenv=dotenv).target("openai")
+    assert (target.model, target.max_tokens, target.temperature) == ("environment", 2, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"GEMINI_TEMPERATURE": "3"}, "GEMINI_TEMPERATURE=3 is out of range: use 0 to 2 (in the environment)"),
+        ({"GEMINI_TEMPERATURE": "nan"}, "GEMINI_TEMPERATURE=nan is out of range: use 0 to 2 (in the environment)"),
+        (
+            {"OPENAI_MAX_TOKENS": "many"},
+            "OPENAI_MAX_TOKENS=many is not a number that fits: use a whole number from 1 (in the environment)",
+        ),
+        ({"CLAUDE_TIMEOUT": "0"}, "CLAUDE_TIMEOUT=0 is out of range: use seconds, more than 0 (in the environment)"),
+        ({"SEGUE_CHAIN": "openai,openai"}, "chain must name each of its targets once"),
+        ({"OPENAI_BASE_URL": "localhost:1"}, "must begin with http:// or https://"),
+        ({"SEGUE_CONFIG": "/nowhere.toml"}, "there is no settings file '/nowhere.toml'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path: Path, environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(tmp_path, environ)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("chian = []", "'chian' is no setting: use one of chain,"),
+        ("chain = []", "chain must name each of its targets once, and at least one"),
+        ("chain = [1]", "chain is wrong"),
+        ("[targets.gemini]\ntemperature = 3", "targets.gemini.temperature=3 is out of range: use 0 to 2"),
+        ("[targets.gemini]\nmax_tokens = 1.5", "targets.gemini.max_tokens=1.5 is not a number that fits"),
+        ("[targets.gemini]\nmodle = 'x'", "targets.gemini is wrong"),
+        ("[targets]\ngemini = 1", "targets.gemini must be a table"),
+        ("[chains.fast]\ndeadline = 1", "chains.fast must be a table with targets"),
+        ("[chains.fast]\ntargets = ['openai']\ndedline = 1", "chains.fast is wrong"),
+        ("[policy]\nrounds = 'many'", "policy is wrong"),
+        ("policy = 1", "policy must be a table"),
+        ("chain = [", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_line_in_the_file_is_named(tmp_path: Path, toml: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(tmp_path, toml=toml)
+    assert message in str(caught.value)
+
+
+def test_a_named_chain_has_the_policy_of_the_file_and_its_own_changes(tmp_path: Path) -> None:
+    toml = '[policy]\nrounds = 2\n[chains.fast]\ntargets = ["groq", "gemini"]\ndeadline = 10.0\n'
+    fast = settings(tmp_path, {"GROQ_API_KEY": "k"}, toml=toml).chains["fast"]
+    assert fast.targets == ("groq", "gemini")
+    assert (fast.policy.deadline, fast.policy.rounds) == (10.0, 2)
+
+
+def test_a_target_that_only_the_chain_names_reads_its_own_variables(tmp_path: Path) -> None:
+    read = settings(tmp_path, {"SEGUE_CHAIN": "groq, gemini", "GROQ_API_KEY": "k", "GROQ_MODEL": "m"})
+    assert read.chain == ("groq", "gemini")
+    assert read.target("groq").model == "m"
+
+
+def test_no_key_is_ever_printed(tmp_path: Path) -> None:
+    read = settings(tmp_path, {"OPENAI_API_KEY": "sk-secret", "MONGODB_URL": "mongodb://user:secret@host"})
+    assert "secret" not in repr(read)
+    assert "secret" not in str(read.target("openai"))
