@@ -254,7 +254,9 @@ class Segue:
     def usable(self, name: str) -> bool:
         """Whether a target can be asked: it was given, or has a key or an address of its own."""
         given = self._given is not None and name in self._given
-        return given or name in self._custom or resolve.usable(name, self.settings.target(name), providers=self._providers)
+        return (
+            given or name in self._custom or resolve.usable(name, self.settings.target(name), providers=self._providers)
+        )
 
     def _chain(self, said: str | Sequence[str] | None) -> tuple[str, tuple[Target, ...], Policy]:
         """A chain's name, its targets, and the policy it runs under. Targets of the default chain that lack a key are left out."""
@@ -294,7 +296,7 @@ class Segue:
                 case TextDelta(piece):
                     text.append(piece)
                 case ThinkingDelta():
-                    _add_thinking(thinking, event, self._dialect(report.target))
+                    _add_thinking(thinking, event)
                 case ToolCalled(call=call):
                     calls.append(call)
                 case Finished():
@@ -317,9 +319,6 @@ class Segue:
             omitted=report.omitted,
             simulated=self.target(report.target).simulated,
         )
-
-    def _dialect(self, target: str) -> str:
-        return self.target(target).dialect
 
     # Ends.
 
@@ -374,9 +373,9 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _add_thinking(blocks: list[Thinking], piece: ThinkingDelta, dialect: str) -> None:
+def _add_thinking(blocks: list[Thinking], piece: ThinkingDelta) -> None:
     """Joins pieces to blocks: a signature or an encrypted text ends one."""
     if blocks and not blocks[-1].signature and not blocks[-1].redacted:
         last = blocks.pop()
-        piece = ThinkingDelta(last.text + piece.text, piece.signature, piece.redacted)
-    blocks.append(Thinking(text=piece.text, signature=piece.signature, redacted=piece.redacted, dialect=dialect))
+        piece = ThinkingDelta(last.text + piece.text, piece.signature, piece.redacted, piece.dialect)
+    blocks.append(Thinking(text=piece.text, signature=piece.signature, redacted=piece.redacted, dialect=piece.dialect))

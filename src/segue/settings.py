@@ -161,7 +161,7 @@ def _chain(env: _Environment, document: dict[str, Any], path: str) -> tuple[str,
 def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSettings:
     where = f"chains.{name}"
     if not isinstance(table, dict) or "targets" not in table:
-        raise ConfigurationError(f"{where} must be a table with targets: targets = [\"gemini\", …] (in {path})")
+        raise ConfigurationError(f'{where} must be a table with targets: targets = ["gemini", …] (in {path})')
     knobs = {key: value for key, value in table.items() if key != "targets"}
     merged = {**msgspec.to_builtins(policy), **knobs}
     return ChainSettings(

@@ -139,4 +139,4 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 TestBreakerAgainstANaiveModel = BreakerMachine.TestCase
-TestBreakerAgainstANaiveModel.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestBreakerAgainstANaiveModel.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)

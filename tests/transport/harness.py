@@ -129,7 +129,7 @@ class SocketHarness:
         return self._to(self._stack.enter_context(black_hole()))
 
     def _to(self, port: int, **fields: Any) -> WireRequest:
-        return wire_request(f"{self._scheme}://127.0.0.1:{port}/v1/chat?alt=sse", **fields)
+        return wire_request(**{"url": f"{self._scheme}://127.0.0.1:{port}/v1/chat?alt=sse"} | fields)
 
 
 @contextlib.asynccontextmanager

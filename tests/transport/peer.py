@@ -73,7 +73,7 @@ class Line(asyncio.Protocol):
         head, found, body = self._buffer.partition(b"\r\n\r\n")
         if not found:
             return
-        first, *fields = head.decode().split("\r\n")
+        first, *fields = head.decode("latin-1").split("\r\n")
         headers = dict(field.split(": ", 1) for field in fields)
         size = int(headers.get("Content-Length", 0))
         if self.peer.reads and len(body) < size:

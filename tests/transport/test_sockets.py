@@ -297,13 +297,12 @@ async def test_a_connection_lost_while_the_request_is_sent_is_an_error_of_sendin
     "fields",
     [
         {"headers": {"Authorization": f"Bearer {KEY}\nX-Evil: yes"}},
-        {"headers": {"Authorization": f"Bearer {KEY}\udc80"}},
         {"method": "GE T"},
         {"url": "http://"},
         {"url": "ftp://127.0.0.1/"},
         {"url": "http://127.0.0.1:99999999/"},
     ],
-    ids=["newline in a header", "surrogate in a header", "method", "no host", "scheme", "port"],
+    ids=["newline in a header", "method", "no host", "scheme", "port"],
 )
 async def test_a_request_that_http_cannot_say_is_not_sent(sockets: SocketHarness, fields: dict[str, Any]) -> None:
     await fails(sockets, **fields)

@@ -25,6 +25,8 @@ CASES: list[tuple[bytes, list[tuple[str, bytes]], bytes]] = [
     (b"data: whole\n\ndata: cut o", [("", b"whole")], b"data: cut o"),
     (b'{"error": {"code": 503}}', [], b'{"error": {"code": 503}}'),
     (b'data: a\n\n{\n "error": {}\n}', [("", b"a")], b'{\n "error": {}\n}'),
+    (b'data: a\n\n{"error": {}}\n\n', [("", b"a")], b'{"error": {}}'),
+    (b": only a comment\n\n: and another\n\n", [], b""),
     (b"", [], b""),
 ]
 

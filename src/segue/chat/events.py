@@ -38,11 +38,19 @@ class TextDelta(msgspec.Struct, frozen=True, tag=True):
 
 
 class ThinkingDelta(msgspec.Struct, frozen=True, tag=True):
-    """A piece of reasoning. A `signature` or `redacted` text closes the block it belongs to."""
+    """A piece of reasoning. A `signature` or `redacted` text closes the block it belongs to.
+
+    Both are proofs for the dialect that made them and no other: `dialect` says which, where there is one.
+    """
 
     text: str = ""
     signature: str = ""
     redacted: str = ""
+    dialect: str = ""
+
+    def for_dialect(self, dialect: str) -> ThinkingDelta:
+        """What of it a client of `dialect` may be given: all, or only the text."""
+        return self if self.dialect in ("", dialect) else ThinkingDelta(self.text)
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True, tag=True):

@@ -34,10 +34,10 @@ TRANSIENT = frozenset(
 OMITTABLE = frozenset(
     {
         "temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls",
-        "effort", "thinking_budget", "stop", "user", "strict", "stream_options",
+        "effort", "thinking_budget", "thinking", "stop", "user", "strict", "stream_options", "signature",
     }
 )  # fmt: skip
-"""Request fields that an answer can do without: left out for a target that refuses them."""
+"""Request fields that an answer can do without: left out for a target that refuses them. `thinking` is earlier turns' reasoning."""
 
 
 class Entry(msgspec.Struct, kw_only=True):

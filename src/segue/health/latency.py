@@ -2,7 +2,7 @@
 
 A `Ring` is a sorted view of the last 256 samples. Forgetting is exact: a regime that ended 256 samples ago has left no trace, which
 moving averages and streaming quantile estimators can't promise. At 256 samples the 95th percentile is known to about ±14 %.
-Recording costs under a microsecond, asking for a quantile less.
+Recording a sample or asking for a quantile costs about a microsecond.
 
 The book keeps a ring for each target, for streamed and whole answers, for each reasoning effort and each size of prompt, because
 each of these shifts the time to the first content. A size that has been seen too rarely borrows from its neighbours: the samples of

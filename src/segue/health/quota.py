@@ -15,7 +15,7 @@ matter of money (no free tier for that model), and is not learned.
 `wall` is seconds since the epoch, and decides only about days; `now` is monotonic and decides about everything else. Days outlive
 the process by `snapshot` and `restore`.
 
-The time zone comes from the system's database or, where there is none (Windows, slim containers), from the package `tzdata`.
+The time zone is read once, from the system's database or, where there is none (Windows, slim containers), from the package `tzdata`.
 """
 
 from __future__ import annotations

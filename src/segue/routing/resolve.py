@@ -32,7 +32,9 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     if not model:
         raise ConfigurationError(f"target {name!r} names no model: set {name.upper()}_MODEL or targets.{name}.model")
     info = find_model(provider_name, model)
-    base_url = settings.base_url or (provider.base_url if provider else None) or _public_address(name, dialect, provider)
+    base_url = (
+        settings.base_url or (provider.base_url if provider else None) or _public_address(name, dialect, provider)
+    )
     return Target(
         name=name,
         provider=provider_name,
@@ -62,5 +64,7 @@ def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
 
 def _public_address(name: str, dialect: str, provider: Provider | None) -> str:
     if provider is None:
-        raise ConfigurationError(f"target {name!r} has no address: set {name.upper()}_BASE_URL or targets.{name}.base_url")
+        raise ConfigurationError(
+            f"target {name!r} has no address: set {name.upper()}_BASE_URL or targets.{name}.base_url"
+        )
     return upstream(dialect).base_url

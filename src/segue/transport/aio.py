@@ -21,6 +21,8 @@ import io
 import os
 import socket
 import ssl
+import struct
+import sys
 import urllib.request
 import weakref
 from collections.abc import AsyncGenerator, Mapping
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import AddrInfoType, Connection
 
 _DECODED = frozenset({"gzip", "deflate", "br", "zstd"})
+_NO_LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _LARGE = 2**20
 """Bytes from which on aiohttp wants a body as a file, to send it in pieces."""
 
@@ -141,24 +144,24 @@ def _proxies() -> dict[str, _Proxy]:
     return proxies
 
 
-class _FirstByte(asyncio.Protocol):
-    """Stands before a reused connection's protocol until the answer's first byte, to note that it came."""
+class _Watch(asyncio.Protocol):
+    """Stands before aiohttp's protocol while a response lasts, to see the first byte come and the connection go."""
 
-    def __init__(self, progress: _Progress, transport: asyncio.Transport, behind: ResponseHandler) -> None:
-        self._progress = progress
-        self._transport = transport
+    def __init__(self, behind: ResponseHandler, progress: _Progress, response: _Response) -> None:
         self._behind = behind
+        self._progress = progress
+        self._response = response
 
     def data_received(self, data: bytes) -> None:
         self._progress.answered = True
-        self._transport.set_protocol(self._behind)
         self._behind.data_received(data)
 
     def eof_received(self) -> None:
         self._behind.eof_received()
 
-    def connection_lost(self, exc: BaseException | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._behind.connection_lost(exc)
+        self._response.lost(exc)
 
     def pause_writing(self) -> None:
         self._behind.pause_writing()
@@ -168,28 +171,39 @@ class _FirstByte(asyncio.Protocol):
 
 
 class _Response(aiohttp.ClientResponse):
-    """Aborts where aiohttp would close politely, also when it gives up on a request by itself."""
-
-    protocol: ResponseHandler | None = None
     transport: asyncio.Transport | None = None
+    reset = False
+    """Whether the connection broke, other than by the server's closing it."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         progress = _progress.get()
         progress.live.add(self)
-        self.protocol, self.transport = connection.protocol, connection.transport
-        if progress.reused and self.protocol is not None and self.transport is not None:
-            if len(self.protocol):  # an answer to no request, such as an idle server's 408
+        transport, protocol = connection.transport, connection.protocol
+        if transport is not None and protocol is not None:
+            self.transport = transport
+            if progress.reused and len(protocol):  # an answer to no request, such as an idle server's 408
                 raise aiohttp.ServerDisconnectedError
-            self.transport.set_protocol(_FirstByte(progress, self.transport, self.protocol))
-        return await super().start(connection)
+            transport.set_protocol(_Watch(protocol, progress, self))
+        await super().start(connection)
+        if transport is not None and protocol is not None:
+            self.content.on_eof(functools.partial(transport.set_protocol, protocol))
+        return self
+
+    def lost(self, exc: Exception | None) -> None:
+        """Wakes the reader, whom aiohttp leaves waiting if it was bad framing that ended the connection."""
+        self.reset = exc is not None
+        if self.content is not None and not self.content.is_eof() and self.content.exception() is None:
+            self.content.set_exception(aiohttp.ClientPayloadError())
 
     def abort(self) -> None:
-        """Closes the socket, which must not have gone back to the pool."""
+        """Closes the socket, which must not have gone back to the pool. Unsent bytes are dropped, which the server sees as a reset."""
         if self.transport is not None:
-            with contextlib.suppress(AttributeError):  # asyncio's own, of a transport that is long closed
+            with contextlib.suppress(AttributeError, OSError):  # the transport may be long closed
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 self.transport.abort()
 
     def close(self) -> None:
+        """Aborts where aiohttp would close politely. aiohttp calls it too, when it gives up on a request."""
         if self.connection is not None:
             self.abort()
         super().close()
@@ -257,7 +271,7 @@ class _Answer:
             data = self._unread()
             message, cause = _explained(exc)
         else:
-            if not data and (self._delimited or not self._reset()):
+            if not data and (self._delimited or not self._response.reset):
                 return b""
         if not data:
             raise TransportError("body", message) from cause
@@ -275,10 +289,6 @@ class _Answer:
             return content.read_nowait()
         finally:
             content.set_exception(broken)
-
-    def _reset(self) -> bool:
-        protocol = self._response.protocol
-        return protocol is not None and isinstance(protocol.exception(), aiohttp.ClientOSError)
 
     def close(self) -> None:
         self._closed = True

@@ -1,8 +1,8 @@
 """Server-sent events, sans I/O: bytes in, events out, however the bytes are split.
 
 Follows the WHATWG parsing rules where providers differ from one another: lines end with LF, CRLF or CR; a blank line ends an
-event; `data` lines are joined with LF; comments and unknown fields are ignored. Unlike a browser, an event that the end of the
-stream cuts off is not dropped silently: `leftover()` gives its bytes, so that a raw error body at a stream's end is not lost.
+event; `data` lines are joined with LF; comments and unknown fields are ignored. Unlike in a browser, what the end of the stream
+cuts off and what was no event at all is not dropped silently: `leftover()` gives it, so that a raw error body is not lost.
 """
 
 from __future__ import annotations
@@ -16,55 +16,65 @@ class ServerSentEvent(NamedTuple):
     data: bytes
 
 
+_FIELDS = frozenset({b"data", b"event", b"id", b"retry", b""})
+_BOM = b"\xef\xbb\xbf"
+
+
 class SSEParser:
     """Feed bytes, get events."""
 
-    __slots__ = ("_blank_cr", "_buffer", "_data", "_event", "_first", "_raw")
+    __slots__ = ("_data", "_event", "_first", "_lines", "_pieces", "_skip_lf", "_strange")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._pieces: list[bytes] = []  # of the line that has not ended
+        self._lines: list[bytes] = []  # of the event that has not ended
+        self._strange: list[bytes] = []  # lines that were no field, of events that had no data
         self._event = ""
         self._data: list[bytes] = []
-        self._raw: list[bytes] = []
         self._first = True
-        self._blank_cr = False
+        self._skip_lf = False
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
-        if self._first and (data or self._buffer):
-            data, self._buffer = self._buffer + data, b""
-            if b"\xef\xbb\xbf".startswith(data[:3]) and len(data) < 3:
-                self._buffer = data
+        if self._first:
+            data = b"".join((*self._pieces, data))
+            self._pieces.clear()
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._pieces.append(data)
                 return []
             self._first = False
-            data = data.removeprefix(b"\xef\xbb\xbf")
-        if self._blank_cr and data:
+            data = data.removeprefix(_BOM)
+        if self._skip_lf and data:
             data = data.removeprefix(b"\n")
-            self._blank_cr = False
-        buffer = self._buffer + data if self._buffer else data
-        if b"\r" in buffer:
-            if buffer.endswith(b"\r"):
-                self._blank_cr = True
-            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        lines = buffer.split(b"\n")
-        self._buffer = lines.pop()
+            self._skip_lf = False
+        if b"\r" in data:
+            self._skip_lf = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines = data.split(b"\n")
+        if len(lines) > 1 and self._pieces:
+            lines[0] = b"".join((*self._pieces, lines[0]))
+            self._pieces.clear()
+        if rest := lines.pop():
+            self._pieces.append(rest)
         events: list[ServerSentEvent] = []
         for line in lines:
             self._line(line, events)
         return events
 
     def leftover(self) -> bytes:
-        """The bytes of the event that the stream's end cut off, comments and all; b"" if it ended between events."""
-        return b"\n".join([*self._raw, self._buffer]) if self._raw else self._buffer
+        """What made no event: lines that were no fields, and the event that the stream's end cut off; b"" if there is nothing."""
+        return b"\n".join([*self._strange, *self._lines, b"".join(self._pieces)]).removesuffix(b"\n")
 
     def _line(self, line: bytes, events: list[ServerSentEvent]) -> None:
         if not line:
             if self._data:
                 events.append(ServerSentEvent(self._event, b"\n".join(self._data)))
+            elif self._lines:
+                self._strange += [line for line in self._lines if line.partition(b":")[0] not in _FIELDS]
             self._event = ""
             self._data = []
-            self._raw = []
+            self._lines = []
             return
-        self._raw.append(line)
+        self._lines.append(line)
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":

@@ -106,7 +106,7 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             end(),
             STOP,
         ],
-        [STARTED, ThinkingDelta("hm"), ThinkingDelta(signature="c2ln"), TextDelta("yes"), FINAL],
+        [STARTED, ThinkingDelta("hm"), ThinkingDelta(signature="c2ln", dialect="claude"), TextDelta("yes"), FINAL],
     ),
     "thinking kept back": (
         [
@@ -118,11 +118,11 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             end(),
             STOP,
         ],
-        [STARTED, ThinkingDelta(signature="c2ln"), TextDelta("yes"), FINAL],
+        [STARTED, ThinkingDelta(signature="c2ln", dialect="claude"), TextDelta("yes"), FINAL],
     ),
     "thinking encrypted": (
         [START, block(0, "redacted_thinking", data="b3A="), stop(0), *text(1, "yes"), end(), STOP],
-        [STARTED, ThinkingDelta(redacted="b3A="), TextDelta("yes"), FINAL],
+        [STARTED, ThinkingDelta(redacted="b3A=", dialect="claude"), TextDelta("yes"), FINAL],
     ),
     "two calls, the first without arguments": (
         [
@@ -393,7 +393,7 @@ def test_a_whole_answer_gives_the_same_events() -> None:
     assert events_of([raw[:20], raw[20:]], "application/json") == [
         STARTED,
         UsageReport(Usage(input_tokens=3, output_tokens=4)),
-        ThinkingDelta("hm", "c2ln"),
+        ThinkingDelta("hm", "c2ln", dialect="claude"),
         TextDelta("I look."),
         ToolCallDelta(0, "toolu_1", "look"),
         ToolCallDelta(0, arguments='{"q":[1,{"a":null}]}'),

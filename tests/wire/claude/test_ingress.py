@@ -448,7 +448,7 @@ def test_ids_of_tool_calls_are_in_the_characters_of_this_dialect_and_never_empty
 THOUGHT: tuple[ChatEvent, ...] = (
     Started(),
     ThinkingDelta("hm"),
-    ThinkingDelta(signature="c2ln"),
+    ThinkingDelta(signature="c2ln", dialect="claude"),
     TextDelta("yes"),
     Finished(FinishReason.STOP),
 )
@@ -476,9 +476,9 @@ def test_two_signed_thoughts_are_two_blocks() -> None:
     events = (
         Started(),
         ThinkingDelta("a"),
-        ThinkingDelta(signature="1"),
+        ThinkingDelta(signature="1", dialect="claude"),
         ThinkingDelta("b"),
-        ThinkingDelta(signature="2"),
+        ThinkingDelta(signature="2", dialect="claude"),
         Finished(FinishReason.STOP),
     )
     content = msgspec.json.decode(encoded(events, stream=False))["content"]

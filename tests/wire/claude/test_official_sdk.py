@@ -35,7 +35,7 @@ ASKED: dict[str, Any] = {
 ANSWER: tuple[ChatEvent, ...] = (
     Started("theirs", "gemini-3.5-flash-lite"),
     ThinkingDelta("hm"),
-    ThinkingDelta(signature="c2ln"),
+    ThinkingDelta(signature="c2ln", dialect="claude"),
     TextDelta("Hel"),
     TextDelta("lo 😀"),
     ToolCalled(0, ToolCall(id="call_1", name="look", arguments='{"q": "é"}')),

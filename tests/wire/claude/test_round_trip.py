@@ -331,11 +331,16 @@ ANSWERS: dict[str, tuple[ChatEvent, ...]] = {
         Started("", "m"),
         ThinkingDelta("let me"),
         ThinkingDelta(" see"),
-        ThinkingDelta(signature="c2ln"),
+        ThinkingDelta(signature="c2ln", dialect="claude"),
         TextDelta("yes"),
         *DONE,
     ),
-    "hidden thinking": (Started("", "m"), ThinkingDelta(redacted="b3BhcXVl"), TextDelta("yes"), *DONE),
+    "hidden thinking": (
+        Started("", "m"),
+        ThinkingDelta(redacted="b3BhcXVl", dialect="claude"),
+        TextDelta("yes"),
+        *DONE,
+    ),
     "tool calls beside one another": (
         Started("", "m"),
         TextDelta("I call."),

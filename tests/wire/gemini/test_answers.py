@@ -129,7 +129,12 @@ WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
     ),
     "a thought signature on an empty text": (
         sse(chunk(HELLO), chunk({"text": "", "thoughtSignature": "c2ln"}, finish="STOP")),
-        [STARTED, TextDelta("Hello"), ThinkingDelta(signature="c2ln"), Finished(FinishReason.STOP, "STOP")],
+        [
+            STARTED,
+            TextDelta("Hello"),
+            ThinkingDelta(signature="c2ln", dialect="gemini"),
+            Finished(FinishReason.STOP, "STOP"),
+        ],
     ),
     "a call with id and signature, and a parallel one": (
         sse(
@@ -382,7 +387,11 @@ ENCODED: dict[str, list[ChatEvent]] = {
     "text": [TextDelta("Hello"), TextDelta(' "wörld"\n'), UsageReport(USAGE), Finished(FinishReason.STOP, "STOP")],
     "no usage": [TextDelta("Hello"), Finished(FinishReason.LENGTH, "MAX_TOKENS")],
     "thoughts": [ThinkingDelta("Hm"), ThinkingDelta(" so"), TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")],
-    "a signed text": [TextDelta("Hello"), ThinkingDelta(signature="c2ln"), Finished(FinishReason.STOP, "STOP")],
+    "a signed text": [
+        TextDelta("Hello"),
+        ThinkingDelta(signature="c2ln", dialect="gemini"),
+        Finished(FinishReason.STOP, "STOP"),
+    ],
     "calls": [
         TextDelta("Let me see."),
         ToolCalled(0, ToolCall(id="toolu_1", name="f", arguments='{"x":1}', signature="c2ln")),
@@ -455,9 +464,14 @@ def test_thoughts_are_shown_only_to_those_who_asked_for_them() -> None:
     assert decode(body) == [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")]
 
 
-def test_a_signature_is_withheld_once_another_provider_speaks() -> None:
+def test_another_providers_signature_is_withheld() -> None:
     seam = Seam("gemini", "claude", 5)
-    events: list[ChatEvent] = [TextDelta("Hello"), seam, ThinkingDelta(signature="c2ln"), Finished(FinishReason.STOP)]
+    events: list[ChatEvent] = [
+        TextDelta("Hello"),
+        seam,
+        ThinkingDelta(signature="c2ln", dialect="claude"),
+        Finished(FinishReason.STOP),
+    ]
     assert b"thoughtSignature" not in encode(events, stream=True, sse=True)
     claude = [Started("x", "claude-sonnet-5-5"), *ENCODED["a signed text"]]
     assert b"thoughtSignature" not in encode(claude, stream=True, sse=True)

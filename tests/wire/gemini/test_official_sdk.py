@@ -41,7 +41,7 @@ TEXT: list[ChatEvent | SegueError] = [
     ThinkingDelta("Hm"),
     TextDelta("Hello "),
     TextDelta("world"),
-    ThinkingDelta(signature="c2ln"),
+    ThinkingDelta(signature="c2ln", dialect="gemini"),
     UsageReport(Usage(input_tokens=5, cache_read_tokens=2, output_tokens=7, reasoning_tokens=3)),
     DONE,
 ]

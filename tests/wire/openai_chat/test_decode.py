@@ -442,6 +442,21 @@ BREAKS: dict[str, tuple[bytes, FailureKind, str]] = {
         "slow down",
     ),
     "an error event without JSON": (sse(b"event: error\ndata: went away\n\n"), FailureKind.OVERLOAD, "went away"),
+    "an error chunk about the request": (
+        sse({"error": {"message": "Invalid 'messages'.", "type": "invalid_request_error"}}),
+        FailureKind.CALLER,
+        "Invalid 'messages'.",
+    ),
+    "an error chunk about a request that is too long": (
+        sse({"error": {"message": "Your prompt is too long.", "type": "invalid_request_error"}}),
+        FailureKind.CAPABILITY,
+        "too long",
+    ),
+    "an error chunk that names no class": (
+        sse({"error": {"message": "The model is no longer responding, it timed out"}}),
+        FailureKind.OVERLOAD,
+        "timed out",
+    ),
     "OpenRouter, an error beside an empty choice": (
         sse(
             text("a"),

@@ -105,6 +105,7 @@ class StreamEncoder:
         return begin + _delta(self._index, delta, field, text)
 
     def _thought(self, event: ThinkingDelta) -> bytes:
+        event = event.for_dialect("claude")
         out = b""
         if event.redacted:
             out += (
@@ -178,6 +179,7 @@ class DocumentEncoder:
         return error_body(error)
 
     def _thought(self, event: ThinkingDelta) -> None:
+        event = event.for_dialect("claude")
         if event.redacted:
             self._content.append({"type": "redacted_thinking", "data": event.redacted})
         if event.text and self._form.reasons:

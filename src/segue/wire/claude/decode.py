@@ -267,7 +267,7 @@ class AnswerDecoder:
             if delta.thinking:
                 events.append(ThinkingDelta(delta.thinking))
         elif delta.type == "signature_delta" and delta.signature:
-            events.append(ThinkingDelta(signature=delta.signature))
+            events.append(ThinkingDelta(signature=delta.signature, dialect="claude"))
 
     def _block_start(self, index: int, block: _Block, events: list[UpstreamEvent]) -> None:
         self._block_stop(index, events)
@@ -278,10 +278,14 @@ class AnswerDecoder:
                     events.append(TextDelta(block.text))
             case "thinking":
                 if block.thinking or block.signature:
-                    events.append(ThinkingDelta(block.thinking or "", block.signature or ""))
+                    events.append(
+                        ThinkingDelta(
+                            block.thinking or "", block.signature or "", dialect="claude" if block.signature else ""
+                        )
+                    )
             case "redacted_thinking":
                 if block.data:
-                    events.append(ThinkingDelta(redacted=block.data))
+                    events.append(ThinkingDelta(redacted=block.data, dialect="claude"))
             case "tool_use":
                 given = bytes(block.input).decode("utf-8", "replace").strip()
                 self._tools[index] = _ToolBlock(self._calls, given if given not in ("", "{}", "null") else "")

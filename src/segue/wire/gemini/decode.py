@@ -171,12 +171,18 @@ class Decoder:
             self._take_call(part.function_call, part.thought_signature or "", events)
         elif part.thought:
             if part.text or part.thought_signature:
-                events.append(ThinkingDelta(part.text or "", part.thought_signature or ""))
+                events.append(
+                    ThinkingDelta(
+                        part.text or "",
+                        part.thought_signature or "",
+                        dialect="gemini" if part.thought_signature else "",
+                    )
+                )
         else:
             if part.text:
                 events.append(TextDelta(part.text))
             if part.thought_signature:
-                events.append(ThinkingDelta(signature=part.thought_signature))
+                events.append(ThinkingDelta(signature=part.thought_signature, dialect="gemini"))
         if part.text or part.function_call:
             self._content = True
 

@@ -3,8 +3,7 @@
 - Every chunk has a candidate with at least one part, if only an empty text: the official SDK's chats forget a turn otherwise.
 - A ping is such an empty text. A comment would not do: google-genai reads every line that is not `data: …` as JSON.
 - Usage comes with the terminal, in the same chunk. An error in mid-stream is a chunk that begins with `{"error":`.
-- A text's thought signature is passed on only while the model that speaks is a Gemini: a client gives it back as Gemini's, and one of
-  another provider's would then be refused. Signatures of calls are Gemini's by definition.
+- A text's thought signature is passed on only if it is Gemini's: a client gives it back as such, and another's would be refused.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from segue.chat.events import (
     ChatEvent,
     Finished,
     FinishReason,
-    Seam,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -52,7 +50,6 @@ class Encoder(ABC):
         self._id = id
         self._model = model
         self._thoughts = thoughts
-        self._signs = False
         self._usage: Usage | None = None
 
     def feed(self, event: ChatEvent) -> bytes:
@@ -69,9 +66,6 @@ class Encoder(ABC):
             self._usage = event.usage
         elif isinstance(event, Started):
             self._model = event.model or self._model
-            self._signs = self._model.startswith(("gemini", "models/gemini"))
-        elif isinstance(event, Seam):
-            self._signs = False
         return b""
 
     def ping(self) -> bytes:
@@ -91,8 +85,9 @@ class Encoder(ABC):
         """A document as it goes on the wire; after the `last` one nothing follows."""
 
     def _thought(self, event: ThinkingDelta) -> Json | None:
+        event = event.for_dialect("gemini")
         part: Json = {"text": event.text, "thought": True} if event.text and self._thoughts else {}
-        if event.signature and self._signs:
+        if event.signature:
             part = (part or _NOTHING) | {"thoughtSignature": event.signature}
         return part or None
 

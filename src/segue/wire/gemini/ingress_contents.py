@@ -6,6 +6,7 @@ its place, and a result belongs to the first call of its name that has none yet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -116,8 +117,7 @@ class _Reader:
         return ToolCall(id=id, name=name, arguments=msgspec.json.encode(arguments).decode(), signature=signature)
 
     def _new_id(self, where: str) -> str:
-        place = "_".join(filter(None, "".join(c if c.isdecimal() else " " for c in where).split()))
-        id = f"call_{place}"
+        id = "_".join(["call", *re.findall(r"\d+", where)])
         while id in self._ids:
             id += "_"
         return id

@@ -35,8 +35,6 @@ def read_request(body: bytes) -> IngressRequest:
         wire = msgspec.convert(document, Body)
     except msgspec.ValidationError as error:
         raise _misshapen(str(error)) from error
-    except RecursionError as error:
-        raise InvalidRequestError("the body is nested too deeply: send less nested JSON") from error
     _refuse_unsupported(wire)
     extra = {name: value for name, value in document.items() if name not in _FIELDS and value is not None}
     effort: Effort | None

@@ -171,7 +171,7 @@ _MESSAGES: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
     ),
     (_any(r"rate.?limit|too many requests"), _K.RATE),
 )
-_SERVER_TROUBLE = _any(r"overloaded|timed? ?out|internal (server )?error|try again later|unavailable|at capacity")
+_SERVER_TROUBLE = _any(r"overloaded|timed? ?out|internal (server )?error|unavailable|at capacity")
 
 _NAME = re.compile(r"(['\"`])[\w.:/\[\]-]+\1")
 _QUOTED = re.compile(r"['\"`]([A-Za-z_][\w.]*)['\"`]|argument supplied: ([A-Za-z_][\w.]*)")

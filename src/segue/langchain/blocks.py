@@ -1,0 +1,189 @@
+"""LangChain's content blocks as parts, in every form that is about.
+
+A block may be a plain text, a standard block of LangChain 1 or of LangChain 0 (`source_type`), or a provider's own: OpenAI's (Chat and
+Responses), Anthropic's, Google's, Bedrock's. What can't be said to every provider is refused when a person says it, and passed over
+in a model's own turn, where it is the trace of a tool that ran at the provider.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from segue.chat.messages import Image, Part, Text, Thinking, ToolCall, ToolResult
+from segue.errors import InvalidRequestError
+
+Block = Mapping[str, Any]
+
+_DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]*)(?:;[^,]*)?;base64,", re.IGNORECASE)
+_IMAGES: Final = frozenset({"image", "image_url", "input_image", "media"})
+_NOTHING: Final = frozenset({"cachePoint", "cache_point", "input_json_delta"})
+"""Marks and half-finished pieces that say nothing by themselves."""
+
+
+def listed(content: Any) -> list[Any]:
+    """A message's content as a list of blocks."""
+    if isinstance(content, str):
+        return [content]
+    return list(content)
+
+
+def said(content: Any, where: str) -> tuple[Text | Image, ...]:
+    """What a person, the system or a tool says: texts and images. Raises `InvalidRequestError` for anything else."""
+    return tuple(part for block in listed(content) if (part := _said(block, where)) is not None)
+
+
+def is_tool_result(block: Any) -> bool:
+    """Whether this is Anthropic's form of a tool's result, which stands in the user's turn."""
+    return isinstance(block, Mapping) and block.get("type") == "tool_result"
+
+
+def tool_result(block: Block, where: str) -> ToolResult:
+    return ToolResult(
+        call_id=str(block.get("tool_use_id") or ""),
+        content=said(block.get("content") or (), where),
+        is_error=bool(block.get("is_error")),
+    )
+
+
+def answered(content: Any, dialect: str, calls: set[str], where: str) -> list[Part]:
+    """What a model said: texts, thinking, and calls whose id is not among `calls`. `dialect` is its maker's, "" if unknown."""
+    parts: list[Part] = []
+    for block in listed(content):
+        if isinstance(block, Mapping):
+            parts.extend(_answered(_unwrapped(block), dialect, calls, where))
+        elif block:
+            parts.append(Text(str(block)))
+    return parts
+
+
+def arguments(value: Any) -> str:
+    """A tool call's arguments as the JSON text of an object. Text that is none is wrapped, so that any provider takes it back."""
+    if not isinstance(value, str):
+        return json.dumps(value or {}, ensure_ascii=False, default=str)
+    try:
+        if isinstance(json.loads(value or "{}"), dict):
+            return value or "{}"
+    except ValueError:
+        pass
+    return json.dumps({"invalid_arguments": value}, ensure_ascii=False)
+
+
+def _unwrapped(block: Block) -> Block:
+    inner = block.get("value")
+    return inner if block.get("type") == "non_standard" and isinstance(inner, Mapping) else block
+
+
+def _said(block: Any, where: str) -> Text | Image | None:
+    if not isinstance(block, Mapping):
+        return Text(str(block))
+    block = _unwrapped(block)
+    kind = block.get("type")
+    if kind in _NOTHING or not _NOTHING.isdisjoint(block):
+        return None
+    if (text := _text(block)) is not None:
+        return Text(text)
+    if kind in _IMAGES or (kind is None and "image" in block):
+        return _image(block, where)
+    raise InvalidRequestError(
+        f"{where}: a content block of type {kind or sorted(block)!r} can't be sent: use text and images", param=where
+    )
+
+
+def _text(block: Block) -> str | None:
+    kind = block.get("type")
+    text = block.get("text")
+    if isinstance(text, str) and kind in (None, "text", "input_text", "output_text", "text-plain"):
+        return text
+    if kind == "refusal":
+        return str(block.get("refusal") or "")
+    if kind == "json":
+        return json.dumps(block.get("json"), ensure_ascii=False, default=str)
+    if kind == "file" and block.get("source_type") == "text":
+        return str(block.get("text") or block.get("data") or "")
+    source = block.get("source")
+    if kind == "document" and isinstance(source, Mapping) and source.get("type") == "text":
+        return str(source.get("data") or "")
+    return None
+
+
+def _image(block: Block, where: str) -> Image:
+    detail = block.get("detail")
+    if isinstance(wrapped := block.get("image_url"), Mapping):
+        return _from_url(str(wrapped.get("url") or ""), wrapped.get("detail") or detail, where)
+    if isinstance(wrapped, str):
+        return _from_url(wrapped, detail, where)
+    if isinstance(converse := block.get("image"), Mapping):
+        source = converse.get("source") or {}
+        return _from_data(source.get("bytes"), f"image/{converse.get('format') or 'png'}", where)
+    if isinstance(source := block.get("source"), Mapping):
+        if source.get("type") == "url":
+            return _from_url(str(source.get("url") or ""), None, where)
+        return _from_data(source.get("data"), source.get("media_type"), where)
+    media_type = block.get("mime_type") or block.get("media_type")
+    if block.get("type") == "media" and not str(media_type).startswith("image/"):
+        raise InvalidRequestError(
+            f"{where}: media of type {media_type!r} can't be sent: use text and images", param=where
+        )
+    if (data := block.get("base64") or block.get("data")) is not None:
+        return _from_data(data, media_type, where)
+    if url := block.get("url") or block.get("file_uri"):
+        return _from_url(str(url), detail, where, media_type)
+    raise InvalidRequestError(
+        f"{where}: an image needs its data or a url; a provider's file id can't fail over", param=where
+    )
+
+
+def _from_url(url: str, detail: Any, where: str, media_type: Any = None) -> Image:
+    if head := _DATA_URL.match(url):
+        return Image(data=url[head.end() :], media_type=head["type"].lower() or media_type, detail=detail)
+    if not url:
+        raise InvalidRequestError(f"{where}: an image's url is empty", param=where)
+    return Image(url=url, media_type=media_type, detail=detail)
+
+
+def _from_data(data: Any, media_type: Any, where: str) -> Image:
+    if isinstance(data, bytes | bytearray):
+        data = base64.b64encode(data).decode("ascii")
+    if not isinstance(data, str) or not data:
+        raise InvalidRequestError(f"{where}: an image's data must be base64 text or bytes", param=where)
+    return Image(data=data, media_type=str(media_type) if media_type else None)
+
+
+def _answered(block: Block, dialect: str, calls: set[str], where: str) -> Iterable[Part]:
+    if (text := _text(block)) is not None:
+        return (Text(text),) if text else ()
+    match block.get("type"):
+        case "reasoning" | "thinking" | "redacted_thinking":
+            return _thought(block, dialect)
+        case "tool_call" | "tool_use" | "function_call" | "invalid_tool_call":
+            id = str(block.get("call_id") or block.get("id") or "")
+            if id in calls:
+                return ()
+            return (ToolCall(id=id, name=str(block.get("name") or ""), arguments=arguments(_args(block))),)
+        case "image" | "image_url":
+            return (_image(block, where),)
+    return ()
+
+
+def _args(block: Block) -> Any:
+    return next((block[name] for name in ("args", "input", "arguments") if block.get(name) is not None), {})
+
+
+def _thought(block: Block, dialect: str) -> Iterable[Part]:
+    """Anthropic signs `thinking`, Google `thinking` and `reasoning`; a block's own kind tells Anthropic's where nothing else does."""
+    extras = block.get("extras") or {}
+    kind = block.get("type")
+    if kind == "redacted_thinking":
+        return (Thinking(redacted=str(block.get("data") or ""), dialect=dialect or "claude"),)
+    signature = str(block.get("signature") or extras.get("signature") or "")
+    text = block.get("thinking") if kind == "thinking" else block.get("reasoning")
+    if text is None and isinstance(summary := block.get("summary"), list):
+        text = "\n\n".join(str(piece.get("text") or "") for piece in summary if isinstance(piece, Mapping))
+    if not text and not signature:
+        return ()
+    maker = dialect or ("claude" if kind == "thinking" and signature else "")
+    return (Thinking(text=str(text or ""), signature=signature, dialect=maker),)
