@@ -127,12 +127,21 @@ def test_a_correction_finds_its_reservation_among_later_ones() -> None:
     assert quotas.wait(KEY, 201, 61.0, NOON) == 9.0
 
 
-def test_a_correction_of_an_unknown_reservation_changes_no_other() -> None:
+def test_a_correction_finds_its_reservation_by_the_dispatch_that_followed_it() -> None:
     quotas = book(QuotaLimits(input_tokens_per_minute=1000))
     for now in (0.0, 20.0):
         reserve(quotas, 1, now=now, tokens=200)
-    quotas.adjust(KEY, 300, 30.0, reserved_at=10.0)
-    assert quotas.wait(KEY, 500, 30.0, NOON) == 0.0
+    quotas.adjust(KEY, 300, 30.0, reserved_at=0.001)
+    assert quotas.wait(KEY, 700, 60.0, NOON) == 0.0
+    assert quotas.wait(KEY, 701, 60.0, NOON) == 20.0
+
+
+def test_a_correction_of_a_reservation_that_left_the_minute_changes_no_other() -> None:
+    quotas = book(QuotaLimits(input_tokens_per_minute=1000))
+    for now in (0.0, 20.0):
+        reserve(quotas, 1, now=now, tokens=200)
+    quotas.adjust(KEY, 300, 65.0, reserved_at=0.0)
+    assert quotas.wait(KEY, 700, 65.0, NOON) == 0.0
 
 
 def test_without_a_moment_the_newest_reservation_is_corrected_and_never_below_zero() -> None:

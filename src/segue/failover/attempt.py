@@ -81,7 +81,7 @@ class HttpUpstream:
         try:
             wire = self._codec.encode(_with_defaults(ask.request, self._target), self._call(ask))
         except InvalidRequestError as error:
-            yield [Failed(Failure(kind=FailureKind.CALLER, message=error.message, param=error.param))]
+            yield [Failed(Failure(kind=FailureKind.CAPABILITY, message=error.message, param=error.param or "messages"))]
             return
         receipt.omitted = wire.omitted
         receipt.sent = True

@@ -46,13 +46,11 @@ class MinuteLog:
         raise ValueError(f"only {left} tokens count, not {excess}")
 
     def correct(self, difference: int, reserved_at: float | None) -> None:
-        """Change the tokens of the entry made at `reserved_at` (None: the newest), if it still counts; never below zero."""
+        """Change the tokens of the newest entry not later than `reserved_at` (None: of all), if one counts; never below zero."""
         for place in range(len(self._entries) - 1, -1, -1):
             moment, tokens = self._entries[place]
-            if reserved_at is None or moment == reserved_at:
+            if reserved_at is None or moment <= reserved_at:
                 corrected = max(tokens + difference, 0)
                 self._entries[place] = (moment, corrected)
                 self._tokens += corrected - tokens
-                return
-            if moment < reserved_at:
                 return

@@ -109,7 +109,8 @@ class QuotaBook:
     def adjust(self, key: QuotaKey, difference: int, now: float, *, reserved_at: float | None = None) -> None:
         """Correct a reservation once its usage is known: `difference` is the real count of tokens less the reserved one.
 
-        `reserved_at` is the `now` of that reservation; without it the newest one is corrected.
+        `reserved_at` is the `now` of that reservation, or of the dispatch that followed it: the newest reservation not later than
+        this is corrected, without it the newest of all. One that has left the minute is still corrected for its day.
         """
         account = self._accounts.get(key)
         if account is not None:

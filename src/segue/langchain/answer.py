@@ -16,7 +16,7 @@ from langchain_core.messages.block_translators import register_translator
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from segue.chat.events import ChatEvent, Seam, TextDelta, ThinkingDelta, ToolCalled
-from segue.chat.messages import ToolCall
+from segue.chat.messages import Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.client import Answer
 from segue.langchain.convert import CALL_SIGNATURES, THINKING
@@ -57,14 +57,12 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "cost": None if answer.cost is None else float(answer.cost),
         "simulated": answer.simulated,
         **({"refusal": answer.refusal} if answer.refusal else {}),
+        **({"dialect": answer.thinking[-1].dialect} if answer.thinking else {}),
     }
 
 
 def result(answer: Answer) -> ChatResult:
-    thoughts = [
-        {"index": number, "type": "thinking", **msgspec.structs.asdict(block)}
-        for number, block in enumerate(answer.thinking)
-    ]
+    thoughts = [_piece(number, block) for number, block in enumerate(answer.thinking)]
     extra: dict[str, Any] = {THINKING: thoughts} if thoughts else {}
     message = AIMessage(
         content=answer.text,
@@ -85,7 +83,7 @@ class Chunks:
     def __init__(self) -> None:
         self._block = 0
         self._open = False
-        self._pieces = 0
+        self._thinking_from = 0
 
     def feed(self, event: ChatEvent) -> ChatGenerationChunk | None:
         """None for what shows nothing, or is told at the end."""
@@ -99,42 +97,35 @@ class Chunks:
                 return _chunk(tool_call_chunks=[piece], additional_kwargs=_signatures((call,)))
             case Seam(restarted=True):
                 self._close()
+                self._thinking_from = self._block
         return None
 
     def last(self, answer: Answer) -> ChatGenerationChunk:
         """The end; `answer` is the whole answer."""
-        return _chunk(
-            response_metadata=metadata(answer),
-            usage_metadata=usage_metadata(answer.usage),
-            chunk_position="last",
-            # The maker is known only now, and merging would join its name to itself if it came with every piece.
-            additional_kwargs={THINKING: self._makers(answer)} if self._pieces else {},
-        )
+        known = metadata(answer)
+        if self._thinking_from:
+            known["thinking_from"] = self._thinking_from
+        return _chunk(response_metadata=known, usage_metadata=usage_metadata(answer.usage), chunk_position="last")
 
     def _thought(self, event: ThinkingDelta) -> dict[str, Any]:
         """A piece of a block: pieces with the same index are merged. A signature or an encrypted text closes the block."""
-        piece: dict[str, Any] = {"index": self._block}
-        if not self._open:
-            piece["type"] = "thinking"
-            self._open = True
-            self._pieces += 1
-        piece |= {
-            name: value
-            for name, value in (("text", event.text), ("signature", event.signature), ("redacted", event.redacted))
-            if value
-        }
+        piece = _piece(self._block, event)
+        if self._open:
+            del piece["type"]
+        self._open = True
         if event.signature or event.redacted:
             self._close()
         return piece
 
     def _close(self) -> None:
-        if self._open:
-            self._block += 1
-            self._open = False
+        self._block += self._open
+        self._open = False
 
-    def _makers(self, answer: Answer) -> list[dict[str, Any]]:
-        dialect = answer.thinking[-1].dialect if answer.thinking else ""
-        return [{"index": number, "dialect": dialect} for number in range(self._pieces)]
+
+def _piece(index: int, thought: Thinking | ThinkingDelta) -> dict[str, Any]:
+    """Thinking without its maker, which the whole message names: merging would join a name to itself."""
+    said = {"text": thought.text, "signature": thought.signature, "redacted": thought.redacted}
+    return {"index": index, "type": "thinking", **{name: value for name, value in said.items() if value}}
 
 
 def _signatures(calls: tuple[ToolCall, ...]) -> dict[str, Any]:
@@ -149,9 +140,10 @@ def _chunk(*, content: str = "", **fields: Any) -> ChatGenerationChunk:
 
 def content_blocks(message: AIMessage) -> list[Any]:
     """A message of ours as LangChain's standard blocks: thinking, text, tool calls."""
-    shown: list[Any] = [_reasoning(block) for block in message.additional_kwargs.get(THINKING) or ()]
     content = message.content
+    shown: list[Any] = []
     if isinstance(content, str):
+        shown += [_reasoning(block) for block in message.additional_kwargs.get(THINKING) or ()]
         shown += [{"type": "text", "text": content}] if content else []
     else:
         shown += [{"type": "text", "text": block} if isinstance(block, str) else block for block in content]
@@ -166,7 +158,7 @@ def content_blocks(message: AIMessage) -> list[Any]:
 
 
 def _reasoning(block: dict[str, Any]) -> dict[str, Any]:
-    extras = {name: block[name] for name in ("signature", "redacted", "dialect") if block.get(name)}
+    extras = {name: block[name] for name in ("signature", "redacted") if block.get(name)}
     # LangChain merges blocks by an index that is a number or begins with "lc_"; tool calls have the numbers.
     shown: dict[str, Any] = {"type": "reasoning", "index": f"lc_thinking_{block['index']}"}
     if text := block.get("text"):

@@ -179,6 +179,8 @@ def _thought(block: Block, dialect: str) -> Iterable[Part]:
     kind = block.get("type")
     if kind == "redacted_thinking":
         return (Thinking(redacted=str(block.get("data") or ""), dialect=dialect or "claude"),)
+    if redacted := extras.get("redacted"):
+        return (Thinking(redacted=str(redacted), dialect=dialect or "claude"),)
     signature = str(block.get("signature") or extras.get("signature") or "")
     text = block.get("thinking") if kind == "thinking" else block.get("reasoning")
     if text is None and isinstance(summary := block.get("summary"), list):

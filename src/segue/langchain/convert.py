@@ -98,23 +98,24 @@ def _cache_control(block: Any) -> Any:
 
 
 def _answer_parts(message: AIMessage, where: str) -> list[Part]:
-    own = message.additional_kwargs.get(THINKING)
     signatures = message.additional_kwargs.get(CALL_SIGNATURES) or {}
     calls = [_tool_call(call, signatures) for call in message.tool_calls]
     calls += [
         ToolCall(id=call["id"] or "", name=call["name"] or "", arguments=blocks.arguments(call["args"] or ""))
         for call in message.invalid_tool_calls
     ]
-    maker = _MAKERS.get(str(message.response_metadata.get("model_provider") or ""), "")
+    made = message.response_metadata
+    maker = made.get("dialect") or _MAKERS.get(str(made.get("model_provider") or ""), "")
     parts = blocks.answered(message.content, maker, {call.id for call in calls}, where)
-    if isinstance(own, list):
-        thoughts: list[Part] = [_own_thought(block) for block in own if isinstance(block, dict)]
+    if isinstance(own := message.additional_kwargs.get(THINKING), list):
+        said = own[made.get("thinking_from", 0) :]
+        thoughts: list[Part] = [_own_thought(block, maker) for block in said if isinstance(block, dict)]
         parts = thoughts + [part for part in parts if not isinstance(part, Thinking)]
     return [*parts, *calls]
 
 
-def _own_thought(block: dict[str, Any]) -> Thinking:
-    return Thinking(**{name: str(block.get(name) or "") for name in ("text", "signature", "redacted", "dialect")})
+def _own_thought(block: dict[str, Any], maker: str) -> Thinking:
+    return Thinking(dialect=maker, **{name: str(block.get(name) or "") for name in ("text", "signature", "redacted")})
 
 
 def _tool_call(call: Any, signatures: dict[str, Any]) -> ToolCall:

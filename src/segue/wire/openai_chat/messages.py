@@ -83,7 +83,7 @@ def _assistant(message: Message, call: Call, where: str, omitted: list[str]) -> 
         return None
     turn: dict[str, Any] = {"role": "assistant", "content": text or None}
     if field := call.quirks.get("reasoning_field"):
-        thoughts = (p.text for p in message.parts if isinstance(p, Thinking) and p.dialect == DIALECT)
+        thoughts = (p.text for p in message.parts if isinstance(p, Thinking) and p.dialect in ("", DIALECT))
         # DeepSeek refuses a transcript whose turns lack their reasoning; a blank one passes for a turn of another model.
         turn[field] = "".join(thoughts) or " "
     if calls:
