@@ -26,7 +26,9 @@ from segue.failover.engine import Engine, Job
 from segue.failover.listener import Listener
 from segue.failover.relay import Relay
 from segue.health.book import HealthBook
+from segue.health.quota import QuotaKey
 from segue.ledger.bookkeeper import Bookkeeper
+from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.opening import shared_store
@@ -176,11 +178,14 @@ class Segue:
         self.ledger = ledger or shared_store(self.settings.ledger)
         self._recorder = Recorder(Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices)))
         self._upstreams: dict[tuple[str, str], Upstream] = {}
+        quotas = QuotaKeeper(self.ledger)
         self.engine = Engine(
             self._upstream,
             health=HealthBook(self.settings.policy.breaker),
-            listeners=(self._recorder, *listeners),
+            enough=self.settings.policy.stall.enough,
+            listeners=(self._recorder, quotas, *listeners),
         )
+        quotas.attach(self.engine.quota, self.engine.wall)
         self._portal = _Portal()
 
     # Calls.
@@ -248,7 +253,10 @@ class Segue:
         if self._given is not None and name in self._given:
             return self._given[name]
         if name not in self._targets:
-            self._targets[name] = resolve.target(name, self.settings.target(name), providers=self._providers)
+            settings = self.settings.target(name)
+            target = self._targets[name] = resolve.target(name, settings, providers=self._providers)
+            if (limits := resolve.quota(target, settings)) is not None:
+                self.engine.quota.configure(QuotaKey(target.credential, target.model.id), limits)
         return self._targets[name]
 
     def usable(self, name: str) -> bool:

@@ -12,6 +12,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     NAME_MAX_TOKENS    1 or more
     NAME_TIMEOUT       seconds to the first content, more than 0
     NAME_BASE_URL      another address
+    NAME_TIER          `free` keeps to the free tier's known limits, `paid` (the default) learns limits only from refusals
     SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
     MONGODB_URL        where usage is kept for several processes
@@ -25,7 +26,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from dotenv import dotenv_values
@@ -43,7 +44,9 @@ KEY_ALIASES = {"gemini": ("GOOGLE_API_KEY",), "claude": ("ANTHROPIC_API_KEY",)}
 
 
 class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of a free tier, kept before they are exceeded; None is no limit."""
+    """Limits that are kept before they are exceeded; None is no limit, or with `tier = "free"` the model's known free one."""
+
+    tier: Literal["free", "paid"] = "paid"
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -190,6 +193,10 @@ def _target(name: str, table: Any, env: _Environment, path: str) -> TargetSettin
     for field in ("model", "base_url", *_RANGES):
         if (text := env.get(variable := f"{prefix}_{field.upper()}")) is not None:
             values[field] = _number(variable, text, field, env.place(variable)) if field in _RANGES else text
+    if (tier := env.get(variable := f"{prefix}_TIER")) is not None:
+        if tier not in ("free", "paid"):
+            raise ConfigurationError(f"{variable}={tier} is no tier: use free or paid ({env.place(variable)})")
+        values["quota"] = {**values.get("quota", {}), "tier": tier}
     for variable in (f"{prefix}_API_KEY", *KEY_ALIASES.get(name, ())):
         if (text := env.get(variable)) is not None:
             key = text

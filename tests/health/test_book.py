@@ -53,7 +53,7 @@ def probe_fails(health: HealthBook, keys: HealthKeys, at: float) -> None:
 
 
 def usable(health: HealthBook, keys: HealthKeys, now: float) -> bool:
-    return not health.look(keys, now).open
+    return not health.look(keys, now).barred
 
 
 def test_a_target_that_was_never_asked_is_healthy() -> None:
@@ -81,7 +81,7 @@ def test_how_many_failures_of_a_kind_open_a_target(kind: FailureKind, scope: Sco
     assert health.look(A, 0.0) == HEALTHY
     fail(health, A, failure(kind, scope), 1)
     look = health.look(A, 0.0)
-    assert (look.open, look.recovers_at, look.hopeless) == (True, 2.0, False)
+    assert (look.barred, look.recovers_at, look.hopeless) == (True, 2.0, False)
 
 
 @pytest.mark.parametrize("kind", [FailureKind.CAPABILITY, FailureKind.POLICY, FailureKind.CALLER, FailureKind.INVALID])
@@ -197,7 +197,7 @@ def test_a_models_failures_leave_its_endpoints_other_models_alone() -> None:
 
 def test_a_new_model_at_an_open_endpoint_is_not_asked() -> None:
     assert book().look(C, 0.0) is HEALTHY
-    assert fail(book(), A, UNREACHABLE).look(C, 0.0).open
+    assert fail(book(), A, UNREACHABLE).look(C, 0.0).barred
 
 
 def test_an_endpoint_opens_when_two_of_its_models_are_open() -> None:
@@ -267,7 +267,7 @@ def test_the_last_two_openings_decide_and_not_one_long_ago() -> None:
     health.succeeded(C, 1.0, started=0.5)
     fail(health, B, OVERLOAD, at=1.5)
     fail(health, C, OVERLOAD, at=1.6)
-    assert health.look(A._replace(model="gpt-6-sun"), 1.6).open
+    assert health.look(A._replace(model="gpt-6-sun"), 1.6).barred
 
 
 def test_of_a_model_under_two_keys_the_later_opening_decides() -> None:
@@ -466,7 +466,7 @@ class BookMachine(RuleBasedStateMachine):
     def a_request_asks_to_go(self, keys: HealthKeys) -> None:
         look = self.health.look(keys, self.now)
         permit = self.health.admit(keys, self.now)
-        assert permit is (NO if look.open else PROBE if look.probing else YES)
+        assert permit is (NO if look.barred else PROBE if look.probing else YES)
         if permit is not NO:
             self.under_way.append((keys, self.now, permit))
 
@@ -507,8 +507,8 @@ class BookMachine(RuleBasedStateMachine):
         for keys in self.targets:
             look = self.health.look(keys, self.now)
             assert look.recovers_at is None or look.recovers_at >= self.now
-            assert look.open or not look.hopeless
-            assert bool(look.reason) is (look.open or look.probing)
+            assert look.barred or not look.hopeless
+            assert bool(look.reason) is (look.barred or look.probing)
 
     def teardown(self) -> None:
         if not hasattr(self, "under_way"):

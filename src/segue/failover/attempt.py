@@ -33,6 +33,9 @@ ERROR_WAIT = 1.0
 MAILBOX_ROOM = 512
 """Batches of events held for a caller before an attempt stops reading."""
 
+PROBE_WAIT = 5.0
+"""Seconds a free probe may take."""
+
 UNSENT = frozenset({"resolve", "connect", "tls"})
 """Phases of the network before a byte of the request is on its way."""
 
@@ -67,6 +70,10 @@ class Upstream(Protocol):
         """Events as they arrive; an empty list for bytes that mean nothing. Raises nothing: what goes wrong is `Failed`."""
         ...
 
+    async def probe(self, *, connect: float) -> Failure | None:
+        """Asks for something free, to learn whether the key and the address work; None if they do."""
+        ...
+
 
 class HttpUpstream:
     """A target reached over HTTP in one of the dialects."""
@@ -96,6 +103,24 @@ class HttpUpstream:
         except TransportError as error:
             receipt.sent = error.phase not in UNSENT
             yield [Failed(_transport_failure(error))]
+
+    async def probe(self, *, connect: float) -> Failure | None:
+        """Asks for the list of models."""
+        ask = Ask(request=ChatRequest(messages=()), connect=connect)
+        try:
+            async with asyncio.timeout(PROBE_WAIT):
+                answer = await self._transport.send(self._codec.list_models(self._call(ask)), connect=connect)
+                try:
+                    if 200 <= answer.status < 300:
+                        return None
+                    body = await _error_body(answer)
+                    return self._codec.failure(answer.status, answer.headers, body, wall=self._wall())
+                finally:
+                    answer.close()
+        except TransportError as error:
+            return _transport_failure(error)
+        except TimeoutError:
+            return Failure(kind=FailureKind.STALL, message=f"no answer to a free probe within {PROBE_WAIT:g} s")
 
     async def _read(self, answer: Answer) -> AsyncGenerator[list[UpstreamEvent], None]:
         if not 200 <= answer.status < 300:

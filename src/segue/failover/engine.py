@@ -23,6 +23,7 @@ from segue.failover.attempt import Attempt, Upstream
 from segue.failover.budget import HedgeBudget
 from segue.failover.listener import AttemptEnd, AttemptStart, Listener
 from segue.failover.plan import Entry
+from segue.failover.prober import Prober
 from segue.failover.relay import Relay
 from segue.failover.stall import Limits, limits
 from segue.health.book import HealthBook
@@ -57,13 +58,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Engine:
-    """Shared by all requests of a process, in any number of event loops one after another."""
+    """Shared by all requests of a process, in any number of event loops one after another.
+
+    `enough` samples make an estimate of a target's usual waits (`StallPolicy.enough`).
+    """
 
     def __init__(
         self,
         upstream: Callable[[Target], Upstream],
         *,
         health: HealthBook,
+        enough: int = 20,
         listeners: Sequence[Listener] = (),
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
@@ -71,7 +76,7 @@ class Engine:
     ) -> None:
         self.upstream = upstream
         self.health = health
-        self.latency = LatencyBook()
+        self.latency = LatencyBook(enough=enough)
         self.quota = QuotaBook()
         self.budget = HedgeBudget()
         self.listeners = tuple(listeners)
@@ -79,12 +84,14 @@ class Engine:
         self.rng = rng or random.Random()
         self.new_id = new_id
         self._refused: dict[str, frozenset[str]] = {}
+        self._prober = Prober(self.health, self.keys, upstream)
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
 
     def start(self, job: Job) -> Relay:
         """Begins a request in the running event loop. The relay must be read to its end or closed."""
         if not job.targets:
             raise ValueError("a job needs at least one target")
+        self._prober.start_due(job.targets)
         return Relay(self, job, self.new_id())
 
     # ---- what a relay asks
@@ -100,12 +107,12 @@ class Engine:
         """Whether a request of so many tokens may go to a target now: its health and its quota."""
         keys = self.keys(target)
         availability = self.health.look(keys, now)
-        if availability.open:
+        if availability.barred:
             return availability
         wait = self.quota.wait(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
         if wait > QUOTA_PATIENCE:
             spent = wait > QUOTA_MINUTE
-            return Availability(open=True, recovers_at=now + wait, reason="its free quota is used up", hopeless=spent)
+            return Availability(barred=True, recovers_at=now + wait, reason="its free quota is used up", hopeless=spent)
         return availability if availability.probing else HEALTHY
 
     def healthy(self, target: Target) -> bool:

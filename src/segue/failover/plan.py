@@ -110,7 +110,7 @@ class Plan:
         first = None
         for entry in self._queue:
             target = entry.target
-            if target.provider in providers or unfit(target.model, self._need) or look(target).open:
+            if target.provider in providers or unfit(target.model, self._need) or look(target).barred:
                 continue
             if prefer is None or prefer(target):
                 return entry
@@ -124,7 +124,7 @@ class Plan:
             reason = unfit(entry.target.model, self._need)
             if reason is not None:
                 found.append(Skipped(target=entry.target, reason=reason, unfit=True))
-            elif (availability := look(entry.target)).open:
+            elif (availability := look(entry.target)).barred:
                 found.append(
                     Skipped(target=entry.target, reason=availability.reason, recovers_at=availability.recovers_at)
                 )

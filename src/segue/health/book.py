@@ -160,7 +160,7 @@ class HealthBook:
 
     def share_open(self, targets: Iterable[HealthKeys], now: float) -> float:
         """The share of these targets, 0 to 1, that are not to be asked; 0 of none."""
-        looks = [self.look(keys, now).open for keys in targets]
+        looks = [self.look(keys, now).barred for keys in targets]
         return sum(looks) / len(looks) if looks else 0.0
 
     def _target(self, keys: HealthKeys) -> TargetHealth:

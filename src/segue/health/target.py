@@ -21,11 +21,11 @@ class HealthKeys(NamedTuple):
 class Availability(NamedTuple):
     """What may be done with a target.
 
-    `open`: not to be asked. `probing`: may be asked once, as a probe. Neither: may be asked freely. `recovers_at` is the monotonic
+    `barred`: not to be asked. `probing`: may be asked once, as a probe. Neither: may be asked freely. `recovers_at` is the monotonic
     moment from which it may be asked again, None if it may now or if no moment is known. `hopeless`: not even as a last resort.
     """
 
-    open: bool = False
+    barred: bool = False
     probing: bool = False
     recovers_at: float | None = None
     reason: str = ""
@@ -107,7 +107,7 @@ class TargetHealth:
             return _PROBING
         until, reason = max(self._obstacles(now))
         return Availability(
-            open=True,
+            barred=True,
             recovers_at=until if until < float("inf") else None,
             reason=reason,
             hopeless=self.hopeless(now),

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from segue.catalog.models import find_model
+from segue.catalog.models import FreeQuota, find_model
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
+from segue.health.quota import QuotaLimits
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
 from segue.wire.dialects import DIALECTS, upstream
@@ -48,6 +49,27 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
         timeout=settings.timeout,
         streams=settings.streams,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
+    )
+
+
+def quota(target: Target, settings: TargetSettings) -> QuotaLimits | None:
+    """What a target may use: as set, or for the free tier what is known of its model's; None is no limit."""
+    said = settings.quota
+    if said is None:
+        return None
+    known = target.model.free_quota or FreeQuota()
+    if said.tier == "free":
+        said = msgspec.structs.replace(
+            said,
+            requests_per_minute=said.requests_per_minute or known.requests_per_minute,
+            tokens_per_minute=said.tokens_per_minute or known.tokens_per_minute,
+            requests_per_day=said.requests_per_day or known.requests_per_day,
+        )
+    return QuotaLimits(
+        requests_per_minute=said.requests_per_minute,
+        input_tokens_per_minute=said.tokens_per_minute,
+        requests_per_day=said.requests_per_day,
+        tokens_per_day=known.tokens_per_day if said.tier == "free" else None,
     )
 
 

@@ -495,6 +495,11 @@ BREAKS: dict[str, tuple[bytes, FailureKind, str]] = {
         FailureKind.MONEY,
         "quota",
     ),
+    "a JSON tail with a blank line behind it": (
+        sse(text("a"), done=False) + b'{"error": {"message": "quota", "code": "insufficient_quota"}}\n\n',
+        FailureKind.MONEY,
+        "quota",
+    ),
     "a JSON tail after a comment, over several lines": (
         sse(text("a"), done=False) + b': ping\n{\n"error": {"message": "no", "code": "invalid_api_key"}\n}\n',
         FailureKind.AUTH,

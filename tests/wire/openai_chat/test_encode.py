@@ -301,6 +301,12 @@ def test_a_turn_whose_thinking_is_another_dialects_gets_a_blank_where_thinking_m
     assert said(user("?"), turn, quirks={"reasoning_field": "reasoning_content"})[1]["reasoning_content"] == " "
 
 
+@pytest.mark.parametrize("dialect", ["", "openai_chat"])
+def test_thinking_that_needs_no_proof_is_sent_back_where_it_must_be(dialect: str) -> None:
+    turn = Message("assistant", (Thinking(text="t", dialect=dialect), Text("a")))
+    assert said(user("?"), turn, quirks={"reasoning_field": "reasoning_content"})[1]["reasoning_content"] == "t"
+
+
 FOREIGN = "toolu_01AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
 TOOL_TURNS = (
     user("?"),

@@ -209,8 +209,7 @@ class GroupWriter:
         barriers: list[_Barrier] = []
         if not batch:
             self._sort(self._queue.get(), batch, barriers)
-        if not barriers:
-            self._hurry.wait(delay or self._gather)
+        self._hurry.wait(delay or self._gather)
         self._hurry.clear()
         for _ in range(self._queue.qsize()):
             self._sort(self._queue.get_nowait(), batch, barriers)

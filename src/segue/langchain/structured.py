@@ -1,0 +1,215 @@
+"""Structured output: a schema goes out, a checked value comes back, and an answer that fails its schema is its target's failure.
+
+The check runs inside the engine, before anything is given out: what the schema refuses is not the caller's problem but a reason to
+ask the next target. What passed is parsed by the same code, so the parser can't disagree with the check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+import jsonschema
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import ValidationError
+
+from segue.chat.request import OutputSchema
+from segue.errors import ConfigurationError, LLMServiceUnavailableError
+
+Method: TypeAlias = Literal["json_schema", "function_calling", "json_mode"]
+METHODS: Final[tuple[Method, ...]] = ("json_schema", "function_calling", "json_mode")
+
+_FENCED: Final = re.compile(
+    r"\A\s*```(?:json)?[ \t]*\r?\n(?P<inside>.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE
+)
+
+
+class Schema:
+    """A schema in any of LangChain's forms. Raises `ConfigurationError` for what is none.
+
+    A pydantic class gives instances and is checked by pydantic; anything else gives dicts and is checked as JSON Schema.
+    """
+
+    def __init__(self, schema: Any, *, strict: bool | None = None) -> None:
+        self.given = schema
+        try:
+            self.document = convert_to_json_schema(schema, strict=strict)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigurationError(f"this is no schema: {error}") from error
+        self.strict = strict
+        self.model: Any = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
+        self.name = re.sub(r"[^a-zA-Z0-9_-]", "_", str(self.document.get("title") or "answer"))[:64]
+        self._validator = None if self.model is not None else _validator(self.document)
+
+    def output(self) -> OutputSchema:
+        return OutputSchema(
+            schema=self.document,
+            name=self.name,
+            description=str(self.document.get("description") or ""),
+            strict=self.strict,
+        )
+
+    def value(self, data: Any) -> Any:
+        """The data as the caller wants it. Raises `ValueError` that says what is wrong with it."""
+        if self.model is not None:
+            make = getattr(self.model, "model_validate", None) or self.model.parse_obj
+            return make(data)
+        assert self._validator is not None
+        error = jsonschema.exceptions.best_match(self._validator.iter_errors(data))
+        if error is not None:
+            raise ValueError(f"{error.json_path}: {error.message}")
+        return data
+
+    def parsed(self, text: str) -> Any:
+        """The value of an answer's text, which may stand in a code fence. Raises `ValueError`."""
+        if fenced := _FENCED.match(text):
+            text = fenced["inside"]
+        return self.value(json.loads(text))
+
+
+def _validator(document: dict[str, Any]) -> Any:
+    kind = jsonschema.validators.validator_for(document, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(document)
+    except jsonschema.SchemaError as error:
+        raise ConfigurationError(f"this is no valid JSON Schema: {error.message}") from error
+    return kind(document)
+
+
+class Check:
+    """What the engine asks of a whole text: None, or what is wrong with it. Keeps what it refused in `refused`, if that is a list.
+
+    Its `repr` is the same for equal schemas, because LangChain's caches know a call by it.
+    """
+
+    def __init__(self, schema: Schema, *, refused: list[str] | None = None) -> None:
+        self._schema = schema
+        self._refused = refused
+
+    def __call__(self, text: str) -> str | None:
+        try:
+            self._schema.parsed(text)
+        except (ValueError, RecursionError) as error:
+            if self._refused is not None:
+                self._refused.append(text)
+            return f"the answer does not follow its schema: {_short(error)}"
+        return None
+
+    def __repr__(self) -> str:
+        document = json.dumps(self._schema.document, sort_keys=True, default=str)
+        return f"Check({self._schema.name}, {hashlib.sha256(document.encode()).hexdigest()[:12]})"
+
+
+class MustCall:
+    """Refuses a text where a tool call was asked for: the engine asks about texts without calls only."""
+
+    def __call__(self, text: str) -> str | None:
+        return "the answer calls no tool, though one was asked for"
+
+    def __repr__(self) -> str:
+        return "MustCall()"
+
+
+def _short(error: BaseException) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(step) for step in first["loc"])
+        return f"{path}: {first['msg']}" if path else first["msg"]
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def from_text(schema: Schema) -> Callable[[AIMessage], Any]:
+    def parse(message: AIMessage) -> Any:
+        text = str(message.text)
+        try:
+            return schema.parsed(text)
+        except (ValueError, RecursionError) as error:
+            raise OutputParserException(_reason(message, error), llm_output=text) from error
+
+    return parse
+
+
+def from_call(schema: Schema, name: str) -> Callable[[AIMessage], Any]:
+    def parse(message: AIMessage) -> Any:
+        call = next((call for call in message.tool_calls if call["name"] == name), None)
+        if call is None:
+            raise OutputParserException(_reason(message, ValueError("it calls no tool")), llm_output=str(message.text))
+        try:
+            return schema.value(call["args"])
+        except (ValueError, RecursionError) as error:
+            raise OutputParserException(
+                _reason(message, error), llm_output=json.dumps(call["args"], default=str)
+            ) from error
+
+    return parse
+
+
+def _reason(message: AIMessage, error: Exception) -> str:
+    match message.response_metadata.get("finish_reason"):
+        case "length":
+            return f"the answer ended at max_tokens before it was whole: raise max_tokens ({_short(error)})"
+        case "content_filter":
+            refusal = message.response_metadata.get("refusal")
+            return f"the model declined to answer{f': {refusal}' if refusal else ''}"
+    return f"the answer does not follow its schema: {_short(error)}"
+
+
+def parsing(parse: Callable[[AIMessage], Any], name: str) -> Runnable[Any, Any]:
+    return RunnableLambda(parse, name=name)
+
+
+def with_raw(
+    ask: Callable[[list[str]], Runnable[Any, AIMessage]], parse: Callable[[AIMessage], Any], name: str
+) -> Runnable[Any, dict[str, Any]]:
+    """LangChain's `include_raw`: the message, its value, and what went wrong in making it one, which is not raised.
+
+    `ask` makes the model for one call from the list in which its check keeps refused answers. Where every target's answer was
+    refused, the last of them is the raw message.
+    """
+
+    def outcome(message: AIMessage) -> dict[str, Any]:
+        try:
+            return {"raw": message, "parsed": parse(message), "parsing_error": None}
+        except OutputParserException as error:
+            return {"raw": message, "parsed": None, "parsing_error": error}
+
+    def refused(texts: list[str], error: LLMServiceUnavailableError) -> dict[str, Any]:
+        if not texts or error.attempts[-1].outcome != "invalid":
+            raise error
+        problem = OutputParserException(str(error), llm_output=texts[-1])
+        return {"raw": AIMessage(texts[-1]), "parsed": None, "parsing_error": problem}
+
+    def call(messages: Any, config: Any) -> dict[str, Any]:
+        texts: list[str] = []
+        try:
+            return outcome(ask(texts).invoke(messages, config))
+        except LLMServiceUnavailableError as error:
+            return refused(texts, error)
+
+    async def acall(messages: Any, config: Any) -> dict[str, Any]:
+        texts: list[str] = []
+        try:
+            return outcome(await ask(texts).ainvoke(messages, config))
+        except LLMServiceUnavailableError as error:
+            return refused(texts, error)
+
+    return RunnableLambda(call, acall, name=name)
+
+
+def method_of(said: Any) -> Method:
+    for method in METHODS:
+        if said == method:
+            return method
+    raise ConfigurationError(f"method={said!r} is unknown: use one of {', '.join(METHODS)}")
+
+
+def tracing(schema: Any, method: Method, strict: bool | None) -> Mapping[str, Any]:
+    """What LangChain's tracers are told of the schema."""
+    return {"kwargs": {"method": method, "strict": strict}, "schema": schema}

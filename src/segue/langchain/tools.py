@@ -1,0 +1,104 @@
+"""Tools and output schemas as LangChain says them, for the engine.
+
+Between `bind_tools` and the call, tools travel in OpenAI's form: it is what LangChain traces, caches and passes around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from segue.chat.request import OutputSchema, Tool, ToolChoice
+from segue.errors import ConfigurationError
+
+ToolLike: TypeAlias = dict[str, Any] | type | Callable[..., Any] | BaseTool
+
+_MODES: Final = {"auto": "auto", "none": "none", "any": "required", "required": "required"}
+
+
+def openai_tool(tool: ToolLike, *, strict: bool | None = None) -> dict[str, Any]:
+    """Any of LangChain's forms of a tool in OpenAI's. Raises `ConfigurationError` for what is no function.
+
+    A tool that runs at one provider (web search and the like) is refused: the next target of the chain would not have it.
+    """
+    if isinstance(tool, Mapping) and "type" in tool and "function" not in tool and "input_schema" not in tool:
+        kind = tool["type"]
+        if isinstance(kind, str) and kind not in ("function", "object", "custom"):
+            raise ConfigurationError(f"a tool of type {kind!r} runs at one provider only: bind functions")
+    try:
+        converted = convert_to_openai_tool(tool, strict=strict)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"this can't be made a tool: {error}") from error
+    if converted.get("type") != "function":
+        raise ConfigurationError(f"a tool of type {converted.get('type')!r} can't be failed over: bind functions")
+    return converted
+
+
+def engine_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> tuple[Tool, ...]:
+    return tuple(_engine_tool(openai_tool(tool, strict=strict)["function"]) for tool in tools)
+
+
+def _engine_tool(function: dict[str, Any]) -> Tool:
+    return Tool(
+        name=function["name"],
+        description=function.get("description") or "",
+        parameters=function.get("parameters") or {"type": "object", "properties": {}},
+        strict=function.get("strict"),
+    )
+
+
+def engine_choice(choice: Any, names: Sequence[str]) -> ToolChoice | None:
+    """`auto`, `none`, `any` (as `required` and True), a tool's name, or a provider's way to say one of these.
+
+    Raises `ConfigurationError` for a name that is none of `names`.
+    """
+    if isinstance(choice, Mapping):
+        function = choice.get("function")
+        choice = function.get("name") if isinstance(function, Mapping) else choice.get("name") or choice.get("type")
+    if choice is None or choice is False:
+        return None
+    if choice is True:
+        choice = "any"
+    if not isinstance(choice, str):
+        raise ConfigurationError(
+            f"tool_choice={choice!r} is not understood: give a tool's name, 'any', 'auto' or 'none'"
+        )
+    if choice in names:
+        return ToolChoice(mode="tool", name=choice)
+    match _MODES.get(choice):
+        case "auto":
+            return ToolChoice(mode="auto")
+        case "none":
+            return ToolChoice(mode="none")
+        case "required":
+            return ToolChoice(mode="required")
+    raise ConfigurationError(
+        f"tool_choice={choice!r} names no tool: there are {', '.join(names) or 'none'}, 'any', 'auto' and 'none'"
+    )
+
+
+def output_schema(response_format: Any) -> OutputSchema | None:
+    """OpenAI's `response_format`, in which LangChain's agents ask for structured answers."""
+    if response_format is None or isinstance(response_format, OutputSchema):
+        return response_format
+    kind = response_format.get("type") if isinstance(response_format, Mapping) else None
+    match kind:
+        case "text":
+            return None
+        case "json_object":
+            return OutputSchema()
+        case "json_schema":
+            inner = response_format.get("json_schema") or {}
+            return OutputSchema(
+                schema=inner.get("schema") or {},
+                name=inner.get("name") or "answer",
+                description=inner.get("description") or "",
+                strict=inner.get("strict"),
+            )
+    raise ConfigurationError(
+        f"response_format={response_format!r} is not understood: give it the type 'json_schema' or 'json_object', "
+        "or use with_structured_output"
+    )

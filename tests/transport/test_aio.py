@@ -1,0 +1,432 @@
+"""What only the transport on aiohttp does: proxies, encodings, a limited pool, several event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import uvloop
+
+from segue.errors import ConfigurationError
+from segue.transport.aio import AioTransport
+from segue.transport.base import TransportError
+from segue.transport.memory import Hang, Pause, Reply
+from segue.wire.codec import WireRequest
+
+from .harness import KEY, PROMPT, SocketHarness, send, socket_harness, until, whole, wire_request
+from .peer import Peer, black_hole, closed_port, ok
+from .relay import Proxy
+from .test_contract import assert_hidden
+from .test_sockets import raw, reset_at_once
+
+PASSWORD = "the-proxys-password"
+
+
+@contextlib.asynccontextmanager
+async def behind_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    address: str = "http://127.0.0.1:{}",
+    authority: trustme.CA | None = None,
+) -> AsyncIterator[tuple[SocketHarness, Proxy]]:
+    proxy = Proxy()
+    async with proxy.serving():
+        monkeypatch.setenv(variable, address.format(proxy.port))
+        async with socket_harness(AioTransport, authority=authority) as harness:
+            yield harness, proxy
+
+
+# Proxies
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_a_plain_request_goes_through_the_environments_proxy(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.delenv("REQUEST_METHOD", raising=False)
+    async with behind_proxy(monkeypatch, variable) as (harness, proxy):
+        harness.play(*[Reply(steps=[b"through"])] * 2)
+        for _ in range(2):
+            assert await whole(await send(harness)) == b"through"
+        assert proxy.heads[0].startswith(f"POST http://127.0.0.1:{harness.peer.port}/v1/chat?alt=sse HTTP/1.1\r\n")
+        assert proxy.accepted == 1
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+async def test_a_request_over_tls_goes_through_a_tunnel_that_sees_no_key(
+    monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA, variable: str
+) -> None:
+    async with behind_proxy(monkeypatch, variable, authority=trusted) as (harness, proxy):
+        harness.play(*[Reply(steps=[b"through"])] * 2)
+        for _ in range(2):
+            assert await whole(await send(harness)) == b"through"
+        [head] = proxy.heads
+        assert head.startswith(f"CONNECT 127.0.0.1:{harness.peer.port} HTTP/1.1\r\n")
+        assert KEY not in head
+        assert harness.received[0].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_the_proxys_password_is_told_to_the_proxy_only(
+    monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA, tls: bool
+) -> None:
+    variable = "HTTPS_PROXY" if tls else "HTTP_PROXY"
+    address = f"http://user:{PASSWORD}@127.0.0.1:{{}}"
+    async with behind_proxy(monkeypatch, variable, address, trusted if tls else None) as (harness, proxy):
+        harness.play(*[Reply(steps=[b"in"])] * 2)
+        for _ in range(2):
+            assert await whole(await send(harness)) == b"in"
+        encoded = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+        assert f"Proxy-Authorization: Basic {encoded}" in proxy.heads[0]
+        if tls:
+            assert "Proxy-Authorization" not in harness.received[0].headers
+
+
+async def test_a_request_to_an_exempt_host_goes_straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
+    async with behind_proxy(monkeypatch, "HTTP_PROXY") as (harness, proxy):
+        harness.play(Reply(steps=[b"straight"]))
+        assert await whole(await send(harness)) == b"straight"
+        assert proxy.accepted == 0
+
+
+async def test_a_proxy_without_a_scheme_is_taken_for_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with behind_proxy(monkeypatch, "HTTP_PROXY", "127.0.0.1:{}") as (harness, proxy):
+        harness.play(Reply(steps=[b"through"]))
+        assert await whole(await send(harness)) == b"through"
+        assert proxy.accepted == 1
+
+
+async def test_a_proxy_may_itself_be_reached_over_tls(monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA) -> None:
+    proxy = Proxy()
+    async with proxy.serving(_server_context(trusted)):
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
+        async with socket_harness(AioTransport, authority=trusted) as harness:
+            harness.play(Reply(steps=[b"through", Pause(0.02), b" twice"]))
+            assert await whole(await send(harness)) == b"through twice"
+            assert len(proxy.heads) == 1
+
+
+async def test_a_proxy_that_refuses_is_an_error_of_connecting_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA
+) -> None:
+    address = f"http://user:{PASSWORD}@127.0.0.1:{{}}"
+    async with behind_proxy(monkeypatch, "HTTPS_PROXY", address, trusted) as (harness, proxy):
+        proxy.answer = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0"
+        error = await _failure(harness.transport, harness.request())
+        assert (error.phase, error.message) == ("connect", "the proxy answered 407")
+        assert_hidden(error, PASSWORD)
+        await until(lambda: proxy.closed == 1)
+
+
+async def test_a_proxy_that_nobody_runs_is_an_error_of_connecting_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{closed_port()}")
+    transport = AioTransport()
+    error = await _failure(transport, wire_request("https://api.example/"))
+    assert error.phase == "connect"
+    assert_hidden(error, PASSWORD)
+    await transport.aclose()
+
+
+async def test_a_proxy_that_says_nothing_is_given_up_at_the_limit(
+    monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA
+) -> None:
+    async with behind_proxy(monkeypatch, "HTTPS_PROXY", authority=trusted) as (harness, proxy):
+        proxy.answer = ""
+        start = time.monotonic()
+        error = await _failure(harness.transport, harness.request(), connect=0.1)
+        assert error.phase == "connect"
+        assert time.monotonic() - start < 0.1 + PROMPT
+        await until(lambda: proxy.closed == 1)
+
+
+async def test_closing_an_answer_in_a_tunnel_closes_the_socket_at_once_though_the_proxy_is_silent(
+    monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA
+) -> None:
+    async with behind_proxy(monkeypatch, "HTTPS_PROXY", authority=trusted) as (harness, proxy):
+        harness.play(Reply(steps=[b"begun", Hang()]))
+        answer = await send(harness)
+        assert await answer.read() == b"begun"
+        proxy.frozen = True
+        answer.close()
+        await until(lambda: proxy.closed == 1)
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_a_proxy_of_another_kind_is_refused_by_name_and_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, f"socks5://user:{PASSWORD}@127.0.0.1:1080")
+    with pytest.raises(ConfigurationError, match=r"HTTPS?_PROXY.*socks5.*use one with http://") as caught:
+        AioTransport()
+    assert_hidden(caught.value, PASSWORD)
+
+
+def test_a_proxy_of_another_kind_does_no_harm_where_none_is_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+    AioTransport()
+
+
+# What is sent, what is read
+
+
+async def test_credentials_of_a_netrc_file_are_never_sent(
+    sockets: SocketHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    sockets.play(*[Reply()] * 2)
+    await whole(await send(sockets))
+    await whole(await send(sockets, headers={}))
+    assert sockets.received[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert "Authorization" not in sockets.received[1].headers
+
+
+async def test_no_encoding_is_asked_for_and_our_name_is_given(sockets: SocketHarness) -> None:
+    sockets.play(*[Reply()] * 2)
+    await whole(await send(sockets))
+    assert sockets.received[0].headers["Accept-Encoding"] == "identity"
+    assert sockets.received[0].headers["User-Agent"] == "segue"
+    await whole(await send(sockets, headers={"user-agent": "another"}))
+    assert sockets.received[1].headers["user-agent"] == "another"
+    assert "User-Agent" not in sockets.received[1].headers
+
+
+async def test_cookies_are_not_kept(sockets: SocketHarness) -> None:
+    sockets.peer.script.extend([raw(ok(b"", "Set-Cookie: id=1; Path=/")), Reply()])
+    await whole(await send(sockets))
+    await whole(await send(sockets))
+    assert "Cookie" not in sockets.received[1].headers
+
+
+@pytest.mark.parametrize(("encoding", "bits"), [("gzip", 31), ("deflate", 15)])
+async def test_an_encoded_body_is_given_decoded_as_it_arrives(sockets: SocketHarness, encoding: str, bits: int) -> None:
+    packer = zlib.compressobj(wbits=bits)
+    texts = [b"data: one\n\n", b"data: two\n\n", b"data: three\n\n"]
+    packed = [packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH) for text in texts]
+    packed[-1] += packer.flush()
+    sockets.play(
+        Reply(headers={"Content-Encoding": encoding}, steps=[packed[0], Pause(0.05), packed[1], Pause(0.05), packed[2]])
+    )
+    answer = await send(sockets)
+    assert "content-encoding" not in answer.headers
+    assert [await answer.read() for _ in range(4)] == [*texts, b""]
+
+
+async def test_a_body_that_cannot_be_decoded_is_an_error_of_the_body(sockets: SocketHarness) -> None:
+    sockets.play(Reply(headers={"Content-Encoding": "gzip"}, steps=[b"this is no gzip", Hang()]))
+    answer = await send(sockets)
+    async with asyncio.timeout(PROMPT):
+        with pytest.raises(TransportError) as caught:
+            await answer.read()
+    assert caught.value.phase == "body"
+    answer.close()
+    await until(sockets.closed)
+
+
+# Settings
+
+
+async def test_waiting_for_a_place_in_a_limited_pool_counts_to_no_limit_of_time() -> None:
+    async with socket_harness(lambda: AioTransport(limit=1)) as harness:
+        harness.play(Reply(steps=[Pause(0.3), b"first"]), Reply(steps=[b"second"]))
+        first = await send(harness, connect=0.1)
+        second = asyncio.create_task(send(harness, connect=0.1))
+        assert await whole(first) == b"first"
+        assert await whole(await second) == b"second"
+        assert len(harness.peer.lines) == 1
+
+
+async def test_a_request_cancelled_in_the_queue_leaves_its_place_to_the_next() -> None:
+    async with socket_harness(lambda: AioTransport(limit=1)) as harness:
+        harness.play(Reply(steps=[Hang()]), Reply(steps=[b"third"]))
+        first = await send(harness)
+        second, third = (asyncio.create_task(send(harness)) for _ in range(2))
+        await asyncio.sleep(0.02)
+        second.cancel()
+        first.close()
+        assert await whole(await third) == b"third"
+        assert len(harness.received) == 2
+
+
+async def test_an_idle_connection_is_kept_no_longer_than_asked() -> None:
+    async with socket_harness(lambda: AioTransport(keepalive=0.1)) as harness:
+        harness.play(*[Reply(steps=[b"one"])] * 2)
+        await whole(await send(harness))
+        await asyncio.sleep(0.2)
+        await whole(await send(harness))
+        assert len(harness.peer.lines) == 2
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "not PEM"])
+def test_a_file_that_holds_no_certificates_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "authorities.pem"
+    if content:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE=.*authorities.pem"):
+        AioTransport()
+
+
+# Event loops
+
+
+def test_each_event_loop_gets_its_own_connections_and_closes_them_when_it_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with _peer_in_a_thread() as (peer, url):
+        transport = AioTransport()
+
+        async def once() -> bytes:
+            answer = await transport.send(wire_request(url), connect=5.0)
+            return await whole(answer)
+
+        peer.script.extend([Reply(steps=[b"one"]), Reply(steps=[b"two"])])
+        assert asyncio.run(once()) == b"one"
+        assert asyncio.run(once()) == b"two"
+        assert len(peer.lines) == 2
+        _wait(lambda: all(line.closed is not None for line in peer.lines))
+    assert not caplog.records
+
+
+def test_closing_closes_the_connections_of_other_running_loops_too() -> None:
+    with _peer_in_a_thread() as (peer, url), _loop_in_a_thread() as run:
+        transport = AioTransport()
+
+        async def once() -> bytes:
+            return await whole(await transport.send(wire_request(url), connect=5.0))
+
+        peer.script.append(Reply(steps=[b"there"]))
+        assert run(once()) == b"there"
+        assert peer.lines[0].closed is None
+        asyncio.run(transport.aclose())
+        _wait(lambda: peer.lines[0].closed is not None)
+
+
+async def test_a_transport_that_is_dropped_closes_its_connections(sockets: SocketHarness) -> None:
+    transport = AioTransport()
+    sockets.play(Reply(steps=[b"one"]))
+    await whole(await transport.send(sockets.request(), connect=5.0))
+    del transport
+    gc.collect()
+    await until(sockets.closed)
+
+
+async def test_an_answer_that_is_dropped_unread_closes_its_connection(sockets: SocketHarness) -> None:
+    sockets.play(Reply(steps=[b"one", Hang()]))
+    answer = await send(sockets)
+    await answer.read()
+    del answer
+    gc.collect()
+    await until(sockets.closed)
+
+
+async def test_a_closed_transport_opens_again_with_the_next_request(sockets: SocketHarness) -> None:
+    sockets.play(*[Reply(steps=[b"again"])] * 2)
+    await whole(await send(sockets))
+    await sockets.transport.aclose()
+    assert await whole(await send(sockets)) == b"again"
+
+
+def test_all_of_it_holds_on_uvloop(trusted: trustme.CA) -> None:
+    async def scenario() -> None:
+        for authority in (None, trusted):
+            async with socket_harness(AioTransport, authority=authority) as harness:
+                harness.peer.script.extend(
+                    [Reply(steps=[b"warm"]), reset_at_once, Reply(steps=[b"fr", Pause(0.05), b"esh"])]
+                )
+                assert await whole(await send(harness)) == b"warm"
+                assert await whole(await send(harness, body=bytes(2_000_000))) == b"fresh"
+                harness.play(
+                    Reply(steps=[b"begun", Hang()]), Reply(before=[Hang()]), Reply(steps=[b"x", Pause(0.02), Hang()])
+                )
+                answer = await send(harness)
+                assert await answer.read() == b"begun"
+                answer.close()
+                await until(harness.closed)
+                sending = asyncio.create_task(send(harness))
+                await until(lambda: len(harness.received) == 5)
+                sending.cancel()
+                await asyncio.wait([sending])
+                await until(harness.closed)
+                error = await _failure(harness.transport, harness.unanswered(), connect=0.05)
+                assert error.phase == "connect"
+                error = await _failure(harness.transport, harness.refused())
+                assert error.phase == "connect"
+        with black_hole() as port:
+            transport = AioTransport()
+            assert (
+                await _failure(transport, wire_request(f"https://127.0.0.1:{port}/"), connect=0.05)
+            ).phase == "connect"
+            await transport.aclose()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+
+async def _failure(transport: Any, request: WireRequest, *, connect: float = 5.0) -> TransportError:
+    with pytest.raises(TransportError) as caught:
+        await transport.send(request, connect=connect)
+    assert_hidden(caught.value)
+    return caught.value
+
+
+def _server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@contextlib.contextmanager
+def _loop_in_a_thread() -> Any:
+    """Gives a function that runs a coroutine there."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    try:
+        yield run
+    finally:
+        run(loop.shutdown_asyncgens())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextlib.contextmanager
+def _peer_in_a_thread() -> Any:
+    with _loop_in_a_thread() as run:
+        stack = contextlib.AsyncExitStack()
+        peer = run(stack.enter_async_context(Peer().serving()))
+        try:
+            yield peer, f"http://127.0.0.1:{peer.port}/"
+        finally:
+            run(stack.aclose())
+
+
+def _wait(condition: Any) -> None:
+    deadline = time.monotonic() + PROMPT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
