@@ -176,7 +176,9 @@ class Segue:
         self._custom = upstreams or {}
         self._transport = transport or AioTransport()
         self.ledger = ledger or shared_store(self.settings.ledger)
-        self._recorder = Recorder(Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices)))
+        self._books = Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices))
+        self._recorder = Recorder(self._books)
+        self._warmed = False
         self._upstreams: dict[tuple[str, str], Upstream] = {}
         quotas = QuotaKeeper(self.ledger)
         self.engine = Engine(
@@ -219,6 +221,10 @@ class Segue:
 
     def _open(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> AnswerStream:
         job = self.job(prompt, options, hold=hold)
+        if not self._warmed:
+            self._warmed = True
+            models = [(target.provider, target.model.id) for target in job.targets]
+            self._books.warm_aside(models, wall=self.engine.wall())
         return AnswerStream(self, lambda: self.engine.start(job))
 
     def job(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> Job:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -17,9 +16,6 @@ from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
-
-asyncio.set_event_loop(None)
-# Otherwise pytest-asyncio 1.5 has Python 3.11 make a loop that nobody closes, and whichever test runs when it is collected fails.
 
 NOON = 1_780_056_000.0
 """2026-05-29 12:00 UTC."""

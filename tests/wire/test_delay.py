@@ -37,6 +37,7 @@ def test_a_compound_duration_is_read(text: str, seconds: float | None) -> None:
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after-ms": "x", "retry-after": "9"}, 9.0),
         ({"retry-after": "later"}, None),
+        ({"retry-after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "-3"}, None),
         ({}, None),

@@ -34,10 +34,11 @@ TRANSIENT = frozenset(
 OMITTABLE = frozenset(
     {
         "temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls",
-        "effort", "thinking_budget", "thinking", "stop", "user", "strict", "stream_options", "signature",
+        "effort", "thinking_budget", "thinking", "tools.reasoning_effort", "max_tokens", "stop", "user", "strict", "stream_options", "signature",
     }
 )  # fmt: skip
-"""Request fields that an answer can do without: left out for a target that refuses them. `thinking` is earlier turns' reasoning."""
+"""Request fields that an answer can do without: left out for a target that refuses them. `thinking` is
+earlier turns' reasoning; without `max_tokens` or `tools.reasoning_effort` the codec says the same in another way."""
 
 
 class Entry(msgspec.Struct, kw_only=True):

@@ -38,9 +38,8 @@ class Schema:
     """
 
     def __init__(self, schema: Any, *, strict: bool | None = None) -> None:
-        self.given = schema
         try:
-            self.document = convert_to_json_schema(schema, strict=strict)
+            self.document = convert_to_json_schema(_titled(schema), strict=strict)
         except (ValueError, TypeError, KeyError) as error:
             raise ConfigurationError(f"this is no schema: {error}") from error
         self.strict = strict
@@ -72,6 +71,12 @@ class Schema:
         if fenced := _FENCED.match(text):
             text = fenced["inside"]
         return self.value(json.loads(text))
+
+
+def _titled(schema: Any) -> Any:
+    """LangChain takes a bare JSON Schema only if it has a title."""
+    bare = isinstance(schema, Mapping) and not {"title", "name", "function", "toolSpec"}.intersection(schema)
+    return {"title": "answer", **schema} if bare else schema
 
 
 def _validator(document: dict[str, Any]) -> Any:
@@ -110,7 +115,12 @@ class Check:
 class MustCall:
     """Refuses a text where a tool call was asked for: the engine asks about texts without calls only."""
 
+    def __init__(self, *, refused: list[str] | None = None) -> None:
+        self._refused = refused
+
     def __call__(self, text: str) -> str | None:
+        if self._refused is not None:
+            self._refused.append(text)
         return "the answer calls no tool, though one was asked for"
 
     def __repr__(self) -> str:

@@ -29,12 +29,16 @@ def openai_tool(tool: ToolLike, *, strict: bool | None = None) -> dict[str, Any]
         if isinstance(kind, str) and kind not in ("function", "object", "custom"):
             raise ConfigurationError(f"a tool of type {kind!r} runs at one provider only: bind functions")
     try:
-        converted = convert_to_openai_tool(tool, strict=strict)
+        converted = dict(convert_to_openai_tool(tool, strict=strict))
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"this can't be made a tool: {error}") from error
-    if converted.get("type") != "function":
-        raise ConfigurationError(f"a tool of type {converted.get('type')!r} can't be failed over: bind functions")
-    return converted
+    # LangChain leaves OpenAI's own forms as they are: that of Chat, and the flat one of Responses.
+    function = converted.get("function") or {name: value for name, value in converted.items() if name != "type"}
+    if converted.get("type") != "function" or not function.get("name"):
+        raise ConfigurationError(f"a tool of type {converted.get('type')!r} runs at one provider only: bind functions")
+    if strict is not None:
+        function = {**function, "strict": strict}
+    return {"type": "function", "function": function}
 
 
 def engine_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> tuple[Tool, ...]:

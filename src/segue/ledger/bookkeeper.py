@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 from collections.abc import Iterable
 
 import msgspec
@@ -14,9 +15,10 @@ from segue.ledger.store import LedgerStore, Where
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt on its way: its record as reserved, and what its bill will need."""
+    """An attempt on its way: its record as reserved, and what its bill will need. Not `priced`: the price list was not at hand yet."""
 
     record: AttemptRecord
+    priced: bool
     prices: UnitPrices | None
     prompt_tokens: int
     max_tokens: int | None
@@ -31,19 +33,35 @@ class Bookkeeper:
     def __init__(self, store: LedgerStore, *, overrides: Overrides | None = None) -> None:
         self.store = store
         self._overrides = overrides
+        self._warming = False
 
     def warm(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
         """Looks up the prices of (provider, model) pairs. The first look-up takes up to a second: call it in a thread, early."""
         for provider, model in models:
             self._prices(provider, model, wall)
 
+    def warm_aside(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
+        """`warm` in a thread of its own. Until it is done, reservations have no bound and are priced at their settlement."""
+
+        def work() -> None:
+            try:
+                self.warm(models, wall=wall)
+            finally:
+                self._warming = False
+
+        self._warming = True
+        threading.Thread(target=work, name="segue-prices", daemon=True).start()
+
     def reserve(self, record: AttemptRecord, *, prompt_tokens: int, max_tokens: int | None) -> Reservation:
         """Books `record`, which is `RESERVED`, at the most it can cost. `max_tokens` is what is sent or, if nothing is, the model's own."""
-        prices = self._prices(record.provider, record.model, record.started)
+        priced = not self._warming
+        prices = self._prices(record.provider, record.model, record.started) if priced else None
         most = bound(prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
         record = msgspec.structs.replace(record, bound=most)
         self.store.reserve(record)
-        return Reservation(record=record, prices=prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
+        return Reservation(
+            record=record, priced=priced, prices=prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens
+        )
 
     def settle(
         self,
@@ -56,15 +74,18 @@ class Bookkeeper:
         shown: bool = False,
     ) -> AttemptRecord:
         """Books how it ended and gives the record back, with its cost."""
+        reserved, prices = reservation.record, reservation.prices
+        if not reservation.priced:
+            prices = self._prices(reserved.provider, reserved.model, reserved.started)
         due = bill(
             ending,
-            reservation.prices,
-            provider=reservation.record.provider,
+            prices,
+            provider=reserved.provider,
             prompt_tokens=reservation.prompt_tokens,
             max_tokens=reservation.max_tokens,
         )
         record = msgspec.structs.replace(
-            reservation.record,
+            reserved,
             outcome=ending.outcome,
             settlement=due.settlement,
             usage=due.usage,

@@ -10,6 +10,9 @@ from segue.ledger.billing import Ending
 from segue.ledger.bookkeeper import Bookkeeper, Reservation
 from segue.ledger.record import AttemptRecord, Settlement
 
+COSTS_KEPT = 10_000
+"""Requests whose cost is kept for asking; a caller who leaves never asks."""
+
 
 class Recorder:
     """A listener that books attempts, and adds up each request's cost until it is asked for."""
@@ -28,7 +31,7 @@ class Recorder:
             target=target.name,
             provider=target.provider,
             model=target.model.id,
-            outcome="",
+            outcome="pending",
             settlement=Settlement.RESERVED,
             chain=start.chain,
             hedge=start.hedge,
@@ -60,6 +63,8 @@ class Recorder:
         request = record.request_id
         before = self._costs.get(request, Decimal(0))
         self._costs[request] = None if before is None or record.cost is None else before + record.cost
+        if len(self._costs) > COSTS_KEPT:
+            del self._costs[next(iter(self._costs))]
 
     def take_cost(self, request_id: str) -> Decimal | None:
         """What all attempts of a request cost together, in US dollars; None where one of them has no known price. Forgets it."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from segue.catalog.models import FreeQuota, find_model
+from segue.catalog.models import FreeQuota, ModelInfo, find_model
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
 from segue.health.quota import QuotaLimits
@@ -32,7 +32,7 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     model = settings.model or (provider.model if provider else None)
     if not model:
         raise ConfigurationError(f"target {name!r} names no model: set {name.upper()}_MODEL or targets.{name}.model")
-    info = find_model(provider_name, model)
+    info = named(provider_name, model)
     base_url = (
         settings.base_url or (provider.base_url if provider else None) or _public_address(name, dialect, provider)
     )
@@ -73,9 +73,14 @@ def quota(target: Target, settings: TargetSettings) -> QuotaLimits | None:
     )
 
 
+def named(provider: str, model: str) -> ModelInfo:
+    """What is known of a model, under the name that was asked for: a pinned snapshot stays pinned."""
+    return msgspec.structs.replace(find_model(provider, model), id=model.strip())
+
+
 def with_model(base: Target, model: str) -> Target:
     """The same target, asked for another model."""
-    return msgspec.structs.replace(base, model=find_model(base.provider, model))
+    return msgspec.structs.replace(base, model=named(base.provider, model))
 
 
 def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:

@@ -250,9 +250,10 @@ def _explained(exc: BaseException) -> tuple[str, BaseException | None]:
 
 class _Answer:
     def __init__(self, response: _Response, upload: aiohttp.UploadTracker, size: int) -> None:
+        self._response = response
+        self._loop = asyncio.get_running_loop()
         self.status = response.status
         self.headers: Mapping[str, str] = _headers(response)
-        self._response = response
         self._upload = upload
         self._size = size
         self._given = 0
@@ -295,6 +296,12 @@ class _Answer:
         if self._upload.bytes_written < self._size:
             self._response.abort()  # answered before the request was all sent: the connection is of no more use
         self._response.close()
+
+    def __del__(self) -> None:
+        """aiohttp keeps a response that is dropped half read. The collector may run in any thread and after the loop's end."""
+        if self._response.connection is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._response.close)
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -26,7 +26,7 @@ def until(text: str, wall: float) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=timezone.utc)

@@ -1,0 +1,224 @@
+"""The engines behind the clients: one for all who ask for the same thing, so that what one learns of a provider, all know.
+
+A `Segue` holds what is worth sharing: health, latencies, quotas and connections. Clients that differ only in what is said with each
+request (model, temperature, tools …) share one; a client with a key, an address or a time limit of its own has one with all others
+who have the same. Connections and the ledger are common to all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from segue.catalog.providers import PROVIDERS, Provider
+from segue.client import Segue
+from segue.errors import ConfigurationError
+from segue.failover.attempt import Upstream
+from segue.routing.target import Target
+from segue.secret import Secret
+from segue.settings import Settings, TargetSettings, load
+from segue.transport.aio import AioTransport
+from segue.transport.base import Transport
+
+KEPT = 64
+"""Engines kept for clients with settings of their own; the one not used for longest goes first."""
+
+
+class Address(NamedTuple):
+    """What a client says of a target for itself; None leaves what the settings say."""
+
+    api_key: Secret | None = None
+    base_url: str | None = None
+    timeout: float | None = None
+
+    def apply(self, settings: TargetSettings) -> TargetSettings:
+        return msgspec.structs.replace(settings, **{n: v for n, v in self._asdict().items() if v is not None})
+
+
+class Ready(NamedTuple):
+    """A target that answers through an upstream of its own."""
+
+    target: Target
+    upstream: Upstream
+
+
+Make = Callable[[TargetSettings, Transport], Ready]
+"""Makes such a target from its settings."""
+
+_Key = tuple[tuple[str, ...], Address]
+
+
+class Backend:
+    """`settings` default to the environment's, which is looked at again whenever a client is made. `transport` is for tests."""
+
+    def __init__(self, settings: Settings | None = None, *, transport: Transport | None = None) -> None:
+        self._fixed = settings
+        self._settings: Settings | None = settings
+        self._transport = transport
+        self._providers = dict(PROVIDERS)
+        self._presets: dict[str, str] = {}
+        self._makes: dict[str, Make] = {}
+        self._engines: OrderedDict[_Key, Segue] = OrderedDict()
+        self._lock = threading.RLock()
+
+    # What there is.
+
+    @property
+    def settings(self) -> Settings:
+        with self._lock:
+            return self._settings or self.refresh()
+
+    def refresh(self) -> Settings:
+        """Reads the environment again; if it says something new, clients made from now on heed it."""
+        with self._lock:
+            if self._fixed is None:
+                fresh = self._with_presets(_load((*self._presets, *self._makes, *self._providers.keys() - PROVIDERS.keys())))
+                if fresh != self._settings:
+                    self._settings = fresh
+                    self._engines.clear()
+            assert self._settings is not None
+            return self._settings
+
+    def add_preset(self, name: str, preset: str) -> None:
+        """Raises `ConfigurationError` if there is no such preset."""
+        if preset not in PROVIDERS:
+            raise ConfigurationError(f"{preset!r} is no preset: there are {', '.join(sorted(PROVIDERS))}")
+        with self._lock:
+            self.remove(name)
+            self._presets[name] = preset
+            self._reset()
+
+    def add_provider(self, name: str, provider: Provider) -> None:
+        with self._lock:
+            self.remove(name)
+            self._providers[name] = provider
+            self._reset()
+
+    def add_target(self, name: str, make: Make) -> None:
+        with self._lock:
+            self.remove(name)
+            self._makes[name] = make
+            self._reset()
+
+    def remove(self, name: str) -> None:
+        """Forgets what was added under this name."""
+        with self._lock:
+            self._presets.pop(name, None)
+            self._makes.pop(name, None)
+            self._providers.pop(name, None)
+            if name in PROVIDERS:
+                self._providers[name] = PROVIDERS[name]
+            self._reset()
+
+    def knows(self, name: str) -> bool:
+        """Whether a target of this name can be described at all, with or without a key."""
+        described = name in self._makes or name in self._presets or name in self._providers
+        return described or name in self.settings.targets
+
+    def missing(self, name: str, address: Address = Address()) -> str | None:
+        """What a target lacks to be asked, or None if it lacks nothing."""
+        try:
+            engine = self.engine((name,), address)
+            if engine.usable(name):
+                engine.target(name)
+                return None
+        except ConfigurationError as error:
+            return str(error)
+        variable = name.upper().replace("-", "_")
+        return f"{name} has no key: set {variable}_API_KEY (in the environment or in .env)"
+
+    def default_chain(self) -> tuple[str, ...]:
+        """The settings' chain without those that lack something. Raises `ConfigurationError` if none is left."""
+        reasons = {name: self.missing(name) for name in self.settings.chain}
+        names = tuple(name for name, reason in reasons.items() if reason is None)
+        if not names:
+            raise ConfigurationError(f"no provider can be asked: {'; '.join(filter(None, reasons.values()))}")
+        return names
+
+    # Engines.
+
+    def engine(self, names: Iterable[str] = (), address: Address = Address()) -> Segue:
+        """The engine for requests to these targets, under this address; the common one where none is given."""
+        key = (tuple(names), address) if any(address) else ((), Address())
+        with self._lock:
+            if (known := self._engines.get(key)) is None:
+                known = self._engines[key] = self._engine(*key)
+                while len(self._engines) > KEPT:
+                    self._engines.popitem(last=False)
+            self._engines.move_to_end(key)
+            return known
+
+    def adopt(self, name: str, upstream: Upstream, target: Target) -> Segue:
+        """An engine for one ready target that is in no registry."""
+        return Segue(
+            self.settings,
+            targets=[target],
+            upstreams={name: upstream},
+            transport=self._common_transport(),
+            ledger=self.engine().ledger,
+        )
+
+    def _engine(self, names: tuple[str, ...], address: Address) -> Segue:
+        settings = self.settings
+        if names:
+            own = {name: address.apply(settings.target(name)) for name in names}
+            settings = msgspec.structs.replace(settings, targets={**settings.targets, **own})
+        transport = self._common_transport()
+        ready = {name: make(settings.target(name), transport) for name, make in self._makes.items()}
+        return Segue(
+            settings,
+            providers=self._providers.copy(),
+            targets=[one.target for one in ready.values()] or None,
+            upstreams={name: one.upstream for name, one in ready.items()},
+            transport=transport,
+            ledger=self.engine().ledger if names else None,
+        )
+
+    def _common_transport(self) -> Transport:
+        if self._transport is None:
+            self._transport = AioTransport()
+        return self._transport
+
+    def _reset(self) -> None:
+        self._engines.clear()
+        if self._fixed is None:
+            self._settings = None
+        else:
+            self._settings = self._with_presets(self._fixed)
+
+    def _with_presets(self, settings: Settings) -> Settings:
+        """A preset under another name is that provider, with that provider's key where it has none of its own."""
+        targets: dict[str, TargetSettings] = {}
+        for name, preset in self._presets.items():
+            own = settings.target(name)
+            key = own.api_key or settings.target(preset).api_key
+            targets[name] = msgspec.structs.replace(own, provider=own.provider or preset, api_key=key)
+        return msgspec.structs.replace(settings, targets={**settings.targets, **targets}) if targets else settings
+
+
+def _load(more: Iterable[str], environ: Mapping[str, str] = os.environ) -> Settings:
+    """The environment's settings, with those of targets that stand in no chain: variables are read for the names in the chain only."""
+    settings = load(environ)
+    missing = [name for name in more if name not in settings.targets]
+    if not missing:
+        return settings
+    all_of_them = load({**environ, "SEGUE_CHAIN": ",".join((*settings.chain, *missing))})
+    return msgspec.structs.replace(all_of_them, chain=settings.chain)
+
+
+def address_of(settled: Mapping[str, Any]) -> Address:
+    key = settled.get("api_key")
+    return Address(
+        api_key=None if key is None else Secret(key.get_secret_value()),
+        base_url=settled.get("base_url"),
+        timeout=settled.get("timeout"),
+    )
+
+
+default_backend = Backend()
+"""Behind the ready `registry` and every client that is made without one."""
