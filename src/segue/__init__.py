@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segue.answer import Answer, AnswerStream
     from segue.catalog.providers import Provider
     from segue.chat.events import (
         ChatEvent,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, assistant, system, user
     from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
     from segue.chat.usage import Usage
-    from segue.client import Answer, AnswerStream, Segue
+    from segue.client import Segue
     from segue.errors import (
         APIConnectionError,
         AttemptSummary,
@@ -55,12 +56,13 @@ if TYPE_CHECKING:
     from segue.settings import Settings, load
 
 _HOME = {
+    "segue.answer": "Answer AnswerStream",
     "segue.catalog.providers": "Provider",
     "segue.chat.events": "ChatEvent Finished FinishReason Seam Started TextDelta ThinkingDelta ToolCalled UsageReport",
     "segue.chat.messages": "Image Message Text Thinking ToolCall ToolResult assistant system user",
     "segue.chat.request": "ChatRequest OutputSchema Tool ToolChoice",
     "segue.chat.usage": "Usage",
-    "segue.client": "Answer AnswerStream Segue",
+    "segue.client": "Segue",
     "segue.errors": "APIConnectionError AttemptSummary AuthenticationError ConfigurationError ContentRefusedError "
     "DeadlineExceededError InvalidRequestError LLMServiceUnavailableError RateLimitError SegueError "
     "StreamInterruptedError",

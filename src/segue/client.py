@@ -7,20 +7,16 @@ caller's loop, however many there are one after another.
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-import msgspec
-
+from segue.answer import Answer, AnswerStream, assemble
 from segue.catalog.prices import read_overrides
 from segue.catalog.providers import PROVIDERS, Provider
-from segue.chat.events import ChatEvent, Finished, FinishReason, TextDelta, ThinkingDelta, ToolCalled
-from segue.chat.messages import Message, Text, Thinking, ToolCall, system, user
+from segue.chat.events import ChatEvent
+from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
-from segue.chat.usage import Usage
-from segue.errors import AttemptSummary, ConfigurationError
+from segue.errors import ConfigurationError
 from segue.failover.attempt import HttpUpstream, Upstream
 from segue.failover.engine import Engine, Job
 from segue.failover.listener import Listener
@@ -33,6 +29,7 @@ from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.opening import shared_store
 from segue.policy import Policy
+from segue.portal import Portal
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings, load
@@ -45,108 +42,6 @@ T = TypeVar("T")
 
 _POLICY_FIELDS = frozenset(Policy.__struct_fields__)
 _REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole answer.
-
-    `target` and `model` say who gave it (who finished it, if there was a seam). `usage` sums what the attempts that spoke reported.
-    `cost` is what all attempts of the request cost together, in US dollars; None where a price is unknown. `seams` counts where
-    another target went on in mid-text; `omitted` names parameters that the model does not take. `simulated`: a local stand-in spoke,
-    no model.
-    """
-
-    text: str
-    finish_reason: FinishReason
-    target: str
-    model: str
-    request_id: str
-    attempts: tuple[AttemptSummary, ...]
-    usage: Usage
-    cost: Decimal | None
-    tool_calls: tuple[ToolCall, ...] = ()
-    thinking: tuple[Thinking, ...] = ()
-    refusal: str = ""
-    seams: int = 0
-    hedges: int = 0
-    rounds: int = 1
-    omitted: tuple[str, ...] = ()
-    simulated: bool = False
-
-    @property
-    def message(self) -> Message:
-        """The answer as a message, to go on with the conversation."""
-        text = (Text(self.text),) if self.text else ()
-        return Message("assistant", (*self.thinking, *text, *self.tool_calls))
-
-
-class AnswerStream:
-    """An answer as it comes: iterate over its events, with `for` or `async for`, then read `answer`.
-
-    Leave it early only through `close()`, `aclose()` or a `with` block: that is what stops the provider.
-    """
-
-    def __init__(self, client: Segue, start: Callable[[], Relay]) -> None:
-        self._client = client
-        self._start = start
-        self._relay: Relay | None = None
-        self._events: list[ChatEvent] = []
-        self._answer: Answer | None = None
-
-    @property
-    def answer(self) -> Answer:
-        """The whole answer. Raises `RuntimeError` before the stream has ended."""
-        if self._answer is None:
-            raise RuntimeError("the answer is not whole yet: read the stream to its end first")
-        return self._answer
-
-    async def batch(self) -> list[ChatEvent]:
-        """The events that have come since, at least one; [] at the end. The fastest way to read."""
-        if self._relay is None:
-            self._relay = self._start()
-        events = await self._relay.next()
-        self._events += events
-        if events and isinstance(events[-1], Finished):
-            self._answer = self._client._answer(self._relay, self._events)
-        return events
-
-    async def __aiter__(self) -> AsyncIterator[ChatEvent]:
-        try:
-            while events := await self.batch():
-                for event in events:
-                    yield event
-        finally:
-            await self.aclose()
-
-    def __iter__(self) -> Iterator[ChatEvent]:
-        try:
-            while events := self._client._run(self.batch()):
-                yield from events
-        finally:
-            self.close()
-
-    async def aclose(self) -> None:
-        """Stops the answer, and waits until its connections are closed."""
-        if self._relay is not None:
-            self._relay.close()
-            await self._relay.closed()
-
-    def close(self) -> None:
-        """`aclose` for synchronous readers."""
-        if self._relay is not None:
-            self._client._run(self.aclose())
-
-    async def __aenter__(self) -> AnswerStream:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __enter__(self) -> AnswerStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Segue:
@@ -188,13 +83,13 @@ class Segue:
             listeners=(self._recorder, quotas, *listeners),
         )
         quotas.attach(self.engine.quota, self.engine.wall)
-        self._portal = _Portal()
+        self._portal = Portal()
 
     # Calls.
 
     def complete(self, prompt: Prompt, **options: Any) -> Answer:
         """The whole answer to a prompt: a text, or messages. Blocks; see `acomplete` for the options."""
-        return self._run(self.acomplete(prompt, **options))
+        return self._portal.run(self.acomplete(prompt, **options))
 
     async def acomplete(self, prompt: Prompt, **options: Any) -> Answer:
         """The whole answer to a prompt.
@@ -225,7 +120,7 @@ class Segue:
             self._warmed = True
             models = [(target.provider, target.model.id) for target in job.targets]
             self._books.warm_aside(models, wall=self.engine.wall())
-        return AnswerStream(self, lambda: self.engine.start(job))
+        return AnswerStream(lambda: self.engine.start(job), self._answer, self._portal.run)
 
     def job(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> Job:
         """The engine's view of a call."""
@@ -301,38 +196,8 @@ class Segue:
 
     def _answer(self, relay: Relay, events: Iterable[ChatEvent]) -> Answer:
         report = relay.report
-        text: list[str] = []
-        thinking: list[Thinking] = []
-        calls: list[ToolCall] = []
-        finished = Finished(FinishReason.STOP)
-        for event in events:
-            match event:
-                case TextDelta(piece):
-                    text.append(piece)
-                case ThinkingDelta():
-                    _add_thinking(thinking, event)
-                case ToolCalled(call=call):
-                    calls.append(call)
-                case Finished():
-                    finished = event
-        return Answer(
-            text="".join(text),
-            finish_reason=finished.reason,
-            target=report.target,
-            model=report.model,
-            request_id=report.request_id,
-            attempts=tuple(report.attempts),
-            usage=report.usage,
-            cost=self._recorder.take_cost(report.request_id),
-            tool_calls=tuple(calls),
-            thinking=tuple(thinking),
-            refusal=finished.refusal,
-            seams=report.seams,
-            hedges=report.hedges,
-            rounds=report.rounds,
-            omitted=report.omitted,
-            simulated=self.target(report.target).simulated,
-        )
+        simulated = self.target(report.target).simulated
+        return assemble(report, events, cost=self._recorder.take_cost(report.request_id), simulated=simulated)
 
     # Ends.
 
@@ -343,53 +208,5 @@ class Segue:
 
     def close(self) -> None:
         """`aclose` for synchronous callers; ends the client's own thread."""
-        self._run(self.aclose())
+        self._portal.run(self.aclose())
         self._portal.close()
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._portal.run(work)
-
-
-class _Portal:
-    """A loop in a thread of its own, for synchronous calls; started by the first of them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._running())
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        with self._lock:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=_serve, args=(self._loop,), name="segue", daemon=True).start()
-            return self._loop
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
-
-
-def _add_thinking(blocks: list[Thinking], piece: ThinkingDelta) -> None:
-    """Joins pieces to blocks: a signature or an encrypted text ends one."""
-    if blocks and not blocks[-1].signature and not blocks[-1].redacted:
-        last = blocks.pop()
-        piece = ThinkingDelta(last.text + piece.text, piece.signature, piece.redacted, piece.dialect)
-    blocks.append(Thinking(text=piece.text, signature=piece.signature, redacted=piece.redacted, dialect=piece.dialect))

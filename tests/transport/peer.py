@@ -9,6 +9,7 @@ import ssl
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 from segue.transport.memory import Hang, Pause, Reply, Reset
 from segue.wire.codec import WireRequest
@@ -64,8 +65,7 @@ class Line(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.peer.lines.append(self)
 
     def data_received(self, data: bytes) -> None:

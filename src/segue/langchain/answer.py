@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from segue.chat.events import ChatEvent, Seam, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import Thinking, ToolCall
 from segue.chat.usage import Usage
-from segue.client import Answer
+from segue.answer import Answer
 from segue.langchain.convert import CALL_SIGNATURES, THINKING
 
 MAKER: Final = "segue"

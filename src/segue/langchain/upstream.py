@@ -13,6 +13,7 @@ What LangChain's models do that a target must not, and what is done about it:
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
@@ -20,7 +21,7 @@ from typing import Any, Final
 import msgspec
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 
 from segue.catalog.models import find_model
 from segue.chat.events import (
@@ -81,7 +82,21 @@ _REASONS: Final = {
 }
 """The providers' words, in lower case."""
 
-_BROKEN: Final = frozenset({"malformed_function_call", "unexpected_tool_call", "failed", "cancelled", "error"})
+_BROKEN: Final = frozenset(
+    {
+        "malformed_function_call",
+        "unexpected_tool_call",
+        "failed",
+        "cancelled",
+        "error",
+        "other",
+        "finish_reason_unspecified",
+    }
+)
+_UNFINISHED: Final = frozenset({"in_progress", "queued"})
+
+_NEVER_SAID: Final = ("effort", "thinking_budget", "user")
+"""What has no common name among LangChain's models."""
 
 _PARAMETERS: Final = ("temperature", "top_p", "top_k", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
 """Said to the model only where the caller said them: otherwise its own settings hold."""
@@ -143,6 +158,12 @@ def _streams(model: Any) -> bool:
     return callable(getattr(model, "astream", None)) and not _own_invoke_only(kind)
 
 
+def _takes_config(method: Any) -> bool:
+    """Whether a method has LangChain's parameters; the guide's clients have the messages only."""
+    parameters = inspect.signature(method).parameters
+    return "config" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
 def _own_invoke_only(kind: type) -> bool:
     """Whether a class says for itself how to answer whole, nearer by than anyone says how to stream."""
     for ancestor in kind.__mro__:
@@ -159,21 +180,22 @@ class LangChainUpstream:
     def __init__(self, model: Any, target: Target) -> None:
         self._model = prepared(model)
         self._target = target
+        method = self._model.astream if target.streams else self._model.ainvoke
+        self._bare = not _takes_config(method)
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
         try:
-            messages, runnable, options = self._request(ask)
+            messages, model, options = self._request(ask)
+            receipt.omitted = self._unsaid(ask.request)
             receipt.sent = True
             reading = _Reading()
             if self._target.streams:
-                pieces: AsyncIterator[Any] = runnable.astream(messages, config=_QUIET, **options)
+                pieces: AsyncIterator[Any] = model.astream(messages, **options)
                 async with _closing(pieces):
                     async for piece in pieces:
                         yield reading.feed(piece)
-            elif isinstance(runnable, Runnable):
-                yield reading.whole(await runnable.ainvoke(messages, config=_QUIET, **options))
             else:
-                yield reading.whole(await runnable.ainvoke(messages))
+                yield reading.whole(await model.ainvoke(messages, **options))
             yield reading.end()
         except Exception as error:
             receipt.status = status_of(error)
@@ -181,21 +203,30 @@ class LangChainUpstream:
 
     def _request(self, ask: Ask) -> tuple[list[BaseMessage], Any, dict[str, Any]]:
         request = ask.request
-        options: dict[str, Any] = {
-            name: value
-            for name in _PARAMETERS
-            if name not in ask.omit and (value := getattr(request, name)) is not None
-        }
-        if request.stop and "stop" not in ask.omit:
-            options["stop"] = list(request.stop)
+        options: dict[str, Any] = {}
+        if not self._bare:
+            options |= {"config": _QUIET} | {
+                name: value
+                for name in _PARAMETERS
+                if name not in ask.omit and (value := getattr(request, name)) is not None
+            }
+            if request.stop and "stop" not in ask.omit:
+                options["stop"] = list(request.stop)
         messages = to_langchain(request.messages, self._target.dialect)
         if request.output is not None:
             messages = _instructed(messages, request.output)
         return messages, self._with_tools(request, ask.omit), options
 
+    def _unsaid(self, request: ChatRequest) -> tuple[str, ...]:
+        names = (*_NEVER_SAID, *_PARAMETERS) if self._bare else _NEVER_SAID
+        asked = tuple(name for name in names if getattr(request, name) is not None)
+        return (*asked, "output.schema") if request.output is not None and request.output.schema is not None else asked
+
     def _with_tools(self, request: ChatRequest, omit: frozenset[str]) -> Any:
         if not request.tools:
             return self._model
+        if not callable(getattr(self._model, "bind_tools", None)):
+            raise NotImplementedError(f"{type(self._model).__name__} takes no tools")
         tools = [
             {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.parameters}}
             for t in request.tools
@@ -230,6 +261,7 @@ class _Reading:
         self._calls = _Calls()
         self._usage = Usage()
         self._reason: str | None = None
+        self._refusal = ""
         self._started = False
 
     def feed(self, piece: Any) -> list[UpstreamEvent]:
@@ -274,6 +306,8 @@ class _Reading:
             return [Failed(Failure(kind=FailureKind.BROKEN, message=message))]
         if word in _BROKEN:
             return [Failed(Failure(kind=FailureKind.BROKEN, message=f"the model ended with {word}"))]
+        if self._refusal:
+            return [Finished(FinishReason.CONTENT_FILTER, raw=word, refusal=self._refusal)]
         reason = _REASONS.get(word, FinishReason.STOP)
         if reason is FinishReason.STOP and self._calls.any:
             reason = FinishReason.TOOL_CALLS
@@ -287,6 +321,7 @@ class _Reading:
 
     def _rest(self, message: AIMessage) -> list[UpstreamEvent]:
         self._reason = _finish_word(message.response_metadata) or self._reason
+        self._refusal += str(message.additional_kwargs.get("refusal") or "")
         if not message.usage_metadata:
             return []
         self._usage = self._usage + _usage(message.usage_metadata)
@@ -298,6 +333,7 @@ class _Calls:
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
+        self._ids: dict[int, str] = {}
         self._count = 0
         self._current: int | None = None
 
@@ -308,6 +344,8 @@ class _Calls:
     def piece(self, call: Mapping[str, Any], signatures: Mapping[str, Any]) -> list[UpstreamEvent]:
         key, id = call.get("index"), call.get("id") or ""
         known = self._numbers.get(key) if key is not None else self._current if not call.get("name") else None
+        if known is not None and id and self._ids.get(known, id) != id:
+            known = None
         events: list[UpstreamEvent] = []
         if known is None:
             events += self.end()
@@ -315,6 +353,8 @@ class _Calls:
             self._count += 1
             if key is not None:
                 self._numbers[key] = known
+        if id:
+            self._ids[known] = id
         delta = ToolCallDelta(
             known, id, call.get("name") or "", call.get("args") or "", signature=str(signatures.get(id) or "") if id else ""
         )
@@ -348,7 +388,7 @@ def _finish_word(said: Mapping[str, Any]) -> str | None:
     if isinstance(details, Mapping) and details.get("reason"):
         return str(details["reason"]).lower()
     for key in ("finish_reason", "stop_reason", "stopReason", "done_reason", "status"):
-        if isinstance(word := said.get(key), str) and word:
+        if isinstance(word := said.get(key), str) and word and word.lower() not in _UNFINISHED:
             return word.lower()
     return None
 

@@ -171,7 +171,7 @@ _TABLE: tuple[tuple[str, Phase, str, Callable[[Stage], Awaitable[None]]], ...] =
     ("hang", "request", "nothing comes, not even headers", _hang),
     *((name, "request", help, _refuses(name)) for name, help in _REFUSALS.items()),
     ("silence", "headers", "headers, then nothing", _hang),
-    ("pings", "headers", "headers, then keep-alives for ever", _ping_only),
+    ("ping_only", "headers", "headers, then keep-alives for ever", _ping_only),
     ("garbage", "headers", "a body of something else, with status 200", _garbage),
     ("empty", "preamble", "a clean end without any content", _empty),
     ("role_only", "preamble", "the dialect's opening, then nothing", _hang),

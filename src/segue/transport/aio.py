@@ -198,7 +198,7 @@ class _Response(aiohttp.ClientResponse):
     def abort(self) -> None:
         """Closes the socket, which must not have gone back to the pool. Unsent bytes are dropped, which the server sees as a reset."""
         if self.transport is not None:
-            with contextlib.suppress(AttributeError, OSError):  # the transport may be long closed
+            with contextlib.suppress(AttributeError, OSError, RuntimeError, ValueError):  # it may be long closed
                 self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 self.transport.abort()
 

@@ -1,0 +1,198 @@
+"""Fills a JSON Schema with values that suit it: the right types, choices, counts and formats, and words from the prompt.
+
+Deterministic: the same schema and material give the same value. Choices and words move on from item to item, so that a list
+shows variety.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from segue.sandbox.material import Material
+from segue.sandbox.phrases import phrase
+
+Schema = dict[str, Any]
+
+_DEEP = 8
+"""Beyond this depth only what is required is filled."""
+_USUAL_ITEMS = 3
+
+_FORMATS = {
+    "date": "2026-11-23",
+    "date-time": "2026-11-23T09:00:00Z",
+    "time": "09:00:00Z",
+    "duration": "PT1H",
+    "email": "someone@example.com",
+    "idn-email": "someone@example.com",
+    "hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "uri": "https://example.com/",
+    "url": "https://example.com/",
+    "uri-reference": "https://example.com/",
+    "iri": "https://example.com/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "regex": ".*",
+    "json-pointer": "/a",
+}
+_CANDIDATES = (
+    *_FORMATS.values(), "a", "A", "abc", "ABC", "a1", "A1", "ABC-123", "abc-123", "abc_def", "0", "1", "12", "123", "1234", "12345",
+    "123456", "2026", "2026-11", "09:00", "1.0", "1.0.0", "v1.0.0", "#ffffff", "+15550100", "555-0100", "010-1234-5678", "EUR", "USD", "en", "en-US",
+    "ko", "KR", "K1A 0B1", "12345-6789", "/a/b", "example", "Example Example", "가", "가나다",
+)  # fmt: skip
+"""Texts to try where only a pattern is given."""
+
+
+def fill(schema: Schema, material: Material) -> Any:
+    """A value that follows the schema."""
+    return _Filler(schema, material).value(schema, "", 0, 0)
+
+
+class _Filler:
+    def __init__(self, root: Schema, material: Material) -> None:
+        self._root = root
+        self._material = material
+
+    def value(self, schema: Any, name: str, index: int, depth: int) -> Any:
+        """`name` is the property's, `index` the number of the item in the nearest list."""
+        if not isinstance(schema, dict):
+            return None if schema is False else phrase(name, index, self._material)
+        schema = self._resolved(schema, depth)
+        if "const" in schema:
+            return schema["const"]
+        if choices := schema.get("enum"):
+            return choices[index % len(choices)]
+        match _kind(schema):
+            case "object":
+                return self._object(schema, index, depth)
+            case "array":
+                return self._array(schema, name, depth)
+            case "integer" | "number" as kind:
+                return _number(schema, kind, index)
+            case "boolean":
+                return index % 2 == 0
+            case "null":
+                return None
+        return self._text(schema, name, index)
+
+    def _resolved(self, schema: Schema, depth: int) -> Schema:
+        """Follows references and picks the first alternative, null last."""
+        for _ in range(32):
+            if (reference := schema.get("$ref")) is not None:
+                schema = {**self._lookup(reference), **{k: v for k, v in schema.items() if k != "$ref"}}
+            elif parts := schema.get("allOf"):
+                schema = _merged([{k: v for k, v in schema.items() if k != "allOf"}, *parts])
+            elif options := schema.get("anyOf") or schema.get("oneOf"):
+                rest = {k: v for k, v in schema.items() if k not in ("anyOf", "oneOf")}
+                schema = _merged([rest, self._option(options, depth)])
+            else:
+                break
+        return schema
+
+    def _option(self, options: Sequence[Any], depth: int) -> Schema:
+        usable = [option for option in options if isinstance(option, dict)]
+        plain = [option for option in usable if option.get("type") != "null"]
+        if depth > _DEEP:  # a recursive schema ends at the option that refers to nothing
+            plain = sorted(usable, key=lambda option: "$ref" in option or _kind(option) in ("object", "array"))
+        return plain[0] if plain else {"type": "null"}
+
+    def _lookup(self, reference: str) -> Schema:
+        found: Any = self._root
+        for step in reference.removeprefix("#").strip("/").split("/"):
+            if step:
+                found = found.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else {}
+
+    def _object(self, schema: Schema, index: int, depth: int) -> dict[str, Any]:
+        properties = schema.get("properties") or {}
+        required = schema.get("required") or []
+        wanted = [name for name in properties if name in required or depth <= _DEEP]
+        wanted += [name for name in required if name not in properties]
+        filled = {name: self.value(properties.get(name, {}), name, index, depth + 1) for name in wanted}
+        extra = schema.get("additionalProperties")
+        for number in range(max(0, (schema.get("minProperties") or 0) - len(filled))):
+            filled[f"key{number + 1}"] = self.value(extra if isinstance(extra, dict) else {}, "value", number, depth + 1)
+        return filled
+
+    def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
+        prefix = schema.get("prefixItems") or []
+        items = schema.get("items", {})
+        least, most = schema.get("minItems") or 0, schema.get("maxItems", math.inf)
+        usual = 0 if depth > _DEEP else max(_USUAL_ITEMS if items is not False else 0, len(prefix))
+        count = int(min(max(usual, least), most))
+        unique = bool(schema.get("uniqueItems"))
+        if unique and isinstance(items, dict) and items.get("enum"):
+            count = min(count, len(items["enum"]))
+        filled: list[Any] = []
+        for number in range(count):
+            inner = prefix[number] if number < len(prefix) else items
+            value = self.value(inner, _singular(name), number, depth + 1)
+            filled.append(f"{value} {number + 1}" if unique and isinstance(value, str) and value in filled else value)
+        return filled
+
+    def _text(self, schema: Schema, name: str, index: int) -> str:
+        if (text := _FORMATS.get(schema.get("format", ""))) is None:
+            text = phrase(name, index, self._material)
+        if pattern := schema.get("pattern"):
+            text = _matching(pattern, text)
+        least, most = schema.get("minLength") or 0, schema.get("maxLength")
+        if len(text) < least:
+            text = (text + " …").ljust(least, ".") if not pattern else text
+        return text[:most] if most is not None else text
+
+
+def _kind(schema: Schema) -> str:
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((one for one in kind if one != "null"), "null")
+    if isinstance(kind, str):
+        return kind.lower()
+    if "properties" in schema or "required" in schema or "additionalProperties" in schema:
+        return "object"
+    if "items" in schema or "prefixItems" in schema:
+        return "array"
+    return "number" if schema.keys() & {"minimum", "maximum", "multipleOf"} else "string"
+
+
+def _merged(schemas: Sequence[Any]) -> Schema:
+    merged: Schema = {}
+    for schema in schemas:
+        if not isinstance(schema, dict):
+            continue
+        for key, value in schema.items():
+            if key == "properties":
+                merged[key] = {**merged.get(key, {}), **value}
+            elif key == "required":
+                merged[key] = [*merged.get(key, []), *value]
+            else:
+                merged[key] = value
+    return merged
+
+
+def _number(schema: Schema, kind: str, index: int) -> int | float:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    step = schema.get("multipleOf") or 1
+    if isinstance(above := schema.get("exclusiveMinimum"), int | float):
+        low = above + (step if kind == "integer" or high is None else (high - above) / 2)
+    if isinstance(below := schema.get("exclusiveMaximum"), int | float):
+        high = below - step if kind == "integer" or low is None else (low + below) / 2
+    if low is None:
+        low = min(1, high) if high is not None else 1
+    value = low + index * step if high is None or low + index * step <= high else low
+    value = math.ceil(value / step) * step
+    return int(value) if kind == "integer" else value
+
+
+def _matching(pattern: str, text: str) -> str:
+    try:
+        expression = re.compile(pattern)
+    except re.error:
+        return text
+    return next((one for one in (text, *_CANDIDATES) if expression.search(one)), text)
+
+
+def _singular(name: str) -> str:
+    return name[:-1] if name.endswith("s") and not name.endswith("ss") else name
