@@ -40,13 +40,15 @@ _BEFORE, _AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9]|\+\+|#)"
 class Anchors:
     """The names by which a text can refer to a résumé. Without any, every text passes: there is nothing to be held to."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+    def __init__(self, *, projects: Iterable[str] = (), companies: Iterable[str] = (), skills: Iterable[str] = ()) -> None:
+        self.names = tuple(dict.fromkeys((*projects, *companies)))
+        self.skills = tuple(dict.fromkeys(skills))
         loose: set[str] = set()
         exact: set[str] = set()
-        for name in self.names:
-            for phrase, spelled in _phrases(unicodedata.normalize("NFKC", name)):
-                (exact if spelled else loose).add(phrase)
+        for names, technology in ((self.names, False), (self.skills, True)):
+            for name in names:
+                for phrase, spelled in _phrases(unicodedata.normalize("NFKC", name), technology=technology):
+                    (exact if spelled else loose).add(phrase)
         self._loose = _any_of(loose, re.IGNORECASE)
         self._exact = _any_of(exact, re.NOFLAG)
 
@@ -72,7 +74,7 @@ def terms(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _phrases(name: str) -> Iterator[tuple[str, bool]]:
+def _phrases(name: str, *, technology: bool) -> Iterator[tuple[str, bool]]:
     """The phrases that stand for a name, each with whether it counts only as it is spelled."""
     name = _COMPANY_FORM.sub(" ", name)
     outside = _BRACKETS.sub(" ", name)
@@ -80,7 +82,7 @@ def _phrases(name: str) -> Iterator[tuple[str, bool]]:
         for piece in (part, *_SEPARATORS.split(part)):
             words = _WORD.findall(_VERSION.sub("", piece.strip()))
             yield from _whole(words)
-            yield from _parts(words)
+            yield from _parts(words, technology=technology)
 
 
 def _whole(words: list[str]) -> Iterator[tuple[str, bool]]:
@@ -92,12 +94,14 @@ def _whole(words: list[str]) -> Iterator[tuple[str, bool]]:
         yield phrase, False
 
 
-def _parts(words: list[str]) -> Iterator[tuple[str, bool]]:
+def _parts(words: list[str], *, technology: bool) -> Iterator[tuple[str, bool]]:
+    """Words that stand for a name of several: technologies ("Kafka"), coined names, and Latin ones in a Korean name."""
     if len(words) < 2:
         return
-    mixed = any(_HANGUL.search(word) for word in words)
+    korean = any(_HANGUL.search(word) for word in words)
     for word in words:
-        if word.isascii() and len(word) > 2 and (_INNER.search(word) or mixed or word[0].isupper()) and not word.isdecimal():
+        telling = _INNER.search(word) or korean or (technology and word[0].isupper())
+        if telling and word.isascii() and len(word) > 2 and not word.isdecimal():
             yield word, True
     if len(words) > 2:
         for first, second in zip(words, words[1:], strict=False):

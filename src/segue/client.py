@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from segue.answer import Answer, AnswerStream, assemble
 from segue.catalog.prices import read_overrides
@@ -38,7 +38,6 @@ from segue.transport.base import Transport
 from segue.wire.dialects import upstream
 
 Prompt: TypeAlias = str | Sequence[Message]
-T = TypeVar("T")
 
 _POLICY_FIELDS = frozenset(Policy.__struct_fields__)
 _REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}

@@ -56,7 +56,7 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return authority
 
 
-@pytest.fixture(params=SOCKET_TRANSPORTS.values(), ids=SOCKET_TRANSPORTS.keys())
+@pytest.fixture(params=list(SOCKET_TRANSPORTS.values()), ids=list(SOCKET_TRANSPORTS))
 def make(request: pytest.FixtureRequest) -> Callable[[], Transport]:
     """Each implementation over sockets."""
     factory: Callable[[], Transport] = request.param

@@ -31,7 +31,8 @@ KEY = "sk-the-key-that-nobody-may-see"
 
 
 class Harness(Protocol):
-    transport: Transport
+    @property
+    def transport(self) -> Transport: ...
 
     def play(self, *replies: Reply) -> None: ...
 

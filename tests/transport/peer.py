@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import cast
 
 from segue.transport.memory import Hang, Pause, Reply, Reset
@@ -121,8 +121,8 @@ class Line(asyncio.Protocol):
             await reply(self, request)
 
     async def _play(self, reply: Reply) -> None:
-        for step in reply.before:
-            await self._wait(step)
+        for early in reply.before:
+            await self._wait(early)
         framing = self.peer.framing
         head = [f"HTTP/1.1 {reply.status} Whatever", *(f"{name}: {value}" for name, value in reply.headers.items())]
         if framing == "chunked":
@@ -163,7 +163,7 @@ def ok(body: bytes, *headers: str) -> bytes:
 
 
 @contextlib.contextmanager
-def black_hole() -> contextlib.AbstractContextManager[int]:  # type: ignore[misc]
+def black_hole() -> Iterator[int]:
     """A port on which connecting neither succeeds nor fails: the queue of its listener is full."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())

@@ -204,7 +204,7 @@ async def test_closing_an_answer_that_nobody_reads_closes_the_socket_at_once(har
 async def test_a_cancelled_read_loses_nothing(harness: Harness) -> None:
     harness.play(Reply(steps=[b"one", Pause(0.2), b"two", Pause(0.05), b"three"]))
     answer = await send(harness)
-    got = []
+    got: list[bytes] = []
     while not got or got[-1]:
         try:
             async with asyncio.timeout(0.03):

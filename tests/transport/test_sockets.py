@@ -366,7 +366,12 @@ async def test_a_certificate_of_another_name_is_refused(make: Callable[[], Trans
 async def test_a_connection_lost_in_the_handshake_is_an_error_of_tls(make: Callable[[], Transport], loss: str) -> None:
     class Rude(Line):
         def data_received(self, data: bytes) -> None:
-            {"reset": self.reset, "finish": self.finish, "garbage": lambda: self.write(b"220 mail ready\r\n")}[loss]()
+            if loss == "reset":
+                self.reset()
+            elif loss == "finish":
+                self.finish()
+            else:
+                self.write(b"220 mail ready\r\n")
 
     async with _listening(make, Rude) as (transport, port, lines):
         with pytest.raises(TransportError) as caught:
