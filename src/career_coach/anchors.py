@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 _EVERYDAY = frozenset(
     {
@@ -20,7 +21,9 @@ _EVERYDAY = frozenset(
 )  # fmt: skip
 """Technologies whose names are also words."""
 
-_FUNCTION_WORDS = frozenset("a an and as at by for from in into of on or the to via with".split())
+_FUNCTION_WORDS = frozenset(
+    {"a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "of", "on", "or", "the", "to", "via", "with"}
+)
 
 _COMPANY_FORM = re.compile(
     r"\(주\)|주식회사|유한회사|,?\s+(?:inc|ltd|llc|gmbh|corp|co|pty|plc)\b\.?(?:,?\s*ltd\.?)?", re.IGNORECASE
@@ -40,7 +43,9 @@ _BEFORE, _AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9]|\+\+|#)"
 class Anchors:
     """The names by which a text can refer to a résumé. Without any, every text passes: there is nothing to be held to."""
 
-    def __init__(self, *, projects: Iterable[str] = (), companies: Iterable[str] = (), skills: Iterable[str] = ()) -> None:
+    def __init__(
+        self, *, projects: Iterable[str] = (), companies: Iterable[str] = (), skills: Iterable[str] = ()
+    ) -> None:
         self.names = tuple(dict.fromkeys((*projects, *companies)))
         self.skills = tuple(dict.fromkeys(skills))
         loose: set[str] = set()
@@ -67,7 +72,9 @@ def terms(text: str) -> list[str]:
     found = []
     for match in _LATIN.finditer(plain):
         word = match[0].rstrip(".-")
-        begins_sentence = not plain[: match.start()].rstrip(" \t\"'(*-•·").endswith((*"abcdefghijklmnopqrstuvwxyz,0123456789",))
+        begins_sentence = (
+            not plain[: match.start()].rstrip(" \t\"'(*-•·").endswith((*"abcdefghijklmnopqrstuvwxyz,0123456789",))
+        )
         named = bool(_INNER.search(word)) or (word[0].isupper() and not begins_sentence)
         if len(word) > 1 and (korean or named) and word.lower() not in _FUNCTION_WORDS:
             found.append(word)
@@ -104,7 +111,7 @@ def _parts(words: list[str], *, technology: bool) -> Iterator[tuple[str, bool]]:
         if telling and word.isascii() and len(word) > 2 and not word.isdecimal():
             yield word, True
     if len(words) > 2:
-        for first, second in zip(words, words[1:], strict=False):
+        for first, second in pairwise(words):
             if len(first) > 1 and len(second) > 1 and not _FUNCTION_WORDS & {first.lower(), second.lower()}:
                 yield f"{first} {second}", False
 

@@ -35,7 +35,13 @@ def _text(description: str) -> dict[str, Any]:
 
 
 def _texts(description: str, least: int, most: int) -> dict[str, Any]:
-    return {"type": "array", "description": description, "items": {"type": "string"}, "minItems": least, "maxItems": most}
+    return {
+        "type": "array",
+        "description": description,
+        "items": {"type": "string"},
+        "minItems": least,
+        "maxItems": most,
+    }
 
 
 def _one_of(description: str, values: Sequence[str]) -> dict[str, Any]:
@@ -81,8 +87,13 @@ PATH_SCHEMA: Final = _object(
             title=_text("What the candidate can do afterwards"),
             description=_text("What to practise or build, and how to see that it is done"),
             reason=_text("Why it matters for this candidate, from the résumé"),
-            resources=_texts("Three resources by name: book and author, documentation, course or talk", RESOURCES, RESOURCES),
-            link={**_text("The https address of one of the resources, or of its official site"), "pattern": "^https://"},
+            resources=_texts(
+                "Three resources by name: book and author, documentation, course or talk", RESOURCES, RESOURCES
+            ),
+            link={
+                **_text("The https address of one of the resources, or of its official site"),
+                "pattern": "^https://",
+            },
         ),
         STEPS,
         "Five different steps, in the order in which to take them",
@@ -131,14 +142,13 @@ def _question_rules(questions: list[dict[str, Any]], anchors: Anchors) -> Iterat
     types = {question["type"] for question in questions}
     if len(types) < LEAST_TYPES:
         yield f"questions have {len(types)} different types: at least {LEAST_TYPES} are asked for"
-    yield from _repeated("questions", "question", questions)
+    yield from _repeated_questions(questions)
     for index, question in enumerate(questions):
         if not anchors.named_in(f"{question['topic']}\n{question['question']}"):
             yield f"questions[{index}] names no project, skill or company of the résumé"
 
 
 def _step_rules(steps: list[dict[str, Any]]) -> Iterator[str]:
-    yield from _repeated("learning_paths", "title", steps)
     for index, step in enumerate(steps):
         if not is_link(step["link"]):
             yield f"learning_paths[{index}].link is no https address"
@@ -157,12 +167,12 @@ def is_link(text: str) -> bool:
     return parts.scheme == "https" and "@" not in parts.netloc and port != 0 and _HOST.fullmatch(host) is not None
 
 
-def _repeated(where: str, field: str, items: list[dict[str, Any]]) -> Iterator[str]:
+def _repeated_questions(questions: list[dict[str, Any]]) -> Iterator[str]:
     seen: set[str] = set()
-    for index, item in enumerate(items):
-        said = " ".join(item[field].split()).casefold()
+    for index, question in enumerate(questions):
+        said = " ".join(question["question"].split()).casefold()
         if said in seen:
-            yield f"{where}[{index}].{field} repeats an earlier one"
+            yield f"questions[{index}].question repeats an earlier one"
         seen.add(said)
 
 
@@ -181,7 +191,8 @@ def _blanks(value: Any, place: str) -> Iterator[str]:
 def _said(violation: ValidationError) -> str:
     """A violation in one short line, without the value: that may be pages long."""
     place = _place(violation.absolute_path)
-    wanted, value = violation.validator_value, violation.instance
+    wanted: Any = violation.validator_value
+    value: Any = violation.instance
     match violation.validator:
         case "required":
             missing = [name for name in wanted if name not in value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -11,14 +12,20 @@ T = TypeVar("T")
 
 
 class Portal:
-    """A loop in a thread of its own, for synchronous calls; started by the first of them."""
+    """A loop in a thread of its own, for synchronous calls; started by the first of them.
+
+    It ends when it is closed, forgotten, or the process exits; asynchronous generators of its loop are then closed, which is
+    how a transport's connections end.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: weakref.finalize[[_Loop], Portal] | None = None
+        self._loop: _Loop | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._running())
+        """The result of `work`. Interrupted while it waits, it cancels the work."""
+        future = asyncio.run_coroutine_threadsafe(work, self._running().loop)
         try:
             return future.result()
         except BaseException:
@@ -26,22 +33,39 @@ class Portal:
             raise
 
     def close(self) -> None:
+        """Ends the loop and its thread; a later call starts new ones."""
         with self._lock:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
+            if self._end is not None:
+                self._end()
+            self._end = self._loop = None
 
-    def _running(self) -> asyncio.AbstractEventLoop:
+    def _running(self) -> _Loop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=_serve, args=(self._loop,), name="segue", daemon=True).start()
+                self._loop = _Loop()
+                self._end = weakref.finalize(self, _Loop.end, self._loop)
             return self._loop
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
+class _Loop:
+    """A running loop and its thread. Knows nothing of its portal, which may therefore be forgotten."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="segue", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout=5.0)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+            self.loop.close()

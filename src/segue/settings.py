@@ -65,6 +65,8 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_tokens: int | None = None
     timeout: float | None = None
     streams: bool = True
+    simulated: bool = False
+    """A local stand-in answers, no model; whatever shows its answers says so."""
     headers: dict[str, str] = {}
     quirks: dict[str, Any] = {}
     quota: QuotaSettings | None = None

@@ -266,6 +266,35 @@ async def test_a_request_cancelled_in_the_queue_leaves_its_place_to_the_next() -
         assert len(harness.received) == 2
 
 
+async def test_closing_the_transport_is_an_error_and_no_cancellation_to_those_that_wait_for_a_place() -> None:
+    async with socket_harness(lambda: AioTransport(limit=1)) as harness:
+        harness.play(Reply(steps=[Hang()]))
+        first = await send(harness)
+        waiting = [asyncio.create_task(send(harness)) for _ in range(3)]
+        await asyncio.sleep(0.02)
+        await harness.transport.aclose()
+        for sending in waiting:
+            with pytest.raises(TransportError):
+                await sending
+        first.close()
+
+
+async def test_closing_the_transport_is_an_error_and_no_cancellation_to_those_that_look_up_a_name(
+    sockets: SocketHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(*args: object, **options: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent)
+    waiting = [asyncio.create_task(send(sockets, url="http://api.example/", connect=60)) for _ in range(2)]
+    await asyncio.sleep(0.02)
+    await sockets.transport.aclose()
+    for sending in waiting:
+        with pytest.raises(TransportError) as caught:
+            await sending
+        assert caught.value.phase == "resolve"
+
+
 async def test_an_idle_connection_is_kept_no_longer_than_asked() -> None:
     async with socket_harness(lambda: AioTransport(keepalive=0.1)) as harness:
         harness.play(*[Reply(steps=[b"one"])] * 2)

@@ -133,7 +133,7 @@ async def test_a_body_that_breaks_off_gives_what_came_and_then_an_error_each_tim
 async def test_what_came_before_the_break_is_given_to_a_late_reader_too(harness: Harness) -> None:
     harness.play(Reply(steps=[b"one ", Pause(0.02), b"two", Pause(0.02), Reset()]))
     answer = await send(harness)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.1)
     got = b""
     with pytest.raises(TransportError):
         while piece := await answer.read():
@@ -202,7 +202,7 @@ async def test_closing_an_answer_that_nobody_reads_closes_the_socket_at_once(har
 
 
 async def test_a_cancelled_read_loses_nothing(harness: Harness) -> None:
-    harness.play(Reply(steps=[b"one", Pause(0.2), b"two", Pause(0.05), b"three"]))
+    harness.play(Reply(steps=[b"one", Pause(0.1), b"two", Pause(0.04), b"three"]))
     answer = await send(harness)
     got: list[bytes] = []
     while not got or got[-1]:

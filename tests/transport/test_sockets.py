@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -418,6 +420,35 @@ async def test_a_silent_server_does_not_keep_a_tls_socket_open(tls_sockets: Sock
         await until(lambda: relay.closed == 1)
 
 
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="counts sockets by Linux's /proc")
+@pytest.mark.parametrize("moment", ["connecting", "handshake", "headers", "headers over tls", "sending"])
+async def test_the_socket_is_closed_before_the_cancellation_goes_on(
+    make: Callable[[], Transport], trusted: trustme.CA, moment: str
+) -> None:
+    async with (
+        socket_harness(make, authority=trusted if "tls" in moment else None) as harness,
+        _listening(make, _Mute) as (_, mute, _),
+    ):
+        harness.play(Reply(before=[Hang()]))
+        harness.peer.reads = moment != "sending"
+        request = harness.unanswered() if moment == "connecting" else harness.request(body=bytes(10_000_000))
+        if moment == "handshake":
+            request = wire_request(f"https://127.0.0.1:{mute}/")
+        client_sockets = functools.partial(_sockets_to, int(request.url.split(":")[2].split("/")[0]))
+        before = client_sockets()
+        sending = asyncio.create_task(harness.transport.send(request, connect=60.0))
+        await until(
+            lambda: client_sockets() == before + 1 and (not moment.startswith("headers") or len(harness.received) == 1)
+        )
+        await asyncio.sleep(0.02)
+        left: list[int] = []
+        sending.add_done_callback(lambda _: left.append(client_sockets()))
+        sending.cancel()
+        await asyncio.wait([sending])
+        await asyncio.sleep(0)
+        assert left == [before]
+
+
 # Many at a time
 
 
@@ -471,6 +502,12 @@ async def _read_whole(harness: SocketHarness) -> bytes:
         return await whole(answer)
     finally:
         answer.close()
+
+
+def _sockets_to(port: int) -> int:
+    """How many open sockets of this machine are connected, or connecting, to a port on loopback. The kernel's left-overs have inode 0."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(1 for row in rows if row[2].endswith(f":{port:04X}") and row[9] != "0")
 
 
 def _client_is_gone(line: Line) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -48,6 +48,20 @@ class Report(msgspec.Struct, kw_only=True):
     usage: Usage = Usage()
 
 
+class Part(NamedTuple):
+    """What one attempt is asked for.
+
+    `tokens` is the prompt's estimate. `continuation`: the rest of an answer that broke off; its beginning is given as a `prefill` or
+    as a finished turn. `stripped` is the whitespace at its end that the model is not shown.
+    """
+
+    request: ChatRequest
+    tokens: int
+    continuation: bool = False
+    prefill: bool = False
+    stripped: str = ""
+
+
 class Field:
     """The running attempts of one request, and what was posted by them."""
 
@@ -78,23 +92,13 @@ class Field:
             item[0].room.set()
         return item
 
-    def start(
-        self,
-        entry: Entry,
-        request: ChatRequest,
-        *,
-        limit: float | None,
-        prefill: bool,
-        stripped: str,
-        hedge: bool,
-        continuation: bool,
-    ) -> None:
-        """Sends `request` to the entry's target. `limit` is the moment by which it must have shown content."""
-        engine, target, now = self._engine, entry.target, self._now()
+    def start(self, entry: Entry, part: Part, *, limit: float | None, hedge: bool) -> None:
+        """Sends `part` to the entry's target. `limit` is the moment by which it must have shown content."""
+        engine, target, request, now = self._engine, entry.target, part.request, self._now()
         ask = Ask(
             request=request,
             connect=self._job.policy.connect,
-            prefill=prefill,
+            prefill=part.prefill,
             omit=entry.omit | engine.refused(target),
         )
         start = AttemptStart(
@@ -103,15 +107,15 @@ class Field:
             target=target,
             chain=self._job.chain,
             wall=engine.wall(),
-            prompt_tokens=self._tokens,
+            prompt_tokens=part.tokens,
             max_tokens=request.max_tokens or target.max_tokens,
             hedge=hedge,
-            continuation=continuation,
+            continuation=part.continuation,
             metadata=self._job.metadata,
         )
         probe = engine.health.admit(engine.keys(target), now) is Permit.PROBE
-        watch = Watch(engine.limits(target, request, self._tokens, self._job.policy), now)
-        attempt = Attempt(entry, ask, start, watch, now, probe=probe, stripped=stripped, limit=limit)
+        watch = Watch(engine.limits(target, request, part.tokens, self._job.policy), now)
+        attempt = Attempt(entry, ask, start, watch, now, probe=probe, stripped=part.stripped, limit=limit)
         self.running.append(attempt)
         engine.began(start)
         attempt.run(engine.upstream(target), self._post, self._now)

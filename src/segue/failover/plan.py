@@ -5,7 +5,8 @@ The chain is walked in rounds. In a round every target stands in the queue once,
 - A target that is unwell (breaker open, cooling, quota spent) or unfit for the request stays queued and is passed over; it costs nothing.
 - A failure may put the same target back at the front: the quick second try of a blip, a try without a parameter or a prefill it
   refused, or its successor where the model is gone. Each happens once per target.
-- A context that was too long for one model bars those with a window no larger.
+- A context that was too long for one model bars those with a window no larger. A refusal that names no field is taken for that only
+  where the prompt may have filled the window.
 
 When nobody in the queue can be asked:
 
@@ -195,8 +196,12 @@ class Plan:
         elif failure.param in OMITTABLE and failure.param not in entry.omit:
             omit = entry.omit | {failure.param}
             self._queue.appendleft(msgspec.structs.replace(entry, omit=omit, retried=True))
-        elif failure.param is None and target.model.window is not None:
-            self._need = msgspec.structs.replace(self._need, window=max(self._need.window, target.model.window + 1))
+        elif failure.param is None and (window := target.model.window) and self._may_fill(window):
+            self._need = msgspec.structs.replace(self._need, window=max(self._need.window, window + 1))
+
+    def _may_fill(self, window: int) -> bool:
+        """Whether a refusal that names no field can be for want of room: the real prompt may be twice its estimate."""
+        return 2 * self._need.prompt_tokens > window
 
     def _succeed(self, target: Target) -> None:
         allowed = self._policy.successor and self._policy.fallback

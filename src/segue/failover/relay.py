@@ -24,7 +24,7 @@ from segue.failover.answer import is_content
 from segue.failover.attempt import Attempt
 from segue.failover.budget import CONTINUATION, HEDGE, Deadline
 from segue.failover.continuation import continuation_request
-from segue.failover.field import FOREVER, Field, Report
+from segue.failover.field import FOREVER, Field, Part, Report
 from segue.failover.plan import Entry, Plan
 from segue.failover.splice import Next, Splice
 from segue.failover.stall import Action, Phase
@@ -331,11 +331,12 @@ class Relay:
             targets = [self._engine.keys(target) for target in self._job.targets]
             if not self._engine.budget.take(cost, share_open=self._engine.health.share_open(targets, now)):
                 return
-        if self._engine.reserve(entry.target, self._tokens, now) > 0.0:
+        part = self._part(entry)
+        if self._engine.reserve(entry.target, part.tokens, now) > 0.0:
             return
         self._plan.take(entry)
         self.report.hedges += 1
-        self._launch(entry, hedge=True)
+        self._launch(entry, part, hedge=True)
 
     def _start_next(self, now: float) -> float:
         """Starts the next attempt of the plan, or ends the request where there is none. Gives when to look again."""
@@ -345,11 +346,12 @@ class Relay:
         entry = entry or self._plan.next(self._look, prefer=self._prefers) or self._resort(now)
         if entry is None:
             return self._round_at
-        wait = max(0.0, entry.not_before - now) or self._engine.reserve(entry.target, self._tokens, now)
+        part = self._part(entry)
+        wait = max(0.0, entry.not_before - now) or self._engine.reserve(entry.target, part.tokens, now)
         if wait > 0.0:
             self._pending = msgspec.structs.replace(entry, not_before=now + wait)
             return now + wait
-        self._launch(entry)
+        self._launch(entry, part)
         return FOREVER
 
     def _resort(self, now: float) -> Entry | None:
@@ -366,21 +368,17 @@ class Relay:
             self._give_up()
         return None
 
-    def _launch(self, entry: Entry, *, hedge: bool = False) -> None:
-        request, stripped, prefill = self._job.request, "", False
-        continuation = self._spoke is not None and self._splice.on_break() is Next.CONTINUE
-        if continuation:
-            prefill = entry.prefill and takes_prefill(entry.target)
-            request, stripped = continuation_request(request, self._splice.delivered, prefill=prefill)
-        self._field.start(
-            entry,
-            request,
-            limit=self._deadline.attempt_limit(self._now(), last=self._plan.peek(self._look) is None),
-            prefill=prefill,
-            stripped=stripped,
-            hedge=hedge,
-            continuation=continuation,
-        )
+    def _part(self, entry: Entry) -> Part:
+        """What an attempt that starts now is asked for: the whole answer, or the rest of one that broke off."""
+        if self._spoke is None or self._splice.on_break() is not Next.CONTINUE:
+            return Part(self._job.request, self._tokens)
+        prefill = entry.prefill and takes_prefill(entry.target)
+        request, stripped = continuation_request(self._job.request, self._splice.delivered, prefill=prefill)
+        return Part(request, self._engine.count_tokens(request), True, prefill, stripped)
+
+    def _launch(self, entry: Entry, part: Part, *, hedge: bool = False) -> None:
+        limit = self._deadline.attempt_limit(self._now(), last=self._plan.peek(self._look) is None)
+        self._field.start(entry, part, limit=limit, hedge=hedge)
 
     def _prefers(self, target: Target) -> bool:
         """Whether a target can be given the beginning of its own answer. Without an answer to go on with, all are alike."""

@@ -7,6 +7,7 @@ is known only at the end (who answered, at what cost) comes once, in the last ch
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -15,10 +16,10 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.block_translators import register_translator
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from segue.answer import Answer
 from segue.chat.events import ChatEvent, Seam, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import Thinking, ToolCall
 from segue.chat.usage import Usage
-from segue.answer import Answer
 from segue.langchain.convert import CALL_SIGNATURES, THINKING
 
 MAKER: Final = "segue"
@@ -122,9 +123,24 @@ class Chunks:
         self._open = False
 
 
+def in_chunks(answer: Answer) -> Iterator[ChatGenerationChunk]:
+    """A whole answer as a stream's chunks."""
+    chunks = Chunks()
+    thoughts = [ThinkingDelta(block.text, block.signature, block.redacted, block.dialect) for block in answer.thinking]
+    text = [TextDelta(answer.text)] if answer.text else []
+    calls = [ToolCalled(number, call) for number, call in enumerate(answer.tool_calls)]
+    events: list[ChatEvent] = [*thoughts, *text, *calls]
+    for event in events:
+        if (chunk := chunks.feed(event)) is not None:
+            yield chunk
+    yield chunks.last(answer)
+
+
 def _piece(index: int, thought: Thinking | ThinkingDelta) -> dict[str, Any]:
-    """Thinking without its maker, which the whole message names: merging would join a name to itself."""
+    """Its maker is named beside its proof, of which there is one: merging pieces would join a name to itself."""
     said = {"text": thought.text, "signature": thought.signature, "redacted": thought.redacted}
+    if thought.signature or thought.redacted:
+        said["dialect"] = thought.dialect
     return {"index": index, "type": "thinking", **{name: value for name, value in said.items() if value}}
 
 
@@ -158,7 +174,7 @@ def content_blocks(message: AIMessage) -> list[Any]:
 
 
 def _reasoning(block: dict[str, Any]) -> dict[str, Any]:
-    extras = {name: block[name] for name in ("signature", "redacted") if block.get(name)}
+    extras = {name: block[name] for name in ("signature", "redacted", "dialect") if block.get(name)}
     # LangChain merges blocks by an index that is a number or begins with "lc_"; tool calls have the numbers.
     shown: dict[str, Any] = {"type": "reasoning", "index": f"lc_thinking_{block['index']}"}
     if text := block.get("text"):

@@ -30,8 +30,12 @@ KEPT = 64
 
 
 class Address(NamedTuple):
-    """What a client says of a target for itself; None leaves what the settings say."""
+    """What a client says of a target for itself; None leaves what the settings say.
 
+    `model` is here only for targets with an upstream of their own, which is made for one model.
+    """
+
+    model: str | None = None
     api_key: Secret | None = None
     base_url: str | None = None
     timeout: float | None = None
@@ -47,10 +51,20 @@ class Ready(NamedTuple):
     upstream: Upstream
 
 
+NOWHERE = Address()
+"""Says nothing: the settings hold."""
+
 Make = Callable[[TargetSettings, Transport], Ready]
 """Makes such a target from its settings."""
 
 _Key = tuple[tuple[str, ...], Address]
+
+
+class _Kept(NamedTuple):
+    """An engine, and why it lacks some of the targets that have an upstream of their own."""
+
+    engine: Segue
+    unmade: dict[str, str]
 
 
 class Backend:
@@ -61,9 +75,9 @@ class Backend:
         self._settings: Settings | None = settings
         self._transport = transport
         self._providers = dict(PROVIDERS)
-        self._presets: dict[str, str] = {}
+        self._presets: dict[str, tuple[str, dict[str, Any]]] = {}
         self._makes: dict[str, Make] = {}
-        self._engines: OrderedDict[_Key, Segue] = OrderedDict()
+        self._engines: OrderedDict[_Key, _Kept] = OrderedDict()
         self._lock = threading.RLock()
 
     # What there is.
@@ -77,20 +91,22 @@ class Backend:
         """Reads the environment again; if it says something new, clients made from now on heed it."""
         with self._lock:
             if self._fixed is None:
-                fresh = self._with_presets(_load((*self._presets, *self._makes, *self._providers.keys() - PROVIDERS.keys())))
+                fresh = self._with_presets(
+                    _load((*self._presets, *self._makes, *self._providers.keys() - PROVIDERS.keys()))
+                )
                 if fresh != self._settings:
                     self._settings = fresh
                     self._engines.clear()
             assert self._settings is not None
             return self._settings
 
-    def add_preset(self, name: str, preset: str) -> None:
-        """Raises `ConfigurationError` if there is no such preset."""
+    def add_preset(self, name: str, preset: str, **changes: Any) -> None:
+        """The name stands for a preset, with these changes to its `TargetSettings`. Raises `ConfigurationError` if there is none."""
         if preset not in PROVIDERS:
             raise ConfigurationError(f"{preset!r} is no preset: there are {', '.join(sorted(PROVIDERS))}")
         with self._lock:
             self.remove(name)
-            self._presets[name] = preset
+            self._presets[name] = preset, changes
             self._reset()
 
     def add_provider(self, name: str, provider: Provider) -> None:
@@ -115,17 +131,23 @@ class Backend:
                 self._providers[name] = PROVIDERS[name]
             self._reset()
 
+    def is_ready_made(self, name: str) -> bool:
+        """Whether a target answers through an upstream of its own."""
+        return name in self._makes
+
     def knows(self, name: str) -> bool:
         """Whether a target of this name can be described at all, with or without a key."""
         described = name in self._makes or name in self._presets or name in self._providers
         return described or name in self.settings.targets
 
-    def missing(self, name: str, address: Address = Address()) -> str | None:
+    def missing(self, name: str, address: Address = NOWHERE) -> str | None:
         """What a target lacks to be asked, or None if it lacks nothing."""
         try:
-            engine = self.engine((name,), address)
-            if engine.usable(name):
-                engine.target(name)
+            kept = self._keep((name,), address)
+            if name in kept.unmade:
+                return f"{name} can't be used: {kept.unmade[name]}"
+            if kept.engine.usable(name):
+                kept.engine.target(name)
                 return None
         except ConfigurationError as error:
             return str(error)
@@ -142,16 +164,19 @@ class Backend:
 
     # Engines.
 
-    def engine(self, names: Iterable[str] = (), address: Address = Address()) -> Segue:
+    def engine(self, names: Iterable[str] = (), address: Address = NOWHERE) -> Segue:
         """The engine for requests to these targets, under this address; the common one where none is given."""
-        key = (tuple(names), address) if any(address) else ((), Address())
+        return self._keep(tuple(names), address).engine
+
+    def _keep(self, names: tuple[str, ...], address: Address) -> _Kept:
+        key = (names, address) if any(address) else ((), NOWHERE)
         with self._lock:
-            if (known := self._engines.get(key)) is None:
-                known = self._engines[key] = self._engine(*key)
+            if (kept := self._engines.get(key)) is None:
+                kept = self._engines[key] = self._made(*key)
                 while len(self._engines) > KEPT:
                     self._engines.popitem(last=False)
             self._engines.move_to_end(key)
-            return known
+            return kept
 
     def adopt(self, name: str, upstream: Upstream, target: Target) -> Segue:
         """An engine for one ready target that is in no registry."""
@@ -163,14 +188,20 @@ class Backend:
             ledger=self.engine().ledger,
         )
 
-    def _engine(self, names: tuple[str, ...], address: Address) -> Segue:
+    def _made(self, names: tuple[str, ...], address: Address) -> _Kept:
         settings = self.settings
         if names:
             own = {name: address.apply(settings.target(name)) for name in names}
             settings = msgspec.structs.replace(settings, targets={**settings.targets, **own})
         transport = self._common_transport()
-        ready = {name: make(settings.target(name), transport) for name, make in self._makes.items()}
-        return Segue(
+        ready: dict[str, Ready] = {}
+        unmade: dict[str, str] = {}
+        for name, make in self._makes.items():
+            try:
+                ready[name] = make(settings.target(name), transport)
+            except Exception as error:  # a model without its key must not keep the others from answering
+                unmade[name] = str(error) or type(error).__name__
+        engine = Segue(
             settings,
             providers=self._providers.copy(),
             targets=[one.target for one in ready.values()] or None,
@@ -178,6 +209,7 @@ class Backend:
             transport=transport,
             ledger=self.engine().ledger if names else None,
         )
+        return _Kept(engine, unmade)
 
     def _common_transport(self) -> Transport:
         if self._transport is None:
@@ -194,8 +226,8 @@ class Backend:
     def _with_presets(self, settings: Settings) -> Settings:
         """A preset under another name is that provider, with that provider's key where it has none of its own."""
         targets: dict[str, TargetSettings] = {}
-        for name, preset in self._presets.items():
-            own = settings.target(name)
+        for name, (preset, changes) in self._presets.items():
+            own = msgspec.structs.replace(settings.target(name), **changes)
             key = own.api_key or settings.target(preset).api_key
             targets[name] = msgspec.structs.replace(own, provider=own.provider or preset, api_key=key)
         return msgspec.structs.replace(settings, targets={**settings.targets, **targets}) if targets else settings

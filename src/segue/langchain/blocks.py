@@ -179,6 +179,7 @@ def _thought(block: Block, dialect: str) -> Iterable[Part]:
     kind = block.get("type")
     if kind == "redacted_thinking":
         return (Thinking(redacted=str(block.get("data") or ""), dialect=dialect or "claude"),)
+    dialect = str(extras.get("dialect") or dialect)
     if redacted := extras.get("redacted"):
         return (Thinking(redacted=str(redacted), dialect=dialect or "claude"),)
     signature = str(block.get("signature") or extras.get("signature") or "")

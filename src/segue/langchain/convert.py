@@ -115,7 +115,8 @@ def _answer_parts(message: AIMessage, where: str) -> list[Part]:
 
 
 def _own_thought(block: dict[str, Any], maker: str) -> Thinking:
-    return Thinking(dialect=maker, **{name: str(block.get(name) or "") for name in ("text", "signature", "redacted")})
+    said = {name: str(block.get(name) or "") for name in ("text", "signature", "redacted")}
+    return Thinking(dialect=str(block.get("dialect") or maker), **said)
 
 
 def _tool_call(call: Any, signatures: dict[str, Any]) -> ToolCall:

@@ -26,6 +26,8 @@ from segue.errors import ConfigurationError, LLMServiceUnavailableError
 Method: TypeAlias = Literal["json_schema", "function_calling", "json_mode"]
 METHODS: Final[tuple[Method, ...]] = ("json_schema", "function_calling", "json_mode")
 
+ANY_JSON: Final = OutputSchema()
+
 _FENCED: Final = re.compile(
     r"\A\s*```(?:json)?[ \t]*\r?\n(?P<inside>.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE
 )
@@ -38,6 +40,7 @@ class Schema:
     """
 
     def __init__(self, schema: Any, *, strict: bool | None = None) -> None:
+        self.given = schema
         try:
             self.document = convert_to_json_schema(_titled(schema), strict=strict)
         except (ValueError, TypeError, KeyError) as error:
@@ -46,6 +49,11 @@ class Schema:
         self.model: Any = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
         self.name = re.sub(r"[^a-zA-Z0-9_-]", "_", str(self.document.get("title") or "answer"))[:64]
         self._validator = None if self.model is not None else _validator(self.document)
+
+    @property
+    def tool(self) -> Any:
+        """The schema in a form that can be bound as a tool."""
+        return self.document if isinstance(self.given, Mapping) else self.given
 
     def output(self) -> OutputSchema:
         return OutputSchema(

@@ -84,6 +84,22 @@ def engine_choice(choice: Any, names: Sequence[str]) -> ToolChoice | None:
     )
 
 
+def structure(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options of a call that have forms of their own, as `Segue` takes them."""
+    options: dict[str, Any] = {}
+    if said.get("tools"):
+        functions = options["tools"] = engine_tools(said["tools"], strict=said.get("strict"))
+        choice = engine_choice(said.get("tool_choice"), [function.name for function in functions])
+        if choice is not None:
+            options["tool_choice"] = choice
+    output = output_schema(said.get("output") or said.get("response_format"))
+    if output is not None:
+        options["output"] = output
+    if said.get("validate") is not None:
+        options["validate"] = said["validate"]
+    return options
+
+
 def output_schema(response_format: Any) -> OutputSchema | None:
     """OpenAI's `response_format`, in which LangChain's agents ask for structured answers."""
     if response_format is None or isinstance(response_format, OutputSchema):

@@ -14,86 +14,23 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final
 
 import msgspec
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 
-from segue.catalog.models import find_model
-from segue.chat.events import (
-    Failed,
-    Finished,
-    FinishReason,
-    Started,
-    TextDelta,
-    ThinkingDelta,
-    ToolCallDelta,
-    ToolCallEnd,
-    UpstreamEvent,
-    UsageReport,
-)
-from segue.chat.failure import Failure, FailureKind
+from segue.chat.events import Failed, UpstreamEvent
+from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest, OutputSchema
-from segue.chat.usage import Usage
 from segue.failover.attempt import Ask, Receipt
-from segue.langchain.convert import CALL_SIGNATURES, to_langchain
+from segue.langchain.convert import to_langchain
 from segue.langchain.failures import failure_of, status_of
+from segue.langchain.reading import Reading
 from segue.routing.target import Target
-from segue.secret import Secret
-
-log = logging.getLogger("segue")
 
 _QUIET: Final[RunnableConfig] = {"callbacks": []}
-
-_PROVIDERS: Final = {"anthropic": "claude", "google_genai": "gemini", "google_vertexai": "gemini"}
-_DIALECTS: Final = {"claude": "claude", "gemini": "gemini", "openai": "openai_chat"}
-
-_REASONS: Final = {
-    "stop": FinishReason.STOP,
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "completed": FinishReason.STOP,
-    "eos": FinishReason.STOP,
-    "eos_token": FinishReason.STOP,
-    "complete": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,
-    "max_output_tokens": FinishReason.LENGTH,
-    "model_length": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "tool_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-    "content_filtered": FinishReason.CONTENT_FILTER,
-    "guardrail_intervened": FinishReason.CONTENT_FILTER,
-    "refusal": FinishReason.CONTENT_FILTER,
-    "safety": FinishReason.CONTENT_FILTER,
-    "recitation": FinishReason.CONTENT_FILTER,
-    "blocklist": FinishReason.CONTENT_FILTER,
-    "prohibited_content": FinishReason.CONTENT_FILTER,
-    "spii": FinishReason.CONTENT_FILTER,
-    "pause_turn": FinishReason.PAUSE,
-}
-"""The providers' words, in lower case."""
-
-_BROKEN: Final = frozenset(
-    {
-        "malformed_function_call",
-        "unexpected_tool_call",
-        "failed",
-        "cancelled",
-        "error",
-        "other",
-        "finish_reason_unspecified",
-    }
-)
-_UNFINISHED: Final = frozenset({"in_progress", "queued"})
 
 _NEVER_SAID: Final = ("effort", "thinking_budget", "user")
 """What has no common name among LangChain's models."""
@@ -102,83 +39,11 @@ _PARAMETERS: Final = ("temperature", "top_p", "top_k", "max_tokens", "seed", "fr
 """Said to the model only where the caller said them: otherwise its own settings hold."""
 
 
-def prepared(model: Any) -> Any:
-    """The model without retries of its own, with usage in its streams; as it is where its class has no such settings."""
-    if not isinstance(model, BaseChatModel):
-        return model
-    fields = type(model).model_fields
-    wanted: dict[str, Any] = {}
-    if "max_retries" in fields and _retries(model) not in (0, None):
-        # Google's counts tries, not further tries.
-        wanted["max_retries"] = 1 if type(model).__module__.startswith("langchain_google") else 0
-    if "stream_usage" in fields:
-        wanted["stream_usage"] = True
-    wanted = {name: value for name, value in wanted.items() if getattr(model, name) != value}
-    if not wanted:
-        return model
-    derived = {"client", "async_client", "root_client", "root_async_client", "profile"}
-    given = {name: getattr(model, name) for name in model.model_fields_set - derived}
-    try:
-        return type(model)(**(given | wanted))
-    except Exception:
-        log.debug("%s can't be made anew without its own retries", type(model).__name__, exc_info=True)
-        return model
-
-
-def _retries(model: BaseChatModel) -> Any:
-    return getattr(model, "max_retries", None)
-
-
-def target_of(name: str, model: Any, *, streams: bool = True, timeout: float | None = None) -> Target:
-    """The target that a model stands for. Its provider and model id are what the model tells its tracers."""
-    said: Mapping[str, Any] = model._get_ls_params() if isinstance(model, BaseChatModel) else {}
-    provider = str(said.get("ls_provider") or name)
-    provider = _PROVIDERS.get(provider, provider)
-    info = find_model(provider, str(said.get("ls_model_name") or name))
-    return Target(
-        name=name,
-        provider=provider,
-        dialect=_DIALECTS.get(provider, "langchain"),
-        # The model object can't be asked for another model, and what a prefill does in it is unknown.
-        model=msgspec.structs.replace(info, successor=None, prefill="none"),
-        base_url=f"langchain:{name}",
-        key=Secret(""),
-        timeout=timeout,
-        streams=streams and _streams(model),
-    )
-
-
-def _streams(model: Any) -> bool:
-    """Whether `astream` gives more than `ainvoke`'s answer in one piece."""
-    kind = type(model)
-    if isinstance(model, BaseChatModel):
-        implemented = kind._astream is not BaseChatModel._astream or kind._stream is not BaseChatModel._stream
-        if model.disable_streaming is True or not implemented:
-            return False
-    return callable(getattr(model, "astream", None)) and not _own_invoke_only(kind)
-
-
-def _takes_config(method: Any) -> bool:
-    """Whether a method has LangChain's parameters; the guide's clients have the messages only."""
-    parameters = inspect.signature(method).parameters
-    return "config" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-def _own_invoke_only(kind: type) -> bool:
-    """Whether a class says for itself how to answer whole, nearer by than anyone says how to stream."""
-    for ancestor in kind.__mro__:
-        if "astream" in vars(ancestor):
-            return False
-        if "ainvoke" in vars(ancestor):
-            return True
-    return False
-
-
 class LangChainUpstream:
     """Asks a LangChain model, or anything else with `ainvoke`."""
 
     def __init__(self, model: Any, target: Target) -> None:
-        self._model = prepared(model)
+        self._model = model
         self._target = target
         method = self._model.astream if target.streams else self._model.ainvoke
         self._bare = not _takes_config(method)
@@ -188,7 +53,7 @@ class LangChainUpstream:
             messages, model, options = self._request(ask)
             receipt.omitted = self._unsaid(ask.request)
             receipt.sent = True
-            reading = _Reading()
+            reading = Reading(self._target.dialect)
             if self._target.streams:
                 pieces: AsyncIterator[Any] = model.astream(messages, **options)
                 async with _closing(pieces):
@@ -200,6 +65,10 @@ class LangChainUpstream:
         except Exception as error:
             receipt.status = status_of(error)
             yield [Failed(failure_of(error, self._target.dialect))]
+
+    async def probe(self, *, connect: float) -> Failure | None:
+        """LangChain has no free question: the next request is the test."""
+        return None
 
     def _request(self, ask: Ask) -> tuple[list[BaseMessage], Any, dict[str, Any]]:
         request = ask.request
@@ -251,161 +120,10 @@ def _instructed(messages: list[BaseMessage], output: OutputSchema) -> list[BaseM
     return [SystemMessage(wish), *messages]
 
 
-
-
-
-class _Reading:
-    """Turns a model's chunks, or its one message, into events."""
-
-    def __init__(self) -> None:
-        self._calls = _Calls()
-        self._usage = Usage()
-        self._reason: str | None = None
-        self._refusal = ""
-        self._started = False
-
-    def feed(self, piece: Any) -> list[UpstreamEvent]:
-        if not isinstance(piece, AIMessageChunk):
-            return self.whole(piece)
-        events = self._begin(piece)
-        for block in piece.content_blocks:
-            kind = block["type"]
-            if kind == "text" and block.get("text"):
-                events.append(TextDelta(str(block.get("text"))))
-            elif kind == "reasoning":
-                events += _thought(block)
-        signatures = piece.additional_kwargs.get(CALL_SIGNATURES) or {}
-        for call in piece.tool_call_chunks:
-            events += self._calls.piece(call, signatures)
-        return events + self._rest(piece)
-
-    def whole(self, message: Any) -> list[UpstreamEvent]:
-        """A whole message: it needs no finish reason to be one."""
-        if isinstance(message, str):
-            message = AIMessage(message)
-        if not isinstance(message, AIMessage):
-            message = AIMessage(getattr(message, "content", None) or "")
-        events = self._begin(message)
-        for block in message.content_blocks:
-            if block["type"] == "text" and block.get("text"):
-                events.append(TextDelta(str(block.get("text"))))
-            elif block["type"] == "reasoning":
-                events += _thought(block)
-        signatures = message.additional_kwargs.get(CALL_SIGNATURES) or {}
-        for call in message.tool_calls:
-            events += self._calls.whole(call["id"], call["name"], msgspec.json.encode(call["args"]).decode(), signatures)
-        for broken in message.invalid_tool_calls:
-            events += self._calls.whole(broken["id"], broken["name"], broken["args"], signatures)
-        self._reason = self._reason or ("tool_calls" if message.tool_calls else "stop")
-        return events + self._rest(message)
-
-    def end(self) -> list[UpstreamEvent]:
-        word = self._reason
-        if word is None:
-            message = "the stream ended without a finish reason; if this model never gives one, register it with streams=False"
-            return [Failed(Failure(kind=FailureKind.BROKEN, message=message))]
-        if word in _BROKEN:
-            return [Failed(Failure(kind=FailureKind.BROKEN, message=f"the model ended with {word}"))]
-        if self._refusal:
-            return [Finished(FinishReason.CONTENT_FILTER, raw=word, refusal=self._refusal)]
-        reason = _REASONS.get(word, FinishReason.STOP)
-        if reason is FinishReason.STOP and self._calls.any:
-            reason = FinishReason.TOOL_CALLS
-        return [*self._calls.end(), Finished(reason, raw=word)]
-
-    def _begin(self, message: AIMessage) -> list[UpstreamEvent]:
-        if self._started:
-            return []
-        self._started = True
-        return [Started(id=message.id or "", model=str(message.response_metadata.get("model_name") or ""))]
-
-    def _rest(self, message: AIMessage) -> list[UpstreamEvent]:
-        self._reason = _finish_word(message.response_metadata) or self._reason
-        self._refusal += str(message.additional_kwargs.get("refusal") or "")
-        if not message.usage_metadata:
-            return []
-        self._usage = self._usage + _usage(message.usage_metadata)
-        return [UsageReport(self._usage)]
-
-
-class _Calls:
-    """Tool calls by the numbers that the engine gives them: a piece without an index belongs to the call before it."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Any, int] = {}
-        self._ids: dict[int, str] = {}
-        self._count = 0
-        self._current: int | None = None
-
-    @property
-    def any(self) -> bool:
-        return self._count > 0
-
-    def piece(self, call: Mapping[str, Any], signatures: Mapping[str, Any]) -> list[UpstreamEvent]:
-        key, id = call.get("index"), call.get("id") or ""
-        known = self._numbers.get(key) if key is not None else self._current if not call.get("name") else None
-        if known is not None and id and self._ids.get(known, id) != id:
-            known = None
-        events: list[UpstreamEvent] = []
-        if known is None:
-            events += self.end()
-            known = self._current = self._count
-            self._count += 1
-            if key is not None:
-                self._numbers[key] = known
-        if id:
-            self._ids[known] = id
-        delta = ToolCallDelta(
-            known, id, call.get("name") or "", call.get("args") or "", signature=str(signatures.get(id) or "") if id else ""
-        )
-        return [*events, delta]
-
-    def whole(
-        self, id: str | None, name: str | None, arguments: str | None, signatures: Mapping[str, Any]
-    ) -> list[UpstreamEvent]:
-        piece = {"id": id, "name": name or "", "args": arguments or "", "index": None}
-        return [*self.end(), *self.piece({**piece, "name": name or "?"}, signatures), *self.end()]
-
-    def end(self) -> list[UpstreamEvent]:
-        """The current call is complete, because another thing follows it."""
-        current, self._current = self._current, None
-        return [] if current is None else [ToolCallEnd(current)]
-
-
-def _thought(block: Mapping[str, Any]) -> list[UpstreamEvent]:
-    extras = block.get("extras") or {}
-    delta = ThinkingDelta(
-        text=str(block.get("reasoning") or ""),
-        signature=str(extras.get("signature") or ""),
-        redacted=str(extras.get("redacted") or ""),
-    )
-    return [delta] if delta != ThinkingDelta() else []
-
-
-def _finish_word(said: Mapping[str, Any]) -> str | None:
-    """Each provider's package has its own key; OpenAI's Responses says `incomplete` and why beside it."""
-    details = said.get("incomplete_details")
-    if isinstance(details, Mapping) and details.get("reason"):
-        return str(details["reason"]).lower()
-    for key in ("finish_reason", "stop_reason", "stopReason", "done_reason", "status"):
-        if isinstance(word := said.get(key), str) and word and word.lower() not in _UNFINISHED:
-            return word.lower()
-    return None
-
-
-def _usage(said: Mapping[str, Any]) -> Usage:
-    details = said.get("input_token_details") or {}
-    read, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
-    hour = details.get("ephemeral_1h_input_tokens") or 0
-    short = details.get("ephemeral_5m_input_tokens") or written
-    return Usage(
-        input_tokens=max(0, (said.get("input_tokens") or 0) - read - short - hour),
-        cache_read_tokens=read,
-        cache_write_tokens=short,
-        cache_write_1h_tokens=hour,
-        output_tokens=said.get("output_tokens") or 0,
-        reasoning_tokens=(said.get("output_token_details") or {}).get("reasoning") or 0,
-    )
+def _takes_config(method: Any) -> bool:
+    """Whether a method has LangChain's parameters; the guide's clients have the messages only."""
+    parameters = inspect.signature(method).parameters
+    return "config" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 @contextlib.asynccontextmanager

@@ -48,6 +48,7 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
         max_tokens=settings.max_tokens or (REASONING_MAX_TOKENS if info.reasons() else DEFAULT_MAX_TOKENS),
         timeout=settings.timeout,
         streams=settings.streams,
+        simulated=settings.simulated,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
     )
 

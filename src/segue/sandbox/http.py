@@ -18,6 +18,7 @@ import httptools
 
 _log = logging.getLogger(__name__)
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER, on, with no time to linger: closing sends RST."""
 
@@ -40,8 +41,7 @@ class Exchange:
         """Sends the head of the answer. A body of unknown `length` is sent in chunks."""
         self._chunked = length is None
         framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
-        phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Unknown"
-        lines = [f"HTTP/1.1 {status} {phrase}", framing, *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}", framing, *(f"{name}: {value}" for name, value in headers.items())]
         await self._connection.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     async def write(self, data: bytes) -> None:

@@ -50,7 +50,7 @@ _LARGE = 2**20
 class _Progress:
     """How far one try of a request has come. aiohttp's hooks find it in the context they run in."""
 
-    __slots__ = ("answered", "connect", "limit", "live", "phase", "reused")
+    __slots__ = ("answered", "connect", "limit", "live", "lost", "phase", "reused")
 
     def __init__(self, connect: float, live: weakref.WeakSet[_Response]) -> None:
         self.connect = connect
@@ -59,10 +59,11 @@ class _Progress:
         self.phase = "resolve"
         self.reused = False
         self.answered = False
+        self.lost = False
 
     @property
     def stale(self) -> bool:
-        return self.reused and not self.answered
+        return self.lost and self.reused and not self.answered
 
     def rearm(self, seconds: float | None) -> None:
         if self.limit is not None:
@@ -217,6 +218,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
     try:
         return await handler(request)
     except (aiohttp.ClientError, OSError) as exc:
+        _progress.get().lost = True
         raise _LostError from exc
 
 
@@ -240,10 +242,12 @@ def _explained(exc: BaseException) -> tuple[str, BaseException | None]:
             return "the URL is not valid", None
         case aiohttp.ClientConnectorCertificateError():
             return f"the certificate is not trusted: {getattr(exc.certificate_error, 'verify_message', '')}", exc
-        case OSError():
+        case aiohttp.ClientConnectorError():
             return exc.strerror or "the connection was lost", exc
+        case OSError():
+            return os.strerror(exc.errno) if exc.errno else "the connection was lost", exc
         case ValueError():
-            return "a header or the method holds a character that HTTP forbids", None
+            return "the URL, the method or a header is not valid", None
         case _:
             return "the connection was closed", exc
 
@@ -366,7 +370,7 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
 class AioTransport:
     """A `Transport` on aiohttp. May be made anywhere and used in several event loops, which share no connections.
 
-    `limit` is the most connections an event loop may have at a time, `None` for no limit. `keepalive` is how many seconds an idle
+    `limit` is the most connections an event loop may have at a time, not counting second tries; `None` for no limit. `keepalive` is how many seconds an idle
     connection is kept for the next request. Proxies come from the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY), as
     do the certificates to trust (SSL_CERT_FILE, SSL_CERT_DIR). Raises `ConfigurationError` if the environment's are of no use.
     """
@@ -416,7 +420,9 @@ class AioTransport:
             return _Answer(response, upload, len(request.body))
         except asyncio.CancelledError:
             await asyncio.sleep(0)  # an aborted socket is closed in the loop's next turn
-            raise
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            message, cause = "the transport was closed", None  # aiohttp cancels what it waits for
         except TimeoutError:
             message, cause = f"no connection within {progress.connect:g} s", None
         except _FAILURES as exc:

@@ -1,0 +1,91 @@
+"""A résumé that came as text: the whole text is kept; names of projects, companies and skills are looked for under its headings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from career_coach.cleaning import clean, without_contacts
+from career_coach.fields import TOP, key_of, months_of, skills_of, words
+from career_coach.resume import Resume, ResumeError, withheld_notice
+
+_ORNAMENT = "#*=_-–—[]【】<>■◆●▶◇□○▪•~ \t"
+_BULLET = re.compile(r"\s+|[-*•·▪‣–—]\s*")
+_NUMBER = re.compile(r"^\(?\d{1,2}[.)]\s+")
+_HEAD_ENDS = re.compile(r"\s*[(|:,\[]|\s+[-–—~@/]\s+|\t|\s{3,}")
+_LABEL = re.compile(r"^[^:,(]{1,24}:\s*")
+_OTHER_HEADINGS = words(
+    "education certifications certificates awards languages publications interests references contact activities 학력 교육 "
+    "교육이력 자격증 수상 수상경력 어학 외국어 대외활동 기타 연락처 병역"
+)
+_LONGEST_HEADING = 32
+_LEAST = 20
+"""Letters and digits without which a text is no résumé."""
+
+
+def from_text(text: str) -> Resume:
+    """A résumé from text. Raises `ResumeError` if it says nothing."""
+    cleaned, masked = without_contacts(clean(text))
+    if sum(character.isalnum() for character in cleaned) < _LEAST:
+        raise ResumeError(
+            "the résumé says nothing to ask about: give it a summary, work experience, projects or skills"
+        )
+    sections = _sections(cleaned)
+    months = next(filter(None, (months_of(line) for line in sections.get("total_experience_months", ()))), None)
+    return Resume(
+        name=_name(cleaned),
+        summary="\n".join(sections.get("summary", ())).strip(),
+        work_experiences=_named("company", sections.get("work_experiences", [])),
+        personal_projects=_named("name", sections.get("personal_projects", [])),
+        technical_skills=tuple(
+            skills_of([_LABEL.sub("", _unmarked(line)) for line in sections.get("technical_skills", ())])
+        ),
+        total_experience_months=months,
+        text=cleaned,
+        notices=withheld_notice([], masked),
+    )
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    """The lines under each heading that says what they are."""
+    sections: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in text.splitlines():
+        heading, rest = _heading(line)
+        if heading is not None:
+            current = sections.setdefault(heading, [])
+            line = rest
+        if line.strip():
+            current.append(line.rstrip())
+    return sections
+
+
+def _heading(line: str) -> tuple[str | None, str]:
+    """The field that a line is the heading of, and what follows it on the same line."""
+    title, colon, rest = line.partition(":")
+    title = title.strip(_ORNAMENT)
+    if not title or len(title) > _LONGEST_HEADING:
+        return None, line
+    key = key_of(_NUMBER.sub("", title))
+    if key in TOP:
+        return TOP[key], rest
+    return ("other", rest) if key in _OTHER_HEADINGS and not (colon and rest.strip()) else (None, line)
+
+
+def _named(field: str, lines: list[str]) -> tuple[dict[str, Any], ...]:
+    """One entry for each line that begins something: those that are no bullets; where all are, the bullets."""
+    begins = [line for line in lines if not _BULLET.match(line)] or lines
+    names = (_HEAD_ENDS.split(_unmarked(line), maxsplit=1)[0].strip(_ORNAMENT) for line in begins)
+    return tuple({field: name} for name in dict.fromkeys(names) if 1 < len(name) <= 60)
+
+
+def _unmarked(line: str) -> str:
+    return _NUMBER.sub("", line.strip().lstrip("-*•·▪‣–—#").strip())
+
+
+def _name(text: str) -> str:
+    """The first line's beginning, if it looks like somebody's name."""
+    title = _HEAD_ENDS.split(text.lstrip(_ORNAMENT).splitlines()[0], maxsplit=1)[0].strip(_ORNAMENT)
+    words = title.split()
+    looks = 1 <= len(words) <= 4 and len(title) <= 40 and not any(character.isdigit() for character in title)
+    return title if looks and key_of(title) not in TOP else ""

@@ -1,0 +1,143 @@
+"""What stands behind a target that no preset describes: a LangChain model, or a codec for a dialect of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from langchain_core.language_models import BaseChatModel
+
+from segue.catalog.models import find_model
+from segue.errors import ConfigurationError
+from segue.failover.attempt import HttpUpstream
+from segue.langchain.backend import Make, Ready
+from segue.langchain.upstream import LangChainUpstream
+from segue.routing.resolve import REASONING_MAX_TOKENS
+from segue.routing.target import Target
+from segue.secret import Secret
+from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
+from segue.transport.base import Transport
+from segue.wire.codec import UpstreamCodec
+
+log = logging.getLogger("segue")
+
+_PROVIDERS: Final = {"anthropic": "claude", "google_genai": "gemini", "google_vertexai": "gemini"}
+_DIALECTS: Final = {"claude": "claude", "gemini": "gemini", "openai": "openai_chat"}
+
+
+def prepared(model: Any) -> Any:
+    """The model without retries of its own, with usage in its streams; as it is where its class has no such settings."""
+    if not isinstance(model, BaseChatModel):
+        return model
+    fields = type(model).model_fields
+    wanted: dict[str, Any] = {}
+    if "max_retries" in fields and _retries(model) not in (0, None):
+        # Google's counts tries, not further tries.
+        wanted["max_retries"] = 1 if type(model).__module__.startswith("langchain_google") else 0
+    if "stream_usage" in fields:
+        wanted["stream_usage"] = True
+    wanted = {name: value for name, value in wanted.items() if getattr(model, name) != value}
+    if not wanted:
+        return model
+    derived = {"client", "async_client", "root_client", "root_async_client", "profile"}
+    given = {name: getattr(model, name) for name in model.model_fields_set - derived}
+    try:
+        return type(model)(**(given | wanted))
+    except Exception:
+        log.debug("%s can't be made anew without its own retries", type(model).__name__, exc_info=True)
+        return model
+
+
+def _retries(model: BaseChatModel) -> Any:
+    return getattr(model, "max_retries", None)
+
+
+def target_of(name: str, model: Any, *, streams: bool = True, timeout: float | None = None) -> Target:
+    """The target that a model stands for. Its provider and model id are what the model tells its tracers."""
+    said: Mapping[str, Any] = model._get_ls_params() if isinstance(model, BaseChatModel) else {}
+    provider = str(said.get("ls_provider") or name)
+    provider = _PROVIDERS.get(provider, provider)
+    info = find_model(provider, str(said.get("ls_model_name") or name))
+    return Target(
+        name=name,
+        provider=provider,
+        dialect=_DIALECTS.get(provider, "langchain"),
+        # The model object can't be asked for another model, and what a prefill does in it is unknown.
+        model=msgspec.structs.replace(info, successor=None, prefill="none"),
+        base_url=f"langchain:{name}",
+        key=Secret(""),
+        timeout=timeout,
+        streams=streams and _streams(model),
+    )
+
+
+def _streams(model: Any) -> bool:
+    """Whether `astream` gives more than `ainvoke`'s answer in one piece."""
+    kind = type(model)
+    if isinstance(model, BaseChatModel):
+        implemented = kind._astream is not BaseChatModel._astream or kind._stream is not BaseChatModel._stream
+        if model.disable_streaming is True or not implemented:
+            return False
+    return callable(getattr(model, "astream", None)) and not _own_invoke_only(kind)
+
+
+def _own_invoke_only(kind: type) -> bool:
+    """Whether a class says for itself how to answer whole, nearer by than anyone says how to stream."""
+    for ancestor in kind.__mro__:
+        if "astream" in vars(ancestor):
+            return False
+        if "ainvoke" in vars(ancestor):
+            return True
+    return False
+
+
+def from_model(name: str, make: Callable[[], Any], *, streams: bool = True) -> Make:
+    """A target that is a LangChain model, which is made when it is first needed."""
+
+    def ready(settings: TargetSettings, transport: Transport) -> Ready:
+        model = make()
+        target = target_of(name, model, streams=streams and settings.streams, timeout=settings.timeout)
+        if settings.model not in (None, target.model.id) or settings.base_url:
+            raise ConfigurationError(f"{name} is a ready LangChain model: it can't be given another model or address")
+        return Ready(target, LangChainUpstream(prepared(model), target))
+
+    return ready
+
+
+def is_codec(what: Any) -> bool:
+    """Whether this is an `UpstreamCodec`, or a class of one."""
+    return all(callable(getattr(what, method, None)) for method in ("encode", "decoder", "failure"))
+
+
+def from_codec(name: str, codec: UpstreamCodec | type[UpstreamCodec]) -> Make:
+    """A target in a dialect of its own. Its settings are those of any target; `keyless` on the codec says that no key is needed."""
+
+    def ready(settings: TargetSettings, transport: Transport) -> Ready:
+        speaker: UpstreamCodec = codec() if isinstance(codec, type) else codec
+        variable = name.upper().replace("-", "_")
+        if not settings.model:
+            raise ConfigurationError(f"target {name!r} names no model: set {variable}_MODEL or targets.{name}.model")
+        if not (settings.api_key or settings.base_url or getattr(speaker, "keyless", False)):
+            raise ConfigurationError(f"{name} has no key: set {variable}_API_KEY (in the environment or in .env)")
+        provider = settings.provider or name
+        info = find_model(provider, settings.model)
+        target = Target(
+            name=name,
+            provider=provider,
+            dialect=speaker.dialect,
+            model=info,
+            base_url=(settings.base_url or speaker.base_url).rstrip("/"),
+            key=settings.api_key,
+            headers=settings.headers,
+            temperature=DEFAULT_TEMPERATURE if settings.temperature is None else settings.temperature,
+            max_tokens=settings.max_tokens or (REASONING_MAX_TOKENS if info.reasons() else DEFAULT_MAX_TOKENS),
+            timeout=settings.timeout,
+            streams=settings.streams,
+            quirks=settings.quirks,
+        )
+        return Ready(target, HttpUpstream(target, speaker, transport, time.time))
+
+    return ready

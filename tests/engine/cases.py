@@ -1,0 +1,249 @@
+"""The matrix: every fault at every phase, position and dialect, streamed, held and as a document; generated, and filtered by rules.
+
+The chain is always the three dialects, turned so that the one in question stands at its position. Those before it are down (503), those
+after it are well; at the position `last` the fault strikes once and the provider is well when it is asked again; at `all` every
+provider has it every time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from segue.policy import Policy
+
+from .answers import REFERENCES
+from .faults import FAULTS, PHASES, act
+from .invariants import violations
+from .provider import Provider, Strike
+from .world import Outcome, World, run
+
+DIALECTS = ("openai_chat", "claude", "gemini")
+POSITIONS = ("first", "middle", "last", "all")
+MODES = ("stream", "hold", "document")
+DOWN = Strike("unavailable", "headers")
+EOF = "eof"
+
+CANCELS = "caller cancels"
+CANCEL_AFTER = 1.9
+"""Seconds after which the caller goes away: everybody who answers at all is at the fault by then, and no hedge point has passed."""
+
+GOING_ON = {"silent restart": "restart", "replayed tail": "overlap", "whitespace left out": "bare", "prefill refused": "exact"}
+"""Faults of the one that goes on with an answer which broke off before it, and its manner."""
+
+UNPREFILLED = {"claude": "claude-sonnet-5-5", "gemini": "gemini-3.5-flash-lite"}
+
+_REFERENCES: dict[str, tuple[str, ...]] = {
+    "connect": ("prose",),
+    "headers": ("prose", "json"),
+    "preamble": ("prose", "thinking", "bare tools", "json"),
+    "first token": ("prose", "table", "korean", "tools"),
+    "mid-word": ("prose", "table", "korean", "spaced", "json", "thinking"),
+    "code fence": ("code",),
+    "thinking": ("thinking",),
+    "tool arguments": ("tools", "bare tools"),
+    "second call": ("tools", "bare tools"),
+    "before terminal": ("prose", "code", "tools", "bare tools", "json"),
+    "after": ("prose", "thinking", "tools", "json"),
+}
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    fault: str
+    phase: str
+    position: str
+    dialect: str
+    mode: str
+    reference: str
+    prefill: bool = True
+
+    @property
+    def name(self) -> str:
+        how = "" if self.prefill else ", no prefill"
+        return f"{self.fault} @ {self.phase}, {self.position} ({self.dialect}), {self.mode}, {self.reference}{how}"
+
+
+def everything() -> Iterator[Case]:
+    """The whole product, impossible ones included."""
+    for fault in (*FAULTS, *GOING_ON, CANCELS):
+        for phase in PHASES:
+            for reference in _REFERENCES[phase]:
+                for position in POSITIONS:
+                    for dialect in DIALECTS:
+                        for mode in MODES:
+                            for prefill in (True, False):
+                                yield Case(
+                                    fault=fault,
+                                    phase=phase,
+                                    position=position,
+                                    dialect=dialect,
+                                    mode=mode,
+                                    reference=reference,
+                                    prefill=prefill,
+                                )
+
+
+def impossible(case: Case) -> str | None:
+    """Why a combination can't be, or None if it can."""
+    for reason, rule in _RULES.items():
+        if rule(case):
+            return reason
+    return None
+
+
+def possible() -> tuple[list[Case], Counter[str]]:
+    """The cases that can be, and how many of the others each rule left out."""
+    cases: list[Case] = []
+    left_out: Counter[str] = Counter()
+    for case in everything():
+        if (reason := impossible(case)) is None:
+            cases.append(case)
+        else:
+            left_out[reason] += 1
+    return cases, left_out
+
+
+def _continues(case: Case) -> bool:
+    return case.fault in GOING_ON
+
+
+def _held(case: Case) -> bool:
+    return case.mode != "stream" or REFERENCES[case.reference].output is not None
+
+
+_TEXT_SHOWN = frozenset({"first token", "mid-word", "code fence", "before terminal"})
+
+_RULES: dict[str, Callable[[Case], bool]] = {
+    "this fault can't strike at this phase": lambda case: (
+        case.fault in FAULTS and case.phase not in FAULTS[case.fault].phases
+    ),
+    "this dialect has no such fault": lambda case: case.fault in FAULTS and case.dialect not in FAULTS[case.fault].dialects,
+    "a document has no such fault": lambda case: (
+        case.mode == "document" and case.fault in FAULTS and FAULTS[case.fault].streams_only
+    ),
+    "a document has no such phase": lambda case: (
+        case.mode == "document" and case.phase not in ("connect", "headers", "mid-word", "after")
+    ),
+    "a document ends with its connection": lambda case: (
+        case.mode == "document" and case.phase == "after" and case.fault not in ("none", EOF, "byte by byte", CANCELS)
+    ),
+    "the caller can't cancel what is over": lambda case: case.fault == CANCELS and case.phase == "after",
+    "cancelled before content, whatever was asked for": lambda case: (
+        case.fault == CANCELS and case.phase in ("headers", "preamble") and case.reference != "prose"
+    ),
+    "nobody went before the first": lambda case: _continues(case) and case.position in ("first", "all"),
+    "nothing was shown, so nothing is gone on with": lambda case: (
+        _continues(case)
+        and (_held(case) or case.phase not in _TEXT_SHOWN or not REFERENCES[case.reference].text or case.reference == "tools")
+    ),
+    "so short a repetition can't be told from new text": lambda case: (
+        case.fault in ("silent restart", "replayed tail") and case.phase == "first token"
+    ),
+    "this dialect takes no prefill": lambda case: (
+        case.fault in ("prefill refused", "whitespace left out") and (case.dialect == "openai_chat" or not case.prefill)
+    ),
+    "prefilling plays no part": lambda case: (
+        not case.prefill and (_held(case) or case.phase not in _TEXT_SHOWN or case.fault not in (EOF, "reset", *GOING_ON))
+    ),
+    "Gemini sends a call whole": lambda case: (
+        case.dialect == "gemini"
+        and case.phase in ("tool arguments", "second call")
+        and case.fault in ("pings", "error event", "raw tail", "malformed")
+        and case.mode == "hold"
+    ),
+}
+
+
+def must_answer(case: Case) -> bool | None:
+    """Whether the request has to be answered; None where an error is as good."""
+    if case.fault == CANCELS:
+        return None
+    if _continues(case):
+        return True
+    fault = FAULTS[case.fault]
+    if fault.harmless or case.phase == "after":
+        return True
+    if fault.stops:
+        return False
+    if case.position in ("first", "middle"):
+        return True
+    if case.position == "all":
+        return None
+    if fault.silent and case.phase in ("headers", "preamble", "connect"):
+        return None  # the last live target is waited for until the deadline
+    if case.mode == "document" and fault.silent:
+        return None  # and one that does not stream is silent for as long as it writes
+    if fault.row in ("temperature refused", "prefill rejected"):
+        return True
+    return True if fault.transient else None
+
+
+def play(case: Case) -> tuple[Outcome, list[str]]:
+    """Runs a case; gives what is wrong."""
+    return run(_play(case))
+
+
+async def _play(case: Case) -> tuple[Outcome, list[str]]:
+    world = World(*_providers(case))
+    outcome = await world.ask(
+        REFERENCES[case.reference],
+        hold=case.mode == "hold",
+        policy=Policy(),
+        cancel_after=CANCEL_AFTER if case.fault == CANCELS else None,
+        temperature=0.5,
+    )
+    await world.settle()
+    expected = must_answer(case)
+    found = violations(world, outcome, must_answer=expected)
+    if expected is False and outcome.answered:
+        found.append("8: answered, although nobody was to be asked after this")
+    if case.fault == CANCELS and not outcome.cancelled:
+        found.append("the case is wrong: it was over before it could be cancelled")
+    return outcome, found
+
+
+def _providers(case: Case) -> list[Provider]:
+    turn = DIALECTS.index(case.dialect) - max(0, POSITIONS.index(case.position)) * (case.position != "all")
+    chain = [DIALECTS[(turn + place) % 3] for place in range(3)]
+    return [
+        Provider(
+            f"p{place}",
+            dialect,
+            act,
+            _strikes(case, place),
+            manner=GOING_ON.get(case.fault, "exact"),
+            model="" if case.prefill else UNPREFILLED.get(dialect, ""),
+            streams=case.mode != "document",
+        )
+        for place, dialect in enumerate(chain)
+    ]
+
+
+def _strikes(case: Case, place: int) -> Callable[[int, float], Strike | None]:
+    fault = case.fault
+    if fault == CANCELS:
+        fault = {"connect": "black hole", "headers": "hang"}.get(case.phase, "stall")
+    strike = Strike(fault, case.phase)
+    if case.position == "all":
+        return lambda number, now: strike
+    at = POSITIONS.index(case.position)
+    if _continues(case):
+        return _going_on(case, place - at)
+    if place < at:
+        return lambda number, now: DOWN
+    if place > at:
+        return lambda number, now: None
+    once = case.position == "last" and case.fault != CANCELS
+    return lambda number, now: strike if number == 0 or not once else None
+
+
+def _going_on(case: Case, distance: int) -> Callable[[int, float], Strike | None]:
+    """The one before breaks off, for every one behind it the fault is in how it goes on."""
+    if distance == -1:
+        return lambda number, now: Strike(EOF, case.phase) if number == 0 else None
+    if distance < -1:
+        return lambda number, now: DOWN
+    refused = Strike("prefill rejected", "headers")
+    return lambda number, now: refused if case.fault == "prefill refused" and number == 0 else None

@@ -1,0 +1,214 @@
+"""A client with three real upstreams, and what must be true of every request that went through it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from segue import Answer, Policy, Segue, SegueError, Settings
+from segue.chat.events import ChatEvent, Finished, Started, TextDelta
+from segue.ledger.record import Settlement
+from segue.ledger.stores.memory import MemoryStore
+from segue.policy import StallPolicy
+from segue.routing import resolve
+from segue.routing.target import Target
+from segue.secret import Secret
+from segue.settings import TargetSettings
+from segue.transport.aio import AioTransport
+
+from .upstream import PROMPT, Upstream, reference
+
+STALL = StallPolicy(
+    first_hedge=(0.3, 0.3),
+    first_hedge_unknown=0.3,
+    first_hedge_reasoning=0.3,
+    first_give_up=0.6,
+    first_give_up_reasoning=0.6,
+    gap_hedge=(0.3, 0.3),
+    gap_give_up=0.6,
+    quiet_give_up=0.6,
+    no_byte=2.0,
+    drip_window=1.0,
+    drip_floor=20.0,
+)
+POLICY = Policy(
+    deadline=10.0, connect=5.0, rounds=1, quick_retry=(0.01, 0.02), seam_wait=0.05, linger=0.05, stall=STALL
+)
+"""The defaults made quick: what is seconds there is tenths here."""
+
+AT_ONCE = 0.1
+"""Seconds by which the end of a request may be outlived by its sockets, by the promise …"""
+PATIENCE = 5.0
+"""… and how long they are watched at most, to say by how much it was broken."""
+
+MODELS = {"gemini": "gemini-2.5-flash", "openai": "gpt-4.1-mini", "claude": "claude-sonnet-4-5"}
+
+
+def target(provider: str, port: int, **changes: Any) -> Target:
+    base_url = f"http://127.0.0.1:{port}" + ("/v1" if provider == "openai" else "")
+    settings = TargetSettings(base_url=base_url, api_key=Secret("a-key"), model=MODELS[provider], **changes)
+    return resolve.target(provider, settings)
+
+
+class World:
+    """`providers` in the chain's order, each with an `Upstream` of its own."""
+
+    def __init__(self, upstreams: dict[str, Upstream], policy: Policy, **changes: Any) -> None:
+        self.upstreams = upstreams
+        self.ledger = MemoryStore()
+        self.client = Segue(
+            Settings(policy=policy),
+            targets=[target(name, upstream.port, **changes) for name, upstream in upstreams.items()],
+            ledger=self.ledger,
+            transport=AioTransport(),
+        )
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Who still has a connection whose answer never ended."""
+        return [name for name, upstream in self.upstreams.items() for line in upstream.open if line.busy]
+
+    async def outlived(self, since: float) -> float:
+        """How many seconds after `since` the last of the sockets was closed that carried an unfinished answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while self.unfinished:  # noqa: ASYNC110 – what is waited for happens in the kernel
+                    await asyncio.sleep(0.001)
+        assert not self.unfinished, f"{PATIENCE} s after the end these were still connected: {self.unfinished}"
+        lines = [line for upstream in self.upstreams.values() for line in upstream.lines if line.busy]
+        return max([0.0, *(line.closed - since for line in lines if line.closed is not None)])
+
+    def unsettled(self) -> list[str]:
+        records = self.ledger.records(limit=None)
+        return [record.target for record in records if record.settlement is Settlement.RESERVED]
+
+    def switches(self) -> list[float]:
+        """Seconds from each loud failure to the arrival of the request that followed it."""
+        asks = [ask for upstream in self.upstreams.values() for ask in upstream.asks]
+        found = []
+        for ask in asks:
+            if ask.struck is not None and (later := [other.at for other in asks if other.at > ask.struck]):
+                found.append(min(later) - ask.struck)
+        return found
+
+
+@contextlib.asynccontextmanager
+async def world(
+    first: Sequence[Upstream], *, start: str = "gemini", policy: Policy = POLICY, **changes: Any
+) -> AsyncIterator[World]:
+    """The upstreams given, then healthy ones, under the providers' names from `start` on."""
+    names = [*MODELS]
+    names = names[names.index(start) :] + names[: names.index(start)]
+    upstreams = [*first, *(Upstream() for _ in names[len(first) :])]
+    async with contextlib.AsyncExitStack() as stack:
+        for upstream in upstreams:
+            await stack.enter_async_context(upstream.serving())
+        made = World(dict(zip(names, upstreams, strict=True)), policy, **changes)
+        try:
+            yield made
+        finally:
+            await made.client.aclose()
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """What a caller got, and when the last of it."""
+
+    events: list[ChatEvent]
+    answer: Answer | None
+    error: SegueError | None
+    ended: float
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+
+
+async def streamed(client: Segue, prompt: str = PROMPT, **options: Any) -> Told:
+    events: list[ChatEvent] = []
+    stream = client.stream(prompt, **options)
+    answer, error = None, None
+    try:
+        async for event in stream:
+            events.append(event)
+        answer = stream.answer
+    except SegueError as raised:
+        error = raised
+    return Told(events=events, answer=answer, error=error, ended=asyncio.get_running_loop().time())
+
+
+async def whole(client: Segue, prompt: str = PROMPT, **options: Any) -> Told:
+    answer, error = None, None
+    try:
+        answer = await client.acomplete(prompt, **options)
+    except SegueError as raised:
+        error = raised
+    events: list[ChatEvent] = []
+    if answer is not None:
+        events = [Started(), TextDelta(answer.text), Finished(answer.finish_reason)]
+    return Told(events=events, answer=answer, error=error, ended=asyncio.get_running_loop().time())
+
+
+ASKING: dict[str, Callable[..., Any]] = {"stream": streamed, "whole": whole}
+
+
+def wrong_answer(told: Told, by: str, prompt: str = PROMPT) -> Iterator[str]:
+    """What is wrong, if the caller should have the whole answer, exactly, once, and from `by`."""
+    if told.error is not None or told.answer is None:
+        yield f"raised {told.error!r} after {told.text!r}"
+        return
+    answer, right = told.answer, reference(prompt)
+    if told.text != right or answer.text != right:
+        yield f"the text is {told.text!r}"
+    if answer.target != by:
+        yield f"it is from {answer.target}, not from {by}"
+    if answer.finish_reason != "stop":
+        yield f"it ends with {answer.finish_reason}"
+    kinds = [type(event) for event in told.events]
+    if [kinds.count(Started), kinds.count(Finished)] != [1, 1] or (kinds[0], kinds[-1]) != (Started, Finished):
+        yield f"the events are {kinds}"
+
+
+def wrong_refusal(told: Told, prompt: str = PROMPT) -> Iterator[str]:
+    """What is wrong, if the caller should have an error, and before it nothing but the beginning of the answer."""
+    if told.error is None:
+        yield f"no error, but {told.text!r}"
+    if not reference(prompt).startswith(told.text) or told.text != getattr(told.error, "delivered", ""):
+        yield f"shown was {told.text!r}, and {told.error!r} says otherwise"
+    if any(isinstance(event, Finished) for event in told.events):
+        yield "the answer ends as if it were whole"
+
+
+class Measures:
+    """What was measured, for the summary."""
+
+    def __init__(self) -> None:
+        self.cases = 0
+        self.outlived: list[float] = []
+        self.cancelled: list[float] = []
+        self.switches: list[float] = []
+        self.notes: list[str] = []
+
+    def lines(self) -> list[str]:
+        if not self.cases:
+            return self.notes
+        said = [f"{self.cases} faulty requests over real sockets answered as they should be"]
+        for what, values in (
+            ("last socket closed after an answer's end", self.outlived),
+            ("last socket closed after a caller left", self.cancelled),
+            ("from a loud failure to the next request's arrival", self.switches),
+        ):
+            if values:
+                said.append(f"{what}: median {_ms(statistics.median(values))}, most {_ms(max(values))}")
+        return said + self.notes
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
+
+
+MEASURES = Measures()
