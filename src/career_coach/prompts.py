@@ -17,7 +17,9 @@ from career_coach.trimming import written
 
 Task: TypeAlias = Literal["questions", "path"]
 
-_TAG_LIKE = re.compile(r"<(?=\s*(?:/?\s*(?:r[eé]sum[eé]|이력서|system|assistant|user|instructions?)\b|\|))", re.IGNORECASE)
+_TAG_LIKE = re.compile(
+    r"<(?=\s*(?:/?\s*(?:r[eé]sum[eé]|이력서|system|assistant|user|instructions?)\b|\|))", re.IGNORECASE
+)
 
 
 class Prompt(msgspec.Struct, frozen=True):

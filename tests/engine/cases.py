@@ -16,7 +16,7 @@ from segue.policy import Policy
 
 from .answers import REFERENCES
 from .faults import FAULTS, PHASES, act
-from .invariants import violations
+from .invariants import violations, violations_of
 from .provider import Provider, Strike
 from .world import Outcome, World, run
 
@@ -28,7 +28,9 @@ EOF = "eof"
 
 CANCELS = "caller cancels"
 CANCEL_AFTER = 1.9
-"""Seconds after which the caller goes away: everybody who answers at all is at the fault by then, and no hedge point has passed."""
+"""Seconds after which the caller goes away: everybody who answers at all is at the fault by then, and no hedge point has passed …"""
+CANCEL_CONNECTING = 0.7
+"""… and for the fault at the phase `connect` nobody's patience for it is over."""
 
 GOING_ON = {"silent restart": "restart", "replayed tail": "overlap", "whitespace left out": "bare", "prefill refused": "exact"}
 """Faults of the one that goes on with an answer which broke off before it, and its manner."""
@@ -87,7 +89,7 @@ def everything() -> Iterator[Case]:
 
 def impossible(case: Case) -> str | None:
     """Why a combination can't be, or None if it can."""
-    for reason, rule in _RULES.items():
+    for reason, rule in RULES.items():
         if rule(case):
             return reason
     return None
@@ -115,7 +117,7 @@ def _held(case: Case) -> bool:
 
 _TEXT_SHOWN = frozenset({"first token", "mid-word", "code fence", "before terminal"})
 
-_RULES: dict[str, Callable[[Case], bool]] = {
+RULES: dict[str, Callable[[Case], bool]] = {
     "this fault can't strike at this phase": lambda case: (
         case.fault in FAULTS and case.phase not in FAULTS[case.fault].phases
     ),
@@ -128,6 +130,12 @@ _RULES: dict[str, Callable[[Case], bool]] = {
     ),
     "a document ends with its connection": lambda case: (
         case.mode == "document" and case.phase == "after" and case.fault not in ("none", EOF, "byte by byte", CANCELS)
+    ),
+    "what does no harm is the same at every position": lambda case: (
+        case.fault in ("none", "byte by byte", "extra deltas") and case.position != "first"
+    ),
+    "structured output is held in any case": lambda case: (
+        case.mode == "hold" and REFERENCES[case.reference].output is not None
     ),
     "the caller can't cancel what is over": lambda case: case.fault == CANCELS and case.phase == "after",
     "cancelled before content, whatever was asked for": lambda case: (
@@ -167,17 +175,28 @@ def must_answer(case: Case) -> bool | None:
         return True
     if fault.stops:
         return False
+    if fault.name == "drip" and REFERENCES[case.reference].thinking:
+        return None  # thinking may take its time: only the deadline bounds a trickle of it
     if case.position in ("first", "middle"):
         return True
     if case.position == "all":
         return None
-    if fault.silent and case.phase in ("headers", "preamble", "connect"):
+    if fault.silent and not _shows_content(case):
         return None  # the last live target is waited for until the deadline
     if case.mode == "document" and fault.silent:
         return None  # and one that does not stream is silent for as long as it writes
     if fault.row in ("temperature refused", "prefill rejected"):
         return True
     return True if fault.transient else None
+
+
+def _shows_content(case: Case) -> bool:
+    """Whether anything of the answer comes before the fault. Gemini shows no thinking that was not asked for, and sends calls whole."""
+    if case.phase in ("connect", "headers", "preamble"):
+        return False
+    if case.dialect == "gemini" and case.phase == "thinking":
+        return False
+    return not (case.dialect == "gemini" and case.phase == "tool arguments" and case.reference == "bare tools")
 
 
 def play(case: Case) -> tuple[Outcome, list[str]]:
@@ -191,17 +210,23 @@ async def _play(case: Case) -> tuple[Outcome, list[str]]:
         REFERENCES[case.reference],
         hold=case.mode == "hold",
         policy=Policy(),
-        cancel_after=CANCEL_AFTER if case.fault == CANCELS else None,
+        cancel_after=_cancel_after(case),
         temperature=0.5,
     )
     await world.settle()
     expected = must_answer(case)
-    found = violations(world, outcome, must_answer=expected)
-    if expected is False and outcome.answered:
+    found = [*violations(world, outcome, must_answer=expected), *violations_of(world)]
+    if expected is False and outcome.answered and not outcome.refused:
         found.append("8: answered, although nobody was to be asked after this")
     if case.fault == CANCELS and not outcome.cancelled:
         found.append("the case is wrong: it was over before it could be cancelled")
     return outcome, found
+
+
+def _cancel_after(case: Case) -> float | None:
+    if case.fault != CANCELS:
+        return None
+    return CANCEL_CONNECTING if case.phase == "connect" else CANCEL_AFTER
 
 
 def _providers(case: Case) -> list[Provider]:

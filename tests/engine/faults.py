@@ -106,7 +106,11 @@ def half(line: Line) -> bytes:
 
 
 def _paced(pieces: Sequence[bytes], pace: float) -> list[Step]:
-    return [step for piece in pieces for step in (Pause(pace), piece)]
+    """Pieces arrive in pairs: two reads at one moment are as likely a case as one."""
+    steps: list[Step] = []
+    for number, piece in enumerate(pieces):
+        steps += [piece] if number % 2 else [Pause(2 * pace), piece]
+    return steps
 
 
 def _pings(scene: Scene) -> Sequence[Step]:
@@ -140,7 +144,7 @@ def _finish(scene: Scene, reason: FinishReason) -> Sequence[Step]:
     """The terminal at once."""
     encoder = scene.encoder
     encoder.feed(Started(id="x1", model="m"))
-    encoder.feed(UsageReport(Usage(input_tokens=1)))
+    encoder.feed(UsageReport(Usage(input_tokens=scene.prompt_tokens)))
     return [encoder.feed(Finished(reason))]
 
 

@@ -19,15 +19,16 @@ from decimal import Decimal
 import msgspec
 
 from segue.catalog.prices import cost
-from segue.chat.events import Finished, FinishReason, Seam, Started
+from segue.chat.events import Finished, Seam, Started
 from segue.chat.usage import Usage
-from segue.failover.budget import CONTINUATION
+from segue.failover.budget import CONTINUATION, HEDGE
 
 from .world import PRICES, Outcome, World
 
 DISPATCH = 1.0
 LATE = 0.1
 BUDGET = 10.0
+EARNED = 0.05
 
 
 def violations(world: World, outcome: Outcome, *, must_answer: bool | None = None) -> list[str]:
@@ -43,22 +44,34 @@ def violations(world: World, outcome: Outcome, *, must_answer: bool | None = Non
     ]
     if must_answer is True and not outcome.answered:
         found.append(f"8: not answered: {outcome.error!s}")
-    return [*found, *_of_the_world(world)]
+    return found
 
 
-def _of_the_world(world: World) -> Iterator[str]:
+def violations_of(world: World) -> Iterator[str]:
+    """What is wrong with the world as a whole, once all its requests have ended."""
     for name, provider in world.providers.items():
         for complaint in provider.complaints:
             yield f"1: {name} was {complaint}"
     for trespass in world.health.trespasses:
         yield f"4: {trespass}"
-    if asyncio.all_tasks() - {asyncio.current_task()} and all(outcome.ended for outcome in world.outcomes):
-        yield f"6: tasks are left: {asyncio.all_tasks()}"
+    if left := asyncio.all_tasks() - {asyncio.current_task()}:
+        yield f"6: tasks are left: {left}"
+    if world.transport.open:
+        yield f"6: {len(world.transport.open)} connections are left"
+    answered = sum(1 for outcome in world.outcomes for _, end in outcome.ends if end.outcome in ("ok", "cancelled"))
+    hedges = sum(
+        CONTINUATION if start.continuation else HEDGE
+        for outcome in world.outcomes
+        for _, start in outcome.starts
+        if start.hedge and not world.beside_a_probe(start.attempt_id)
+    )
+    if hedges > BUDGET + EARNED * answered + 1e-6:
+        yield f"4: hedges cost {hedges} for {answered} successes"
 
 
 def _text(outcome: Outcome) -> Iterator[str]:
     text, wanted = outcome.text, outcome.reference.text
-    whole = outcome.answered and not _ended_by_tools(outcome)
+    whole = outcome.answered and not outcome.refused and not _ended_by_tools(outcome)
     if text != wanted if whole else not wanted.startswith(text):
         yield f"1: the text is {text!r}"
     calls = [event.call for event in outcome.calls]
@@ -144,25 +157,10 @@ def _leftovers(world: World, outcome: Outcome) -> Iterator[str]:
 
 
 def _terminal(world: World, outcome: Outcome) -> Iterator[str]:
-    if not outcome.answered or _ended_by_tools(outcome):
-        return
-    last = outcome.events[-1] if outcome.events else None
-    if not isinstance(last, Finished) or last.reason is FinishReason.CONTENT_FILTER:
+    if not outcome.answered or outcome.refused:
         return
     if outcome.calls:  # a turn may end with the calls that were delivered
         return
     spoke = outcome.relay.report.target
     if not any(service.finished for service in world.services(outcome) if service.provider == spoke):
         yield f"7: success, although {spoke} never said its terminal"
-
-
-def hedges_within_budget(world: World) -> list[str]:
-    """The whole world's hedges cost no more than the bucket and what successes earned."""
-    answered = sum(1 for outcome in world.outcomes for _, end in outcome.ends if end.outcome in ("ok", "cancelled"))
-    hedges = sum(
-        CONTINUATION if start.continuation else 1.0
-        for outcome in world.outcomes
-        for _, start in outcome.starts
-        if start.hedge
-    )
-    return [] if hedges <= BUDGET + 0.05 * answered + 1e-6 else [f"4: hedges cost {hedges} for {answered} successes"]

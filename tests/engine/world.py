@@ -16,7 +16,7 @@ import looptime
 import msgspec
 
 from segue.catalog.prices import UnitPrices
-from segue.chat.events import ChatEvent, TextDelta, ThinkingDelta, ToolCalled
+from segue.chat.events import ChatEvent, Finished, FinishReason, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.failure import Failure
 from segue.errors import SegueError
 from segue.failover.attempt import HttpUpstream
@@ -81,6 +81,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     cancelled: bool = False
     starts: list[tuple[float, AttemptStart]] = []
     ends: list[tuple[float, AttemptEnd]] = []
+    barred: set[str] = set()
+    """Targets that were not to be asked at some moment of it: at its beginning, or when another attempt began or failed."""
     askable: list[tuple[float, str]] = []
     """Failures after which nothing ran, although a target that had not been asked yet could have been: when, and which."""
 
@@ -101,6 +103,12 @@ class Outcome(msgspec.Struct, kw_only=True):
         return self.error is None and not self.cancelled
 
     @property
+    def refused(self) -> bool:
+        """The answer is a model's refusal."""
+        last = self.events[-1] if self.events else None
+        return isinstance(last, Finished) and last.reason is FinishReason.CONTENT_FILTER
+
+    @property
     def tried(self) -> list[str]:
         """The targets that were asked, in order."""
         return [start.target.name for _, start in self.starts]
@@ -112,6 +120,9 @@ class WatchedBook(HealthBook):
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy.breaker)
         self.trespasses: list[str] = []
+        self.probes: set[str] = set()
+        """The attempts that were probes."""
+        self.last = Permit.YES
         self._resorted: tuple[HealthKeys, float] | None = None
 
     def last_resort(self, keys: HealthKeys, now: float) -> bool:
@@ -125,6 +136,7 @@ class WatchedBook(HealthBook):
         if permit is Permit.NO and (self._resorted is None or self._resorted[0] != keys):
             self.trespasses.append(f"{keys.endpoint} was asked at {now:.2f} although it was barred")
         self._resorted = None
+        self.last = permit
         return permit
 
 
@@ -150,6 +162,7 @@ class World:
         self.store = CountingStore()
         self.health = WatchedBook(self.policy)
         self.outcomes: list[Outcome] = []
+        self._beside_probes: set[str] = set()
         self._by_request: dict[str, Outcome] = {}
         self._loop = asyncio.get_running_loop()
         self._ids = iter(range(10**9))
@@ -194,6 +207,7 @@ class World:
         outcome = Outcome(number=number, reference=reference, job=job, relay=relay, began=self._loop.time())
         self.outcomes.append(outcome)
         self._by_request[relay.report.request_id] = outcome
+        self._note_barred(outcome)
         try:
             async with asyncio.timeout(cancel_after):
                 while batch := await relay.next():
@@ -208,38 +222,55 @@ class World:
         return outcome
 
     async def settle(self) -> None:
-        """Lets a tenth of a second pass, by which everything of the requests must be gone."""
+        """Lets a tenth of a second pass, by which everything of the requests must be gone, and adds up who did and booked what."""
         await asyncio.sleep(0.1)
+        self._services: dict[int, list[Service]] = {}
+        for provider in self.providers.values():
+            for service in provider.services:
+                self._services.setdefault(service.number, []).append(service)
+        self._costs: dict[str, dict[str, Decimal]] = {}
+        for record in self.store.records(limit=None):
+            assert record.cost is not None
+            costs = self._costs.setdefault(record.request_id, {})
+            costs[record.target] = costs.get(record.target, Decimal(0)) + record.cost
+
+    def beside_a_probe(self, attempt_id: str) -> bool:
+        """Whether an attempt was started beside a probe, which costs the hedge budget nothing."""
+        return attempt_id in self._beside_probes
 
     def services(self, outcome: Outcome) -> list[Service]:
         """What the providers did for a request."""
-        return [
-            service
-            for provider in self.providers.values()
-            for service in provider.services
-            if service.number == outcome.number
-        ]
+        return self._services.get(outcome.number, [])
 
     def cost(self, outcome: Outcome) -> dict[str, Decimal]:
         """What was booked for a request, by target."""
-        costs: dict[str, Decimal] = {}
-        for record in self.store.records(limit=None):
-            if record.request_id == outcome.relay.report.request_id:
-                assert record.cost is not None
-                costs[record.target] = costs.get(record.target, Decimal(0)) + record.cost
-        return costs
+        return self._costs.get(outcome.relay.report.request_id, {})
 
     # The engine's listener.
 
     def attempt_started(self, start: AttemptStart) -> None:
-        self._by_request[start.request_id].starts.append((self._loop.time(), start))
+        outcome = self._by_request[start.request_id]
+        self._note_barred(outcome)
+        outcome.starts.append((self._loop.time(), start))
+        ended = {end.start.attempt_id for _, end in outcome.ends}
+        if any(other.attempt_id in self.health.probes and other.attempt_id not in ended for _, other in outcome.starts[:-1]):
+            self._beside_probes.add(start.attempt_id)
+        if self.health.last is Permit.PROBE:
+            self.health.probes.add(start.attempt_id)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         now = self._loop.time()
         outcome = self._by_request[end.start.request_id]
         outcome.ends.append((now, end))
+        self._note_barred(outcome)
         if isinstance(end.failure, Failure) and len(outcome.starts) == len(outcome.ends) and (name := self._waiting(outcome, now)):
             outcome.askable.append((now, name))
+
+    def _note_barred(self, outcome: Outcome) -> None:
+        now, tokens = self._loop.time(), self.engine.count_tokens(outcome.job.request)
+        for target in outcome.job.targets:
+            if self.engine.look(target, tokens, now).barred:
+                outcome.barred.add(target.name)
 
     def _waiting(self, outcome: Outcome, now: float) -> str:
         """The first target of a request's chain that has not been asked for it and might be."""

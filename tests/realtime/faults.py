@@ -117,7 +117,7 @@ async def ping(line: Line, ask: Ask) -> None:
 
 async def drip(line: Line, ask: Ask) -> None:
     """Content, but a character at a time: each is too early for a timer of gaps."""
-    for character in ask.rest()[len(" ".join(ask.rest().split(" ")[:9])) :]:
+    for character in ask.rest()[len(ask.sent) :]:
         await line.body(ask.speech.token(character))
         await asyncio.sleep(0.1)
 

@@ -147,13 +147,14 @@ class Line(asyncio.Protocol):
 
 
 class Ask:
-    """A request as it arrived. `ended` says that its answer was given to the last byte."""
+    """A request as it arrived. `sent` is the text of its answer so far; `ended` says that its terminal was given too."""
 
     def __init__(self, path: str, body: Any) -> None:
         self.at = asyncio.get_running_loop().time()
         self.speech: Speech = speech_of(path)
         self.prompt = self.speech.prompt(body)
         self.said = self.speech.said(body)
+        self.sent = ""
         self.ended = False
         self.struck: float | None = None
         """When its fault struck, by the loop's time."""
@@ -229,8 +230,10 @@ def answering(
         await reached("preamble")
         for number, token in enumerate(tokens):
             if number == middle and phase == "middle":
+                ask.sent += token[:2]
                 await line.body(speech.token(token[:2]))
                 await reached("middle")
+            ask.sent += token
             await line.body(speech.token(token))
             if number == 0:
                 await reached("token")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import statistics
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -46,6 +46,8 @@ AT_ONCE = 0.1
 PATIENCE = 5.0
 """… and how long they are watched at most, to say by how much it was broken."""
 
+CHAINS = (("gemini", "claude", "openai"), ("openai", "claude", "gemini"), ("claude", "gemini", "openai"))
+"""Each begins with another dialect. The second takes a prefill, so it goes on with an answer as it would begin a new one."""
 MODELS = {"gemini": "gemini-2.5-flash", "openai": "gpt-4.1-mini", "claude": "claude-sonnet-4-5"}
 
 
@@ -99,20 +101,33 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    first: Sequence[Upstream], *, start: str = "gemini", policy: Policy = POLICY, **changes: Any
+    *first: Upstream, chain: Sequence[str] = CHAINS[0], policy: Policy = POLICY, **changes: Any
 ) -> AsyncIterator[World]:
-    """The upstreams given, then healthy ones, under the providers' names from `start` on."""
-    names = [*MODELS]
-    names = names[names.index(start) :] + names[: names.index(start)]
-    upstreams = [*first, *(Upstream() for _ in names[len(first) :])]
+    """The upstreams given, then healthy ones, under the chain's names."""
+    upstreams = [*first, *(Upstream() for _ in chain[len(first) :])]
     async with contextlib.AsyncExitStack() as stack:
         for upstream in upstreams:
             await stack.enter_async_context(upstream.serving())
-        made = World(dict(zip(names, upstreams, strict=True)), policy, **changes)
+        made = World(dict(zip(chain, upstreams, strict=True)), policy, **changes)
         try:
             yield made
         finally:
             await made.client.aclose()
+
+
+async def on_each_chain(case: Callable[[tuple[str, ...]], Awaitable[None]]) -> None:
+    """The same on all chains, beside each other. The first thing that is wrong is raised, with the chain it is wrong on."""
+
+    async def run(chain: tuple[str, ...]) -> None:
+        try:
+            await case(chain)
+        except BaseException as error:
+            error.add_note(f"on the chain {' → '.join(chain)}")
+            raise
+
+    async with asyncio.TaskGroup() as group:
+        for chain in CHAINS:
+            group.create_task(run(chain))
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -190,7 +205,6 @@ class Measures:
         self.cases = 0
         self.outlived: list[float] = []
         self.cancelled: list[float] = []
-        self.switches: list[float] = []
         self.notes: list[str] = []
 
     def lines(self) -> list[str]:
@@ -200,7 +214,6 @@ class Measures:
         for what, values in (
             ("last socket closed after an answer's end", self.outlived),
             ("last socket closed after a caller left", self.cancelled),
-            ("from a loud failure to the next request's arrival", self.switches),
         ):
             if values:
                 said.append(f"{what}: median {_ms(statistics.median(values))}, most {_ms(max(values))}")

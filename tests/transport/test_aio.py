@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 import uvloop
@@ -140,6 +141,17 @@ async def test_a_proxy_that_nobody_runs_is_an_error_of_connecting_without_its_pa
     assert error.phase == "connect"
     assert_hidden(error, PASSWORD)
     await transport.aclose()
+
+
+async def test_a_server_that_is_not_trusted_is_an_error_of_tls_without_the_proxys_password(
+    monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA
+) -> None:
+    address = f"http://user:{PASSWORD}@127.0.0.1:{{}}"
+    async with behind_proxy(monkeypatch, "HTTPS_PROXY", address, trustme.CA()) as (harness, proxy):
+        error = await _failure(harness.transport, harness.request())
+        assert error.phase == "tls"
+        assert_hidden(error, PASSWORD)
+        await until(lambda: proxy.closed == 1)
 
 
 async def test_a_proxy_that_says_nothing_is_given_up_at_the_limit(
@@ -360,6 +372,17 @@ async def test_an_answer_that_is_dropped_unread_closes_its_connection(sockets: S
     await until(sockets.closed)
 
 
+async def test_an_idle_connection_holds_nothing_of_the_request_it_served(sockets: SocketHarness) -> None:
+    gc.collect()
+    before = _responses()
+    sockets.play(Reply(steps=[b"one"]))
+    await whole(await send(sockets))
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert _responses() == before
+    assert not sockets.closed()
+
+
 async def test_a_closed_transport_opens_again_with_the_next_request(sockets: SocketHarness) -> None:
     sockets.play(*[Reply(steps=[b"again"])] * 2)
     await whole(await send(sockets))
@@ -401,6 +424,10 @@ def test_all_of_it_holds_on_uvloop(trusted: trustme.CA) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())
+
+
+def _responses() -> int:
+    return sum(isinstance(thing, aiohttp.ClientResponse) for thing in gc.get_objects())
 
 
 async def _failure(transport: Any, request: WireRequest, *, connect: float = 5.0) -> TransportError:

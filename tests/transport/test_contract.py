@@ -199,6 +199,8 @@ async def test_closing_an_answer_that_nobody_reads_closes_the_socket_at_once(har
     answer = await send(harness)
     answer.close()
     await until(harness.closed)
+    with pytest.raises(TransportError):
+        await answer.read()
 
 
 async def test_a_cancelled_read_loses_nothing(harness: Harness) -> None:

@@ -285,6 +285,7 @@ async def test_an_answer_that_comes_before_all_was_sent_is_given(sockets: Socket
     answer = await send(sockets, body=bytes(50_000_000))
     assert answer.status == 413
     assert await whole(answer) == b"big"
+    await asyncio.sleep(0.02)
     answer.close()
     await until(lambda: _client_is_gone(sockets.peer.lines[0]))
 
@@ -436,16 +437,22 @@ async def test_the_socket_is_closed_before_the_cancellation_goes_on(
             request = wire_request(f"https://127.0.0.1:{mute}/")
         client_sockets = functools.partial(_sockets_to, int(request.url.split(":")[2].split("/")[0]))
         before = client_sockets()
-        sending = asyncio.create_task(harness.transport.send(request, connect=60.0))
+        left: list[int] = []
+
+        async def count_when_cancelled() -> None:
+            try:
+                await harness.transport.send(request, connect=60.0)
+            except asyncio.CancelledError:
+                left.append(client_sockets())
+                raise
+
+        sending = asyncio.create_task(count_when_cancelled())
         await until(
             lambda: client_sockets() == before + 1 and (not moment.startswith("headers") or len(harness.received) == 1)
         )
         await asyncio.sleep(0.02)
-        left: list[int] = []
-        sending.add_done_callback(lambda _: left.append(client_sockets()))
         sending.cancel()
         await asyncio.wait([sending])
-        await asyncio.sleep(0)
         assert left == [before]
 
 

@@ -178,12 +178,12 @@ class Backend:
             self._engines.move_to_end(key)
             return kept
 
-    def adopt(self, name: str, upstream: Upstream, target: Target) -> Segue:
+    def adopt(self, target: Target, upstream: Upstream) -> Segue:
         """An engine for one ready target that is in no registry."""
         return Segue(
             self.settings,
             targets=[target],
-            upstreams={name: upstream},
+            upstreams={target.name: upstream},
             transport=self._common_transport(),
             ledger=self.engine().ledger,
         )

@@ -24,9 +24,10 @@ from segue.chat.messages import Message
 from segue.chat.request import ChatRequest
 from segue.client import Segue
 from segue.errors import ConfigurationError
-from segue.langchain import answer, options, structured, targets
+from segue.langchain import answer, describe, options, targets
 from segue.langchain.backend import Backend, address_of, default_backend
 from segue.langchain.convert import Transcript
+from segue.langchain.structured import structured
 from segue.langchain.tools import engine_choice, engine_tools, openai_tool, structure
 from segue.langchain.upstream import LangChainUpstream
 from segue.routing.target import Target
@@ -34,7 +35,7 @@ from segue.routing.target import Target
 _SAID = ("model", "temperature", "max_tokens", "timeout", "max_retries", "stop", "base_url", "api_key")
 """Options that are fields, because LangChain's other chat models have them as attributes."""
 
-_INNER = frozenset({"client", "backend", "engine", "options"})
+_INNER = frozenset({"client", "backend", "engine"})
 """Fields that make a client what it is; `with_options` can't change them."""
 
 _OF_A_CALL = options.PLAIN | {
@@ -48,8 +49,7 @@ _OF_A_CALL = options.PLAIN | {
     "validate",
 }
 
-_TRACED = {"claude": "anthropic", "gemini": "google_genai"}
-"""LangChain's names of providers, by which its tracers find prices."""
+Route = tuple[Segue, str | tuple[str, ...] | None]
 
 
 class LLMClient(BaseChatModel):
@@ -57,7 +57,9 @@ class LLMClient(BaseChatModel):
 
     `chain` is the name of a chain of the settings, the name of a target, or names of targets in order; without it, the settings'
     default chain. Beside the fields below it takes any option of `Segue.acomplete`: `deadline`, `fallback`, `effort`, `top_p` … What
-    is not said here is what the settings say.
+    is not said here is what the settings say. The same options can be given to a call, or bound.
+
+    Answers tell in `response_metadata` who gave them and what it took: `target`, `attempts`, `seams`, `cost` and more.
 
     Raises `ConfigurationError` for an option that does not exist or has a wrong value.
     """
@@ -102,9 +104,8 @@ class LLMClient(BaseChatModel):
         return made
 
     def __init__(self, **given: Any) -> None:
-        fields = self._settle(given, type(self).model_fields.keys() | options.PLAIN)
         try:
-            super().__init__(**fields)
+            super().__init__(**options.settled(given, type(self).model_fields, type(self).__name__))
         except ValidationError as error:
             wrong = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(step) for step in wrong["loc"])
@@ -114,49 +115,34 @@ class LLMClient(BaseChatModel):
         self._check()
 
     def _check(self) -> None:
-        if (self.api_key or self.base_url) and len(self._names_said()) != 1:
+        whose = type(self).__name__
+        if self.engine is not None and (self.api_key or self.base_url or self.timeout):
             raise ConfigurationError(
-                f"{type(self).__name__}: api_key and base_url belong to one target: name it as the chain"
+                f"{whose}: api_key, base_url and timeout are the engine's own: say them in its settings"
             )
-
-    @classmethod
-    def _settle(cls, given: dict[str, Any], known: Any) -> dict[str, Any]:
-        """Checked values by field; what is no field goes to `options`."""
-        whose = cls.__name__
-        fields: dict[str, Any] = {}
-        rest = dict(given.pop("options", None) or {})
-        for name, value in options.named(given).items():
-            options.refuse_unknown((name,), known, whose)
-            if name in _SAID:
-                fields[name] = options.checked(name, value, whose)
-            elif name in cls.model_fields:
-                fields[name] = value
-            else:
-                rest[name] = value
-        options.refuse_unknown(rest, options.PLAIN, whose)
-        if rest:
-            fields["options"] = {name: options.checked(name, value, whose) for name, value in rest.items()}
-        if "chain" in fields:
-            fields["chain"] = _chain(fields["chain"])
-        return fields
+        if (self.api_key or self.base_url) and len(self._names()) != 1:
+            raise ConfigurationError(f"{whose}: api_key and base_url belong to one target: name it as the chain")
 
     def with_options(self, **changes: Any) -> Self:
         """A copy that differs in these options: any that the constructor takes. It shares what is known of the providers' health."""
-        known = (type(self).model_fields.keys() | options.PLAIN) - _INNER
-        fields = self._settle(changes, known)
+        fields = options.settled(changes, type(self).model_fields.keys() - _INNER, type(self).__name__)
         if "options" in fields:
             fields["options"] = {**self.options, **fields["options"]}
         copy = self.model_copy(update=fields)
         copy.__dict__.pop("_serialized", None)
         if "profile" not in fields:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(ConfigurationError):
                 copy.profile = copy._resolve_model_profile()
         copy._check()
         return copy
 
     # Whom a call goes to.
 
-    def _names_said(self, chain: str | tuple[str, ...] | None = None) -> tuple[str, ...]:
+    @property
+    def _backend(self) -> Backend:
+        return self.backend if self.backend is not None else default_backend
+
+    def _names(self, chain: str | tuple[str, ...] | None = None) -> tuple[str, ...]:
         """The targets' names, as far as they were said; () for a chain of the settings."""
         said = chain or self.chain
         if isinstance(said, tuple):
@@ -168,55 +154,47 @@ class LLMClient(BaseChatModel):
             return (self._own_name(),)
         return (self.provider,) if self.provider else ()
 
-    @property
-    def _backend(self) -> Backend:
-        return self.backend if self.backend is not None else default_backend
-
     def _own_name(self) -> str:
         name = type(self).__name__
-        return self.provider or (
-            name.removesuffix("Client").lower() if name not in ("LLMClient", "Client") else "model"
-        )
+        return self.provider or ("model" if name == "LLMClient" else name.removesuffix("Client").lower() or "model")
 
-    def _route(self, settled: dict[str, Any]) -> tuple[Segue, str | tuple[str, ...] | None]:
-        """The engine and the chain to ask. Takes from `settled` what the engine says by itself."""
-        said = settled.pop("chain", None)
-        if self.client is not None and said is None and self.chain is None:
+    def _route(self, said: dict[str, Any]) -> Route:
+        """The engine and the chain to ask. Takes from `said` what the engine knows by itself."""
+        chain = said.pop("chain", None) or self.chain
+        if chain is None and self.client is not None:
             return self._adopt(), (self._own_name(),)
-        names = self._names_said(said)
-        chain: str | tuple[str, ...] | None = names or said or self.chain
+        names = self._names(chain)
+        chain = names or chain
         if self.engine is not None:
             return self.engine, chain
-        backend, address = self._backend, address_of(settled)
+        backend, address = self._backend, address_of(said)
         if chain is None:
             chain = names = backend.default_chain()
         elif isinstance(chain, str):
             names = backend.settings.chains[chain].targets
-        if settled.get("model") is not None and backend.is_ready_made(names[0]):
-            address = address._replace(model=settled.pop("model"))
+        if said.get("model") is not None and backend.is_ready_made(names[0]):
+            address = address._replace(model=said.pop("model"))
         if any(address) and (reason := backend.missing(names[0], address)) is not None:
             raise ConfigurationError(reason)
         return backend.engine(names, address), chain
 
     def _adopt(self) -> Segue:
         if self._adopted is None or self._adopted[0] is not self.client:
-            name = self._own_name()
-            model = targets.prepared(self.client)
+            name, model = self._own_name(), targets.prepared(self.client)
             target = targets.target_of(name, model, timeout=self.timeout)
-            self._adopted = self.client, self._backend.adopt(name, LangChainUpstream(model, target), target)
+            self._adopted = self.client, self._backend.adopt(target, LangChainUpstream(model, target))
         return self._adopted[1]
 
-    def _targets(self, **settled: Any) -> tuple[Target, ...]:
-        """The targets that a call goes to. Raises `ConfigurationError` where there are none."""
-        segue, chain = self._route(settled)
-        job = segue.job("", {"chain": chain, "model": settled.get("model") or None}, hold=True)
-        return job.targets
-
-    # What a call says.
+    def _targets(self, said: dict[str, Any]) -> tuple[Target, ...]:
+        """The targets that a call goes to, if it says this; () where none can be asked."""
+        try:
+            segue, chain = self._route(said)
+            return segue.job("", {"chain": chain, "model": said.get("model")}, hold=True).targets
+        except ConfigurationError:
+            return ()
 
     def _said(self) -> dict[str, Any]:
-        fields = {name: value for name in _SAID if (value := getattr(self, name)) is not None}
-        return {**self.options, **fields}
+        return {**self.options, **{name: value for name in _SAID if (value := getattr(self, name)) is not None}}
 
     def _call(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, given: dict[str, Any]
@@ -225,18 +203,16 @@ class LLMClient(BaseChatModel):
         whose = type(self).__name__
         ours = options.named({name: value for name, value in given.items() if name != "stream"})
         options.refuse_unknown(ours, _OF_A_CALL, whose)
-        settled = self._said()
-        settled |= {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN or n == "api_key"}
         if stop is not None:
-            settled["stop"] = options.checked("stop", stop, whose)
-        if (chain := ours.get("chain")) is not None:
-            settled["chain"] = _chain(chain)
-        segue, route = self._route(settled)
-        said = options.request_options(settled) | structure(ours)
+            ours["stop"] = stop
+        plain = {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN or n == "api_key"}
+        said = {**self._said(), **plain, "chain": options.chain_of(ours.get("chain"), whose)}
+        segue, chain = self._route(said)
+        said = {"chain": chain, **options.request_options(said), **structure(ours)}
         transcript = Transcript(messages)
         if transcript.extra:
             said["extra"] = {**said.get("extra", {}), **transcript.extra}
-        return segue, tuple(transcript.messages), {"chain": route, **said}
+        return segue, tuple(transcript.messages), said
 
     # LangChain's side.
 
@@ -260,7 +236,7 @@ class LLMClient(BaseChatModel):
         segue, prompt, said = self._call(messages, stop, kwargs)
         return answer.result(await segue.acomplete(prompt, **said))
 
-    # The two below leave telling `run_manager` of tokens to LangChain, which does it for every chunk: twice would be once too often.
+    # The two below leave it to LangChain to tell `run_manager` of tokens; it does so for every chunk, and twice would be once too often.
 
     def _stream(
         self,
@@ -323,7 +299,7 @@ class LLMClient(BaseChatModel):
         schema: dict[str, Any] | type,
         *,
         include_raw: bool = False,
-        method: structured.Method = "json_schema",
+        method: str = "json_schema",
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
@@ -334,24 +310,7 @@ class LLMClient(BaseChatModel):
         schema is its target's failure: the next one is asked. `include_raw` gives a dict of `raw`, `parsed` and `parsing_error`.
         `kwargs` are options of the calls.
         """
-        known = structured.Schema(schema, strict=strict)
-        way = structured.method_of(method)
-        traced = structured.tracing(schema, way, strict)
-        name = openai_tool(known.tool)["function"]["name"] if way == "function_calling" else ""
-
-        def ask(refused: list[str] | None = None) -> Runnable[LanguageModelInput, AIMessage]:
-            if way == "function_calling":
-                options = {"parallel_tool_calls": False, "validate": structured.MustCall(refused=refused), **kwargs}
-                options["ls_structured_output_format"] = traced
-                return self.bind_tools([known.tool], tool_choice=name, strict=strict, **options)
-            output = known.output() if way == "json_schema" else structured.ANY_JSON
-            check = structured.Check(known, refused=refused)
-            return self.bind(output=output, validate=check, ls_structured_output_format=traced, **kwargs)
-
-        parse = structured.from_call(known, name) if way == "function_calling" else structured.from_text(known)
-        if include_raw:
-            return structured.with_raw(ask, parse, f"{known.name}WithRaw")
-        return ask() | structured.parsing(parse, known.name)
+        return structured(self, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)
 
     @property
     def _llm_type(self) -> str:
@@ -360,53 +319,18 @@ class LLMClient(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What tells one client's answers from another's: it goes to traces and caches, so no key is in it."""
-        said = {name: value for name, value in self._said().items() if name != "api_key"}
-        with contextlib.suppress(ConfigurationError):
-            said["targets"] = [f"{target.name}/{target.model.id}" for target in self._targets(**self._said())]
-        return {name: msgspec.to_builtins(value) for name, value in said.items()}
+        said = self._said()
+        names = [f"{target.name}/{target.model.id}" for target in self._targets(dict(said))]
+        known = {name: value for name, value in said.items() if name != "api_key"} | {"targets": names}
+        return {name: msgspec.to_builtins(value) for name, value in known.items()}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        said = {
-            **self._said(),
-            **{name: kwargs[name] for name in ("model", "temperature", "max_tokens") if name in kwargs},
-        }
-        params = LangSmithParams(
-            ls_provider="segue", ls_model_name=str(said.get("model") or "unknown"), ls_model_type="chat"
-        )
-        with contextlib.suppress(ConfigurationError):
-            going = self._targets(**said)
-            params["ls_model_name"] = going[0].model.id
-            if len(going) == 1:
-                params["ls_provider"] = _TRACED.get(going[0].provider, going[0].provider)
-        if said.get("temperature") is not None:
-            params["ls_temperature"] = said["temperature"]
-        if said.get("max_tokens") is not None:
-            params["ls_max_tokens"] = said["max_tokens"]
-        if stop or said.get("stop"):
-            params["ls_stop"] = list(stop or said["stop"])
-        return params
+        said = self._said() | {name: kwargs[name] for name in ("model", "temperature", "max_tokens") if name in kwargs}
+        return describe.trace(self._targets(dict(said)), said, stop)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        """What every target of the chain can do: whichever answers, this much is certain."""
-        models = [target.model for target in self._targets(**self._said())]
-        profile = ModelProfile(
-            text_inputs=True,
-            text_outputs=True,
-            image_inputs=all(model.images for model in models),
-            tool_calling=all(model.tools for model in models),
-            tool_choice=all(model.forced_tool_use for model in models),
-            # Where a model can't be held to a schema, it is asked in words and its answer is checked.
-            structured_output=True,
-            reasoning_output=all(model.reasoning for model in models),
-            temperature=all(model.takes("temperature") for model in models),
-        )
-        if windows := [model.window for model in models if model.window is not None]:
-            profile["max_input_tokens"] = min(windows)
-        if limits := [model.max_output for model in models if model.max_output is not None]:
-            profile["max_output_tokens"] = min(limits)
-        if len(models) == 1:
-            profile["name"] = models[0].id
-        return profile
+        going = self._targets(self._said())
+        return describe.profile(going) if going else None
 
     def get_num_tokens(self, text: str) -> int:
         """An estimate, the same for all providers."""
@@ -414,9 +338,8 @@ class LLMClient(BaseChatModel):
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """An estimate, the same for all providers."""
-        transcript = Transcript(messages)
         functions = engine_tools(tools) if tools else ()
-        return estimate_request_tokens(ChatRequest(messages=tuple(transcript.messages), tools=functions))
+        return estimate_request_tokens(ChatRequest(messages=tuple(Transcript(messages).messages), tools=functions))
 
 
 class GeminiClient(LLMClient):
@@ -435,15 +358,6 @@ class ClaudeClient(LLMClient):
     """A chain of one: Claude, as the settings describe it."""
 
     provider: ClassVar[str] = "claude"
-
-
-def _chain(said: Any) -> str | tuple[str, ...] | None:
-    names = said if said is None or isinstance(said, str) else tuple(said)
-    if names is not None and not (names and all(isinstance(name, str) and name for name in names)):
-        raise ConfigurationError(
-            f"chain={said!r} is none: give the name of a chain or of a target, or names of targets"
-        )
-    return names
 
 
 def _must_be_whole(said: dict[str, Any]) -> bool:

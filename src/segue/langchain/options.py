@@ -8,7 +8,7 @@ what it does not know, and a misspelt `temprature` then works for months without
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -109,9 +109,36 @@ def _key(value: Any, whose: str) -> SecretStr | None:
     raise ConfigurationError(f"{whose}: api_key must be text")
 
 
-def request_options(settled: Mapping[str, Any]) -> dict[str, Any]:
+def settled(given: Mapping[str, Any], fields: Collection[str], whose: str) -> dict[str, Any]:
+    """Checked values by field; an option that is no field goes to the field `options`. Raises `ConfigurationError`."""
+    ours = named(given)
+    rest = dict(ours.pop("options", None) or {})
+    refuse_unknown(ours, PLAIN.union(fields), whose)
+    rest |= {name: ours.pop(name) for name in tuple(ours) if name not in fields}
+    refuse_unknown(rest, PLAIN.difference(fields), whose)
+    known = {
+        name: checked(name, value, whose) if name in PLAIN or name in ADDRESS else value for name, value in ours.items()
+    }
+    if rest:
+        known["options"] = {name: checked(name, value, whose) for name, value in rest.items()}
+    if "chain" in known:
+        known["chain"] = chain_of(known["chain"], whose)
+    return known
+
+
+def chain_of(said: Any, whose: str) -> str | tuple[str, ...] | None:
+    """A chain's name, a target's name, or targets' names. Raises `ConfigurationError` for anything else."""
+    names = said if said is None or isinstance(said, str) else tuple(said)
+    if names is not None and not (names and all(isinstance(name, str) and name for name in names)):
+        raise ConfigurationError(
+            f"{whose}: chain={said!r} is none: give the name of a chain or of a target, or names of targets"
+        )
+    return names
+
+
+def request_options(said: Mapping[str, Any]) -> dict[str, Any]:
     """Options as `Segue` takes them. LangChain's `max_retries` is the number of rounds beyond the first; None leaves the policy's."""
-    options = {name: value for name, value in settled.items() if name not in ADDRESS}
+    options = {name: value for name, value in said.items() if name not in ADDRESS}
     if (retries := options.pop("max_retries", None)) is not None:
         options.setdefault("rounds", retries + 1)
     return options

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import jsonschema
 from langchain_core.exceptions import OutputParserException
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.utils.function_calling import convert_to_json_schema
@@ -22,9 +23,9 @@ from pydantic import ValidationError
 
 from segue.chat.request import OutputSchema
 from segue.errors import ConfigurationError, LLMServiceUnavailableError
+from segue.langchain.tools import openai_tool
 
-Method: TypeAlias = Literal["json_schema", "function_calling", "json_mode"]
-METHODS: Final[tuple[Method, ...]] = ("json_schema", "function_calling", "json_mode")
+METHODS: Final = ("json_schema", "function_calling", "json_mode")
 
 ANY_JSON: Final = OutputSchema()
 
@@ -179,8 +180,44 @@ def _reason(message: AIMessage, error: Exception) -> str:
     return f"the answer does not follow its schema: {_short(error)}"
 
 
-def parsing(parse: Callable[[AIMessage], Any], name: str) -> Runnable[Any, Any]:
-    return RunnableLambda(parse, name=name)
+class Binds(Protocol):
+    """What is needed of a chat model."""
+
+    def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]: ...
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]: ...
+
+
+def structured(
+    model: Binds, schema: Any, *, method: str, strict: bool | None, include_raw: bool, options: dict[str, Any]
+) -> Runnable[LanguageModelInput, Any]:
+    """`LLMClient.with_structured_output`."""
+    if method not in METHODS:
+        raise ConfigurationError(f"method={method!r} is unknown: use one of {', '.join(METHODS)}")
+    known = Schema(schema, strict=strict)
+    # What LangChain's tracers are told of the schema.
+    traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+
+    def by_call(refused: list[str] | None = None) -> Runnable[LanguageModelInput, AIMessage]:
+        told = {"parallel_tool_calls": False, "validate": MustCall(refused=refused), **options}
+        return model.bind_tools(
+            [known.tool], tool_choice=name, strict=strict, ls_structured_output_format=traced, **told
+        )
+
+    def by_text(refused: list[str] | None = None) -> Runnable[LanguageModelInput, AIMessage]:
+        output = known.output() if method == "json_schema" else ANY_JSON
+        check = Check(known, refused=refused)
+        return model.bind(output=output, validate=check, ls_structured_output_format=traced, **options)
+
+    if method == "function_calling":
+        name = openai_tool(known.tool)["function"]["name"]
+        ask, parse = by_call, from_call(known, name)
+    else:
+        ask, parse = by_text, from_text(known)
+    if include_raw:
+        return with_raw(ask, parse, known.name)
+    parser: Runnable[AIMessage, Any] = RunnableLambda(parse, name=known.name)
+    return ask() | parser
 
 
 def with_raw(
@@ -219,15 +256,3 @@ def with_raw(
             return refused(texts, error)
 
     return RunnableLambda(call, acall, name=name)
-
-
-def method_of(said: Any) -> Method:
-    for method in METHODS:
-        if said == method:
-            return method
-    raise ConfigurationError(f"method={said!r} is unknown: use one of {', '.join(METHODS)}")
-
-
-def tracing(schema: Any, method: Method, strict: bool | None) -> Mapping[str, Any]:
-    """What LangChain's tracers are told of the schema."""
-    return {"kwargs": {"method": method, "strict": strict}, "schema": schema}

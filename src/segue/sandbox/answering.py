@@ -118,7 +118,7 @@ class Answering:
         if fault is not None and fault.kind.phase == "text":
             place = len(document) * min(fault.after, self._sent) // (self._sent + 1)
             await self.say(document[:place])
-            await fault.kind.act(self)
+            await fault.kind.act(self, fault)
             document = document[place:]
         await self.say(document)
         self.finished = True
@@ -134,13 +134,13 @@ class Answering:
 
     async def _reach(self, phase: str, fault: Fault | None) -> None:
         if fault is not None and fault.kind.phase == phase:
-            await fault.kind.act(self)
+            await fault.kind.act(self, fault)
 
     async def _strike_text(self, fault: Fault | None, *, last: bool = False) -> None:
         if fault is None or fault.kind.phase != "text":
             return
         if fault.after == self._sent or (last and fault.after > self._sent):
-            await fault.kind.act(self)
+            await fault.kind.act(self, fault)
 
     def _usage(self, sent: int) -> Usage:
         said = "".join(self._tokens[:sent])

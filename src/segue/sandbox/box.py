@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -23,6 +24,10 @@ _PATHS = {"openai_chat": "/v1"}
 """What the dialect's base URL has after the address."""
 _PATIENCE = 10.0
 """Seconds that a command to the sandbox's thread may take."""
+
+
+BILL_KEPT = 100_000
+"""Entries of the bill that are kept, the latest."""
 
 
 class Sandbox:
@@ -55,7 +60,7 @@ class Sandbox:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._bill: list[BillEntry] = []
+        self._bill: deque[BillEntry] = deque(maxlen=BILL_KEPT)
 
     @property
     def bill(self) -> tuple[BillEntry, ...]:

@@ -1,7 +1,7 @@
 """The faults that a simulated provider can be told to have.
 
 A fault is written as its name, and, after a colon, when it strikes: `cut`, `cut:after=20`, `overloaded:times=2`,
-`reset:probability=0.3`. Statuses may be written as numbers: `503`.
+`reset:probability=0.3`, `drip:seconds=2`. Statuses may be written as numbers: `503`.
 
 Its phase says where it strikes: `connect` (there is no listener), `request` (instead of an answer), `headers` (after them, before
 the first event), `preamble` (after the dialect's opening, before content), `text` (after so many tokens of the answer, or before its
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -27,9 +27,12 @@ DEFAULT_AFTER = 8
 """Tokens of the answer before a fault of the phase `text` strikes, where nothing is said."""
 STALL = 30.0
 """Seconds of silence of a `stall`, after which the answer goes on."""
-DRIP = 2.0
-"""Seconds between the pieces of a `drip`."""
+DRIP = 5.0
+"""Seconds between the tokens of a `drip`, slower than what a policy's floor allows by default."""
 PING_EVERY = 0.5
+
+
+OPTIONS_HELP = "options: NAME:after=TOKENS,times=REQUESTS,probability=SHARE,seconds=SECONDS, each where it makes sense"
 
 
 class AnswerOver(Exception):
@@ -58,11 +61,17 @@ class Stage(Protocol):
         ...
 
 
+Act: TypeAlias = "Callable[[Stage, Fault], Awaitable[None]]"
+
+
 class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
+    """`seconds` is how long it takes, for those that take time."""
+
     name: str
     phase: Phase
     help: str
-    act: Callable[[Stage], Awaitable[None]]
+    act: Act
+    seconds: float | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,80 +81,81 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     after: int = DEFAULT_AFTER
     times: int | None = None
     probability: float = 1.0
+    seconds: float = 0.0
 
     @property
     def name(self) -> str:
         return self.kind.name
 
 
-async def _nothing(stage: Stage) -> None:
+async def _nothing(stage: Stage, fault: Fault) -> None:
     """Acts elsewhere."""
 
 
-async def _reset(stage: Stage) -> None:
+async def _reset(stage: Stage, fault: Fault) -> None:
     stage.exchange.reset()
     raise AnswerOver
 
 
-async def _hang(stage: Stage) -> None:
+async def _hang(stage: Stage, fault: Fault) -> None:
     await asyncio.Event().wait()
 
 
-async def _ping_only(stage: Stage) -> None:
+async def _ping_only(stage: Stage, fault: Fault) -> None:
     while True:
         await stage.ping()
         await asyncio.sleep(PING_EVERY)
 
 
-async def _cut(stage: Stage) -> None:
+async def _cut(stage: Stage, fault: Fault) -> None:
     await stage.exchange.end()
     raise AnswerOver
 
 
-async def _drop(stage: Stage) -> None:
+async def _drop(stage: Stage, fault: Fault) -> None:
     stage.exchange.drop()
     raise AnswerOver
 
 
-async def _error_event(stage: Stage) -> None:
+async def _error_event(stage: Stage, fault: Fault) -> None:
     await stage.say(error_event(stage.dialect))
-    await _cut(stage)
+    await _cut(stage, fault)
 
 
-async def _raw_error(stage: Stage) -> None:
+async def _raw_error(stage: Stage, fault: Fault) -> None:
     await stage.say(refusal("unavailable", stage.dialect, stage.model).body)
-    await _cut(stage)
+    await _cut(stage, fault)
 
 
-async def _malformed(stage: Stage) -> None:
+async def _malformed(stage: Stage, fault: Fault) -> None:
     await stage.say(b'data: {"choices":[{"delta":{"content":"un\xff\n\n')
-    await _cut(stage)
+    await _cut(stage, fault)
 
 
-async def _garbage(stage: Stage) -> None:
+async def _garbage(stage: Stage, fault: Fault) -> None:
     await stage.say(b"<html><head><title>Welcome</title></head><body>not an API</body></html>\n")
-    await _cut(stage)
+    await _cut(stage, fault)
 
 
-async def _empty(stage: Stage) -> None:
+async def _empty(stage: Stage, fault: Fault) -> None:
     await stage.finish()
     raise AnswerOver
 
 
-async def _stall(stage: Stage) -> None:
-    await asyncio.sleep(STALL)
+async def _stall(stage: Stage, fault: Fault) -> None:
+    await asyncio.sleep(fault.seconds)
 
 
-async def _drip(stage: Stage) -> None:
-    stage.pace = DRIP
+async def _drip(stage: Stage, fault: Fault) -> None:
+    stage.pace = fault.seconds
 
 
-async def _split(stage: Stage) -> None:
+async def _split(stage: Stage, fault: Fault) -> None:
     stage.split = True
 
 
-def _refuses(reason: str) -> Callable[[Stage], Awaitable[None]]:
-    async def act(stage: Stage) -> None:
+def _refuses(reason: str) -> Act:
+    async def act(stage: Stage, fault: Fault) -> None:
         await stage.refuse(refusal(reason, stage.dialect, stage.model))
         raise AnswerOver
 
@@ -165,7 +175,7 @@ _REFUSALS = {
 }
 assert tuple(_REFUSALS) == REASONS
 
-_TABLE: tuple[tuple[str, Phase, str, Callable[[Stage], Awaitable[None]]], ...] = (
+_TABLE: tuple[tuple[str, Phase, str, Act], ...] = (
     ("refused", "connect", "the port is closed, connections are refused", _nothing),
     ("reset", "request", "the connection is reset instead of an answer", _reset),
     ("hang", "request", "nothing comes, not even headers", _hang),
@@ -182,13 +192,15 @@ _TABLE: tuple[tuple[str, Phase, str, Callable[[Stage], Awaitable[None]]], ...] =
     ("raw_error", "text", "an error document in mid-text that is no event", _raw_error),
     ("malformed", "text", "an event in mid-text that can't be read", _malformed),
     ("freeze", "text", "silence from mid-text on, for ever", _hang),
-    ("stall", "text", f"{STALL:.0f} s of silence in mid-text, then the rest", _stall),
-    ("drip", "whole", f"a token every {DRIP:.0f} s", _drip),
+    ("stall", "text", f"silence in mid-text, {STALL:g} s unless said otherwise, then the rest", _stall),
+    ("drip", "whole", f"a token every {DRIP:g} s unless said otherwise", _drip),
     ("split", "whole", "every byte comes alone; no fault, but it must do no harm", _split),
 )
 
+_SECONDS = {"stall": STALL, "drip": DRIP}
 KINDS: dict[str, FaultKind] = {
-    name: FaultKind(name=name, phase=phase, help=help, act=act) for name, phase, help, act in _TABLE
+    name: FaultKind(name=name, phase=phase, help=help, act=act, seconds=_SECONDS.get(name))
+    for name, phase, help, act in _TABLE
 }
 STATUSES = {"400": "context_length", "401": "auth", "404": "model_gone", "429": "rate", "500": "error", "502": "bad_gateway", "503": "unavailable", "529": "overloaded"}  # fmt: skip
 """Other names of the refusals."""
@@ -201,7 +213,7 @@ def parse_fault(text: str) -> Fault:
     kind = KINDS.get(STATUSES.get(name, name))
     if kind is None:
         raise ConfigurationError(f"{name!r} is no fault of the sandbox: use one of {', '.join(KINDS)}")
-    fault = Fault(kind=kind)
+    fault = Fault(kind=kind, seconds=kind.seconds or 0.0)
     for item in filter(None, (part.strip() for part in rest.split(","))):
         key, _, value = item.partition("=")
         fault = _with(fault, key.strip(), value.strip(), text)
@@ -212,6 +224,7 @@ _OPTIONS = {
     "after": (int, 0, float("inf"), "a number of tokens from 0"),
     "times": (int, 1, float("inf"), "a number of requests from 1"),
     "probability": (float, 0, 1, "a number from 0 to 1"),
+    "seconds": (float, 0, float("inf"), "a number from 0"),
 }
 
 
@@ -225,6 +238,8 @@ def _with(fault: Fault, key: str, value: str, text: str) -> Fault:
             raise ValueError
     except ValueError:
         raise ConfigurationError(f"fault {text!r}: {key}={value!r} must be {allowed}") from None
-    if fault.kind.phase == "connect" or (key == "after" and fault.kind.phase != "text"):
+    kind = fault.kind
+    senseless = (key == "after" and kind.phase != "text") or (key == "seconds" and kind.seconds is None)
+    if kind.phase == "connect" or senseless:
         raise ConfigurationError(f"fault {text!r}: {fault.name} takes no {key}")
     return msgspec.structs.replace(fault, **{key: number})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from segue.sandbox.material import Material
 from segue.sandbox.phrases import phrase
@@ -48,7 +48,15 @@ _CANDIDATES = (
 
 def fill(schema: Schema, material: Material) -> Any:
     """A value that follows the schema."""
-    return _Filler(schema, material).value(schema, "", 0, 0)
+    return _Filler(schema, material).value(schema, _Place(), 0)
+
+
+class _Place(NamedTuple):
+    """Where a value stands: its property's name, its number in the nearest list, and the number of the listed object it is part of."""
+
+    name: str = ""
+    number: int = 0
+    about: int | None = None
 
 
 class _Filler:
@@ -56,27 +64,26 @@ class _Filler:
         self._root = root
         self._material = material
 
-    def value(self, schema: Any, name: str, index: int, depth: int) -> Any:
-        """`name` is the property's, `index` the number of the item in the nearest list."""
+    def value(self, schema: Any, place: _Place, depth: int) -> Any:
         if not isinstance(schema, dict):
-            return None if schema is False else phrase(name, index, self._material)
+            return None if schema is False else self._words(place)
         schema = self._resolved(schema, depth)
         if "const" in schema:
             return schema["const"]
         if choices := schema.get("enum"):
-            return choices[index % len(choices)]
+            return choices[place.number % len(choices)]
         match _kind(schema):
             case "object":
-                return self._object(schema, index, depth)
+                return self._object(schema, place, depth)
             case "array":
-                return self._array(schema, name, depth)
+                return self._array(schema, place, depth)
             case "integer" | "number" as kind:
-                return _number(schema, kind, index)
+                return _number(schema, kind, place.number)
             case "boolean":
-                return index % 2 == 0
+                return place.number % 2 == 0
             case "null":
                 return None
-        return self._text(schema, name, index)
+        return self._text(schema, place)
 
     def _resolved(self, schema: Schema, depth: int) -> Schema:
         """Follows references and picks the first alternative, null last."""
@@ -106,18 +113,19 @@ class _Filler:
                 found = found.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, dict) else {}
         return found if isinstance(found, dict) else {}
 
-    def _object(self, schema: Schema, index: int, depth: int) -> dict[str, Any]:
+    def _object(self, schema: Schema, place: _Place, depth: int) -> dict[str, Any]:
         properties = schema.get("properties") or {}
         required = schema.get("required") or []
         wanted = [name for name in properties if name in required or depth <= _DEEP]
         wanted += [name for name in required if name not in properties]
-        filled = {name: self.value(properties.get(name, {}), name, index, depth + 1) for name in wanted}
+        filled = {name: self.value(properties.get(name, {}), place._replace(name=name), depth + 1) for name in wanted}
         extra = schema.get("additionalProperties")
         for number in range(max(0, (schema.get("minProperties") or 0) - len(filled))):
-            filled[f"key{number + 1}"] = self.value(extra if isinstance(extra, dict) else {}, "value", number, depth + 1)
+            inner = extra if isinstance(extra, dict) else {}
+            filled[f"key{number + 1}"] = self.value(inner, _Place("value", number), depth + 1)
         return filled
 
-    def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
+    def _array(self, schema: Schema, place: _Place, depth: int) -> list[Any]:
         prefix = schema.get("prefixItems") or []
         items = schema.get("items", {})
         least, most = schema.get("minItems") or 0, schema.get("maxItems", math.inf)
@@ -129,13 +137,19 @@ class _Filler:
         filled: list[Any] = []
         for number in range(count):
             inner = prefix[number] if number < len(prefix) else items
-            value = self.value(inner, _singular(name), number, depth + 1)
+            about = (
+                number if isinstance(inner, dict) and _kind(self._resolved(inner, depth)) == "object" else place.about
+            )
+            value = self.value(inner, _Place(_singular(place.name), number, about), depth + 1)
             filled.append(f"{value} {number + 1}" if unique and isinstance(value, str) and value in filled else value)
         return filled
 
-    def _text(self, schema: Schema, name: str, index: int) -> str:
+    def _words(self, place: _Place) -> str:
+        return phrase(place.name, place.number if place.about is None else place.about, place.number, self._material)
+
+    def _text(self, schema: Schema, place: _Place) -> str:
         if (text := _FORMATS.get(schema.get("format", ""))) is None:
-            text = phrase(name, index, self._material)
+            text = self._words(place)
         if pattern := schema.get("pattern"):
             text = _matching(pattern, text)
         least, most = schema.get("minLength") or 0, schema.get("maxLength")

@@ -41,7 +41,11 @@ class Exchange:
         """Sends the head of the answer. A body of unknown `length` is sent in chunks."""
         self._chunked = length is None
         framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
-        lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}", framing, *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}",
+            framing,
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         await self._connection.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     async def write(self, data: bytes) -> None:

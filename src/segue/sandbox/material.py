@@ -17,50 +17,50 @@ Language = Literal["ko", "en"]
 _HANGUL = re.compile(r"[가-힣]")
 _LATIN = re.compile(r"[A-Za-z]")
 _PROJECT_KEYS = re.compile(r"project|프로젝트", re.I)
-_SKILL_KEYS = re.compile(r"skill|stack|tech|tool|language|framework|기술|스킬|스택", re.I)
-_PLACE_KEYS = re.compile(r"experience|work|career|compan|경력|회사", re.I)
+_SKILL_KEYS = re.compile(r"skill|stack|tech|tools|framework|기술|스킬|스택", re.I)
 _NAME_KEYS = ("name", "title", "project_name", "projectName", "project", "이름", "제목", "프로젝트명", "프로젝트")
 _COMPANY_KEYS = ("company", "company_name", "companyName", "organization", "employer", "회사", "회사명")
-_TERM = re.compile(r"\b(?:[A-Z][A-Za-z0-9+#.]*[A-Za-z0-9+#]|[a-z]+[A-Z][A-Za-z0-9]*)\b")
+_TERM = re.compile(r"[A-Z][A-Za-z0-9+#.]*[A-Za-z0-9+#]|[a-z]+[A-Z][A-Za-z0-9]*")
+_NO_TERM = re.compile(r"\S*@\S*|https?://\S*")
 _SECTION = re.compile(r"^\W*(?P<head>[^:：\n]{2,40})\s*[:：]\s*(?P<rest>.*)$")
 _ITEM = re.compile(r"^\s*(?:[-*•·]|\d+[.)])\s+(?P<item>.+)$")
+_LIST = re.compile(r"[,;·|/]")
+_NAME_END = re.compile(r"\s[-–—|]\s|[(:：]|,\s")
+_LONGEST_SKILL = 40
+_LONGEST_NAME = 60
 _MOST = 24
 
 
+class Subject(msgspec.Struct, frozen=True):
+    """A project or company, and the skills that are named beside it."""
+
+    name: str
+    skills: tuple[str, ...] = ()
+
+
 class Material(msgspec.Struct, frozen=True, kw_only=True):
-    """Names found in a prompt, in order, each once. Every tuple may be empty."""
+    """Names found in a prompt, in order, each once. Every tuple may be empty. `terms` are words written like names."""
 
     language: Language
-    projects: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
     skills: tuple[str, ...] = ()
-    companies: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """What there is to speak of, the most concrete first."""
-        return self.projects or self.companies or self.skills or self.terms
-
-    @property
-    def abilities(self) -> tuple[str, ...]:
-        return self.skills or self.terms or self.projects
 
 
 def material_of(messages: Iterable[Message]) -> Material:
-    """From everything that was said but by the model."""
-    text = "\n".join(message.text for message in messages if message.role in ("user", "system"))
-    asked = "\n".join(message.text for message in messages if message.role == "user") or text
+    """From what the user said."""
+    text = "\n".join(message.text for message in messages if message.role == "user")
     found = _Finder()
-    for document in _documents(asked):
+    for document in _documents(text):
         found.read(document, "")
     if not found.projects and not found.skills:
-        found.read_lines(asked)
+        found.read_lines(text)
+    skills = _unique(found.skills)
     return Material(
-        language=_language(asked),
-        projects=_unique(found.projects),
-        skills=_unique(found.skills),
-        companies=_unique(found.companies),
-        terms=_terms(asked),
+        language=_language(text),
+        subjects=tuple(_subjects([*found.projects, *found.companies], skills)),
+        skills=skills,
+        terms=tuple(word for word, _ in Counter(_TERM.findall(_NO_TERM.sub(" ", text))).most_common(_MOST)),
     )
 
 
@@ -69,61 +69,76 @@ def _language(text: str) -> Language:
     return "ko" if korean * 4 > latin else "en"
 
 
+def _subjects(found: Iterable[tuple[str, str]], skills: tuple[str, ...]) -> Iterator[Subject]:
+    """Each once, with those skills that the text around it names."""
+    around: dict[str, str] = {}
+    for name, text in found:
+        around[name] = around.get(name, "") + text
+    for name, text in list(around.items())[:_MOST]:
+        lowered = text.lower()
+        yield Subject(name, tuple(skill for skill in skills if skill.lower() in lowered))
+
+
 class _Finder:
+    """`projects` and `companies` hold each one's name and the text around it."""
+
     def __init__(self) -> None:
-        self.projects: list[str] = []
+        self.projects: list[tuple[str, str]] = []
+        self.companies: list[tuple[str, str]] = []
         self.skills: list[str] = []
-        self.companies: list[str] = []
 
     def read(self, value: Any, under: str) -> None:
         """Walks a document; `under` is the nearest telling key above."""
         if isinstance(value, dict):
-            self._name(value, under)
-            for key, inner in value.items():
-                telling = any(pattern.search(key) for pattern in (_PROJECT_KEYS, _SKILL_KEYS, _PLACE_KEYS))
-                self.read(inner, key if telling else under)
+            self._read_object(value, under)
         elif isinstance(value, list):
             for inner in value:
                 self.read(inner, under)
-        elif isinstance(value, str) and _SKILL_KEYS.search(under) and len(value) <= 40:
-            self.skills += [part.strip() for part in re.split(r"[,/;·]", value) if part.strip()]
+        elif isinstance(value, str) and _SKILL_KEYS.search(under):
+            self._add_skills(value)
+        elif isinstance(value, str) and _PROJECT_KEYS.search(under) and len(value) <= _LONGEST_NAME:
+            self.projects.append((value.strip(), value))
 
-    def _name(self, value: dict[str, Any], under: str) -> None:
-        company = next((value[key] for key in _COMPANY_KEYS if isinstance(value.get(key), str)), None)
-        if company:
-            self.companies.append(company)
+    def _read_object(self, value: dict[str, Any], under: str) -> None:
         name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
+        company = next((value[key] for key in _COMPANY_KEYS if isinstance(value.get(key), str)), None)
+        if name and _SKILL_KEYS.search(under):
+            self._add_skills(name)
+            return
+        around = json.dumps(value, ensure_ascii=False)
         if name and _PROJECT_KEYS.search(under):
-            self.projects.append(name)
-        elif name and _SKILL_KEYS.search(under):
-            self.skills.append(name)
+            self.projects.append((name.strip(), around))
+        elif company:
+            self.companies.append((company.strip(), around))
+        for key, inner in value.items():
+            if _SKILL_KEYS.search(key) or not isinstance(inner, str):
+                telling = _SKILL_KEYS.search(key) or _PROJECT_KEYS.search(key)
+                self.read(inner, key if telling else under if isinstance(inner, list) and not name else "")
 
     def read_lines(self, text: str) -> None:
         """Plain text: the items under a heading, or behind it on its line."""
-        into: list[str] | None = None
+        projects = False
+        skills = False
         for line in text.splitlines():
             item, section = _ITEM.match(line), _SECTION.match(line)
-            heading = section["head"] if section else line.strip("#= \t*[]")
-            if not item and len(heading) <= 40 and (known := self._list(heading)) is not None:
-                into = known
-                if section:
-                    into += [part.strip() for part in re.split(r"[,;·|]", section["rest"]) if part.strip()]
-            elif item and into is not None:
-                into += self._item(item["item"], into)
-            elif not line.strip():
+            heading = section["head"] if section else line.strip("#= \t*[]<>")
+            if not line.strip():
                 continue
-            elif not item:
-                into = None
+            if not item and len(heading) <= _LONGEST_SKILL:
+                skills = bool(_SKILL_KEYS.search(heading))
+                projects = not skills and bool(_PROJECT_KEYS.search(heading))
+                if skills and section:
+                    self._add_skills(section["rest"])
+            elif skills:
+                self._add_skills(item["item"].rpartition(":")[2] if item else line)
+            elif projects and item:
+                name = _NAME_END.split(item["item"])[0].strip()[:_LONGEST_NAME]
+                self.projects.append((name, item["item"]))
+                self.skills += [term for term in _TERM.findall(item["item"]) if term not in name]
 
-    def _list(self, heading: str) -> list[str] | None:
-        if _PROJECT_KEYS.search(heading):
-            return self.projects
-        return self.skills if _SKILL_KEYS.search(heading) else None
-
-    def _item(self, item: str, into: list[str]) -> list[str]:
-        if into is self.skills:
-            return [part.strip() for part in re.split(r"[,;·|]", item) if 0 < len(part.strip()) <= 40]
-        return [re.split(r"\s[-–—(|]|[:：(]", item)[0].strip()[:60]]
+    def _add_skills(self, text: str) -> None:
+        parts = (part.strip(" .") for part in _LIST.split(text))
+        self.skills += [part for part in parts if 0 < len(part) <= _LONGEST_SKILL]
 
 
 def _documents(text: str) -> Iterator[Any]:
@@ -139,10 +154,5 @@ def _documents(text: str) -> Iterator[Any]:
         place = end
 
 
-def _terms(text: str) -> tuple[str, ...]:
-    """Names of things, by the way they are written; the frequent ones first."""
-    return tuple(word for word, _ in Counter(_TERM.findall(text)).most_common(_MOST) if len(word) > 2)
-
-
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))[:_MOST]
+    return tuple(dict.fromkeys(names))[:_MOST]

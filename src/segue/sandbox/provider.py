@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -39,7 +40,7 @@ class SimulatedProvider:
     """All its methods run in the sandbox's loop."""
 
     def __init__(
-        self, name: str, provider: str, dialect: str, models: tuple[str, ...], manner: Manner, bill: list[BillEntry]
+        self, name: str, provider: str, dialect: str, models: tuple[str, ...], manner: Manner, bill: deque[BillEntry]
     ) -> None:
         self.name = name
         self.dialect = dialect
@@ -106,9 +107,7 @@ class SimulatedProvider:
 
     async def _post(self, exchange: Exchange) -> None:
         self._check_path(exchange.path)
-        asked = self._codec.decode(
-            exchange.body, path=exchange.path, query=exchange.query, headers=exchange.headers
-        )
+        asked = self._codec.decode(exchange.body, path=exchange.path, query=exchange.query, headers=exchange.headers)
         if exchange.path.endswith(("/count_tokens", ":countTokens")):
             await self._count(exchange, asked)
         elif refuses_prefill(self._provider, asked, self.dialect):

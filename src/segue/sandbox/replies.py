@@ -98,8 +98,12 @@ def _calls(request: ChatRequest) -> tuple[ToolCall, ...]:
 def _named(request: ChatRequest) -> list[Tool]:
     said = next((message.text.lower() for message in reversed(request.messages) if message.role == "user"), "")
     words = set(re.findall(r"\w+", said))
+
     def fits(tool: Tool) -> bool:
-        return tool.name.lower() in said or any(word in words for word in re.split(r"\W|_", tool.name.lower()) if len(word) > 3)
+        return tool.name.lower() in said or any(
+            word in words for word in re.split(r"\W|_", tool.name.lower()) if len(word) > 3
+        )
+
     return [tool for tool in request.tools if fits(tool)]
 
 
@@ -139,5 +143,7 @@ def _prose(request: ChatRequest) -> str:
     material = material_of(request.messages)
     shown = " ".join(asked.split())
     shown = shown if len(shown) <= 120 else f"{shown[:119]}…"
-    subject = ", ".join(material.subjects[:3]) or ("it" if material.language == "en" else "이 질문")
+    subject = ", ".join([*(subject.name for subject in material.subjects), *material.terms][:3]) or (
+        "it" if material.language == "en" else "이 질문"
+    )
     return MARK + "".join(_PROSE[material.language]).format(asked=shown, subject=subject)

@@ -1,0 +1,169 @@
+"""The coach: what is asked of the models about a résumé, and what becomes of their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from career_coach.language import Language
+from career_coach.prompts import Task, prompt_for
+from career_coach.results import Attempt, Coaching, LearningPath, Question
+from career_coach.resume import Resume
+from career_coach.schemas import PATH_SCHEMA, QUESTIONS_SCHEMA, path_problem, questions_problem, read
+from career_coach.trimming import fitted
+from segue import Answer, ConfigurationError, LLMServiceUnavailableError, OutputSchema, Segue, SegueError
+
+TASKS: Final[tuple[Task, ...]] = ("questions", "path")
+
+MAX_TOKENS: Final = 8_000
+"""Room for a long answer in Korean and for the thinking of models that think; the answers themselves have 1 000 to 3 000 tokens."""
+
+_OUTPUTS: Final[dict[Task, OutputSchema]] = {
+    "questions": OutputSchema(schema=QUESTIONS_SCHEMA, name="interview_questions", strict=True),
+    "path": OutputSchema(schema=PATH_SCHEMA, name="learning_path", strict=True),
+}
+_APPLICATION: Final = "career_coach"
+
+
+class Coach:
+    """Interview questions and a learning path for a résumé, over a chain of models.
+
+        coach = Coach(Segue())
+        questions = await coach.questions(resume)
+
+    `language` is that of the answers, by default the résumé's. `chain` is a chain's name or its targets, by default the settings'.
+    `deadline` is in seconds for each task; None leaves it to the settings.
+
+    An answer that breaks its schema or its rules (see `schemas`) counts as its target's failure: the next target is asked.
+    """
+
+    def __init__(
+        self,
+        segue: Segue,
+        *,
+        language: Language | None = None,
+        chain: str | Sequence[str] | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self._segue = segue
+        self._language = language
+        self._options: dict[str, Any] = {"failover_on_refusal": True, "max_tokens": MAX_TOKENS}
+        if chain is not None:
+            self._options["chain"] = chain
+        if deadline is not None:
+            self._options["deadline"] = deadline
+
+    async def questions(self, resume: Resume) -> tuple[Question, ...]:
+        """Five interview questions. Raises `LLMServiceUnavailableError` when no target gave valid ones."""
+        return _questions((await self._ask("questions", fitted(resume), _new_id())).text)
+
+    async def path(self, resume: Resume) -> LearningPath:
+        """A learning path of five steps. Raises `LLMServiceUnavailableError` when no target gave a valid one."""
+        return _path((await self._ask("path", fitted(resume), _new_id())).text)
+
+    async def run(self, resume: Resume, tasks: Iterable[Task] = TASKS) -> Coaching:
+        """The tasks, all at once, with what each attempt took.
+
+        One task's failure does not take the others' results along: it is in `failures`. Raises `ConfigurationError` alone.
+        """
+        tasks = tuple(tasks)
+        resume = fitted(resume)
+        run, began = _new_id(), time.time()
+        results = await asyncio.gather(*(self._tried(task, resume, run) for task in tasks))
+        answers = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, Answer)}
+        failures = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, SegueError)}
+        booked = await self._booked(run, began)
+        attempts = [*booked, *_skipped(failures, {attempt.target for attempt in booked if attempt.simulated})]
+        return Coaching(
+            language=self._language or resume.language,
+            questions=_questions(answers["questions"].text) if "questions" in answers else None,
+            path=_path(answers["path"].text) if "path" in answers else None,
+            failures=failures,
+            attempts=tuple(attempts),
+            notices=resume.notices,
+            simulated=any(attempt.simulated for attempt in attempts),
+        )
+
+    async def _tried(self, task: Task, resume: Resume, run: str) -> Answer | SegueError:
+        try:
+            return await self._ask(task, resume, run)
+        except ConfigurationError:
+            raise
+        except SegueError as error:
+            return error
+
+    async def _ask(self, task: Task, resume: Resume, run: str) -> Answer:
+        prompt = prompt_for(task, resume, self._language or resume.language)
+        validate: Callable[[str], str | None] = path_problem
+        if task == "questions":
+            validate = partial(questions_problem, anchors=resume.anchors)
+        answer = await self._segue.acomplete(
+            prompt.user,
+            system=prompt.system,
+            output=_OUTPUTS[task],
+            validate=validate,
+            metadata={"application": _APPLICATION, "run": run, "task": task},
+            **self._options,
+        )
+        if (problem := validate(answer.text)) is not None:
+            # An answer that ran out of tokens is no failure to the engine, but it is no document either.
+            said = f"{answer.target} ended its answer early ({answer.finish_reason.value}): {problem}"
+            raise LLMServiceUnavailableError(said, attempts=answer.attempts)
+        return answer
+
+    async def _booked(self, run: str, began: float) -> list[Attempt]:
+        """The attempts of a run, as the ledger has them, in their order."""
+        records = await asyncio.to_thread(self._segue.ledger.records, began - 1.0, limit=None)
+        return [_attempt(record) for record in records if record.metadata.get("run") == run]
+
+
+def _attempt(record: Any) -> Attempt:
+    free = record.settlement == "free"
+    return Attempt(
+        task=record.metadata["task"],
+        target=record.target,
+        model=record.model,
+        outcome=record.outcome,
+        reason=record.reason,
+        seconds=record.seconds,
+        prompt_tokens=None if free else record.usage.prompt_tokens,
+        output_tokens=None if free else record.usage.output_tokens,
+        cost=record.cost,
+        estimated=record.settlement == "estimated",
+        simulated=record.simulated,
+    )
+
+
+def _skipped(failures: dict[Task, SegueError], simulated: set[str]) -> list[Attempt]:
+    """Targets that were passed over: the ledger has only what was sent."""
+    return [
+        Attempt(
+            task=task,
+            target=summary.target,
+            model=summary.model,
+            outcome="skipped",
+            reason=summary.reason,
+            simulated=summary.target in simulated,
+        )
+        for task, error in failures.items()
+        for summary in getattr(error, "attempts", ())
+        if summary.outcome == "skipped"
+    ]
+
+
+def _questions(text: str) -> tuple[Question, ...]:
+    return msgspec.convert(read(text)["questions"], tuple[Question, ...])
+
+
+def _path(text: str) -> LearningPath:
+    return msgspec.convert(read(text), LearningPath)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,103 @@
+"""What the coach gives: questions, a learning path, and what they took."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from career_coach.language import Language
+from career_coach.prompts import Task
+from career_coach.resume import Notice
+from segue import SegueError
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """`difficulty` and `type` are words of `schemas.DIFFICULTIES` and `schemas.TYPES`."""
+
+    difficulty: str
+    topic: str
+    type: str
+    question: str
+    what_good_answers_cover: tuple[str, ...]
+
+
+class Analysis(msgspec.Struct, frozen=True, kw_only=True):
+    strengths: tuple[str, ...]
+    weaknesses: tuple[str, ...]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """`type` is "strength" or "weakness"; `link` an https address."""
+
+    type: str
+    title: str
+    description: str
+    reason: str
+    resources: tuple[str, ...]
+    link: str
+
+
+class LearningPath(msgspec.Struct, frozen=True, kw_only=True):
+    analysis: Analysis
+    summary: str
+    learning_paths: tuple[Step, ...]
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of one task. `cost` is in US dollars; tokens and cost are None where they aren't known, `estimated` where counted here.
+
+    `outcome` is "ok", "cancelled", "skipped" or a failure's kind. `simulated`: a local stand-in was asked, no model.
+    """
+
+    task: Task
+    target: str
+    model: str
+    outcome: str
+    reason: str = ""
+    seconds: float = 0.0
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: Decimal | None = None
+    estimated: bool = False
+    simulated: bool = False
+
+
+class Coaching(msgspec.Struct, frozen=True, kw_only=True):
+    """All of one run. A task that was not asked for has neither a result nor a failure."""
+
+    language: Language
+    questions: tuple[Question, ...] | None = None
+    path: LearningPath | None = None
+    failures: dict[Task, SegueError] = {}
+    attempts: tuple[Attempt, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    simulated: bool = False
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What all attempts cost together; None where one of them has no known price."""
+        costs = [attempt.cost for attempt in self.attempts if attempt.outcome != "skipped"]
+        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+
+    def document(self) -> dict[str, Any]:
+        """The run as JSON: `simulated` first, money as text."""
+        return {
+            "simulated": self.simulated,
+            "language": self.language,
+            "questions": msgspec.to_builtins(self.questions),
+            "learning_path": msgspec.to_builtins(self.path),
+            "failures": {task: str(error) for task, error in self.failures.items()},
+            "attempts": [_row(attempt) for attempt in self.attempts],
+            "cost": _money(self.cost),
+            "notices": msgspec.to_builtins(self.notices),
+        }
+
+
+def _row(attempt: Attempt) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(attempt), "cost": _money(attempt.cost)}
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"

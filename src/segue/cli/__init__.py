@@ -1,0 +1,36 @@
+"""The command `segue`. One module a command; what a command needs is imported when it runs, so that `--help` is there at once.
+
+Exit status: 0 done, 1 no provider answered (the text says what became of each attempt), 2 wrong usage or a wrong setting, 130 stopped by
+Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from segue.cli.chat import chat
+from segue.cli.estimate import estimate
+from segue.cli.providers import providers
+from segue.cli.sandbox import sandbox
+
+app = typer.Typer(
+    name="segue",
+    help="LLM calls that carry on when a provider drops out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (chat, providers, estimate, sandbox):
+    app.command()(command)
+
+
+@app.callback()
+def root() -> None:
+    """LLM calls that carry on when a provider drops out."""
+
+
+def main() -> None:
+    """Runs the command line of this process."""
+    app(prog_name="segue")

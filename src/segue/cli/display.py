@@ -1,0 +1,101 @@
+"""What the commands show, in the same way everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from segue.errors import AttemptSummary
+    from segue.ledger.record import AttemptRecord
+
+_NARROWEST = 100
+"""Columns of a table that nobody looks at on a terminal."""
+
+
+def _console(*, stderr: bool) -> Console:
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, _NARROWEST))
+
+
+console = _console(stderr=False)
+notes = _console(stderr=True)
+"""Standard error: everything that is not the result itself."""
+
+
+def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    """A plain table; the columns named in `right` hold numbers."""
+    made = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def money(amount: Decimal | None) -> str:
+    """US dollars with as many digits as a small amount needs."""
+    if amount is None:
+        return "unknown"
+    if amount == 0:
+        return "$0"
+    return f"${amount:.2f}" if amount >= 1 else f"${amount:.6f}".rstrip("0")
+
+
+def seconds(time: float | None) -> str:
+    return "" if time is None else f"{time:.2f} s"
+
+
+def label(target: str, simulated: bool) -> str:
+    """A target's name; a stand-in is never shown without the word."""
+    return f"{target} (simulated)" if simulated else target
+
+
+def attempts_table(
+    attempts: Sequence[AttemptSummary], records: Sequence[AttemptRecord], *, simulated: frozenset[str]
+) -> Iterator[Table | Text]:
+    """What became of each attempt, with what the books say of its tokens and cost; below it the reasons of those that failed."""
+    made = table("", "target", "model", "outcome", "time", "tokens", "cost", right=("time", "tokens", "cost"))
+    left = list(records)
+    reasons = []
+    for attempt in attempts:
+        record = _record_of(attempt, left)
+        name = label(attempt.target, attempt.target in simulated)
+        made.add_row(
+            name,
+            attempt.model,
+            _outcome(attempt),
+            seconds(attempt.seconds) if record else "",
+            f"{record.usage.prompt_tokens} + {record.usage.output_tokens}" if record else "",
+            _cost(record) if record else "",
+        )
+        if attempt.reason:
+            reasons.append(f"{name}: {attempt.reason}")
+    yield made
+    for reason in dict.fromkeys(reasons):
+        yield Text(reason, style="dim")
+
+
+def _outcome(attempt: AttemptSummary) -> str:
+    status = f" {attempt.status}" if attempt.status and attempt.status != 200 else ""
+    role = ", went on" if attempt.continuation else ", hedge" if attempt.hedge else ""
+    return attempt.outcome + status + role
+
+
+def _cost(record: AttemptRecord) -> str:
+    """An estimate is marked; one at its bound is what the attempt can have cost at most."""
+    mark = "" if record.settlement != "estimated" or not record.cost else "≤ " if record.cost == record.bound else "~ "
+    return mark + money(record.cost)
+
+
+def _record_of(attempt: AttemptSummary, records: list[AttemptRecord]) -> AttemptRecord | None:
+    """Takes the record of that attempt out of those that are left."""
+    for place, record in enumerate(records):
+        if (record.target, record.model, record.outcome) == (attempt.target, attempt.model, attempt.outcome):
+            return records.pop(place)
+    return None

@@ -1,0 +1,47 @@
+"""How a command ends: errors become one text on standard error and an exit status."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+from segue.errors import ConfigurationError, SegueError
+
+P = ParamSpec("P")
+
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """The command, ending as the package's text says, without a traceback for what is not a defect."""
+
+    @functools.wraps(command)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except ConfigurationError as error:
+            raise _end(MISUSED, error) from error
+        except SegueError as error:
+            raise _end(FAILED, error) from error
+        except KeyboardInterrupt as error:
+            raise _end(INTERRUPTED) from error
+        except BrokenPipeError as error:
+            # What reads our output has had enough; nothing more may be written at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise _end(BROKEN_PIPE) from error
+
+    return guard
+
+
+def _end(status: int, error: Exception | None = None) -> typer.Exit:
+    if error is not None:
+        typer.echo(f"segue: {error}", err=True)
+    return typer.Exit(status)
