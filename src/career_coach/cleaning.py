@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
+
+from career_coach.fields import CONTACT, key_of
+
+MASK: Final = "[…]"
 
 _LINE_END = re.compile(r"\r\n?|\u2028|\u2029|\x85")
 _CONTACT = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # an e-mail address
     r"|(?<!\d)\d{6}-[1-8]\d{6}(?!\d)"  # a Korean resident registration number
-    r"|(?<!\d)01[016789][- .]?\d{3,4}[- .]?\d{4}(?!\d)"  # a Korean mobile number
+    r"|(?<!\d)01[016789]\d{7,8}(?!\d)|(?<![\d-])0\d{1,2}[-. ]\d{3,4}[-. ]\d{4}(?!\d)"  # a Korean number
     r"|\+\d{1,3}[ .-]?\(?\d[\d ().-]{6,14}\d"  # an international number
+    r"|(?<![\d-])(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\d-])"  # a North American number
 )
 
 
@@ -26,22 +32,35 @@ def clean(text: str) -> str:
     ).strip()
 
 
-def without_contacts(text: str) -> tuple[str, int]:
-    """The text with addresses and numbers of a person masked, and how many there were."""
-    return _CONTACT.subn("[…]", text)
+def without_contacts(text: str, withheld: list[str]) -> str:
+    """The text with addresses and numbers of a person masked; where there were any, `withheld` gets the mask."""
+    masked, count = _CONTACT.subn(MASK, text)
+    if count:
+        withheld.append(MASK)
+    return masked
 
 
-def clean_all(value: Any) -> tuple[Any, int]:
-    """A JSON value with every text in it clean and masked and with what is empty left out; how many contacts were masked."""
+def clean_all(value: Any, withheld: list[str]) -> Any:
+    """A JSON value with every text in it clean and masked, without fields of contact data and without what is empty.
+
+    What was taken out is named in `withheld`.
+    """
     if isinstance(value, str):
-        return without_contacts(clean(value))
+        return without_contacts(clean(value), withheld)
     if isinstance(value, dict):
-        fields = {clean(str(key)): clean_all(inner) for key, inner in value.items()}
-        return {key: inner for key, (inner, _) in fields.items() if _says(inner)}, sum(n for _, n in fields.values())
+        return dict(_clean_fields(value, withheld))
     if isinstance(value, list):
-        items = [clean_all(inner) for inner in value]
-        return [inner for inner, _ in items if _says(inner)], sum(n for _, n in items)
-    return value, 0
+        return [cleaned for item in value if _says(cleaned := clean_all(item, withheld))]
+    return value
+
+
+def _clean_fields(table: dict[Any, Any], withheld: list[str]) -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        label = clean(str(name))
+        if key_of(label) in CONTACT:
+            withheld.append(label)
+        elif _says(cleaned := clean_all(value, withheld)):
+            yield label, cleaned
 
 
 def _says(value: Any) -> bool:

@@ -63,7 +63,7 @@ def words(text: str) -> frozenset[str]:
 
 
 CONTACT: Final = words(
-    "email e_mail mail phone phone_number mobile tel telephone contact contacts address home_address location_address "
+    "email e_mail mail phone phone_number mobile_phone tel telephone contact contacts address home_address location_address "
     "birth birthday birth_date date_of_birth age gender sex photo image picture marital_status nationality national_id "
     "resident_number ssn 이메일 메일 전화 전화번호 휴대폰 휴대전화 휴대폰번호 연락처 주소 생년월일 생일 나이 성별 사진 "
     "주민등록번호 주민번호 결혼여부 국적 병역 병역사항"

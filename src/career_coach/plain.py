@@ -18,6 +18,7 @@ _OTHER_HEADINGS = words(
     "education certifications certificates awards languages publications interests references contact activities 학력 교육 "
     "교육이력 자격증 수상 수상경력 어학 외국어 대외활동 기타 연락처 병역"
 )
+_TITLES = words("resume résumé cv curriculum_vitae 이력서 경력기술서")
 _LONGEST_HEADING = 32
 _LEAST = 20
 """Letters and digits without which a text is no résumé."""
@@ -25,7 +26,8 @@ _LEAST = 20
 
 def from_text(text: str) -> Resume:
     """A résumé from text. Raises `ResumeError` if it says nothing."""
-    cleaned, masked = without_contacts(clean(text))
+    withheld: list[str] = []
+    cleaned = without_contacts(clean(text), withheld)
     if sum(character.isalnum() for character in cleaned) < _LEAST:
         raise ResumeError(
             "the résumé says nothing to ask about: give it a summary, work experience, projects or skills"
@@ -42,7 +44,7 @@ def from_text(text: str) -> Resume:
         ),
         total_experience_months=months,
         text=cleaned,
-        notices=withheld_notice([], masked),
+        notices=withheld_notice(withheld),
     )
 
 
@@ -88,4 +90,4 @@ def _name(text: str) -> str:
     title = _HEAD_ENDS.split(text.lstrip(_ORNAMENT).splitlines()[0], maxsplit=1)[0].strip(_ORNAMENT)
     words = title.split()
     looks = 1 <= len(words) <= 4 and len(title) <= 40 and not any(character.isdigit() for character in title)
-    return title if looks and key_of(title) not in TOP else ""
+    return title if looks and key_of(title) not in (*TOP, *_TITLES) else ""

@@ -29,7 +29,7 @@ class Prompt(msgspec.Struct, frozen=True):
 
 def prompt_for(task: Task, resume: Resume, language: Language) -> Prompt:
     """The prompt for a task. The résumé has to fit: see `trimming`."""
-    system = _SYSTEM[task, language].format(data=_DATA[language], level=_level(resume, language))
+    system = _SYSTEM[task, language].format(data=_DATA[language], level=_level(task, resume, language))
     return Prompt(system, _USER[task, language].format(resume=_quoted(resume)))
 
 
@@ -37,31 +37,35 @@ def _quoted(resume: Resume) -> str:
     return f"<resume>\n{_TAG_LIKE.sub('‹', written(resume))}\n</resume>"
 
 
-def _level(resume: Resume, language: Language) -> str:
+def _level(task: Task, resume: Resume, language: Language) -> str:
+    """How far the candidate is and, for an interviewer, what to ask of somebody that far."""
     months = resume.total_experience_months
-    words = _LEVELS[language]
     if months is None:
-        return words[0]
-    stage = next(index for index, end in enumerate((12, 48, 96, float("inf")), start=1) if months < end)
-    return words[stage].format(months=months)
+        return _UNKNOWN_LEVEL[language]
+    stage = next(index for index, end in enumerate((12, 48, 96, float("inf"))) if months < end)
+    owns, ask = _LEVELS[language][stage]
+    said = owns.format(months=months)
+    return f"{said} {ask}" if task == "questions" else said
 
 
-_LEVELS: Final[dict[Language, tuple[str, ...]]] = {
+_UNKNOWN_LEVEL: Final[dict[Language, str]] = {
+    "en": "The résumé gives no total of experience: judge the level by what it describes.",
+    "ko": "총 경력이 적혀 있지 않으니, 서술된 내용으로 수준을 판단하세요.",
+}
+_LEVELS: Final[dict[Language, tuple[tuple[str, str], ...]]] = {
     "en": (
-        "The résumé gives no total of experience: judge the level by what it describes.",
-        "The candidate has worked for {months} months: ask about what they built themselves and understood while building it.",
-        "The candidate has worked for {months} months: they own features. Ask for the reasons behind choices and for how they knew it worked.",
-        "The candidate has worked for {months} months: they own systems. Ask about design under constraints, operation and consequences.",
-        "The candidate has worked for {months} months: they set directions. Ask about judgement across systems and teams, and what it cost.",
+        ("With {months} months of work, they are at the beginning.", "Ask about what they built themselves and understood on the way."),
+        ("With {months} months of work, they own features.", "Ask for the reasons behind choices and how they knew that it worked."),
+        ("With {months} months of work, they own systems.", "Ask about design under constraints, operation and consequences."),
+        ("With {months} months of work, they set directions.", "Ask about judgement across systems and teams, and what it cost."),
     ),
     "ko": (
-        "총 경력이 적혀 있지 않으니, 서술된 내용으로 수준을 판단하세요.",
-        "경력 {months}개월 차입니다. 직접 만든 것과 만들면서 이해한 것을 물으세요.",
-        "경력 {months}개월 차로, 기능 단위를 책임지는 수준입니다. 선택의 이유와 효과를 확인한 방법을 물으세요.",
-        "경력 {months}개월 차로, 시스템을 책임지는 수준입니다. 제약 속의 설계, 운영, 그 결과를 물으세요.",
-        "경력 {months}개월 차로, 방향을 정하는 수준입니다. 여러 시스템과 팀에 걸친 판단과 그 대가를 물으세요.",
+        ("경력 {months}개월로, 이제 시작하는 단계입니다.", "직접 만든 것과 만들면서 이해한 것을 물으세요."),
+        ("경력 {months}개월로, 기능 단위를 책임지는 단계입니다.", "선택의 이유와 효과를 확인한 방법을 물으세요."),
+        ("경력 {months}개월로, 시스템을 책임지는 단계입니다.", "제약 속의 설계와 운영, 그 결과를 물으세요."),
+        ("경력 {months}개월로, 방향을 정하는 단계입니다.", "여러 시스템과 팀에 걸친 판단과 그 대가를 물으세요."),
     ),
-}
+}  # fmt: skip
 
 _DATA: Final[dict[Language, str]] = {
     "en": """\
@@ -147,7 +151,8 @@ what to learn next.
 Analysis
 - strengths: two to four. Each names a skill and the place in the résumé that proves it, a figure where there is one.
 - weaknesses: two to four. Each is a gap on the way to the next step of this very career, shown by the résumé or conspicuously left open.
-  What is not mentioned is "not shown", not "not known". {level}
+  What is not mentioned is "not shown", not "not known".
+- The next step depends on where they are. {level}
 
 `summary`: two or three sentences to the candidate: where they stand, and the one thing that would change most. Plain and encouraging,
 without flattery.
@@ -172,7 +177,8 @@ Write all texts in English.""",
 분석(analysis)
 - strengths: 2~4개. 역량과 그것을 증명하는 이력서의 대목을 함께 적고, 수치가 있으면 인용하세요.
 - weaknesses: 2~4개. 이 사람의 다음 단계로 가는 길에 있는 빈틈으로, 이력서에서 드러나거나 눈에 띄게 비어 있는 것입니다. 적혀 있지 않은 것은
-  '모른다'가 아니라 '확인되지 않는다'입니다. {level}
+  '모른다'가 아니라 '확인되지 않는다'입니다.
+- 다음 단계는 현재 위치에 따라 다릅니다. {level}
 
 `summary`: 본인에게 건네는 두세 문장. 지금의 위치와, 가장 큰 변화를 가져올 한 가지. 담백하고 힘이 되되 칭찬을 부풀리지 마세요.
 

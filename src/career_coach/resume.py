@@ -13,7 +13,7 @@ import msgspec
 
 from career_coach.anchors import Anchors, terms
 from career_coach.cleaning import clean_all
-from career_coach.fields import CONTACT, PROJECT, TOP, WORK, key_of, months_of, skills_of
+from career_coach.fields import PROJECT, TOP, WORK, key_of, months_of, skills_of
 from career_coach.language import Language, language_of
 
 _WRAPPERS = frozenset({"resume", "cv", "curriculum_vitae", "이력서", "data", "candidate"})
@@ -51,21 +51,19 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def projects(self) -> list[str]:
-        """The names of all projects, personal ones and those at work."""
-        at_work = (
-            project for work in self.work_experiences for project in _entries(work.get("projects"), PROJECT, "name")
-        )
-        return _unique(_texts(project.get("name") for project in (*self.personal_projects, *at_work)))
+        """The names of all projects, those at work and personal ones."""
+        return _unique(_texts(project.get("name") for project in (*self._projects_at_work(), *self.personal_projects)))
 
     @property
     def skills(self) -> list[str]:
         """Technical skills, and the technologies of all work and projects."""
-        found = list(self.technical_skills)
-        for entry in (*self.work_experiences, *self.personal_projects):
-            found += skills_of(entry.get("technologies"))
-            for project in _entries(entry.get("projects"), PROJECT, "name"):
-                found += skills_of(project.get("technologies"))
-        return _unique(found)
+        entries = (*self.work_experiences, *self._projects_at_work(), *self.personal_projects)
+        return _unique(
+            [*self.technical_skills, *(skill for entry in entries for skill in skills_of(entry.get("technologies")))]
+        )
+
+    def _projects_at_work(self) -> list[dict[str, Any]]:
+        return [project for work in self.work_experiences for project in work.get("projects", ())]
 
     @property
     def language(self) -> Language:
@@ -99,15 +97,14 @@ def from_document(document: Any) -> Resume:
         raise ResumeError(
             "a résumé in JSON must be one object with fields such as summary, work_experiences, technical_skills"
         )
-    cleaned, masked = clean_all(document)
     withheld: list[str] = []
-    values = _top_fields(_unwrapped(cleaned), withheld)
+    values = _top_fields(_unwrapped(clean_all(document, withheld)))
     months = _take_months(values)
     resume = Resume(
         name=_take_text(values, "name"),
         summary=_take_text(values, "summary"),
-        work_experiences=tuple(_entries(values.pop("work_experiences", None), WORK, "company", withheld)),
-        personal_projects=tuple(_entries(values.pop("personal_projects", None), PROJECT, "name", withheld)),
+        work_experiences=tuple(_entries(values.pop("work_experiences", None), WORK, "company")),
+        personal_projects=tuple(_entries(values.pop("personal_projects", None), PROJECT, "name")),
         technical_skills=tuple(skills_of(values.pop("technical_skills", None))),
         total_experience_months=months,
         extra=values,
@@ -116,13 +113,12 @@ def from_document(document: Any) -> Resume:
         raise ResumeError(
             "the résumé says nothing to ask about: give it a summary, work experience, projects or skills"
         )
-    return msgspec.structs.replace(resume, notices=withheld_notice(withheld, masked))
+    return msgspec.structs.replace(resume, notices=withheld_notice(withheld))
 
 
-def withheld_notice(fields: list[str], masked: int) -> tuple[Notice, ...]:
-    """What to say of contact data that was left out: its fields, and how many places in texts were masked."""
-    said = [*dict.fromkeys(fields), *([f"{masked} ×"] if masked else [])]
-    return (Notice("withheld", ", ".join(said)),) if said else ()
+def withheld_notice(withheld: list[str]) -> tuple[Notice, ...]:
+    """What to say of contact data that was left out."""
+    return (Notice("withheld", ", ".join(dict.fromkeys(withheld))),) if withheld else ()
 
 
 def _unwrapped(document: dict[str, Any]) -> dict[str, Any]:
@@ -137,14 +133,10 @@ def _unwrapped(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _top_fields(document: dict[str, Any], withheld: list[str]) -> dict[str, Any]:
+def _top_fields(document: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for label, value in document.items():
-        key = key_of(label)
-        if key in CONTACT:
-            withheld.append(label)
-            continue
-        field = TOP.get(key, label)
+        field = TOP.get(key_of(label), label)
         if field not in values:
             values[field] = value
         elif isinstance(values[field], list) and isinstance(value, list):
@@ -173,9 +165,7 @@ def _take_months(values: dict[str, Any]) -> int | None:
     return None
 
 
-def _entries(
-    value: Any, table: dict[str, str], name: str, withheld: list[str] | None = None
-) -> Iterator[dict[str, Any]]:
+def _entries(value: Any, table: dict[str, str], name: str) -> Iterator[dict[str, Any]]:
     """The entries of a list of work or projects, also where it is one entry, a table by name, or plain texts."""
     if isinstance(value, dict):
         is_table = bool(value) and all(isinstance(inner, dict) for inner in value.values())
@@ -184,20 +174,18 @@ def _entries(
         value = [value]
     for item in value:
         if isinstance(item, dict):
-            yield _entry(item, table, withheld if withheld is not None else [])
+            yield _entry(item, table)
         elif isinstance(item, str) and item:
             yield {name if len(item) <= _A_NAME else "description": item}
 
 
-def _entry(item: dict[str, Any], table: dict[str, str], withheld: list[str]) -> dict[str, Any]:
+def _entry(item: dict[str, Any], table: dict[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     for label, value in item.items():
-        key = key_of(label)
-        if key in CONTACT:
-            withheld.append(label)
-            continue
-        field = table.get(key, label)
+        field = table.get(key_of(label), label)
         entry[field if field not in entry else label] = value
+    if table is WORK and "projects" in entry:
+        entry["projects"] = list(_entries(entry["projects"], PROJECT, "name"))
     return entry
 
 

@@ -48,8 +48,12 @@ def _inside(text: str, word: str) -> int:
 
 
 _PROSE = tokens(30)
-_CODE = "Here it is:\n\n```python\n" + "\n".join(f"    v{n} = f({n})" for n in range(9)) + "\n```\n\nThat was " + tokens(6)
-_TABLE = "| key | value |\n|---|---|\n" + "\n".join(f"| k{n} | w{n} |" for n in range(9)) + "\n\nSo much for " + tokens(4)
+_CODE = (
+    "Here it is:\n\n```python\n" + "\n".join(f"    v{n} = f({n})" for n in range(9)) + "\n```\n\nThat was " + tokens(6)
+)
+_TABLE = (
+    "| key | value |\n|---|---|\n" + "\n".join(f"| k{n} | w{n} |" for n in range(9)) + "\n\nSo much for " + tokens(4)
+)
 _KOREAN = " ".join(f"항목{number}입니다" for number in range(12)) + " 🙂👩‍💻 é café " + tokens(5)
 _SPACED = "\n\n".join(f"p{n} " + tokens(3, f"s{n}x") for n in range(6)) + "\n"
 _JSON = '{"items": [' + ", ".join(f'{{"n": {n}, "s": "u{n}"}}' for n in range(8)) + "]}"

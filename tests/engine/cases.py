@@ -32,7 +32,12 @@ CANCEL_AFTER = 1.9
 CANCEL_CONNECTING = 0.7
 """… and for the fault at the phase `connect` nobody's patience for it is over."""
 
-GOING_ON = {"silent restart": "restart", "replayed tail": "overlap", "whitespace left out": "bare", "prefill refused": "exact"}
+GOING_ON = {
+    "silent restart": "restart",
+    "replayed tail": "overlap",
+    "whitespace left out": "bare",
+    "prefill refused": "exact",
+}
 """Faults of the one that goes on with an answer which broke off before it, and its manner."""
 
 UNPREFILLED = {"claude": "claude-sonnet-5-5", "gemini": "gemini-3.5-flash-lite"}
@@ -121,7 +126,9 @@ RULES: dict[str, Callable[[Case], bool]] = {
     "this fault can't strike at this phase": lambda case: (
         case.fault in FAULTS and case.phase not in FAULTS[case.fault].phases
     ),
-    "this dialect has no such fault": lambda case: case.fault in FAULTS and case.dialect not in FAULTS[case.fault].dialects,
+    "this dialect has no such fault": lambda case: (
+        case.fault in FAULTS and case.dialect not in FAULTS[case.fault].dialects
+    ),
     "a document has no such fault": lambda case: (
         case.mode == "document" and case.fault in FAULTS and FAULTS[case.fault].streams_only
     ),
@@ -144,7 +151,12 @@ RULES: dict[str, Callable[[Case], bool]] = {
     "nobody went before the first": lambda case: _continues(case) and case.position in ("first", "all"),
     "nothing was shown, so nothing is gone on with": lambda case: (
         _continues(case)
-        and (_held(case) or case.phase not in _TEXT_SHOWN or not REFERENCES[case.reference].text or case.reference == "tools")
+        and (
+            _held(case)
+            or case.phase not in _TEXT_SHOWN
+            or not REFERENCES[case.reference].text
+            or case.reference == "tools"
+        )
     ),
     "so short a repetition can't be told from new text": lambda case: (
         case.fault in ("silent restart", "replayed tail") and case.phase == "first token"
@@ -153,7 +165,8 @@ RULES: dict[str, Callable[[Case], bool]] = {
         case.fault in ("prefill refused", "whitespace left out") and (case.dialect == "openai_chat" or not case.prefill)
     ),
     "prefilling plays no part": lambda case: (
-        not case.prefill and (_held(case) or case.phase not in _TEXT_SHOWN or case.fault not in (EOF, "reset", *GOING_ON))
+        not case.prefill
+        and (_held(case) or case.phase not in _TEXT_SHOWN or case.fault not in (EOF, "reset", *GOING_ON))
     ),
     "Gemini sends a call whole": lambda case: (
         case.dialect == "gemini"

@@ -60,7 +60,8 @@ def act(scene: Scene, strike: Strike, pace: float) -> Reply:
     if fault.name == "byte by byte":
         steps: list[Step] = [bytes((byte,)) for line in lines for byte in line.data]
         return Reply(headers=headers, steps=steps)
-    if fault.tail is None:
+    if fault.tail is None or (fault.name == "empty stop" and scene.continues):
+        # To a request to go on, a clean stop without text is a model's word that the answer was whole.
         return Reply(headers=headers, steps=_paced([line.data for line in lines], pace))
     at, part = cut_at(scene, strike.phase)
     said = [line.data for line in lines[:at]] + ([part] if part else [])
@@ -73,7 +74,13 @@ def cut_at(scene: Scene, phase: str) -> tuple[int, bytes]:
     kinds = [line.kind for line in lines]
     if not scene.stream:
         body = lines[-1].data
-        return (0, b"") if phase in ("headers", "preamble") else (len(lines), b"") if phase == "after" else (0, body[: len(body) // 2])
+        return (
+            (0, b"")
+            if phase in ("headers", "preamble")
+            else (len(lines), b"")
+            if phase == "after"
+            else (0, body[: len(body) // 2])
+        )
     opening = next((n for n, kind in enumerate(kinds) if kind != "open"), 0)
     texts = [n for n, kind in enumerate(kinds) if kind == "text"]
     calls = [n for n, kind in enumerate(kinds) if kind == "call"]
@@ -101,8 +108,7 @@ def cut_at(scene: Scene, phase: str) -> tuple[int, bytes]:
 def half(line: Line) -> bytes:
     """A call's beginning: all its events but the last ones, so that its arguments are never complete."""
     events = line.data.split(b"\n\n")
-    whole = b"\n\n".join(events[: (len(events) - 1) // 2]) + b"\n\n" if len(events) > 2 else b""
-    return whole
+    return b"\n\n".join(events[: (len(events) - 1) // 2]) + b"\n\n" if len(events) > 2 else b""
 
 
 def _paced(pieces: Sequence[bytes], pace: float) -> list[Step]:

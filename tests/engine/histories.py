@@ -132,6 +132,8 @@ class History:
         """Yes, if one of its targets was well and free to be asked from beginning to end. Seams beyond two end any answer."""
         if outcome.cancelled or isinstance(outcome.error, InvalidRequestError) or _spent_its_seams(outcome):
             return None
+        if outcome.reference.thinking and any(service.struck == "drip" for service in self.world.services(outcome)):
+            return None  # only the deadline bounds a trickle of thinking
         job = outcome.job
         targets = job.targets if job.policy.fallback else job.targets[:1]
         for target in targets:
@@ -142,7 +144,10 @@ class History:
 
 
 def _spent_its_seams(outcome: Outcome) -> bool:
-    return isinstance(outcome.error, StreamInterruptedError) and sum(start.continuation for _, start in outcome.starts) >= 2
+    return (
+        isinstance(outcome.error, StreamInterruptedError)
+        and sum(start.continuation for _, start in outcome.starts) >= 2
+    )
 
 
 def live(seed: int) -> tuple[int, list[str]]:

@@ -167,6 +167,8 @@ class World:
         self._loop = asyncio.get_running_loop()
         self._ids = iter(range(10**9))
         self._hosts = {f"{name}.test": provider for name, provider in self.providers.items()}
+        for provider in providers:
+            provider.shown = lambda number: self.outcomes[number].text
         self._recorder = Recorder(Bookkeeper(self.store, overrides=PRICES))
         self.engine = Engine(
             lambda target: HttpUpstream(target, upstream(target.dialect), self.transport, self.wall),
@@ -253,7 +255,9 @@ class World:
         self._note_barred(outcome)
         outcome.starts.append((self._loop.time(), start))
         ended = {end.start.attempt_id for _, end in outcome.ends}
-        if any(other.attempt_id in self.health.probes and other.attempt_id not in ended for _, other in outcome.starts[:-1]):
+        if any(
+            other.attempt_id in self.health.probes and other.attempt_id not in ended for _, other in outcome.starts[:-1]
+        ):
             self._beside_probes.add(start.attempt_id)
         if self.health.last is Permit.PROBE:
             self.health.probes.add(start.attempt_id)
@@ -263,7 +267,11 @@ class World:
         outcome = self._by_request[end.start.request_id]
         outcome.ends.append((now, end))
         self._note_barred(outcome)
-        if isinstance(end.failure, Failure) and len(outcome.starts) == len(outcome.ends) and (name := self._waiting(outcome, now)):
+        if (
+            isinstance(end.failure, Failure)
+            and len(outcome.starts) == len(outcome.ends)
+            and (name := self._waiting(outcome, now))
+        ):
             outcome.askable.append((now, name))
 
     def _note_barred(self, outcome: Outcome) -> None:

@@ -110,7 +110,9 @@ class Claude:
         usage = {"input_tokens": 5, "output_tokens": 1}
         start = message | {"stop_reason": None, "stop_sequence": None, "usage": usage}
         block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-        return _event({"type": "message_start", "message": start}, "message_start") + _event(block, block["type"])
+        return _event({"type": "message_start", "message": start}, "message_start") + _event(
+            block, "content_block_start"
+        )
 
     def token(self, text: str) -> bytes:
         delta = {"type": "text_delta", "text": text}

@@ -57,9 +57,14 @@ async def being_too_late(client: Segue, ready: Callable[[], Awaitable[None]]) ->
     """The caller's own time limit, rather than the policy's."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(None) as limit:
-            call = asyncio.get_running_loop().create_task(ready())
-            call.add_done_callback(lambda _: limit.reschedule(0.0))
-            await client.acomplete(PROMPT)
+
+            async def run_out() -> None:
+                await ready()
+                limit.reschedule(0.0)
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(run_out())
+                await client.acomplete(PROMPT)
 
 
 LEAVING = {

@@ -19,7 +19,7 @@ DIES_AFTER = 300
 """Answers that the provider gives before it dies."""
 
 
-@pytest.fixture()
+@pytest.fixture
 def many_sockets() -> Iterator[None]:
     """Both ends of each connection are in this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -68,10 +68,11 @@ async def test_a_thousand_callers_of_a_provider_that_dies_are_all_answered_and_n
     twice = len(ended) - len(set(ended))
     hedges = sum(told.answer.hedges for told in found if told.answer is not None)
     assert twice <= hedges, "an answer was generated whole a second time, and no race explains it"
-    by = [told.answer.target for told in found if told.answer is not None]
+    givers = [told.answer.target for told in found if told.answer is not None]
     moved = [told for told in found if told.answer is not None and len(told.answer.attempts) > 1]
-    assert by.count("gemini") >= DIES_AFTER
-    assert moved and len(set(by)) > 1
+    assert givers.count("gemini") >= DIES_AFTER
+    assert moved
+    assert len(set(givers)) > 1
     assert outlived <= AT_ONCE
     assert not here.unsettled()
     seams = sum(told.answer.seams for told in found if told.answer is not None)

@@ -16,9 +16,9 @@ VARIANTS = [("stream", 1), ("stream", 2), ("stream", 3), ("whole", 1), ("whole",
 """How is asked, and how many of the chain have the fault."""
 ALL = 3
 
-HURRIED = POLICY.replace(deadline=1.5)
+HURRIED = POLICY.replace(deadline=2.0)
 """For chains of which nobody answers: the last is waited for until the deadline."""
-STAGGER = 0.01
+STAGGER = 0.03
 """Seconds between the starts of many requests, so that none is late because of the others."""
 
 
@@ -52,6 +52,6 @@ async def test_the_caller_gets_the_exact_answer_from_the_next_target_or_an_error
 
 
 async def test_a_chain_that_is_silent_as_a_whole_ends_in_an_error_at_the_deadline() -> None:
-    silent = [(fault, phase) for fault, phase in CASES if fault.silent]
+    silent = [(fault, phase) for fault, phase in CASES if fault.silent and phase != "after"]
     cases = [(*case, chain, asking, ALL) for case in silent for chain in CHAINS for asking in ASKING]
     tell(await asyncio.gather(*(strike(*case, wait=place * STAGGER) for place, case in enumerate(cases))))

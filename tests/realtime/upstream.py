@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from .speech import Speech, speech_of
 
-TOKENS = 40
+TOKENS = 24
 PROMPT = "Count."
 PHASES = ("request", "headers", "preamble", "token", "middle", "terminal", "after")
 """Where in an answer a fault can strike: before its headers, after them, after the dialect's opening, after one token, inside a

@@ -21,17 +21,18 @@ from segue.secret import Secret
 from segue.settings import TargetSettings
 from segue.transport.aio import AioTransport
 
+from .machine import MACHINE
 from .upstream import PROMPT, Upstream, reference
 
 STALL = StallPolicy(
-    first_hedge=(0.3, 0.3),
-    first_hedge_unknown=0.3,
-    first_hedge_reasoning=0.3,
-    first_give_up=0.6,
-    first_give_up_reasoning=0.6,
-    gap_hedge=(0.3, 0.3),
-    gap_give_up=0.6,
-    quiet_give_up=0.6,
+    first_hedge=(0.5, 0.5),
+    first_hedge_unknown=0.5,
+    first_hedge_reasoning=0.5,
+    first_give_up=1.0,
+    first_give_up_reasoning=1.0,
+    gap_hedge=(0.5, 0.5),
+    gap_give_up=1.0,
+    quiet_give_up=1.0,
     no_byte=2.0,
     drip_window=1.0,
     drip_floor=20.0,
@@ -76,14 +77,18 @@ class World:
         return [name for name, upstream in self.upstreams.items() for line in upstream.open if line.busy]
 
     async def outlived(self, since: float) -> float:
-        """How many seconds after `since` the last of the sockets was closed that carried an unfinished answer."""
+        """How many seconds after `since` the last of the sockets was closed that carried an unfinished answer.
+
+        Not counted is the time for which the machine did not let this process run.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 while self.unfinished:  # noqa: ASYNC110 – what is waited for happens in the kernel
                     await asyncio.sleep(0.001)
         assert not self.unfinished, f"{PATIENCE} s after the end these were still connected: {self.unfinished}"
         lines = [line for upstream in self.upstreams.values() for line in upstream.lines if line.busy]
-        return max([0.0, *(line.closed - since for line in lines if line.closed is not None)])
+        last = max([since, *(line.closed for line in lines if line.closed is not None)])
+        return last - since - MACHINE.held_up(since, last)
 
     def unsettled(self) -> list[str]:
         records = self.ledger.records(limit=None)

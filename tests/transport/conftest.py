@@ -75,9 +75,7 @@ async def tls_sockets(make: Callable[[], Transport], trusted: trustme.CA) -> Asy
         yield harness
 
 
-VARIANTS = [("memory", "")] + [
-    (name, way) for name in SOCKET_TRANSPORTS for way in ("chunked", "length", "close", "tls")
-]
+VARIANTS = [("memory", "")] + [(name, way) for name in SOCKET_TRANSPORTS for way in ("chunked", "length", "close-tls")]
 
 
 @pytest.fixture(params=VARIANTS, ids=lambda variant: "-".join(filter(None, variant)))
@@ -89,7 +87,7 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
         yield memory
         await memory.transport.aclose()
         return
-    authority = request.getfixturevalue("trusted") if way == "tls" else None
-    framing = "chunked" if way == "tls" else way
+    framing, _, tls = way.partition("-")
+    authority = request.getfixturevalue("trusted") if tls else None
     async with socket_harness(SOCKET_TRANSPORTS[name], framing=framing, authority=authority) as sockets:
         yield sockets

@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
+import pytest
 import trustme
 
 from segue.transport.aio import AioTransport
-from segue.transport.base import Answer, Transport
+from segue.transport.base import Answer, Transport, TransportError
 from segue.transport.memory import Connecting, MemoryTransport, Refuse, Reply
 from segue.wire.codec import WireRequest
 
@@ -74,6 +75,21 @@ async def until(condition: Callable[[], bool], *, within: float = PROMPT) -> Non
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 – what is waited for happens in the kernel too
             await asyncio.sleep(0.002)
+
+
+def assert_hidden(error: BaseException, secret: str = KEY) -> None:
+    """Neither the error nor any that led to it says the secret."""
+    chain: list[BaseException] = [error]
+    for link in chain:
+        assert secret not in f"{link} {link!r} {link.args!r}"
+        chain.extend(more for more in (link.__cause__, link.__context__) if more is not None and more not in chain)
+
+
+async def fails(harness: Harness, *, connect: float = 5.0, **fields: Any) -> TransportError:
+    with pytest.raises(TransportError) as caught:
+        await whole(await send(harness, connect=connect, **fields))
+    assert_hidden(caught.value)
+    return caught.value
 
 
 class MemoryHarness:

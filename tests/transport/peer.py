@@ -181,3 +181,22 @@ def closed_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+def raw(*pieces: bytes, end: str = "stay") -> Handler:
+    """Writes these bytes, whatever they are, then stays, finishes or resets."""
+
+    async def handle(line: Line, request: WireRequest) -> None:
+        for piece in pieces:
+            line.write(piece)
+            await asyncio.sleep(0.02)
+        if end == "reset":
+            line.reset()
+        elif end == "finish":
+            line.finish()
+
+    return handle
+
+
+reset_at_once = raw(end="reset")
+finish_at_once = raw(end="finish")

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from segue.cli.status import guarded
 from segue.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from segue.catalog.prices import Overrides
-    from segue.settings import Settings
-
-QUESTIONS_TOKENS = 500
-"""Output tokens of five interview questions, as the original guide counts."""
-PATH_TOKENS = 800
-"""Output tokens of a learning path, by the same count."""
 
 
 @guarded
@@ -30,58 +20,13 @@ def estimate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Estimate what a résumé costs at each provider: a call for questions and one for a learning path. Sends nothing."""
-    from segue.catalog.prices import GUIDE_PRICES, read_overrides
-    from segue.catalog.tokens import estimate_tokens
-    from segue.settings import load
+    """Estimate what a résumé costs at each provider; sends nothing.
 
-    settings = load()
-    prompt = estimate_tokens(_read(file))
-    prices = GUIDE_PRICES if guide_prices else read_overrides(settings.prices)
-    rows = _rows(settings, prompt, prices)
-    if as_json:
-        import msgspec
+    Two calls are counted, one for interview questions and one for a learning path.
+    """
+    from segue.cli.quotation import show_quotes
 
-        typer.echo(
-            msgspec.json.format(msgspec.json.encode({"prompt_tokens": prompt, "targets": rows}), indent=2).decode()
-        )
-        return
-    from segue.cli.display import console, money, table
-
-    console.print(
-        f"{prompt} prompt tokens, about; {QUESTIONS_TOKENS} of output for questions, {PATH_TOKENS} for a path"
-        + ("; the original guide's prices" if guide_prices else "")
-    )
-    numbers = ("questions", "path", "both")
-    shown = table("", "target", "model", *numbers, right=numbers)
-    for row in rows:
-        shown.add_row(row["target"], row["model"], *(money(row[name]) for name in numbers))
-    console.print(shown)
-
-
-def _rows(settings: Settings, prompt: int, prices: Overrides) -> list[dict[str, Any]]:
-    from datetime import UTC, datetime
-
-    from segue.catalog.prices import cost, price_of
-    from segue.chat.usage import Usage
-    from segue.routing import resolve
-
-    now = datetime.now(UTC)
-    rows = []
-    for name in dict.fromkeys([*settings.chain, *settings.targets]):
-        try:
-            target = resolve.target(name, settings.target(name))
-        except ConfigurationError:
-            continue
-        unit = price_of(target.provider, target.model.id, now, prices)
-
-        def call(output: int, unit: Any = unit) -> Decimal | None:
-            return None if unit is None else cost(Usage(input_tokens=prompt, output_tokens=output), unit)
-
-        questions, path = call(QUESTIONS_TOKENS), call(PATH_TOKENS)
-        both = None if questions is None or path is None else questions + path
-        rows.append({"target": name, "model": target.model.id, "questions": questions, "path": path, "both": both})
-    return rows
+    show_quotes(_read(file), guide_prices=guide_prices, as_json=as_json)
 
 
 def _read(file: str) -> str:

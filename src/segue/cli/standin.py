@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from segue.settings import Settings
+from segue.routing.resolve import usable
+from segue.sandbox import Sandbox
+from segue.settings import Settings
 
 NO_KEY = "simulated: no API key is set, local stand-ins answer"
 ON_DEMAND = "simulated: local stand-ins answer, as --sandbox or --break asks"
@@ -17,13 +17,6 @@ def fault_of(said: str) -> tuple[str, str]:
     """NAME[=FAULT] as a provider and its fault."""
     name, _, fault = said.partition("=")
     return name.strip(), fault.strip()
-
-
-def any_usable(settings: Settings, names: Sequence[str]) -> bool:
-    """Whether one of the targets has a key, or an address of its own."""
-    from segue.routing.resolve import usable
-
-    return any(usable(name, settings.target(name)) for name in names)
 
 
 def chain_names(settings: Settings, chain: str | None) -> tuple[str, ...]:
@@ -39,16 +32,14 @@ def chain_names(settings: Settings, chain: str | None) -> tuple[str, ...]:
 def ready(
     settings: Settings, names: Sequence[str], *, forced: bool, faults: Sequence[str], delay: float
 ) -> Iterator[tuple[Settings, str]]:
-    """The settings to use, and what is to be said of them: "" where real providers answer.
+    """The settings to use, and what is to be said of them: "" where providers answer.
 
     Stand-ins answer if they are `forced`, if there are `faults`, which nothing else can be given, or if no target can be used.
     """
     forced = forced or bool(faults)
-    if not forced and any_usable(settings, names):
+    if not forced and any(usable(name, settings.target(name)) for name in names):
         yield settings, ""
         return
-    from segue.sandbox import Sandbox
-
     with Sandbox(delay=delay) as box:
         simulated = box.settings(settings, every=forced)
         for said in faults:

@@ -154,9 +154,10 @@ Post = Callable[["Attempt", "list[UpstreamEvent] | None"], None]
 class Attempt:
     """A running attempt.
 
-    `overdue`: silent beyond its hedge point. `spared`: silent beyond its give-up point too, but there is no one else to ask. `lost`:
-    another leads, and this one runs on only to show whether its target, being probed, is well. `over`: its fate is booked, nothing it
-    still says counts. `limit` is the moment by which it must have shown content, so that others keep their time.
+    `overdue`: silent beyond its hedge point. `spared`: silent beyond its give-up point too, but there is no one else to ask: only a
+    dead line or the deadline ends it. `lost`: another leads, and this one runs on only to show whether its target, being probed, is
+    well. `over`: its fate is booked, nothing it still says counts. `limit` is the moment by which it must have shown content, so
+    that others keep their time; None where there are none.
     """
 
     def __init__(
@@ -210,10 +211,23 @@ class Attempt:
 
     def next_moment(self) -> float:
         """When its silence may have something to say."""
-        if self.spared:
+        return min(self.watch.next_check(), self.late_at)
+
+    @property
+    def late_at(self) -> float:
+        """From when on its silence costs others the time that is theirs: without content at the limit itself, in thinking and in tool
+        arguments once it has also lasted as long as a gap in text may. In text the watch is strict enough."""
+        if self.limit is None or self.watch.phase is Phase.TEXT:
             return float("inf")
-        moment = self.watch.next_check()
-        return moment if self.limit is None or self.watch.phase is not Phase.BEFORE else min(moment, self.limit)
+        if self.watch.phase is Phase.BEFORE:
+            return self.limit
+        return max(self.limit, self.last_content + (self.watch.limits.give_up_gap or 0.0))
+
+    def spare(self) -> None:
+        """Lets its silence go on."""
+        self.overdue = self.spared = True
+        self.limit = None
+        self.watch.spare()
 
     async def stopped(self) -> None:
         """Waits until the task is gone."""

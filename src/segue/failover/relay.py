@@ -282,24 +282,26 @@ class Relay:
 
     def _judge(self, attempt: Attempt, now: float) -> None:
         """Lets an attempt's silence speak."""
-        if self._done or attempt.over or attempt.spared:
+        if self._done or attempt.over:
             return
         verdict = attempt.watch.check(now)
-        late = attempt.watch.phase is Phase.BEFORE and attempt.limit is not None and now >= attempt.limit
+        before = attempt.watch.phase is Phase.BEFORE
+        late = now >= attempt.late_at
         if verdict.action is Action.HEDGE:
             attempt.overdue = True
         elif verdict.action is Action.GIVE_UP or late:
+            bounded = attempt.target.timeout is not None and not late
+            final = verdict.action is Action.GIVE_UP and (not before or attempt.spared or bounded)
             if attempt.lost:
                 self._field.release(attempt)
-            elif attempt.watch.phase is not Phase.BEFORE or self._has_another(attempt):
-                reason = (
-                    verdict.reason or f"no content for {now - attempt.began:.1f} s, the rest of the deadline is others'"
-                )
+            elif final or self._has_another(attempt):
+                silence = now - attempt.last_content
+                reason = verdict.reason or f"no content for {silence:.1f} s, the rest of the deadline is others'"
                 self._fail(attempt, Failure(kind=FailureKind.STALL, message=reason))
+            elif before:
+                attempt.spare()
             else:
-                attempt.overdue = attempt.spared = attempt.target.timeout is None or late
-                if not attempt.spared:
-                    self._fail(attempt, Failure(kind=FailureKind.STALL, message=verdict.reason))
+                attempt.limit = None
 
     def _has_another(self, attempt: Attempt) -> bool:
         return self._field.racers != [attempt] or self._plan.peek(self._look) is not None

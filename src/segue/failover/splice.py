@@ -159,8 +159,11 @@ class Splice:
         return Next.CONTINUE if self.seams < self._continuations else Next.FAIL
 
     def restart(self, source: str, target: str) -> None:
-        """The target `target` begins the answer anew after `source` broke off; `RuntimeError` if text or a tool call was shown."""
-        if self._committed:
+        """The target `target` begins the answer anew after `source` broke off.
+
+        `RuntimeError` if text or a tool call was shown, or the answer is whole.
+        """
+        if self.on_break() is not Next.RESTART:
             raise RuntimeError("part of the answer has been delivered")
         marked = self._gate.anything_shown
         self._gate.next_attempt(Seam(source, target, 0, restarted=True) if marked else None)
@@ -168,11 +171,12 @@ class Splice:
         self._begin(_Part())
 
     def continue_with(self, source: str, target: str, *, stripped: str = "") -> None:
-        """The target `target` goes on with the text after `source` broke off; `RuntimeError` if there is none, or a tool call after it.
+        """The target `target` goes on with the text after `source` broke off.
 
-        `stripped` is the whitespace that `continuation_request` gave back together with the request.
+        `stripped` is the whitespace that `continuation_request` gave back together with the request. `RuntimeError` if there is no
+        text, or a tool call after it, or the answer is whole.
         """
-        if not self._committed or self._answer.calls:
+        if self.on_break() in (Next.RESTART, Next.FINISH_TOOLS):
             raise RuntimeError("no text to go on from")
         self._gate.next_attempt(Seam(source, target, self._answer.length))
         text_seam = seam.Seam(

@@ -150,6 +150,10 @@ class Watch:
     def phase(self) -> Phase:
         return self._phase
 
+    @property
+    def limits(self) -> Limits:
+        return self._limits
+
     def heard(self, now: float) -> None:
         """A byte came, of whatever kind."""
         self._byte = now
@@ -176,6 +180,10 @@ class Watch:
         self._content = now
         self._hedged = False
         self._restart_drip(now)
+
+    def spare(self) -> None:
+        """Content may take as long as it likes to begin, while bytes come."""
+        self._limits = self._limits.replace(give_up_first=None)
 
     def check(self, now: float) -> Verdict:
         """The verdict now. `HEDGE` is given once in a silence; `GIVE_UP` goes before it, with its earliest reason."""

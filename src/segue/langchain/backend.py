@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -91,9 +91,9 @@ class Backend:
         """Reads the environment again; if it says something new, clients made from now on heed it."""
         with self._lock:
             if self._fixed is None:
-                fresh = self._with_presets(
-                    _load((*self._presets, *self._makes, *self._providers.keys() - PROVIDERS.keys()))
-                )
+                presets = [preset for preset, _ in self._presets.values()]
+                added = self._providers.keys() - PROVIDERS.keys()
+                fresh = self._with_presets(_load((*self._presets, *presets, *self._makes, *added)))
                 if fresh != self._settings:
                     self._settings = fresh
                     self._engines.clear()
@@ -142,25 +142,16 @@ class Backend:
 
     def missing(self, name: str, address: Address = NOWHERE) -> str | None:
         """What a target lacks to be asked, or None if it lacks nothing."""
-        try:
-            kept = self._keep((name,), address)
-            if name in kept.unmade:
-                return f"{name} can't be used: {kept.unmade[name]}"
-            if kept.engine.usable(name):
-                kept.engine.target(name)
-                return None
-        except ConfigurationError as error:
-            return str(error)
-        variable = name.upper().replace("-", "_")
-        return f"{name} has no key: set {variable}_API_KEY (in the environment or in .env)"
+        return _lack(self._keep((name,), address), name)
 
-    def default_chain(self) -> tuple[str, ...]:
-        """The settings' chain without those that lack something. Raises `ConfigurationError` if none is left."""
-        reasons = {name: self.missing(name) for name in self.settings.chain}
-        names = tuple(name for name, reason in reasons.items() if reason is None)
-        if not names:
-            raise ConfigurationError(f"no provider can be asked: {'; '.join(filter(None, reasons.values()))}")
-        return names
+    def usable(self, names: Sequence[str], address: Address = NOWHERE) -> tuple[str, ...]:
+        """The names without those of targets that lack something. Raises `ConfigurationError`, which says what, if none is left."""
+        kept = self._keep(tuple(names), address)
+        reasons = {name: _lack(kept, name) for name in names}
+        left = tuple(name for name, reason in reasons.items() if reason is None)
+        if not left:
+            raise ConfigurationError("; ".join(filter(None, reasons.values())))
+        return left
 
     # Engines.
 
@@ -231,6 +222,19 @@ class Backend:
             key = own.api_key or settings.target(preset).api_key
             targets[name] = msgspec.structs.replace(own, provider=own.provider or preset, api_key=key)
         return msgspec.structs.replace(settings, targets={**settings.targets, **targets}) if targets else settings
+
+
+def _lack(kept: _Kept, name: str) -> str | None:
+    if name in kept.unmade:
+        return f"{name} can't be used: {kept.unmade[name]}"
+    try:
+        if kept.engine.usable(name):
+            kept.engine.target(name)
+            return None
+    except ConfigurationError as error:
+        return str(error)
+    variable = name.upper().replace("-", "_")
+    return f"{name} has no key: set {variable}_API_KEY (in the environment or in .env)"
 
 
 def _load(more: Iterable[str], environ: Mapping[str, str] = os.environ) -> Settings:

@@ -163,20 +163,17 @@ class LLMClient(BaseChatModel):
         chain = said.pop("chain", None) or self.chain
         if chain is None and self.client is not None:
             return self._adopt(), (self._own_name(),)
-        names = self._names(chain)
-        chain = names or chain
         if self.engine is not None:
-            return self.engine, chain
+            return self.engine, self._names(chain) or chain
         backend, address = self._backend, address_of(said)
-        if chain is None:
-            chain = names = backend.default_chain()
-        elif isinstance(chain, str):
-            names = backend.settings.chains[chain].targets
+        names = self._names(chain) or (backend.settings.chain if chain is None else ())
+        if not names:
+            assert isinstance(chain, str)  # a chain of the settings, by its name: it has a policy of its own
+            return backend.engine(backend.settings.chains[chain].targets, address), chain
         if said.get("model") is not None and backend.is_ready_made(names[0]):
             address = address._replace(model=said.pop("model"))
-        if any(address) and (reason := backend.missing(names[0], address)) is not None:
-            raise ConfigurationError(reason)
-        return backend.engine(names, address), chain
+        engine = backend.engine(names, address)
+        return engine, backend.usable(names, address)
 
     def _adopt(self) -> Segue:
         if self._adopted is None or self._adopted[0] is not self.client:

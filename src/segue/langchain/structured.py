@@ -29,6 +29,9 @@ METHODS: Final = ("json_schema", "function_calling", "json_mode")
 
 ANY_JSON: Final = OutputSchema()
 
+_TOOL_FORMS: Final = frozenset({"function", "parameters", "input_schema", "toolSpec"})
+"""What tells a tool's description, which holds a schema, from a schema."""
+
 _FENCED: Final = re.compile(
     r"\A\s*```(?:json)?[ \t]*\r?\n(?P<inside>.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE
 )
@@ -43,7 +46,7 @@ class Schema:
     def __init__(self, schema: Any, *, strict: bool | None = None) -> None:
         self.given = schema
         try:
-            self.document = convert_to_json_schema(_titled(schema), strict=strict)
+            self.document = _document(schema, strict)
         except (ValueError, TypeError, KeyError) as error:
             raise ConfigurationError(f"this is no schema: {error}") from error
         self.strict = strict
@@ -82,10 +85,14 @@ class Schema:
         return self.value(json.loads(text))
 
 
-def _titled(schema: Any) -> Any:
-    """LangChain takes a bare JSON Schema only if it has a title."""
-    bare = isinstance(schema, Mapping) and not {"title", "name", "function", "toolSpec"}.intersection(schema)
-    return {"title": "answer", **schema} if bare else schema
+def _document(schema: Any, strict: bool | None) -> dict[str, Any]:
+    """A JSON Schema stands for itself: LangChain's way to it is by OpenAI's functions, whose parameters are an object always."""
+    if not isinstance(schema, Mapping) or not _TOOL_FORMS.isdisjoint(schema):
+        return convert_to_json_schema(schema, strict=strict)
+    if not schema:
+        raise ValueError("it is empty")
+    titled = {"title": "answer", **schema}
+    return convert_to_json_schema(titled, strict=True) if strict and "properties" in schema else titled
 
 
 def _validator(document: dict[str, Any]) -> Any:

@@ -32,14 +32,13 @@ def prepared(model: Any) -> Any:
     """The model without retries of its own, with usage in its streams; as it is where its class has no such settings."""
     if not isinstance(model, BaseChatModel):
         return model
-    fields = type(model).model_fields
-    wanted: dict[str, Any] = {}
-    if "max_retries" in fields and _retries(model) not in (0, None):
-        # Google's counts tries, not further tries.
-        wanted["max_retries"] = 1 if type(model).__module__.startswith("langchain_google") else 0
-    if "stream_usage" in fields:
-        wanted["stream_usage"] = True
-    wanted = {name: value for name, value in wanted.items() if getattr(model, name) != value}
+    # Google's package counts tries, the others further tries.
+    once = 1 if type(model).__module__.startswith("langchain_google") else 0
+    wanted = {
+        name: value
+        for name, value in (("max_retries", once), ("stream_usage", True))
+        if name in type(model).model_fields and getattr(model, name) != value
+    }
     if not wanted:
         return model
     derived = {"client", "async_client", "root_client", "root_async_client", "profile"}
@@ -49,10 +48,6 @@ def prepared(model: Any) -> Any:
     except Exception:
         log.debug("%s can't be made anew without its own retries", type(model).__name__, exc_info=True)
         return model
-
-
-def _retries(model: BaseChatModel) -> Any:
-    return getattr(model, "max_retries", None)
 
 
 def target_of(name: str, model: Any, *, streams: bool = True, timeout: float | None = None) -> Target:

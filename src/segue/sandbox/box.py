@@ -103,8 +103,12 @@ class Sandbox:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="segue-sandbox", daemon=True)
             self._thread.start()
-            for name in DEFAULT_CHAIN:
-                self.base_url(name)
+            try:
+                for name in DEFAULT_CHAIN:
+                    self.base_url(name)
+            except BaseException:
+                self.close()
+                raise
         return self
 
     def close(self) -> None:

@@ -187,16 +187,18 @@ def _merged(schemas: Sequence[Any]) -> Schema:
 
 
 def _number(schema: Schema, kind: str, index: int) -> int | float:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    step = schema.get("multipleOf") or 1
-    if isinstance(above := schema.get("exclusiveMinimum"), int | float):
-        low = above + (step if kind == "integer" or high is None else (high - above) / 2)
-    if isinstance(below := schema.get("exclusiveMaximum"), int | float):
-        high = below - step if kind == "integer" or low is None else (low + below) / 2
-    if low is None:
-        low = min(1, high) if high is not None else 1
-    value = low + index * step if high is None or low + index * step <= high else low
-    value = math.ceil(value / step) * step
+    """The item's own multiple of the step within the bounds, or the least one; the middle of a range that holds none."""
+    step: int | float = schema.get("multipleOf") or 1
+    low: int | float = schema.get("minimum", -math.inf)
+    high: int | float = schema.get("maximum", math.inf)
+    if "exclusiveMinimum" in schema:
+        low = max(low, math.nextafter(schema["exclusiveMinimum"], math.inf))
+    if "exclusiveMaximum" in schema:
+        high = min(high, math.nextafter(schema["exclusiveMaximum"], -math.inf))
+    first = math.ceil(low / step) if low > -math.inf else min(1, math.floor(high / step)) if high < math.inf else 1
+    value = (first + index) * step if (first + index) * step <= high else first * step
+    if value > high and kind != "integer":
+        return (low + high) / 2
     return int(value) if kind == "integer" else value
 
 

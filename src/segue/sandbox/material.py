@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +16,8 @@ Language = Literal["ko", "en"]
 
 _HANGUL = re.compile(r"[가-힣]")
 _LATIN = re.compile(r"[A-Za-z]")
+_WISH = re.compile(r"\bin (?:Korean|English)\b|한국어로|영어로")
+_JSON_KEY = re.compile(r'"[^"\n]*"\s*:')
 _PROJECT_KEYS = re.compile(r"project|프로젝트", re.I)
 _SKILL_KEYS = re.compile(r"skill|stack|tech|tools|framework|기술|스킬|스택", re.I)
 _NAME_KEYS = ("name", "title", "project_name", "projectName", "project", "이름", "제목", "프로젝트명", "프로젝트")
@@ -47,7 +49,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     terms: tuple[str, ...] = ()
 
 
-def material_of(messages: Iterable[Message]) -> Material:
+def material_of(messages: Sequence[Message]) -> Material:
     """From what the user said."""
     text = "\n".join(message.text for message in messages if message.role == "user")
     found = _Finder()
@@ -57,14 +59,21 @@ def material_of(messages: Iterable[Message]) -> Material:
         found.read_lines(text)
     skills = _unique(found.skills)
     return Material(
-        language=_language(text),
+        language=_language(messages, text),
         subjects=tuple(_subjects([*found.projects, *found.companies], skills)),
         skills=skills,
         terms=tuple(word for word, _ in Counter(_TERM.findall(_NO_TERM.sub(" ", text))).most_common(_MOST)),
     )
 
 
-def _language(text: str) -> Language:
+def _language(messages: Sequence[Message], text: str) -> Language:
+    """The one that is asked for, else the one that is spoken; the keys of a document count nothing."""
+    wishes = [
+        wish[0] for message in messages if message.role in ("system", "user") for wish in _WISH.finditer(message.text)
+    ]
+    if wishes:
+        return "ko" if wishes[-1] in ("in Korean", "한국어로") else "en"
+    text = _JSON_KEY.sub("", text)
     korean, latin = len(_HANGUL.findall(text)), len(_LATIN.findall(text))
     return "ko" if korean * 4 > latin else "en"
 

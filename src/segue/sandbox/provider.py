@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from segue.catalog.tokens import estimate_request_tokens
-from segue.errors import InvalidRequestError
+from segue.errors import ConfigurationError, InvalidRequestError
 from segue.sandbox.answering import Answering, refuses_prefill
 from segue.sandbox.bill import BillEntry
 from segue.sandbox.faults import Fault
@@ -26,6 +27,9 @@ HOST = "127.0.0.1"
 
 BILLS_IN_FULL = frozenset({"gemini"})
 """Providers that charge for the whole answer though the caller went away (docs/failover.md, "Billing")."""
+
+ACCEPTING, CLOSING = 6, 3
+"""Turns of the loop after which a connection that was being accepted is known, and after which one that was aborted is closed."""
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +62,18 @@ class SimulatedProvider:
         self._answers = 0
 
     async def open(self, port: int = 0) -> None:
-        """Listens, on a free port unless one is given; again on the same one after `close`."""
+        """Listens, on a free port unless one is given; again on the same one after `close`.
+
+        Raises `ConfigurationError` if the port is taken.
+        """
         if self._server is None:
             loop = asyncio.get_running_loop()
             create: Callable[[], Connection] = lambda: Connection(self._answer, self._connections)  # noqa: E731
-            self._server = await loop.create_server(create, HOST, port or self.port)
+            port = port or self.port
+            try:
+                self._server = await loop.create_server(create, HOST, port)
+            except OSError as error:
+                raise ConfigurationError(f"port {port} can't be had ({os.strerror(error.errno)}): choose another one") from error
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -70,9 +81,10 @@ class SimulatedProvider:
         if self._server is not None:
             self._server.close()
             self._server = None
+            await _turns(ACCEPTING)
         for connection in list(self._connections):
             connection.abort()
-        await asyncio.sleep(0)
+        await _turns(CLOSING)
 
     async def suffer(self, fault: Fault | None) -> None:
         """Has this fault from now on; None is health."""
@@ -145,3 +157,8 @@ class SimulatedProvider:
             return None
         self._left -= 1
         return fault
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)

@@ -57,7 +57,7 @@ _GEMINI: dict[str, tuple[int, str, str, str | None]] = {
     "auth": (400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", "API_KEY_INVALID"),
     "model_gone": (404, "NOT_FOUND", "models/{model} is not found for API version v1beta, or is not supported for generateContent.", None),
     "context_length": (400, "INVALID_ARGUMENT", "The input token count (1250000) exceeds the maximum number of tokens allowed (1048576).", None),
-    "prefill": (400, "INVALID_ARGUMENT", "Please ensure that the last turn is a user turn: this model does not support prefill.", None),
+    "prefill": (400, "INVALID_ARGUMENT", "Requests ending with a model turn are not supported.", None),
 }  # fmt: skip
 
 REASONS = tuple(_OPENAI)

@@ -1,0 +1,615 @@
+from __future__ import annotations
+
+import pytest
+
+from segue.chat.events import (
+    ChatEvent,
+    Failed,
+    Finished,
+    FinishReason,
+    Seam,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCalled,
+    ToolCallEnd,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.messages import ToolCall
+from segue.chat.usage import Usage
+from segue.failover.answer import is_content
+from segue.failover.splice import Next, Splice
+
+STOP = Finished(FinishReason.STOP)
+LENGTH = Finished(FinishReason.LENGTH)
+CALLS = Finished(FinishReason.TOOL_CALLS)
+NOTHING: list[ChatEvent] = []
+CUT = Failed(Failure(kind=FailureKind.TRANSPORT, message="reset"))
+HELLO = TextDelta("Hello")
+HMM = ThinkingDelta("Hmm.")
+SIGNED = ThinkingDelta(signature="s", dialect="claude")
+START = Started("id1", "model1")
+LONG = "The Danube rises in the Black Forest and flows through ten countries to the sea."
+
+
+def used(output: int) -> UsageReport:
+    return UsageReport(Usage(input_tokens=10, output_tokens=output))
+
+
+def called(arguments: str = '{"a":1}', index: int = 0, name: str = "add") -> ToolCallDelta:
+    return ToolCallDelta(index, id=f"c{index}", name=name, arguments=arguments)
+
+
+def call(arguments: str = '{"a":1}', index: int = 0, name: str = "add") -> ToolCall:
+    return ToolCall(id=f"c{index}", name=name, arguments=arguments)
+
+
+def said(splice: Splice, *events: UpstreamEvent) -> list[ChatEvent]:
+    return [shown for event in events for shown in splice.feed(event)]
+
+
+def fresh(*events: UpstreamEvent, hold: bool = False) -> Splice:
+    splice = Splice(hold=hold)
+    said(splice, *events)
+    return splice
+
+
+def gone_on(delivered: str, *, stripped: str = "") -> Splice:
+    """A splice whose second attempt goes on with this text."""
+    splice = fresh(START, TextDelta(delivered), CUT)
+    splice.continue_with("a", "b", stripped=stripped)
+    return splice
+
+
+# What is content.
+
+
+@pytest.mark.parametrize("event", [HELLO, HMM, ThinkingDelta(redacted="x"), called(), ToolCallDelta(0, arguments="{")])
+def test_text_thinking_and_pieces_of_tool_calls_are_content(event: UpstreamEvent) -> None:
+    assert is_content(event)
+    assert fresh(START, event).content_seen
+
+
+@pytest.mark.parametrize(
+    "event",
+    [START, used(1), TextDelta(""), ThinkingDelta(), SIGNED, ToolCallDelta(0, id="c", signature="s"), ToolCallEnd(0)],
+)
+def test_preambles_usage_signatures_and_empty_pieces_are_no_content(event: UpstreamEvent) -> None:
+    assert not is_content(event)
+    assert not fresh(event).content_seen
+
+
+@pytest.mark.parametrize("event", [STOP, CUT])
+def test_an_end_is_no_content(event: UpstreamEvent) -> None:
+    assert not is_content(event)
+    assert not fresh(event).content_seen
+
+
+def test_each_attempt_has_yet_to_show_its_own_content() -> None:
+    splice = gone_on("Hello")
+    assert not splice.content_seen
+    splice.feed(TextDelta(" there"))
+    assert splice.content_seen
+
+
+# Before the first content.
+
+
+def test_nothing_goes_out_before_the_first_content_and_then_all_of_it_in_order() -> None:
+    splice = Splice(hold=False)
+    assert said(splice, START, used(1), TextDelta(""), ThinkingDelta(), SIGNED) == []
+    assert said(splice, HELLO) == [START, used(1), SIGNED, HELLO]
+
+
+def test_an_attempt_that_failed_before_its_first_content_leaves_no_trace() -> None:
+    splice = fresh(START, used(1), SIGNED, CUT)
+    splice.restart("a", "b")
+    second = Started("id2", "model2")
+    assert said(splice, second, HELLO, STOP) == [second, HELLO, STOP]
+    assert splice.usage == Usage()
+    assert splice.seams == 0
+
+
+def test_an_attempt_that_does_not_introduce_itself_is_started_all_the_same() -> None:
+    splice = fresh(START, CUT)
+    splice.restart("a", "b")
+    assert said(splice, HELLO) == [Started(), HELLO]
+
+
+def test_an_answer_is_started_only_once() -> None:
+    splice = Splice(hold=False)
+    assert said(splice, START, HELLO, Started("again", "m"), TextDelta("!")) == [START, HELLO, TextDelta("!")]
+
+
+def test_of_two_introductions_before_the_first_content_the_later_is_given() -> None:
+    assert said(Splice(hold=False), Started(), START, HELLO) == [START, HELLO]
+
+
+# What goes through.
+
+
+def test_text_goes_out_as_it_comes_and_is_kept_to_the_letter() -> None:
+    splice = Splice(hold=False)
+    pieces = ["a", " \n", "", "```", "ü\u00a0"]
+    assert [e.text for e in said(splice, *map(TextDelta, pieces)) if isinstance(e, TextDelta)] == [
+        *filter(None, pieces)
+    ]
+    assert splice.text == splice.delivered == "".join(pieces)
+
+
+def test_thinking_and_its_signatures_go_out_as_they_come() -> None:
+    splice = Splice(hold=False)
+    assert said(splice, HMM, SIGNED, HELLO) == [Started(), HMM, SIGNED, HELLO]
+    assert splice.thinking == (HMM, SIGNED)
+
+
+def test_usage_goes_out_once_the_answer_has_begun_and_newer_reports_replace_older_ones() -> None:
+    splice = Splice(hold=False)
+    assert said(splice, HELLO, used(1), used(5)) == [Started(), HELLO, used(1), used(5)]
+    assert splice.usage == used(5).usage
+
+
+def test_usage_is_the_sum_over_the_attempts_that_brought_content() -> None:
+    splice = fresh(HELLO, used(5), CUT)
+    splice.continue_with("a", "b")
+    said(splice, used(1), CUT)
+    splice.continue_with("b", "c")
+    total = Usage(input_tokens=20, output_tokens=12)
+    assert said(splice, TextDelta(" there"), used(7))[-1] == UsageReport(total)
+    assert splice.usage == total
+
+
+def test_usage_that_comes_after_a_failure_is_counted_and_not_shown() -> None:
+    splice = fresh(HELLO, CUT)
+    assert splice.feed(used(5)) == []
+    splice.continue_with("a", "b")
+    assert splice.usage == used(5).usage
+
+
+# The end.
+
+
+@pytest.mark.parametrize("reason", list(FinishReason))
+def test_the_providers_terminal_is_given_out_as_it_is(reason: FinishReason) -> None:
+    splice, terminal = fresh(HELLO), Finished(reason, raw="word", refusal="no")
+    assert splice.feed(terminal) == [terminal]
+    assert splice.finished == terminal
+    assert splice.failure is None
+
+
+@pytest.mark.parametrize("event", [START, HELLO, HMM, called(), ToolCallEnd(0), STOP, CUT])
+def test_after_the_terminal_nothing_is_heard_any_more(event: UpstreamEvent) -> None:
+    splice = fresh(HELLO, STOP)
+    assert splice.feed(event) == []
+    assert (splice.text, splice.failure, splice.finished) == ("Hello", None, STOP)
+
+
+def test_after_the_terminal_only_usage_is_reported() -> None:
+    splice = fresh(HELLO, STOP)
+    assert splice.feed(used(3)) == [used(3)]
+    assert splice.usage == used(3).usage
+
+
+@pytest.mark.parametrize("event", [START, HELLO, HMM, called(), ToolCallEnd(0), STOP])
+def test_after_a_failure_nothing_of_that_attempt_is_heard_any_more(event: UpstreamEvent) -> None:
+    splice = fresh(HELLO, CUT)
+    assert splice.feed(event) == []
+    assert (splice.text, splice.failure, splice.finished) == ("Hello", CUT.failure, None)
+
+
+@pytest.mark.parametrize("reason", [FinishReason.STOP, FinishReason.TOOL_CALLS])
+@pytest.mark.parametrize("before", [[], [START, used(1)], [HMM], [TextDelta("")]])
+def test_a_clean_stop_with_an_empty_answer_is_a_failure(reason: FinishReason, before: list[UpstreamEvent]) -> None:
+    splice = fresh(*before)
+    assert splice.feed(Finished(reason)) == []
+    assert splice.failure == Failure(kind=FailureKind.BROKEN, message="empty answer")
+    assert splice.finished is None
+    assert splice.on_break() is Next.RESTART
+
+
+@pytest.mark.parametrize("reason", [FinishReason.LENGTH, FinishReason.CONTENT_FILTER, FinishReason.PAUSE])
+def test_an_empty_answer_that_did_not_end_by_its_own_will_is_no_failure(reason: FinishReason) -> None:
+    splice = fresh(START, used(1))
+    assert splice.feed(Finished(reason)) == [START, used(1), Finished(reason)]
+    assert splice.failure is None
+
+
+def test_a_tool_call_alone_is_no_empty_answer() -> None:
+    splice = fresh(called(), ToolCallEnd(0))
+    assert splice.feed(CALLS) == [CALLS]
+    assert splice.failure is None
+
+
+def test_no_verdict_is_given_before_the_upstream_has_finished() -> None:
+    splice = fresh(START)
+    assert splice.verdict_at_finish() is None
+    splice.feed(STOP)
+    assert splice.verdict_at_finish() == splice.failure is not None
+    splice.restart("a", "b")
+    assert splice.verdict_at_finish() is None
+
+
+# Tool calls.
+
+
+def test_a_tool_call_goes_out_whole_at_its_end_and_not_before() -> None:
+    splice = Splice(hold=False)
+    assert said(splice, START, called('{"a"'), ToolCallDelta(0, arguments=":1}")) == []
+    assert said(splice, ToolCallEnd(0)) == [START, ToolCalled(0, call())]
+    assert splice.tool_calls == (call(),)
+
+
+def test_tool_calls_that_the_upstream_never_ended_go_out_before_the_terminal() -> None:
+    splice = fresh(HELLO, called(index=1), called(index=0))
+    assert splice.feed(CALLS) == [ToolCalled(0, call(index=0)), ToolCalled(1, call(index=1)), CALLS]
+
+
+def test_tool_calls_are_numbered_from_zero_without_gaps_whatever_the_upstream_counts() -> None:
+    shown = said(Splice(hold=False), called(index=4), ToolCallEnd(4), called(index=7), ToolCallEnd(7), CALLS)
+    assert [event.index for event in shown if isinstance(event, ToolCalled)] == [0, 1]
+
+
+def test_tool_calls_are_numbered_anew_after_a_restart() -> None:
+    splice = fresh(HMM, called("{"), CUT)
+    splice.restart("a", "b")
+    shown = said(splice, called(index=0), ToolCallEnd(0), CALLS)
+    assert shown == [Seam("a", "b", 0, restarted=True), ToolCalled(0, call()), CALLS]
+
+
+@pytest.mark.parametrize("arguments", ['{"a":', "[1]", '"x"'])
+@pytest.mark.parametrize(
+    "then", [(ToolCallEnd(0), STOP), (CALLS,), (ToolCallEnd(0), HELLO), (ToolCallEnd(0), called())]
+)
+def test_a_malformed_tool_call_is_a_failure_and_is_not_shown(arguments: str, then: tuple[UpstreamEvent, ...]) -> None:
+    splice = fresh(TextDelta("So: "), called(arguments))
+    assert said(splice, *then) == []
+    assert splice.failure == Failure(kind=FailureKind.BROKEN, message="malformed tool call")
+    assert splice.tool_calls == ()
+    assert splice.on_break() is Next.CONTINUE
+
+
+def test_an_ended_call_in_doubt_goes_out_before_what_comes_next() -> None:
+    splice = fresh(called(""))
+    assert said(splice, ToolCallEnd(0)) == []
+    assert said(splice, used(1)) == []
+    assert said(splice, HELLO) == [Started(), used(1), ToolCalled(0, call("{}")), HELLO]
+
+
+def test_two_ended_calls_in_doubt_are_both_given() -> None:
+    splice = fresh(called("", index=0), called("", index=1))
+    shown = said(splice, ToolCallEnd(0), ToolCallEnd(1), CALLS)
+    assert shown == [Started(), ToolCalled(0, call("{}", 0)), ToolCalled(1, call("{}", 1)), CALLS]
+
+
+@pytest.mark.parametrize("end", [[], [ToolCallEnd(0)]])
+def test_a_call_that_was_cut_by_the_token_limit_is_dropped_with_or_without_an_end(end: list[UpstreamEvent]) -> None:
+    splice = fresh(HELLO, called('{"a":'), *end)
+    assert splice.feed(LENGTH) == [LENGTH]
+    assert splice.tool_calls == ()
+    assert splice.failure is None
+
+
+# The table of what to do when the leader breaks off.
+
+
+@pytest.mark.parametrize(
+    ("shown", "hold", "what"),
+    [
+        pytest.param([], False, Next.RESTART, id="nothing"),
+        pytest.param([START, used(1), SIGNED], False, Next.RESTART, id="no content"),
+        pytest.param([HMM], False, Next.RESTART, id="thinking"),
+        pytest.param([called('{"a":')], False, Next.RESTART, id="half a tool call"),
+        pytest.param([HMM, called("{}")], False, Next.RESTART, id="a tool call that is not ended"),
+        pytest.param([called(""), ToolCallEnd(0)], False, Next.RESTART, id="a tool call in doubt"),
+        pytest.param([HELLO], False, Next.CONTINUE, id="text"),
+        pytest.param([TextDelta(" ")], False, Next.CONTINUE, id="a blank"),
+        pytest.param([HMM, HELLO, called("{")], False, Next.CONTINUE, id="text and half a tool call"),
+        pytest.param([called(), ToolCallEnd(0)], False, Next.FINISH_TOOLS, id="a tool call"),
+        pytest.param([HELLO, called(), ToolCallEnd(0), HELLO], False, Next.FINISH_TOOLS, id="text and a tool call"),
+        pytest.param([HELLO], True, Next.RESTART, id="held text"),
+        pytest.param([HMM, called(), ToolCallEnd(0)], True, Next.RESTART, id="a held tool call"),
+    ],
+)
+@pytest.mark.parametrize("end", [[CUT], []])
+def test_what_comes_next_follows_from_what_was_shown(
+    shown: list[UpstreamEvent], hold: bool, what: Next, end: list[UpstreamEvent]
+) -> None:
+    assert fresh(*shown, *end, hold=hold).on_break() is what
+
+
+def test_an_answer_that_is_whole_cannot_break_off_or_be_gone_on_with_in_any_way() -> None:
+    for splice in (fresh(HELLO, STOP), fresh(LENGTH), fresh(HELLO, STOP, hold=True), fresh(called(), CALLS)):
+        for what in (
+            splice.on_break,
+            splice.finish_tools,
+            lambda splice=splice: splice.restart("a", "b"),
+            lambda splice=splice: splice.continue_with("a", "b"),
+        ):
+            with pytest.raises(RuntimeError):
+                what()
+
+
+@pytest.mark.parametrize("continuations", [0, 1, 2, 5])
+def test_an_answer_has_no_more_seams_than_allowed(continuations: int) -> None:
+    splice = Splice(hold=False, continuations=continuations)
+    said(splice, TextDelta("0"), CUT)
+    for number in range(continuations):
+        assert splice.on_break() is Next.CONTINUE
+        splice.continue_with("a", "b")
+        said(splice, TextDelta(f" {number} x"), CUT)
+        assert splice.seams == number + 1
+    assert splice.on_break() is Next.FAIL
+
+
+def test_an_attempt_that_said_nothing_costs_no_seam() -> None:
+    splice = Splice(hold=False, continuations=1)
+    said(splice, HELLO, CUT)
+    for _ in range(5):
+        assert splice.on_break() is Next.CONTINUE
+        splice.continue_with("a", "b")
+        said(splice, START, used(1), HMM, CUT)
+    assert splice.seams == 0
+
+
+def test_a_restart_after_thinking_costs_no_seam() -> None:
+    splice = Splice(hold=False, continuations=1)
+    said(splice, HMM, CUT)
+    splice.restart("a", "b")
+    said(splice, HMM, HELLO, CUT)
+    assert splice.seams == 0
+    assert splice.on_break() is Next.CONTINUE
+
+
+# Restarting.
+
+
+def test_a_restart_after_thinking_is_marked_and_the_thinking_begins_anew() -> None:
+    splice = fresh(START, HMM, CUT)
+    splice.restart("a", "b")
+    other = ThinkingDelta("So.")
+    assert said(splice, Started("id2", "m2"), used(1)) == []
+    assert said(splice, other, HELLO) == [Seam("a", "b", 0, restarted=True), used(1), other, HELLO]
+    assert splice.thinking == (other,)
+
+
+def test_a_restart_is_announced_once_from_whoever_spoke_last() -> None:
+    splice = fresh(HMM, CUT)
+    splice.restart("a", "b")
+    said(splice, START, CUT)
+    splice.restart("b", "c")
+    assert said(splice, HELLO, HELLO) == [Seam("a", "c", 0, restarted=True), HELLO, HELLO]
+
+
+@pytest.mark.parametrize("shown", [[HELLO], [called(), ToolCallEnd(0)]])
+def test_what_was_shown_cannot_be_begun_anew(shown: list[UpstreamEvent]) -> None:
+    splice = fresh(*shown, CUT)
+    with pytest.raises(RuntimeError):
+        splice.restart("a", "b")
+
+
+# Going on with text.
+
+
+def test_a_continuation_is_announced_with_its_first_words_and_its_place() -> None:
+    splice = gone_on("Hello")
+    assert said(splice, Started("id2", "m2"), used(1)) == []
+    assert said(splice, TextDelta(", all"), TextDelta("!")) == [
+        Seam("a", "b", 5),
+        used(1),
+        TextDelta(", all"),
+        TextDelta("!"),
+    ]
+    assert splice.delivered == "Hello, all!"
+
+
+def test_a_seam_names_whoever_spoke_last_where_an_attempt_between_said_nothing() -> None:
+    splice = gone_on("Hello")
+    said(splice, HMM, CUT)
+    splice.continue_with("b", "c")
+    assert said(splice, TextDelta(", all")) == [Seam("a", "c", 5), TextDelta(", all")]
+
+
+def test_the_next_seam_starts_from_the_attempt_that_spoke() -> None:
+    splice = gone_on("Hello")
+    said(splice, TextDelta(", all"), CUT)
+    splice.continue_with("b", "c")
+    assert said(splice, TextDelta(" you")) == [Seam("b", "c", 10), TextDelta(" you")]
+
+
+def test_the_thinking_of_a_continuation_is_not_shown() -> None:
+    splice = gone_on("Hello")
+    assert said(splice, HMM, SIGNED, TextDelta("!"), HMM) == [Seam("a", "b", 5), TextDelta("!")]
+    assert splice.thinking == ()
+
+
+def test_what_a_continuation_repeats_is_shown_once_wherever_the_pieces_end() -> None:
+    for step in (1, 5, 500):
+        splice = gone_on(LONG[:60])
+        rest = [TextDelta(LONG[at : at + step]) for at in range(30, len(LONG), step)]
+        shown = said(splice, *rest, STOP)
+        assert shown[0] == Seam("a", "b", 60)
+        assert "".join(event.text for event in shown if isinstance(event, TextDelta)) == LONG[60:]
+        assert splice.delivered == LONG
+
+
+def test_whitespace_that_was_taken_off_for_a_prefill_is_not_shown_twice() -> None:
+    splice = gone_on("Hello \n", stripped=" \n")
+    said(splice, TextDelta(" \nall"))
+    assert splice.delivered == "Hello \nall"
+
+
+def test_in_a_code_block_less_than_24_repeated_characters_are_taken_for_new_text() -> None:
+    for opening, shown in (("", ""), ("```\n", "0123456789abcdef")):
+        splice = gone_on(opening + "text 0123456789abcdef")
+        said(splice, TextDelta("0123456789abcdef"), TextDelta("!"))
+        assert splice.delivered.endswith("text 0123456789abcdef" + shown + "!")
+
+
+def test_where_the_text_stops_is_seen_over_all_attempts_so_far() -> None:
+    splice = gone_on("```\nx = 1")
+    said(splice, TextDelta("\ntext 0123456789abcdef"), CUT)
+    splice.continue_with("b", "c")
+    said(splice, TextDelta("0123456789abcdef!"))
+    assert splice.delivered.endswith("text 0123456789abcdef0123456789abcdef!")
+
+
+def test_a_continuation_that_withholds_says_so_and_time_sets_it_free() -> None:
+    splice = Splice(hold=False, seam_chars=20)
+    said(splice, TextDelta(LONG), CUT)
+    splice.continue_with("a", "b")
+    assert not splice.holding
+    assert said(splice, TextDelta("Black")) == []
+    assert splice.holding
+    assert splice.content_seen
+    assert splice.flush() == [Seam("a", "b", len(LONG)), TextDelta("Black")]
+    assert not splice.holding
+    assert splice.flush() == []
+
+
+def test_an_attempt_that_begins_the_answer_never_withholds() -> None:
+    splice = fresh(HELLO)
+    assert not splice.holding
+    assert splice.flush() == []
+
+
+def test_what_a_continuation_withholds_goes_out_before_its_terminal() -> None:
+    splice = gone_on(LONG)
+    assert said(splice, TextDelta("the")) == []
+    assert splice.feed(STOP) == [Seam("a", "b", len(LONG)), TextDelta("the"), STOP]
+
+
+def test_what_a_continuation_withholds_goes_out_before_its_tool_call() -> None:
+    splice = gone_on(LONG)
+    assert said(splice, TextDelta("the"), called()) == []
+    assert splice.feed(ToolCallEnd(0)) == [Seam("a", "b", len(LONG)), TextDelta("the"), ToolCalled(0, call())]
+
+
+def test_what_a_continuation_withheld_when_it_broke_off_is_forgotten() -> None:
+    splice = gone_on(LONG)
+    said(splice, TextDelta("the"), CUT)
+    assert splice.flush() == []
+    assert splice.delivered == splice.text == LONG
+    assert splice.on_break() is Next.CONTINUE
+    assert splice.seams == 0
+
+
+def test_a_continuation_that_stops_at_once_ends_the_answer() -> None:
+    splice = gone_on("Hello")
+    assert said(splice, START, STOP) == [Seam("a", "b", 5), STOP]
+    assert splice.failure is None
+    assert splice.seams == 1
+
+
+@pytest.mark.parametrize(
+    "then",
+    [[TextDelta(LONG[:50] + "another way")], [TextDelta(LONG[:60]), STOP], [TextDelta(LONG[:60]), called(), CALLS]],
+)
+def test_a_continuation_that_begins_another_answer_is_a_failure_and_shows_nothing(then: list[UpstreamEvent]) -> None:
+    splice = gone_on(LONG)
+    assert said(splice, *then) == []
+    assert splice.failure is not None
+    assert splice.failure.kind is FailureKind.BROKEN
+    assert "anew" in splice.failure.message
+    assert (splice.delivered, splice.tool_calls, splice.finished) == (LONG, (), None)
+    assert splice.on_break() is Next.CONTINUE
+
+
+def test_a_tool_call_of_a_continuation_is_announced_by_the_seam() -> None:
+    splice = gone_on("Hello")
+    assert said(splice, called(), ToolCallEnd(0), CALLS) == [Seam("a", "b", 5), ToolCalled(0, call()), CALLS]
+
+
+@pytest.mark.parametrize("shown", [[], [HMM], [called(), ToolCallEnd(0)], [HELLO, called(), ToolCallEnd(0)]])
+def test_without_text_or_after_a_tool_call_there_is_nothing_to_go_on_from(shown: list[UpstreamEvent]) -> None:
+    splice = fresh(*shown, CUT)
+    with pytest.raises(RuntimeError):
+        splice.continue_with("a", "b")
+
+
+# Ending with the tool calls.
+
+
+@pytest.mark.parametrize("end", [CUT, called("[]", index=1)])
+def test_after_a_delivered_tool_call_the_turn_ends_with_it(end: UpstreamEvent) -> None:
+    splice = fresh(called(), ToolCallEnd(0), end, ToolCallEnd(1), HELLO)
+    assert splice.failure is not None
+    assert splice.finish_tools() == [CALLS]
+    assert (splice.finished, splice.failure) == (CALLS, None)
+    assert splice.feed(HELLO) == []
+    assert splice.feed(used(2)) == [used(2)]
+
+
+@pytest.mark.parametrize("shown", [[], [HMM], [HELLO], [called()]])
+def test_a_turn_without_a_delivered_tool_call_cannot_end_with_one(shown: list[UpstreamEvent]) -> None:
+    with pytest.raises(RuntimeError):
+        fresh(*shown, CUT).finish_tools()
+
+
+# Holding.
+
+
+def test_a_held_answer_goes_out_whole_with_its_terminal() -> None:
+    splice = Splice(hold=True)
+    assert said(splice, START, HMM, HELLO, called(), ToolCallEnd(0), used(1)) == []
+    assert (splice.text, splice.delivered) == ("Hello", "")
+    assert splice.feed(STOP) == [START, HMM, HELLO, ToolCalled(0, call()), used(1), STOP]
+    assert splice.delivered == "Hello"
+    assert splice.feed(used(2)) == [used(2)]
+
+
+def test_a_held_answer_that_broke_off_is_begun_anew_without_a_trace() -> None:
+    splice = fresh(START, HMM, HELLO, called(), ToolCallEnd(0), used(1), CUT, hold=True)
+    splice.restart("a", "b")
+    assert (splice.text, splice.thinking, splice.tool_calls) == ("", (), ())
+    second = Started("id2", "m2")
+    assert said(splice, second, TextDelta("Hi"), STOP) == [second, TextDelta("Hi"), STOP]
+
+
+@pytest.mark.parametrize("shown", [[HELLO], [called(), ToolCallEnd(0)]])
+def test_a_held_answer_is_never_gone_on_with_and_never_ended_early(shown: list[UpstreamEvent]) -> None:
+    splice = fresh(*shown, CUT, hold=True)
+    with pytest.raises(RuntimeError):
+        splice.continue_with("a", "b")
+    with pytest.raises(RuntimeError):
+        splice.finish_tools()
+
+
+# Structured answers.
+
+
+def no_json(text: str) -> str | None:
+    return None if text.startswith("{") else f"no object: {text}"
+
+
+def test_a_structured_answer_that_is_wrong_is_a_failure_and_is_not_shown() -> None:
+    splice = Splice(hold=True, validate=no_json)
+    assert said(splice, START, HELLO, STOP) == []
+    assert splice.failure == Failure(kind=FailureKind.INVALID, message="no object: Hello")
+    assert splice.on_break() is Next.RESTART
+    splice.restart("a", "b")
+    assert said(splice, TextDelta("{"), TextDelta("}"), STOP)[1:] == [TextDelta("{"), TextDelta("}"), STOP]
+
+
+def test_an_empty_structured_answer_is_broken_rather_than_wrong() -> None:
+    splice = Splice(hold=True, validate=no_json)
+    said(splice, START, STOP)
+    assert splice.failure is not None
+    assert splice.failure.kind is FailureKind.BROKEN
+
+
+@pytest.mark.parametrize(
+    "rest", [[LENGTH], [Finished(FinishReason.CONTENT_FILTER)], [Finished(FinishReason.PAUSE)], [called(), CALLS]]
+)
+def test_text_that_was_cut_or_stands_beside_a_tool_call_is_not_checked(rest: list[UpstreamEvent]) -> None:
+    splice = Splice(hold=True, validate=no_json)
+    said(splice, HELLO, *rest)
+    assert splice.failure is None
+    assert splice.finished == rest[-1]
+
+
+def test_only_a_held_answer_can_be_checked() -> None:
+    with pytest.raises(ValueError, match="held"):
+        Splice(hold=False, validate=no_json)

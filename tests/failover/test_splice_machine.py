@@ -1,0 +1,470 @@
+"""The splice against a model that keeps every event of every attempt and works all of it out anew after each."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from segue.chat.events import (
+    ChatEvent,
+    Failed,
+    Finished,
+    FinishReason,
+    Seam,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCalled,
+    ToolCallEnd,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.messages import ToolCall
+from segue.chat.usage import Usage
+from segue.failover.seam import fence_state
+from segue.failover.splice import Next, Splice
+
+CLEAN = (FinishReason.STOP, FinishReason.TOOL_CALLS)
+TOOLS_END = Finished(FinishReason.TOOL_CALLS, raw="by finish_tools()")
+"""Stands among an attempt's events where the splice was told to end the turn."""
+
+
+def problem(text: str) -> str | None:
+    return "there is an x in it" if "x" in text else None
+
+
+# A continuation's text, by the rules as they are written.
+
+
+def cut_of(delivered: str, said: str, stripped: str) -> tuple[int, str] | None:
+    """How much of a continuation is a repetition, and what whitespace may still come twice; None for another answer."""
+    least = 12 if fence_state(delivered) == "prose" else 24
+    body, head, blank = delivered.rstrip(), said.lstrip(), len(said) - len(said.lstrip())
+    whole = body.lstrip()
+    if whole and head.startswith(whole):
+        counts = len(whole) >= least or sum(map(str.isalnum, whole)) >= 4
+        sizes = [len(whole)] if counts else []
+    else:
+        sizes = [size for size in range(least, len(head) + 1) if body.endswith(head[:size])]
+    if sizes:
+        return blank + max(sizes), delivered[len(body) :]
+    if exact := [size for size in range(least, len(said) + 1) if delivered.endswith(said[:size])]:
+        return max(exact), ""
+    if len(whole) >= 48 and head[:48] == whole[:48]:
+        return None
+    return 0, stripped
+
+
+def may_go_on_repeating(delivered: str, said: str) -> bool:
+    """Whether all that was said is whitespace, or lies within the delivered text."""
+    head = said.lstrip()
+    return not head or head in delivered[:-1]
+
+
+def without(owed: str, text: str) -> str:
+    while owed and text and owed[0] == text[0]:
+        owed, text = owed[1:], text[1:]
+    return text
+
+
+# One attempt, by its events.
+
+
+def brings(event: UpstreamEvent) -> bool:
+    """Whether an event is content."""
+    return (
+        (isinstance(event, TextDelta) and event.text != "")
+        or (isinstance(event, ThinkingDelta) and event.text + event.redacted != "")
+        or (isinstance(event, ToolCallDelta) and event.name + event.arguments != "")
+    )
+
+
+def open_call(events: list[UpstreamEvent], index: int) -> ToolCall | None:
+    """The call number `index` that is open after these events."""
+    last_end = max((at for at, event in enumerate(events) if event == ToolCallEnd(index)), default=-1)
+    deltas = [event for event in events[last_end + 1 :] if isinstance(event, ToolCallDelta) and event.index == index]
+    if not deltas:
+        return None
+    return ToolCall(
+        id=next((delta.id for delta in deltas if delta.id), ""),
+        name=next((delta.name for delta in deltas if delta.name), ""),
+        arguments="".join(delta.arguments for delta in deltas),
+    )
+
+
+def is_whole(call: ToolCall) -> bool:
+    try:
+        return bool(call.name) and isinstance(json.loads(call.arguments), dict)
+    except ValueError:
+        return False
+
+
+def settled(call: ToolCall) -> ToolCall | None:
+    if call.name and not call.arguments:
+        return msgspec.structs.replace(call, arguments="{}")
+    return call if is_whole(call) else None
+
+
+def call_in_doubt(events: list[UpstreamEvent]) -> ToolCall | None:
+    """The call that ended without being whole, if nothing was said since."""
+    for at in reversed(range(len(events))):
+        event = events[at]
+        if isinstance(event, ToolCallEnd):
+            call = open_call(events[:at], event.index)
+            return None if call is None or is_whole(call) else call
+        if brings(event):
+            return None
+    return None
+
+
+def calls_due(events: list[UpstreamEvent], at: int) -> list[ToolCall | None]:
+    """The tool calls that prove to be whole with the event number `at`; None for a malformed one."""
+    event, before = events[at], events[:at]
+    doubtful = call_in_doubt(before)
+    found = [doubtful] if doubtful is not None and (brings(event) or isinstance(event, (ToolCallEnd, Finished))) else []
+    if isinstance(event, Finished):
+        found += [call for index in range(3) if (call := open_call(before, index)) is not None]
+        if event.reason not in CLEAN:
+            return [call for call in found if is_whole(call)]
+    ended = open_call(before, event.index) if isinstance(event, ToolCallEnd) else None
+    return [settled(call) for call in found] + ([ended] if ended is not None and is_whole(ended) else [])
+
+
+@dataclass
+class Said:
+    """What comes of an attempt's events: things to say, how it ended, and how many events it took until then."""
+
+    items: list[UpstreamEvent | ToolCall] = field(default_factory=list)
+    failure: str | None = None
+    finished: Finished | None = None
+    heard: int = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(item.text for item in self.items if isinstance(item, TextDelta))
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        return [item for item in self.items if isinstance(item, ToolCall)]
+
+
+@dataclass
+class Attempt:
+    """`before` is the text that it goes on with, None where it begins the answer."""
+
+    name: str
+    before: str | None = None
+    stripped: str = ""
+    validated: bool = False
+    events: list[UpstreamEvent] = field(default_factory=list)
+    known: tuple[int, Said] = field(default_factory=lambda: (0, Said()))
+
+    @property
+    def content_seen(self) -> bool:
+        return any(map(brings, self.events[: self.said().heard]))
+
+    def said(self) -> Said:
+        if len(self.events) != self.known[0]:
+            self.known = len(self.events), self.work_out()
+        return self.known[1]
+
+    def work_out(self) -> Said:
+        said = Said()
+        for at, event in enumerate(self.events):
+            if event is TOOLS_END:
+                said.failure, said.finished = None, Finished(FinishReason.TOOL_CALLS)
+                said.items.append(said.finished)
+            elif said.failure is None and said.finished is None:
+                said.heard = at + 1
+                self.hear(said, at)
+            elif isinstance(event, UsageReport) and said.finished is not None:
+                said.items.append(event)
+        return said
+
+    def hear(self, said: Said, at: int) -> None:
+        event, calls = self.events[at], calls_due(self.events, at)
+        if None in calls:
+            said.failure = "malformed tool call"
+            return
+        if calls or isinstance(event, Finished):
+            self.say_text(said, at, forced=True)
+        if said.failure is None:
+            said.items += [call for call in calls if call is not None]
+        match event:
+            case TextDelta():
+                self.say_text(said, at + 1, forced=False)
+            case Failed(failure):
+                said.failure = failure.message
+            case Finished() if said.failure is None:
+                self.finish(said, event)
+            case Started() | UsageReport():
+                said.items.append(event)
+            case ThinkingDelta() if self.before is None and event != ThinkingDelta():
+                said.items.append(event)
+
+    def say_text(self, said: Said, upto: int, *, forced: bool) -> None:
+        """Says what text may be shown after so many events and was not said before."""
+        visible = self.visible(self.events[:upto], forced)
+        if visible is None:
+            said.failure = "another answer"
+        elif visible != said.text:
+            said.items.append(TextDelta(visible[len(said.text) :]))
+
+    def visible(self, events: list[UpstreamEvent], forced: bool) -> str | None:
+        """The text that may be shown after these events; None for another answer. `forced`: a tool call or the end comes next."""
+        pieces = [event.text for event in events if isinstance(event, TextDelta)]
+        if self.before is None:
+            return "".join(pieces)
+        forcing = [at for at in range(len(events)) if calls_due(events, at)] + ([len(events)] if forced else [])
+        chances = [sum(isinstance(event, TextDelta) for event in events[:at]) for at in forcing[:1]]
+        for size in range(1, len(pieces) + 1):
+            if not may_go_on_repeating(self.before, "".join(pieces[:size])):
+                chances.append(size)
+                break
+        if not chances:
+            return ""
+        cut = cut_of(self.before, "".join(pieces[: min(chances)]), self.stripped)
+        return None if cut is None else without(cut[1], "".join(pieces)[cut[0] :])
+
+    def finish(self, said: Said, event: Finished) -> None:
+        text = (self.before or "") + said.text
+        if event.reason in CLEAN and not said.calls:
+            said.failure = "empty answer" if not text else problem(text) if self.validated else None
+        if said.failure is None:
+            said.finished = event
+            said.items.append(event)
+
+
+# The whole answer.
+
+
+def used_by(events: list[UpstreamEvent]) -> Usage:
+    reports = [event.usage for event in events if isinstance(event, UsageReport)]
+    return reports[-1] if reports else Usage()
+
+
+def opened(items: list[UpstreamEvent | ToolCall], seams: list[Seam], earlier: Usage) -> list[ChatEvent]:
+    """What the caller sees of the things an attempt says: nothing, unless one of them has to be heard."""
+    heard = [isinstance(item, (ToolCall, Finished)) or brings(item) for item in items]
+    if True not in heard:
+        return []
+    introductions = [item for item in items[: heard.index(True)] if isinstance(item, Started)]
+    shown: list[ChatEvent] = [*(introductions or [Started()])[-1:], *seams]
+    for item in items:
+        match item:
+            case ToolCall():
+                shown.append(ToolCalled(sum(isinstance(event, ToolCalled) for event in shown), item))
+            case UsageReport(usage):
+                shown.append(UsageReport(earlier + usage))
+            case TextDelta() | ThinkingDelta() | Finished():
+                shown.append(item)
+    return shown
+
+
+class NaiveSplice:
+    def __init__(self, *, hold: bool, validated: bool, continuations: int) -> None:
+        self.hold = hold
+        self.continuations = continuations
+        self.attempts = [Attempt("t1", validated=validated)]
+
+    @property
+    def last(self) -> Attempt:
+        return self.attempts[-1]
+
+    @property
+    def text(self) -> str:
+        return (self.last.before or "") + self.last.said().text
+
+    @property
+    def thinking(self) -> list[ThinkingDelta]:
+        begun = [attempt for attempt in self.attempts if attempt.before is None][-1]
+        return [item for item in begun.said().items if isinstance(item, ThinkingDelta)]
+
+    @property
+    def usage(self) -> Usage:
+        earlier = [attempt for attempt in self.attempts[:-1] if attempt.content_seen]
+        return sum((used_by(attempt.events) for attempt in [*earlier, self.last]), Usage())
+
+    def shown(self) -> list[ChatEvent]:
+        """All that the caller has been shown."""
+        shown: list[ChatEvent] = []
+        speaker, usage = "", Usage()
+        for attempt in self.attempts:
+            said = attempt.said()
+            if self.hold:
+                shown = []
+            seam = Seam(speaker, attempt.name, len(attempt.before or ""), restarted=attempt.before is None)
+            part = opened(said.items, [seam] if shown else [], usage)
+            if part:
+                shown = [*shown, *(part[1:] if shown else part)]
+                speaker = attempt.name
+            if attempt.content_seen:
+                usage = usage + used_by(attempt.events)
+        return [] if self.hold and said.finished is None else shown
+
+    def next(self) -> Next:
+        said, seams = self.last.said(), sum(isinstance(event, Seam) and not event.restarted for event in self.shown())
+        if self.hold or not (self.text or said.calls):
+            return Next.RESTART
+        if said.calls:
+            return Next.FINISH_TOOLS
+        return Next.CONTINUE if seams < self.continuations else Next.FAIL
+
+
+# The machine.
+
+PIECES = [
+    "The Danube rises in the Black Forest and flows to the Black Sea.",
+    "in the Black Sea.",
+    "twelve chars",
+    "x",
+    " ",
+    "\n\n",
+    "",
+    "```\n",
+    "| a |\n",
+]
+WORDS = {"another answer": "anew"}
+
+
+class SpliceMachine(RuleBasedStateMachine):
+    @initialize(
+        hold=st.sampled_from([False, False, False, True]), validated=st.booleans(), continuations=st.integers(0, 4)
+    )
+    def begin(self, hold: bool, validated: bool, continuations: int) -> None:
+        validated = validated and hold
+        self.splice = Splice(
+            hold=hold, continuations=continuations, seam_chars=100_000, validate=problem if validated else None
+        )
+        self.model = NaiveSplice(hold=hold, validated=validated, continuations=continuations)
+        self.delivered: list[ChatEvent] = []
+
+    @precondition(lambda self: self.model.last.said().finished is not None)
+    @rule()
+    def another_request_begins(self) -> None:
+        self.begin(self.model.hold, self.model.last.validated, self.model.continuations)
+
+    def feed(self, *events: UpstreamEvent) -> None:
+        for event in events:
+            self.delivered += self.splice.feed(event)
+            self.model.last.events.append(event)
+
+    @rule(piece=st.sampled_from(PIECES))
+    def text_comes(self, piece: str) -> None:
+        self.feed(TextDelta(piece))
+
+    @rule(data=st.data(), blank=st.sampled_from(["", "", "\n"]))
+    def text_comes_that_was_there_before(self, data: st.DataObject, blank: str) -> None:
+        text = self.model.last.before or self.model.text
+        begin = data.draw(st.sampled_from([0, 0, max(0, len(text) - 12), max(0, len(text) - 24), len(text) // 2]))
+        end = data.draw(st.sampled_from([begin + 5, begin + 13, begin + 50, len(text)]))
+        self.feed(TextDelta(blank + text[begin:end]))
+
+    @rule(
+        text=st.sampled_from(["", "Hmm."]),
+        signature=st.sampled_from(["", "s"]),
+        redacted=st.sampled_from(["", "", "r"]),
+    )
+    def thinking_comes(self, text: str, signature: str, redacted: str) -> None:
+        self.feed(ThinkingDelta(text, signature, redacted))
+
+    @rule(
+        index=st.integers(0, 2),
+        name=st.sampled_from(["", "add", "add"]),
+        arguments=st.sampled_from(["", "{}", '{"a"', ":1}", "[]"]),
+    )
+    def a_piece_of_a_tool_call_comes(self, index: int, name: str, arguments: str) -> None:
+        self.feed(ToolCallDelta(index, id=name and f"c{index}", name=name, arguments=arguments))
+
+    @rule(index=st.integers(0, 2))
+    def a_tool_call_ends(self, index: int) -> None:
+        self.feed(ToolCallEnd(index))
+
+    @rule(index=st.integers(0, 2), arguments=st.sampled_from(["", "{}", '{"a":1}']))
+    def a_whole_tool_call_comes(self, index: int, arguments: str) -> None:
+        self.feed(ToolCallDelta(index, id="c", name="add", arguments=arguments), ToolCallEnd(index))
+
+    @rule(id=st.sampled_from(["", "id1", "id2"]))
+    def the_attempt_introduces_itself(self, id: str) -> None:
+        self.feed(Started(id, "model"))
+
+    @rule(output=st.integers(0, 9))
+    def usage_comes(self, output: int) -> None:
+        self.feed(UsageReport(Usage(output_tokens=output)))
+
+    @rule(reason=st.sampled_from(FinishReason))
+    def the_upstream_finishes(self, reason: FinishReason) -> None:
+        self.feed(Finished(reason))
+
+    @rule()
+    def the_upstream_fails(self) -> None:
+        self.feed(Failed(Failure(kind=FailureKind.TRANSPORT, message="reset")))
+
+    @rule()
+    def the_time_of_withholding_is_over(self) -> None:
+        """With so much room for repetitions time sets nothing free."""
+        assert self.splice.flush() == []
+
+    @precondition(lambda self: self.model.last.said().finished is None)
+    @rule(prefilled=st.booleans())
+    def the_leader_is_replaced(self, prefilled: bool) -> None:
+        what, text = self.model.next(), self.model.text
+        assert self.splice.on_break() is what
+        source, target = self.model.last.name, f"t{len(self.model.attempts) + 1}"
+        stripped = text[len(text.rstrip()) :] if prefilled else ""
+        match what:
+            case Next.FINISH_TOOLS:
+                self.delivered += self.splice.finish_tools()
+                self.model.last.events.append(TOOLS_END)
+            case Next.RESTART:
+                self.splice.restart(source, target)
+                self.model.attempts.append(Attempt(target, validated=self.model.last.validated))
+            case Next.CONTINUE:
+                self.splice.continue_with(source, target, stripped=stripped)
+                self.model.attempts.append(Attempt(target, before=text, stripped=stripped))
+
+    @invariant()
+    def the_caller_has_been_shown_the_same(self) -> None:
+        assert self.delivered == self.model.shown()
+
+    @invariant()
+    def the_attempt_stands_the_same(self) -> None:
+        said, failure = self.model.last.said(), self.splice.failure
+        assert self.splice.finished == said.finished
+        assert (failure is None) == (said.failure is None)
+        if failure is not None and said.failure is not None:
+            assert WORDS.get(said.failure, said.failure) in failure.message
+        assert self.splice.content_seen == self.model.last.content_seen
+
+    @invariant()
+    def the_record_is_the_same(self) -> None:
+        assert self.splice.text == self.model.text
+        assert self.splice.thinking == tuple(self.model.thinking)
+        assert self.splice.tool_calls == tuple(self.model.last.said().calls)
+        assert self.splice.usage == self.model.usage
+
+    @invariant()
+    def what_was_shown_is_well_formed(self) -> None:
+        """Needs no model: these are the promises made to whoever reads the events."""
+        shown = self.delivered
+        kinds = [type(event) for event in shown]
+        assert kinds.count(Started) == (kinds[:1] == [Started]) == bool(shown)
+        after = kinds[kinds.index(Finished) + 1 :] if Finished in kinds else []
+        assert set(after) <= {UsageReport}
+        assert "".join(event.text for event in shown if isinstance(event, TextDelta)) == self.splice.delivered
+        calls = [event for event in shown if isinstance(event, ToolCalled)]
+        assert [event.index for event in calls] == list(range(len(calls)))
+        assert all(is_whole(event.call) for event in calls)
+        marks = [event for event in shown if isinstance(event, Seam) and not event.restarted]
+        assert len(marks) == self.splice.seams <= self.model.continuations
+
+
+TestSpliceAgainstANaiveModel = SpliceMachine.TestCase
+TestSpliceAgainstANaiveModel.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)

@@ -1,0 +1,194 @@
+"""Answers as messages and chunks: what is merged stays whole, what is told once stays told once."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from langchain_core._api import LangChainBetaWarning
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage, message_chunk_to_message
+
+from segue.chat.events import FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
+from segue.chat.messages import Thinking, ToolCall
+from segue.chat.usage import Usage
+from segue.langchain import answer
+from segue.langchain.backend import Backend
+from segue.langchain.clients import ClaudeClient, LLMClient, OpenAIClient
+from segue.langchain.convert import CALL_SIGNATURES, THINKING, to_chat
+
+
+def whole(**fields: Any) -> Any:
+    given = {
+        "text": "so",
+        "finish_reason": FinishReason.STOP,
+        "target": "claude",
+        "model": "claude-sonnet-5-5",
+        "request_id": "r1",
+        "attempts": (),
+        "usage": Usage(input_tokens=1, output_tokens=2),
+        "cost": None,
+    }
+    from segue import Answer
+
+    return Answer(**(given | fields))
+
+
+def merged(chunks: Any) -> AIMessageChunk:
+    message: Any = None
+    for chunk in chunks:
+        message = chunk.message if message is None else message + chunk.message
+    assert isinstance(message, AIMessageChunk)
+    return message
+
+
+THOUGHTS = (
+    Thinking(text="first I", signature="s1", dialect="claude"),
+    Thinking(redacted="opaque", dialect="claude"),
+    Thinking(text="then", signature="s2", dialect="claude"),
+)
+CALLS = (
+    ToolCall(id="c1", name="add", arguments='{"a":1}', signature="g1"),
+    ToolCall(id="c2", name="add", arguments='{"a":2}', signature="g2"),
+)
+
+
+def test_a_whole_answer_and_its_merged_chunks_are_the_same_message() -> None:
+    said = whole(thinking=THOUGHTS, tool_calls=CALLS, finish_reason=FinishReason.TOOL_CALLS)
+    at_once = answer.result(said).generations[0].message
+    in_pieces = message_chunk_to_message(merged(answer.in_chunks(said)))
+    assert isinstance(at_once, AIMessage)
+    assert isinstance(in_pieces, AIMessage)
+    for field in ("content", "tool_calls", "additional_kwargs", "response_metadata", "usage_metadata"):
+        assert getattr(in_pieces, field) == getattr(at_once, field), field
+
+
+def test_thinking_that_came_in_pieces_is_sent_back_block_by_block_with_its_proof() -> None:
+    chunks = answer.Chunks()
+    events = [
+        ThinkingDelta("first "),
+        ThinkingDelta("I"),
+        ThinkingDelta(signature="s1", dialect="claude"),
+        ThinkingDelta(redacted="opaque", dialect="claude"),
+        ThinkingDelta("then"),
+        ThinkingDelta(signature="s2", dialect="claude"),
+        TextDelta("so"),
+    ]
+    pieces = [chunk for event in events if (chunk := chunks.feed(event)) is not None]
+    message = merged([*pieces, chunks.last(whole(thinking=THOUGHTS))])
+    (said,) = to_chat([message])
+    assert [part for part in said.parts if isinstance(part, Thinking)] == list(THOUGHTS)
+    assert message.content == "so"
+
+
+def test_thinking_that_was_given_up_when_another_target_began_anew_is_never_sent_back() -> None:
+    chunks = answer.Chunks()
+    events = [
+        ThinkingDelta("given up"),
+        Seam("gemini", "claude", 0, restarted=True),
+        ThinkingDelta("hm"),
+        ThinkingDelta(signature="s", dialect="claude"),
+        TextDelta("so"),
+    ]
+    pieces = [chunk for event in events if (chunk := chunks.feed(event)) is not None]
+    last = chunks.last(whole(thinking=(Thinking(text="hm", signature="s", dialect="claude"),)))
+    message = merged([*pieces, last])
+    assert message.additional_kwargs[THINKING][0]["text"] == "given up"
+    (said,) = to_chat([message])
+    assert [part for part in said.parts if isinstance(part, Thinking)] == [
+        Thinking(text="hm", signature="s", dialect="claude")
+    ]
+
+
+def test_content_blocks_are_langchains_standard_ones() -> None:
+    message = answer.result(whole(thinking=THOUGHTS[:1], tool_calls=CALLS[:1])).generations[0].message
+    blocks: list[Any] = list(message.content_blocks)
+    assert [block["type"] for block in blocks] == ["reasoning", "text", "tool_call"]
+    assert blocks[0]["reasoning"] == "first I"
+    assert blocks[0]["extras"] == {"signature": "s1", "dialect": "claude"}
+    assert blocks[2]["args"] == {"a": 1}
+
+
+def test_each_chunk_shows_the_piece_it_brings() -> None:
+    chunks = answer.Chunks()
+    thought = chunks.feed(ThinkingDelta("hm"))
+    call = chunks.feed(ToolCalled(0, CALLS[0]))
+    assert thought is not None
+    assert call is not None
+    assert [block["type"] for block in thought.message.content_blocks] == ["reasoning"]
+    (block,) = call.message.content_blocks
+    assert dict(block) == {"type": "tool_call_chunk", "id": "c1", "name": "add", "args": '{"a":1}', "index": 0}
+    assert call.message.additional_kwargs == {CALL_SIGNATURES: {"c1": "g1"}}
+
+
+def test_unknown_usage_is_none_and_an_unknown_cost_too() -> None:
+    message = answer.result(whole(usage=Usage())).generations[0].message
+    assert isinstance(message, AIMessage)
+    assert message.usage_metadata is None
+    assert message.response_metadata["cost"] is None
+
+
+def test_a_refusal_is_told(backend: Backend, far: Any) -> None:
+    far.tell("openai", far.say("", reason=FinishReason.CONTENT_FILTER, refusal="I'd rather not."))
+    message = OpenAIClient(backend=backend).invoke("x")
+    assert message.response_metadata["finish_reason"] == "content_filter"
+    assert message.response_metadata["refusal"] == "I'd rather not."
+
+
+@pytest.mark.parametrize("version", [None, "v1"])
+async def test_a_turn_with_thinking_and_a_tool_goes_there_and_back_in_both_output_versions(
+    backend: Backend, far: Any, version: str | None
+) -> None:
+    tool = {"type": "function", "function": {"name": "add", "description": "adds", "parameters": {"type": "object"}}}
+    llm = ClaudeClient(backend=backend, output_version=version)
+    far.tell("claude", far.thought("let me see", "thinking done"), far.say("2"))
+    bound = llm.bind_tools([tool])
+    question = HumanMessage("1+1")
+    turn: Any = None
+    async for chunk in bound.astream([question]):
+        turn = chunk if turn is None else turn + chunk
+    assert turn is not None
+    assert turn.text == "thinking done"
+    assert isinstance(turn.content, list if version == "v1" else str)
+    await bound.ainvoke([question, turn, HumanMessage("sure?")])
+    sent = far.asked[1][1].messages[1]
+    assert Thinking(text="let me see", signature="sig==", dialect="claude") in sent.parts
+    assert sent.text == "thinking done"
+
+
+def test_a_tool_call_arrives_whole_and_its_result_is_answered(backend: Backend, far: Any) -> None:
+    def add(a: int, b: int) -> int:
+        """Adds."""
+        return a + b
+
+    far.tell("openai", far.call("add", '{"a": 1, "b": 2}'), far.say("3"))
+    llm = OpenAIClient(backend=backend).bind_tools([add], tool_choice="any")
+    turn = llm.invoke("1+2")
+    assert turn.tool_calls == [{"name": "add", "args": {"a": 1, "b": 2}, "id": "call_1", "type": "tool_call"}]
+    assert turn.response_metadata["finish_reason"] == "tool_calls"
+    history = [HumanMessage("1+2"), turn, ToolMessage("3", tool_call_id="call_1", name="add")]
+    assert llm.invoke(history).content == "3"
+    assert [message.role for message in far.asked[1][1].messages] == ["user", "assistant", "tool"]
+
+
+def test_a_streamed_tool_call_merges_to_a_parsed_one(backend: Backend, far: Any) -> None:
+    far.tell("openai", far.call("add", '{"a": 1}'))
+    llm = OpenAIClient(backend=backend).bind_tools([{"name": "add", "parameters": {"type": "object"}}])
+    whole: Any = None
+    for chunk in llm.stream("x"):
+        whole = chunk if whole is None else whole + chunk
+    assert whole.tool_calls == [{"name": "add", "args": {"a": 1}, "id": "call_1", "type": "tool_call"}]
+    assert len(whole.tool_call_chunks) == 1
+
+
+async def test_langchains_third_way_to_stream_sees_text_reasoning_calls_and_usage(llm: LLMClient, far: Any, backend: Backend) -> None:
+    far.tell("claude", far.thought("let me see", "answer"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangChainBetaWarning)
+        stream = await ClaudeClient(backend=backend).astream_events("x", version="v3")
+        message = await stream.output
+    kinds = [block["type"] for block in message.content_blocks]
+    assert kinds == ["reasoning", "text"]
+    assert message.text == "answer"
+    assert message.usage_metadata is not None
+    assert message.usage_metadata["output_tokens"] == 7

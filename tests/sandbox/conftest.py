@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from segue.sandbox import Sandbox
+from segue.settings import Settings, load
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Settings:
+    """Settings of a machine on which nothing is set."""
+    return load({"SEGUE_LEDGER": "none"}, directory=tmp_path)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as box:
+        yield box

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from segue.chat.messages import system, user
+from segue.sandbox.material import Material, material_of
+from segue.sandbox.particles import Word
+
+KOREAN = {
+    "name": "김하늘",
+    "work_experiences": [{"company": "스타커머스", "description": "주문 API를 Spring Boot로 개선"}],
+    "personal_projects": [
+        {"name": "주문 추적 서비스", "technologies": ["Kotlin", "Kafka"], "description": "초당 1,200건"},
+        {"name": "배포 도구", "description": "Docker 이미지를 만든다"},
+    ],
+    "technical_skills": ["Kotlin", "Kafka", "Spring Boot", "Docker"],
+}
+
+
+def _of(said: Any) -> Material:
+    return material_of([user(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False))])
+
+
+def test_a_resume_as_json_gives_its_projects_before_its_companies_each_with_the_skills_named_beside_it() -> None:
+    material = _of(KOREAN)
+    assert [(subject.name, subject.skills) for subject in material.subjects] == [
+        ("주문 추적 서비스", ("Kotlin", "Kafka")),
+        ("배포 도구", ("Docker",)),
+        ("스타커머스", ("Spring Boot",)),
+    ]
+    assert material.language == "ko"
+    assert set(material.skills) == set(KOREAN["technical_skills"])
+
+
+@pytest.mark.parametrize(
+    ("document", "projects", "skills"),
+    [
+        ({"personalProjects": [{"title": "Replay"}], "technicalSkills": "Go, Kafka"}, ["Replay"], ["Go", "Kafka"]),
+        ({"프로젝트": [{"프로젝트명": "배차"}], "기술": {"백엔드": ["Java"], "기타": ["Git"]}}, ["배차"], ["Java", "Git"]),
+        ({"projects": ["Ledger", "Router"]}, ["Ledger", "Router"], []),
+        ({"skills": [{"name": "Go", "level": "expert"}]}, [], ["Go"]),
+        ({"languages": ["Korean", "English"], "summary": "nothing else"}, [], []),
+    ],
+)
+def test_usual_spellings_of_a_resumes_fields_are_understood(
+    document: dict[str, Any], projects: list[str], skills: list[str]
+) -> None:
+    material = _of(document)
+    assert [subject.name for subject in material.subjects] == projects
+    assert list(material.skills) == skills
+
+
+def test_a_resume_as_text_gives_what_stands_under_and_behind_its_headings() -> None:
+    material = _of(
+        "Jane\n\nSkills: Python, Go\n\nProjects\n- Ledger Replay (Go, Kafka): fast\n- Rate Limiter - a bucket in Redis\n"
+        "\nHobbies\n- Chess\n"
+    )
+    assert [(subject.name, subject.skills) for subject in material.subjects] == [
+        ("Ledger Replay", ("Go", "Kafka")),
+        ("Rate Limiter", ("Redis",)),
+    ]
+    assert material.skills[:2] == ("Python", "Go")
+
+
+def test_only_what_the_user_said_counts() -> None:
+    material = material_of([system('{"projects": ["Not Mine"]} 친절하게 답하세요'), user("Tell me about Redis")])
+    assert (material.subjects, material.language) == ((), "en")
+    assert "Redis" in material.terms
+
+
+@pytest.mark.parametrize(
+    ("instruction", "prompt", "language"),
+    [
+        ("Write all texts in English.", json.dumps(KOREAN, ensure_ascii=False), "en"),
+        ("모두 한국어로 쓰세요.", "Tell me about Redis", "ko"),
+        ("", "Redis가 뭐예요?", "ko"),
+        ("", '{"이름": "Jane Doe", "요약": "A backend engineer of four years"}', "en"),
+        ("Answer in Korean.", "No, in English please", "en"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_else_the_one_spoken(instruction: str, prompt: str, language: str) -> None:
+    assert material_of([system(instruction), user(prompt)]).language == language
+
+
+@pytest.mark.parametrize("text", ["", "{", "{{{{", '{"a":' * 3000, "\x00", "…" * 10_000, "[" * 5000, "1) \n- \n:"])
+def test_odd_prompts_give_no_error(text: str) -> None:
+    assert _of(text).subjects == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "particle", "expected"),
+    [
+        ("Redis", "을", "Redis를"),
+        ("Kotlin", "을", "Kotlin을"),
+        ("주문 서비스", "은", "주문 서비스는"),
+        ("배달", "으로", "배달로"),
+        ("배포 도구", "과", "배포 도구와"),
+        ("검색", "이", "검색이"),
+        ("검색", "으로", "검색으로"),
+        ("PostgreSQL", "으로", "PostgreSQL로"),
+        ("Python 3", "을", "Python 3을"),
+        ("Redis", "", "Redis"),
+        ("", "을", "를"),
+    ],
+)
+def test_a_particle_follows_the_sound_that_a_word_ends_with(word: str, particle: str, expected: str) -> None:
+    assert format(Word(word), particle) == expected

@@ -1,0 +1,138 @@
+"""What implementations over sockets make of servers that break HTTP, or break off, and of requests that HTTP cannot say."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from segue.transport.base import TransportError
+from segue.transport.memory import Hang, Reply
+
+from .harness import KEY, SocketHarness, fails, send, until, whole
+from .peer import Line, ok, raw, reset_at_once
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf",
+    ],
+    ids=["length", "no last chunk", "half a chunk"],
+)
+async def test_a_body_that_ends_before_its_promised_end_is_an_error(sockets: SocketHarness, answer: bytes) -> None:
+    sockets.peer.script.append(raw(answer, end="finish"))
+    got = await send(sockets)
+    assert await got.read() == b"half"
+    with pytest.raises(TransportError) as caught:
+        await got.read()
+    assert caught.value.phase == "body"
+    got.close()
+
+
+async def test_a_malformed_chunk_is_an_error_of_the_body(sockets: SocketHarness) -> None:
+    sockets.peer.script.append(raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", b"what?\r\n"))
+    assert (await fails(sockets)).phase == "body"
+
+
+async def test_a_body_that_only_the_connections_end_delimits_ends_well_with_it(sockets: SocketHarness) -> None:
+    sockets.peer.script.append(raw(b"HTTP/1.1 200 OK\r\n\r\nto the ", b"end", end="finish"))
+    assert await whole(await send(sockets)) == b"to the end"
+
+
+async def test_a_reset_is_not_the_end_of_a_body_that_only_the_connections_end_delimits(sockets: SocketHarness) -> None:
+    sockets.peer.script.append(raw(b"HTTP/1.1 200 OK\r\n\r\nto the ", end="reset"))
+    assert (await fails(sockets)).phase == "body"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.9\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Endless: " + b"a" * 300_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Many: a\r\n" * 5_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n",
+    ],
+    ids=["not HTTP", "endless header", "too many headers", "two lengths"],
+)
+async def test_headers_that_are_none_are_an_error_of_that_phase(sockets: SocketHarness, answer: bytes) -> None:
+    sockets.peer.script.append(raw(answer))
+    assert (await fails(sockets)).phase == "headers"
+    await until(sockets.closed)
+
+
+async def test_headers_of_a_generous_size_are_taken(sockets: SocketHarness) -> None:
+    many = [f"X-{number}: value" for number in range(80)]
+    sockets.peer.script.append(raw(ok(b"fine", "X-Long: " + "a" * 16_000, *many)))
+    answer = await send(sockets)
+    assert len(answer.headers["x-long"]) == 16_000
+    assert await whole(answer) == b"fine"
+
+
+async def test_interim_answers_are_passed_over(sockets: SocketHarness) -> None:
+    sockets.peer.script.append(raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", ok(b"real")))
+    answer = await send(sockets)
+    assert answer.status == 200
+    assert await whole(answer) == b"real"
+
+
+async def test_headers_that_are_given_twice_are_joined(sockets: SocketHarness) -> None:
+    sockets.peer.script.append(raw(ok(b"", "X-Limit: a", "x-limit: b")))
+    answer = await send(sockets)
+    assert answer.headers["x-limit"] == "a, b"
+
+
+async def test_a_request_cancelled_while_it_is_sent_closes_the_socket_at_once(sockets: SocketHarness) -> None:
+    sockets.peer.reads = False
+    sockets.play(Reply(before=[Hang()]))
+    sending = asyncio.create_task(send(sockets, body=bytes(50_000_000)))
+    await until(lambda: len(sockets.received) == 1)
+    sending.cancel()
+    await asyncio.wait([sending])
+    await until(lambda: _client_is_gone(sockets.peer.lines[0]))
+
+
+async def test_an_answer_that_comes_before_all_was_sent_is_given(sockets: SocketHarness) -> None:
+    sockets.peer.reads = False
+    stuck = [b""] * 5
+    sockets.peer.script.append(raw(*stuck, b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig"))
+    answer = await send(sockets, body=bytes(50_000_000))
+    assert answer.status == 413
+    assert await whole(answer) == b"big"
+    await asyncio.sleep(0.02)
+    answer.close()
+    await until(lambda: _client_is_gone(sockets.peer.lines[0]))
+
+
+async def test_a_connection_lost_while_the_request_is_sent_is_an_error_of_sending(sockets: SocketHarness) -> None:
+    sockets.peer.reads = False
+    sockets.peer.script.append(reset_at_once)
+    assert (await fails(sockets, body=bytes(50_000_000))).phase == "send"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"headers": {"Authorization": f"Bearer {KEY}\nX-Evil: yes"}},
+        {"method": "GE T"},
+        {"url": "http://"},
+        {"url": "ftp://127.0.0.1/"},
+        {"url": "http://127.0.0.1:99999999/"},
+    ],
+    ids=["newline in a header", "method", "no host", "scheme", "port"],
+)
+async def test_a_request_that_http_cannot_say_is_not_sent(sockets: SocketHarness, fields: dict[str, Any]) -> None:
+    await fails(sockets, **fields)
+    assert sockets.received == []
+
+
+def _client_is_gone(line: Line) -> bool:
+    """For a line that does not read: asks the kernel for the state of the connection instead."""
+    sock = line.transport.get_extra_info("socket")
+    established = 1
+    state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return line.closed is not None or state != established
