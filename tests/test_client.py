@@ -182,6 +182,12 @@ async def test_an_answer_that_fails_its_check_is_its_targets_failure(tmp_path: P
     assert [attempt.outcome for attempt in answer.attempts] == ["invalid", "ok"]
 
 
+async def test_a_checked_answer_that_its_token_limit_cut_off_is_no_answer(tmp_path: Path) -> None:
+    segue = client(Upstream(says('{"a": ', finish="length")), tmp_path)
+    with pytest.raises(LLMServiceUnavailableError, match="cut off by its token limit: it is not whole"):
+        await segue.acomplete("hi", output=OutputSchema(), validate=lambda text: "it is not whole")
+
+
 async def test_a_callers_mistake_stops_at_once_and_names_the_field(tmp_path: Path) -> None:
     body = {"error": {"message": "bad messages", "type": "invalid_request_error", "param": "messages"}}
     reply = Reply(status=400, headers={"content-type": "application/json"}, steps=[json.dumps(body).encode()])

@@ -156,7 +156,7 @@ def _tell(resume: Resume, coaching: Coaching, labels: Labels, json_file: str | N
     if json_file is not None and (coaching.questions is not None or coaching.path is not None):
         _write(json_file, json.dumps(coaching.document(), ensure_ascii=False, indent=2) + "\n")
     for task, error in coaching.failures.items():
-        _complain(f"{labels(task)}: {labels('failed')}: {error}")
+        _complain(f"{labels.titled(task, simulated=simulated is not None)}: {labels('failed')}: {error}")
     return 1 if coaching.failures else 0
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         SegueError,
         StreamInterruptedError,
     )
+    from segue.failover.listener import AttemptEnd, AttemptStart, Listener
     from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
     from segue.langchain.guide import call_llm_with_fallback, generate_with_retry, preferred_order
     from segue.langchain.registry import LLMRegistry, registry
@@ -66,6 +67,7 @@ _HOME = {
     "segue.errors": "APIConnectionError AttemptSummary AuthenticationError ConfigurationError ContentRefusedError "
     "DeadlineExceededError InvalidRequestError LLMServiceUnavailableError RateLimitError SegueError "
     "StreamInterruptedError",
+    "segue.failover.listener": "AttemptEnd AttemptStart Listener",
     "segue.langchain.clients": "ClaudeClient GeminiClient LLMClient OpenAIClient",
     "segue.langchain.guide": "call_llm_with_fallback generate_with_retry preferred_order",
     "segue.langchain.registry": "LLMRegistry registry",
@@ -83,6 +85,8 @@ __all__ = [
     "APIConnectionError",
     "Answer",
     "AnswerStream",
+    "AttemptEnd",
+    "AttemptStart",
     "AttemptSummary",
     "AuthenticationError",
     "ChatEvent",
@@ -100,6 +104,7 @@ __all__ = [
     "LLMRegistry",
     "LLMServiceUnavailableError",
     "LLMUsageTracker",
+    "Listener",
     "Message",
     "OpenAIClient",
     "OutputSchema",

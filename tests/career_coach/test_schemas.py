@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -117,7 +117,7 @@ def test_an_answer_that_is_no_document_is_refused_in_one_line(text: str) -> None
         st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_check_never_raises_whatever_was_answered(document: Any) -> None:
     assert said_of_questions(json.dumps(document)) is not None
     assert said_of_path(json.dumps({**good_path(), "learning_paths": document})) is not None

@@ -60,6 +60,9 @@ def act(scene: Scene, strike: Strike, pace: float) -> Reply:
     if fault.name == "byte by byte":
         steps: list[Step] = [bytes((byte,)) for line in lines for byte in line.data]
         return Reply(headers=headers, steps=steps)
+    if not scene.stream and strike.phase == "after":
+        # A document ends with its connection: what came behind it would be part of it.
+        return Reply(headers=headers, steps=[line.data for line in lines])
     if fault.tail is None or (fault.name == "empty stop" and scene.continues):
         # To a request to go on, a clean stop without text is a model's word that the answer was whole.
         return Reply(headers=headers, steps=_paced([line.data for line in lines], pace))

@@ -7,6 +7,7 @@ the requests. All requests share one engine, with its health book, quotas and he
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from bisect import bisect
 from itertools import accumulate
@@ -129,11 +130,17 @@ class History:
         )
 
     def _must_answer(self, outcome: Outcome) -> bool | None:
-        """Yes, if one of its targets was well and free to be asked from beginning to end. Seams beyond two end any answer."""
+        """Yes, if one of its targets was well and free to be asked from beginning to end.
+
+        Seams beyond two end any answer, and so may the deadline if two others were silent: one share of it is kept, not two.
+        """
         if outcome.cancelled or isinstance(outcome.error, InvalidRequestError) or _spent_its_seams(outcome):
             return None
         if outcome.reference.thinking and any(service.struck == "drip" for service in self.world.services(outcome)):
             return None  # only the deadline bounds a trickle of thinking
+        silent = {service.provider for service in self.world.services(outcome) if FAULTS[service.struck or "none"].silent}
+        if len(silent) > 1 and outcome.ended - outcome.began >= (outcome.job.policy.deadline or math.inf):
+            return None
         job = outcome.job
         targets = job.targets if job.policy.fallback else job.targets[:1]
         for target in targets:

@@ -76,8 +76,11 @@ def test_an_earlier_attempt_leaves_the_last_hop_its_share_and_the_last_one_may_u
     assert deadline.attempt_limit(1050.0, last=True) == 1120.0
 
 
-def test_an_earlier_attempt_has_no_time_left_once_only_the_last_share_remains() -> None:
-    assert Deadline(120.0, 1000.0, 0.25).attempt_limit(1100.0, last=False) == 1100.0
+def test_an_attempt_that_begins_when_little_more_than_the_last_share_is_left_is_the_last_hop() -> None:
+    deadline = Deadline(120.0, 1000.0, 0.25)
+    assert deadline.attempt_limit(1075.0, last=False) == 1090.0
+    assert deadline.attempt_limit(1076.0, last=False) == 1120.0
+    assert deadline.attempt_limit(1119.0, last=False) == 1120.0
 
 
 def test_without_a_deadline_nothing_is_limited() -> None:

@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from segue.chat.events import ChatEvent, Finished, FinishReason, Started, TextDelta, ThinkingDelta, ToolCalled, UsageReport
+from segue.chat.events import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCalled,
+    UsageReport,
+)
 from segue.chat.messages import ToolCall
 from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage

@@ -181,7 +181,9 @@ def test_a_streamed_tool_call_merges_to_a_parsed_one(backend: Backend, far: Any)
     assert len(whole.tool_call_chunks) == 1
 
 
-async def test_langchains_third_way_to_stream_sees_text_reasoning_calls_and_usage(llm: LLMClient, far: Any, backend: Backend) -> None:
+async def test_langchains_third_way_to_stream_sees_text_reasoning_calls_and_usage(
+    llm: LLMClient, far: Any, backend: Backend
+) -> None:
     far.tell("claude", far.thought("let me see", "answer"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LangChainBetaWarning)

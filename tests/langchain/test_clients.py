@@ -367,7 +367,9 @@ def test_a_key_for_a_chain_of_many_is_refused(backend: Backend) -> None:
 
 
 def test_the_words_of_other_packages_are_understood(backend: Backend) -> None:
-    llm = OpenAIClient(backend=backend, model_name="gpt-4o", max_completion_tokens=5, request_timeout=9, openai_api_key="k")
+    llm = OpenAIClient(
+        backend=backend, model_name="gpt-4o", max_completion_tokens=5, request_timeout=9, openai_api_key="k"
+    )
     assert (llm.model, llm.max_tokens, llm.timeout) == ("gpt-4o", 5, 9.0)
     assert llm.api_key is not None
     assert llm.api_key.get_secret_value() == "k"

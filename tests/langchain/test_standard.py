@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_tests.unit_tests import ChatModelUnitTests
 
@@ -19,7 +18,6 @@ _SETTINGS = load(
 _BACKEND = Backend(_SETTINGS)
 
 
-@pytest.mark.filterwarnings("ignore::pytest_benchmark.logger.PytestBenchmarkWarning")
 class TestOpenAIClient(ChatModelUnitTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:

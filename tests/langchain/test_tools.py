@@ -113,7 +113,9 @@ def test_a_choice_of_no_tool_is_refused_when_it_is_bound(llm: LLMClient, said: A
 
 
 def test_bound_tools_reach_the_provider_with_their_choice(backend: Backend, far: Any) -> None:
-    bound = OpenAIClient(backend=backend).bind_tools([add, Look], tool_choice="Look", parallel_tool_calls=False, temperature=0.5)
+    bound = OpenAIClient(backend=backend).bind_tools(
+        [add, Look], tool_choice="Look", parallel_tool_calls=False, temperature=0.5
+    )
     assert isinstance(bound, RunnableBinding)
     bound.invoke("x")
     request = far.asked[0][1]

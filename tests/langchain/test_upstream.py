@@ -52,7 +52,9 @@ class Scripted(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def _generate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         self.seen.append((messages, kwargs | {"stop": stop}))
         return ChatResult(generations=[ChatGeneration(message=self.message)])
 
@@ -178,7 +180,11 @@ def piece(index: Any, name: Any, args: Any, id: Any = None) -> AIMessageChunk:
 async def test_tool_calls_in_pieces_are_numbered_and_ended() -> None:
     said = await events(
         scripted(
-            piece(1, "add", "", "c1"), piece(1, None, '{"a"'), piece(1, None, ":1}"), piece(2, "mul", "{}", "c2"), done()
+            piece(1, "add", "", "c1"),
+            piece(1, None, '{"a"'),
+            piece(1, None, ":1}"),
+            piece(2, "mul", "{}", "c2"),
+            done(),
         )
     )
     assert [event for event in said if isinstance(event, ToolCallDelta | ToolCallEnd)] == [
@@ -249,7 +255,10 @@ async def test_what_has_no_common_name_is_named_as_left_out() -> None:
 async def test_tools_and_their_choice_are_bound() -> None:
     model = scripted(done())
     request = ChatRequest(
-        messages=(user("hi"),), tools=(Tool(name="add"),), tool_choice=ToolChoice(mode="required"), parallel_tool_calls=False
+        messages=(user("hi"),),
+        tools=(Tool(name="add"),),
+        tool_choice=ToolChoice(mode="required"),
+        parallel_tool_calls=False,
     )
     await events(model, request)
     said = model.seen[0][1]
@@ -322,7 +331,12 @@ def test_a_model_that_cannot_be_made_anew_is_taken_as_it_is() -> None:
 
 def test_a_target_is_known_by_the_models_provider_and_name() -> None:
     target = target_of("mine", ChatOpenAI(model="gpt-4.1", api_key="sk-x"))  # type: ignore[arg-type]
-    assert (target.name, target.provider, target.dialect, target.model.id) == ("mine", "openai", "openai_chat", "gpt-4.1")
+    assert (target.name, target.provider, target.dialect, target.model.id) == (
+        "mine",
+        "openai",
+        "openai_chat",
+        "gpt-4.1",
+    )
     assert find_model("openai", "gpt-4.1").successor is not None
     assert target.model.successor is None
     assert "sk-x" not in repr(target)
@@ -421,12 +435,18 @@ async def test_chatopenai_as_a_target_streams_through(registry: LLMRegistry) -> 
     assert bodies[0]["stream_options"] == {"include_usage": True}
 
 
-async def test_chatopenais_errors_are_judged_as_the_dialects_own_and_not_retried(registry: LLMRegistry, far: Any) -> None:
+async def test_chatopenais_errors_are_judged_as_the_dialects_own_and_not_retried(
+    registry: LLMRegistry, far: Any
+) -> None:
     calls: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         calls.append(request.url.path)
-        error = {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": "insufficient_quota"}
+        error = {
+            "message": "You exceeded your current quota",
+            "type": "insufficient_quota",
+            "code": "insufficient_quota",
+        }
         return httpx.Response(429, json={"error": error})
 
     registry.register("mine", over_http(handler))

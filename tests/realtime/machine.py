@@ -6,7 +6,7 @@ import threading
 import time
 
 TICK = 0.005
-NOTABLE = 0.02
+NOTABLE = 0.01
 """Seconds late that are more than threads of one process cost each other."""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,3 +20,10 @@ def plain(tmp_path: Path) -> Settings:
 def box() -> Iterator[Sandbox]:
     with Sandbox() as box:
         yield box
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_to_the_collector() -> Iterator[None]:
+    """A socket that nobody closed warns when it is collected, and warnings are errors: let it be in the test that left it."""
+    yield
+    gc.collect()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from segue.cli.chat import chat
+from segue.cli.drill import drill
 from segue.cli.estimate import estimate
 from segue.cli.providers import providers
 from segue.cli.sandbox import sandbox
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, providers, estimate, sandbox):
+for command in (chat, providers, estimate, sandbox, drill):
     app.command()(command)
 
 

@@ -63,13 +63,15 @@ class Answer:
     def verdict(self, finish: Finished, validate: Validate | None) -> Failure | None:
         """What is wrong with the whole answer, if anything.
 
-        An answer that was cut short for want of tokens, declined or paused is none of this function's business: that is no fault
-        of the attempt. Neither is the text beside a tool call.
+        That an answer was cut short for want of tokens, declined or paused is no fault of the attempt, unless one was asked for
+        that must be whole. Neither is the text beside a tool call.
         """
-        if finish.reason not in CLEAN or self.calls:
+        cut = finish.reason is FinishReason.LENGTH
+        if self.calls or not (finish.reason in CLEAN or cut):
             return None
-        if not self.length:
+        if not (self.length or cut):
             return Failure(kind=FailureKind.BROKEN, message="empty answer")
         if validate is not None and (problem := validate(self.text)) is not None:
-            return Failure(kind=FailureKind.INVALID, message=problem)
+            why = f"cut off by its token limit: {problem}" if cut else problem
+            return Failure(kind=FailureKind.INVALID, message=why)
         return None

@@ -72,12 +72,14 @@ class Deadline(msgspec.Struct, frozen=True):
         """The moment by which an attempt that begins now must have shown content; None is no limit.
 
         For the last live target that is the deadline itself. Earlier ones leave it its share: `started + total × (1 - last_share)`.
-        Where that moment has passed, `now` is given: only the last target is still worth asking.
+        One that would have less than half such a share until then is itself the last hop, whoever is behind it: to ask and not to
+        wait for the answer would be paid for nothing.
         """
         if self.total is None:
             return None
-        kept = 0.0 if last else self.total * self.last_share
-        return max(now, self.started + self.total - kept)
+        kept = self.total * self.last_share
+        end = self.started + self.total
+        return end if last or end - kept - now < kept / 2 else end - kept
 
 
 def round_wait(round: int, bounds: tuple[float, float], jitter01: float) -> float:

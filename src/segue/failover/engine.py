@@ -109,7 +109,7 @@ class Engine:
         availability = self.health.look(keys, now)
         if availability.barred:
             return availability
-        wait = self.quota.wait(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
+        wait = self.quota_wait(target, tokens, now)
         if wait > QUOTA_PATIENCE:
             spent = wait > QUOTA_MINUTE
             return Availability(barred=True, recovers_at=now + wait, reason="its free quota is used up", hopeless=spent)
@@ -118,6 +118,11 @@ class Engine:
     def healthy(self, target: Target) -> bool:
         """Whether a target has not failed since its last answer."""
         return self.health.healthy(self.keys(target))
+
+    def quota_wait(self, target: Target, tokens: int, now: float) -> float:
+        """Seconds until a request of so many tokens fits the target's quota; reserves nothing."""
+        keys = self.keys(target)
+        return self.quota.wait(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
 
     def reserve(self, target: Target, tokens: int, now: float) -> float:
         """Takes room in the target's quota; gives the seconds to wait first, 0.0 when taken."""

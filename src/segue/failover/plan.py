@@ -43,13 +43,18 @@ earlier turns' reasoning; without `max_tokens` or `tools.reasoning_effort` the c
 
 
 class Entry(msgspec.Struct, kw_only=True):
-    """A place in the queue. `not_before` is a moment, 0 for at once; `retried` says it is a second try of the same target."""
+    """A place in the queue.
+
+    `not_before` is a moment, 0 for at once; `retried` says it is a second try of the same target, `resort` that the target is to be
+    asked although it is barred.
+    """
 
     target: Target
     not_before: float = 0.0
     omit: frozenset[str] = frozenset()
     prefill: bool = True
     retried: bool = False
+    resort: bool = False
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +144,11 @@ class Plan:
         after = [order.index(other.target.name) > place for other in self._queue]
         self._queue.insert(after.index(True) if True in after else len(after), entry)
 
+    def give_back(self, entry: Entry) -> None:
+        """An entry that was taken was not sent after all."""
+        self._sent -= 1
+        self.put_back(entry)
+
     def failed(self, entry: Entry, failure: Failure, now: float, *, healthy: bool, pause: float = 0.0) -> None:
         """Notes that an attempt failed and queues what follows from it.
 
@@ -156,7 +166,7 @@ class Plan:
             self._again[target.name] = (target, now + (failure.retry_after or 0.0))
 
     def last_resort(self, look: Look, now: float) -> Entry | None:
-        """The target to try although all are unwell: the one that recovers first. None if something was sent already."""
+        """Takes the target to try although all are unwell: the one that recovers first. None if something was sent already."""
         if self._sent:
             return None
         candidates = [
@@ -166,7 +176,9 @@ class Plan:
         ]
         if not candidates:
             return None
-        return min(candidates, key=lambda candidate: candidate[:2])[2]
+        entry = min(candidates, key=lambda candidate: candidate[:2])[2]
+        self.take(entry)
+        return msgspec.structs.replace(entry, resort=True)
 
     def next_round(self, look: Look, now: float, *, until: float, jitter: float) -> float | None:
         """Fills the queue for another round; gives the moment it begins, or None if there is none to be had before `until`.

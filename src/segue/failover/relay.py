@@ -90,6 +90,7 @@ class Relay:
     def close(self) -> None:
         """Stops what still runs; sockets close before the event loop's next turn is over. May be called again."""
         self._done = True
+        self.report.rounds = self._plan.round
         self._field.close()
 
     async def closed(self) -> None:
@@ -207,7 +208,6 @@ class Relay:
         assert self._spoke is not None
         self.report.target, self.report.model = self._spoke.target.name, self._spoke.target.model.id
         self.report.seams = self._splice.seams
-        self.report.rounds = self._plan.round
         self.report.usage = usage = self._splice.usage
         if usage.total_tokens:
             self._out.append(UsageReport(usage))
@@ -255,7 +255,6 @@ class Relay:
 
     def _raise(self, error: SegueError) -> None:
         self._error = error
-        self.report.rounds = self._plan.round
         self.close()
 
     # What is missing is started, what is silent is judged.
@@ -312,15 +311,14 @@ class Relay:
         if not racers:
             return self._start_next(now)
         if self._leader is not None:
-            if self._leader.overdue and len(racers) == 1:
-                part = self._splice.on_break()
-                if part in (Next.CONTINUE, Next.RESTART):
-                    self._hedge(now, racers, CONTINUATION if part is Next.CONTINUE else HEDGE)
+            takes_over = self._splice.on_break() in (Next.CONTINUE, Next.RESTART)
+            if self._leader.overdue and len(racers) == 1 and takes_over:
+                self._hedge(now, racers)
         elif all(attempt.overdue or attempt.probe for attempt in racers):
-            self._hedge(now, racers, HEDGE)
+            self._hedge(now, racers)
         return FOREVER
 
-    def _hedge(self, now: float, racers: list[Attempt], cost: float) -> None:
+    def _hedge(self, now: float, racers: list[Attempt]) -> None:
         """Races the silent ones, if another provider is well and the budget allows it. Beside a fresh probe it costs nothing."""
         if not self._policy.hedge:
             return
@@ -328,14 +326,15 @@ class Relay:
         entry = self._plan.peek(self._look, providers=providers, prefer=self._prefers)
         if entry is None or entry.not_before > now:
             return
-        free = any(attempt.probe and not attempt.overdue for attempt in racers)
-        if not free:
+        part = self._part(entry)
+        if self._engine.quota_wait(entry.target, part.tokens, now) > 0.0:
+            return
+        if not any(attempt.probe and not attempt.overdue for attempt in racers):
             targets = [self._engine.keys(target) for target in self._job.targets]
+            cost = CONTINUATION if part.continuation else HEDGE
             if not self._engine.budget.take(cost, share_open=self._engine.health.share_open(targets, now)):
                 return
-        part = self._part(entry)
-        if self._engine.reserve(entry.target, part.tokens, now) > 0.0:
-            return
+        self._engine.reserve(entry.target, part.tokens, now)
         self._plan.take(entry)
         self.report.hedges += 1
         self._launch(entry, part, hedge=True)
@@ -344,31 +343,43 @@ class Relay:
         """Starts the next attempt of the plan, or ends the request where there is none. Gives when to look again."""
         if now < self._round_at:
             return self._round_at
-        entry, self._pending = self._pending, None
-        entry = entry or self._plan.next(self._look, prefer=self._prefers) or self._resort(now)
+        entry = (
+            self._waited_for()
+            or self._plan.next(self._look, prefer=self._prefers)
+            or self._plan.last_resort(self._look, now)
+        )
         if entry is None:
-            return self._round_at
+            return self._next_round(now)
         part = self._part(entry)
         wait = max(0.0, entry.not_before - now) or self._engine.reserve(entry.target, part.tokens, now)
         if wait > 0.0:
             self._pending = msgspec.structs.replace(entry, not_before=now + wait)
             return now + wait
+        if entry.resort and not self._may_resort(entry.target, now):
+            return self._next_round(now)
         self._launch(entry, part)
         return FOREVER
 
-    def _resort(self, now: float) -> Entry | None:
-        """Nobody can be asked: a last resort, another round, or the end."""
-        last = self._plan.last_resort(self._look, now)
-        if last is not None and self._engine.health.last_resort(self._engine.keys(last.target), now):
-            self._plan.take(last)
-            return last
+    def _waited_for(self) -> Entry | None:
+        """The entry whose moment or quota was waited for, unless others found its target unwell in the meantime."""
+        entry, self._pending = self._pending, None
+        if entry is not None and not entry.resort and self._look(entry.target).barred:
+            self._plan.give_back(entry)
+            return None
+        return entry
+
+    def _may_resort(self, target: Target, now: float) -> bool:
+        return not self._look(target).barred or self._engine.health.last_resort(self._engine.keys(target), now)
+
+    def _next_round(self, now: float) -> float:
+        """Nobody can be asked: another round, or the end. Gives when to look again."""
         until = FOREVER if self._deadline.at is None else self._deadline.at
         begin = self._plan.next_round(self._look, now, until=until, jitter=self._engine.rng.random())
         if begin is not None:
             self._round_at = begin
         else:
             self._give_up()
-        return None
+        return self._round_at
 
     def _part(self, entry: Entry) -> Part:
         """What an attempt that starts now is asked for: the whole answer, or the rest of one that broke off."""

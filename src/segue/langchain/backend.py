@@ -32,7 +32,7 @@ KEPT = 64
 class Address(NamedTuple):
     """What a client says of a target for itself; None leaves what the settings say.
 
-    `model` is here only for targets with an upstream of their own, which is made for one model.
+    `model` is here only for targets that name none, or have an upstream of their own, which is made for one model.
     """
 
     model: str | None = None
@@ -54,8 +54,8 @@ class Ready(NamedTuple):
 NOWHERE = Address()
 """Says nothing: the settings hold."""
 
-Make = Callable[[TargetSettings, Transport], Ready]
-"""Makes such a target from its settings."""
+Make = Callable[[TargetSettings, Address, Transport], Ready]
+"""Makes such a target from its settings, in which what the client says for itself is already heeded."""
 
 _Key = tuple[tuple[str, ...], Address]
 
@@ -101,9 +101,7 @@ class Backend:
             return self._settings
 
     def add_preset(self, name: str, preset: str, **changes: Any) -> None:
-        """The name stands for a preset, with these changes to its `TargetSettings`. Raises `ConfigurationError` if there is none."""
-        if preset not in PROVIDERS:
-            raise ConfigurationError(f"{preset!r} is no preset: there are {', '.join(sorted(PROVIDERS))}")
+        """The name stands for one of `PROVIDERS`, with these changes to its `TargetSettings`."""
         with self._lock:
             self.remove(name)
             self._presets[name] = preset, changes
@@ -131,9 +129,11 @@ class Backend:
                 self._providers[name] = PROVIDERS[name]
             self._reset()
 
-    def is_ready_made(self, name: str) -> bool:
-        """Whether a target answers through an upstream of its own."""
-        return name in self._makes
+    def needs_model(self, name: str) -> bool:
+        """Whether a model must be said with the target's address: it is made for one, or names none by itself."""
+        settings = self.settings.target(name)
+        preset = self._providers.get(settings.provider or name)
+        return name in self._makes or (settings.model is None and (preset is None or preset.model is None))
 
     def knows(self, name: str) -> bool:
         """Whether a target of this name can be described at all, with or without a key."""
@@ -189,7 +189,7 @@ class Backend:
         unmade: dict[str, str] = {}
         for name, make in self._makes.items():
             try:
-                ready[name] = make(settings.target(name), transport)
+                ready[name] = make(settings.target(name), address if name in names else NOWHERE, transport)
             except Exception as error:  # a model without its key must not keep the others from answering
                 unmade[name] = str(error) or type(error).__name__
         engine = Segue(
@@ -215,12 +215,11 @@ class Backend:
             self._settings = self._with_presets(self._fixed)
 
     def _with_presets(self, settings: Settings) -> Settings:
-        """A preset under another name is that provider, with that provider's key where it has none of its own."""
+        """A preset under another name is that provider, as its settings describe it where there are none for the name."""
         targets: dict[str, TargetSettings] = {}
         for name, (preset, changes) in self._presets.items():
-            own = msgspec.structs.replace(settings.target(name), **changes)
-            key = own.api_key or settings.target(preset).api_key
-            targets[name] = msgspec.structs.replace(own, provider=own.provider or preset, api_key=key)
+            said = {"provider": preset} | changes | _said(settings.target(name))
+            targets[name] = msgspec.structs.replace(settings.target(preset), **said)
         return msgspec.structs.replace(settings, targets={**settings.targets, **targets}) if targets else settings
 
 
@@ -237,10 +236,17 @@ def _lack(kept: _Kept, name: str) -> str | None:
     return f"{name} has no key: set {variable}_API_KEY (in the environment or in .env)"
 
 
+def _said(settings: TargetSettings) -> dict[str, Any]:
+    """The fields that are set."""
+    unset = TargetSettings()
+    fields = {name: getattr(settings, name) for name in TargetSettings.__struct_fields__}
+    return {name: value for name, value in fields.items() if value != getattr(unset, name)}
+
+
 def _load(more: Iterable[str], environ: Mapping[str, str] = os.environ) -> Settings:
     """The environment's settings, with those of targets that stand in no chain: variables are read for the names in the chain only."""
     settings = load(environ)
-    missing = [name for name in more if name not in settings.targets]
+    missing = [name for name in dict.fromkeys(more) if name not in settings.targets]
     if not missing:
         return settings
     all_of_them = load({**environ, "SEGUE_CHAIN": ",".join((*settings.chain, *missing))})

@@ -35,7 +35,7 @@ from segue.routing.target import Target
 _SAID = ("model", "temperature", "max_tokens", "timeout", "max_retries", "stop", "base_url", "api_key")
 """Options that are fields, because LangChain's other chat models have them as attributes."""
 
-_INNER = frozenset({"client", "backend", "engine"})
+_INNER = frozenset({"client", "streams", "backend", "engine"})
 """Fields that make a client what it is; `with_options` can't change them."""
 
 _OF_A_CALL = options.PLAIN | {
@@ -85,7 +85,9 @@ class LLMClient(BaseChatModel):
     options: dict[str, Any] = Field(default_factory=dict)
     """All other options."""
     client: Any = Field(default=None, exclude=True, repr=False)
-    """A LangChain chat model to stand on instead of a target: the original guide's clients have one."""
+    """A LangChain chat model to stand on instead of a target: the original guide's clients have one. `chain` is then its name."""
+    streams: bool = Field(default=True, repr=False)
+    """False: `client` is asked for whole messages, because its streams name no finish reason."""
     backend: Any = Field(default=None, exclude=True, repr=False)
     """The `Backend` whose engines are used; the process's own by default."""
     engine: Any = Field(default=None, exclude=True, repr=False)
@@ -155,14 +157,18 @@ class LLMClient(BaseChatModel):
         return (self.provider,) if self.provider else ()
 
     def _own_name(self) -> str:
+        """The name of the target that `client` is."""
+        if self.chain:
+            return self.chain if isinstance(self.chain, str) else self.chain[0]
         name = type(self).__name__
         return self.provider or ("model" if name == "LLMClient" else name.removesuffix("Client").lower() or "model")
 
     def _route(self, said: dict[str, Any]) -> Route:
         """The engine and the chain to ask. Takes from `said` what the engine knows by itself."""
-        chain = said.pop("chain", None) or self.chain
+        chain = said.pop("chain", None)
         if chain is None and self.client is not None:
-            return self._adopt(), (self._own_name(),)
+            return self._adopt(said), (self._own_name(),)
+        chain = chain or self.chain
         if self.engine is not None:
             return self.engine, self._names(chain) or chain
         backend, address = self._backend, address_of(said)
@@ -170,16 +176,28 @@ class LLMClient(BaseChatModel):
         if not names:
             assert isinstance(chain, str)  # a chain of the settings, by its name: it has a policy of its own
             return backend.engine(backend.settings.chains[chain].targets, address), chain
-        if said.get("model") is not None and backend.is_ready_made(names[0]):
+        if said.get("model") is not None and backend.needs_model(names[0]):
             address = address._replace(model=said.pop("model"))
         engine = backend.engine(names, address)
         return engine, backend.usable(names, address)
 
-    def _adopt(self) -> Segue:
+    def missing(self) -> str | None:
+        """What keeps the client from asking anybody, in a sentence; None if nothing does."""
+        try:
+            self._route(self._said())
+        except ConfigurationError as error:
+            return str(error)
+        return None
+
+    def _adopt(self, said: dict[str, Any]) -> Segue:
         if self._adopted is None or self._adopted[0] is not self.client:
-            name, model = self._own_name(), targets.prepared(self.client)
-            target = targets.target_of(name, model, timeout=self.timeout)
+            model = targets.prepared(self.client)
+            target = targets.target_of(self._own_name(), model, streams=self.streams, timeout=self.timeout)
             self._adopted = self.client, self._backend.adopt(target, LangChainUpstream(model, target))
+        if said.get("model") or said.get("api_key") or said.get("base_url"):
+            raise ConfigurationError(
+                f"{type(self).__name__} is a ready LangChain model: it can't be given another model, address or key"
+            )
         return self._adopted[1]
 
     def _targets(self, said: dict[str, Any]) -> tuple[Target, ...]:

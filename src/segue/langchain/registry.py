@@ -18,11 +18,10 @@ from typing import Any, Final
 
 from langchain_core.language_models import BaseChatModel
 
-from segue.catalog.providers import Provider
+from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
-from segue.langchain.backend import Backend, address_of, default_backend
+from segue.langchain.backend import Backend, default_backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
-from segue.langchain.options import checked, named
 from segue.langchain.targets import from_codec, from_model, is_codec
 from segue.settings import DEFAULT_CHAIN, Settings
 
@@ -42,8 +41,9 @@ _OF_A_TARGET: Final = ("model", "temperature", "max_tokens", "timeout", "base_ur
 class _Made:
     """Something that a class or function makes when it is first needed, once."""
 
-    def __init__(self, make: Callable[..., Any]) -> None:
+    def __init__(self, make: Callable[..., Any], *, streams: bool) -> None:
         self.make = make
+        self.streams = streams
         self._lock = threading.Lock()
         self._made: Any = None
 
@@ -76,25 +76,32 @@ class LLMRegistry:
         """
         if not isinstance(name, str) or not name.strip():
             raise ConfigurationError("a client needs a name")
+        add = self._adding(name, client, streams)
         self._forget(name)
-        if isinstance(client, str):
-            self.backend.add_preset(name, client)
-        elif isinstance(client, Provider):
-            self.backend.add_provider(name, client)
-        elif is_codec(client):
-            self.backend.add_target(name, from_codec(name, client))
-        elif isinstance(client, type) and issubclass(client, LLMClient) and not _stands_alone(client):
-            self._register_class(name, client)
-        elif not isinstance(client, type) and callable(getattr(client, "ainvoke", None)):
-            self._register_model(name, _Made(lambda: client), streams)
-        elif callable(client):
-            self._register_model(name, _Made(client), streams)
-        else:
-            raise ConfigurationError(
-                f"a {type(client).__name__} can't be registered: give a preset's name, a Provider, a client class, a LangChain chat model "
-                "or a codec class"
-            )
+        add()
         self._order.append(name)
+
+    def _adding(self, name: str, client: Any, streams: bool) -> Callable[[], None]:
+        """What registers the client; nothing is done yet."""
+        kind = client if isinstance(client, type) else None
+        if isinstance(client, str):
+            if client not in PROVIDERS:
+                raise ConfigurationError(f"{client!r} is no preset: there are {', '.join(sorted(PROVIDERS))}")
+            return lambda: self.backend.add_preset(name, client)
+        if isinstance(client, Provider):
+            return lambda: self.backend.add_provider(name, client)
+        if is_codec(client):
+            return lambda: self.backend.add_target(name, from_codec(name, client))
+        if kind is not None and issubclass(kind, LLMClient) and not _stands_alone(kind):
+            return lambda: self._register_class(name, kind)
+        if kind is None and callable(getattr(client, "ainvoke", None)):
+            return lambda: self._register_model(name, _Made(lambda: client, streams=streams))
+        if callable(client):
+            return lambda: self._register_model(name, _Made(client, streams=streams))
+        raise ConfigurationError(
+            f"a {type(client).__name__} can't be registered: give a preset's name, a Provider, a client class, a LangChain chat model "
+            "or a codec class"
+        )
 
     def create_client(self, name: str, **options: Any) -> LLMClient | None:
         """A new client with these options (any that `LLMClient` takes), or None if there is none of that name or it lacks something.
@@ -103,22 +110,12 @@ class LLMRegistry:
         """
         self.backend.refresh()
         if (made := self._models.get(name)) is not None:
-            return self._model_client(name, made, options)
-        if name in self.backend.settings.chains:
-            return LLMClient(chain=name, backend=self.backend, **options)
-        if not self.backend.knows(name):
-            log.warning("%s is no known client: register it, or use one of %s", name, ", ".join(self._names()))
-            return None
-        kind = self._classes.get(name, LLMClient)
-        client = kind(chain=(name,), backend=self.backend, **options)
-        ours = {
-            key: checked(key, value, name)
-            for key, value in named(options).items()
-            if key in ("api_key", "base_url", "model")
-        }
-        if not self.backend.is_ready_made(name) and self.backend.settings.target(name).model is not None:
-            ours.pop("model", None)
-        if (reason := self._missing(name, ours)) is not None:
+            reason = None if options else self.backend.missing(name)
+            client = self._create_from(name, made, options) if reason is None else None
+        else:
+            client = self._create(name, options)
+            reason = self._unknown(name) if client is None else client.missing()
+        if reason is not None:
             log.warning("%s", reason)
             return None
         return client
@@ -142,18 +139,39 @@ class LLMRegistry:
         """
         self.backend.refresh()
         wanted = self._fallback_order() if preferred_order is None else list(preferred_order)
-        names = tuple(name for name in wanted if self._missing(name) is None)
+        names = tuple(name for name in wanted if self.why_not(name) is None)
         return LLMClient(chain=names or tuple(wanted), backend=self.backend, **options)
 
     def get_available_clients(self) -> list[str]:
         """The names of all clients that can be asked, the preferred ones first."""
         self.backend.refresh()
-        return [name for name in self._names() if self._missing(name) is None]
+        return [name for name in self._names() if self.why_not(name) is None]
 
     def why_not(self, name: str) -> str | None:
         """What keeps a client from being available, in a sentence; None if nothing does."""
-        self.backend.refresh()
-        return self._missing(name)
+        return self.backend.missing(name) if self.backend.knows(name) else self._unknown(name)
+
+    def _create(self, name: str, options: dict[str, Any]) -> LLMClient | None:
+        """A client, whether it can ask anybody or not; None if there is none of that name."""
+        if name in self.backend.settings.chains:
+            return LLMClient(chain=name, backend=self.backend, **options)
+        if not self.backend.knows(name):
+            return None
+        return self._classes.get(name, LLMClient)(chain=(name,), backend=self.backend, **options)
+
+    def _create_from(self, name: str, made: _Made, options: dict[str, Any]) -> LLMClient:
+        """A client over a model. Options go to the class that makes it, if it is one; those of a ready model to the calls."""
+        if not isinstance(made.make, type) or not options:
+            ready = made()
+            own = isinstance(ready, LLMClient) and not options
+            return ready if own else LLMClient(chain=(name,), backend=self.backend, **options)
+        client = made.make(**options)
+        if isinstance(client, LLMClient):
+            return client
+        return LLMClient(chain=(name,), client=client, streams=made.streams, backend=self.backend)
+
+    def _unknown(self, name: str) -> str:
+        return f"{name} is no known client: register it, or use one of {', '.join(self._names())}"
 
     def _fallback_order(self) -> list[str]:
         changed = preferred_order != list(DEFAULT_CHAIN)
@@ -161,12 +179,6 @@ class LLMRegistry:
 
     def _names(self) -> Iterable[str]:
         return dict.fromkeys([*self._fallback_order(), *self.backend.settings.targets])
-
-    def _missing(self, name: str, options: dict[str, Any] | None = None) -> str | None:
-        if not self.backend.knows(name):
-            return f"{name} is no known client"
-        said = options or {}
-        return self.backend.missing(name, address_of(said)._replace(model=said.get("model")))
 
     def _forget(self, name: str) -> None:
         self.backend.remove(name)
@@ -185,20 +197,9 @@ class LLMRegistry:
         self.backend.add_preset(name, kind.provider, **changes)
         self._classes[name] = kind
 
-    def _register_model(self, name: str, made: _Made, streams: bool) -> None:
+    def _register_model(self, name: str, made: _Made) -> None:
         self._models[name] = made
-        self.backend.add_target(name, from_model(name, lambda: _answering(made()), streams=streams))
-
-    def _model_client(self, name: str, made: _Made, options: dict[str, Any]) -> LLMClient | None:
-        """A client over a model; options of a class go to the class, those of a ready model to the calls."""
-        if (reason := self._missing(name)) is not None and not options:
-            log.warning("%s", reason)
-            return None
-        if isinstance(made.make, type) and issubclass(made.make, LLMClient):
-            return made.make(**options) if options else made()
-        if isinstance(made.make, type) and options:
-            return LLMClient(chain=(name,), client=made.make(**options), backend=self.backend)
-        return LLMClient(chain=(name,), backend=self.backend, **options)
+        self.backend.add_target(name, from_model(name, lambda: _answering(made()), streams=made.streams))
 
 
 def _stands_alone(kind: type[LLMClient]) -> bool:

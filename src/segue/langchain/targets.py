@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from segue.catalog.models import find_model
 from segue.errors import ConfigurationError
 from segue.failover.attempt import HttpUpstream
-from segue.langchain.backend import Make, Ready
+from segue.langchain.backend import Address, Make, Ready
 from segue.langchain.upstream import LangChainUpstream
 from segue.routing.resolve import REASONING_MAX_TOKENS
 from segue.routing.target import Target
@@ -92,11 +92,13 @@ def _own_invoke_only(kind: type) -> bool:
 def from_model(name: str, make: Callable[[], Any], *, streams: bool = True) -> Make:
     """A target that is a LangChain model, which is made when it is first needed."""
 
-    def ready(settings: TargetSettings, transport: Transport) -> Ready:
+    def ready(settings: TargetSettings, address: Address, transport: Transport) -> Ready:
+        if address.model or address.base_url or address.api_key:
+            raise ConfigurationError(
+                f"{name} is a ready LangChain model: it can't be given another model, address or key"
+            )
         model = make()
         target = target_of(name, model, streams=streams and settings.streams, timeout=settings.timeout)
-        if settings.model not in (None, target.model.id) or settings.base_url:
-            raise ConfigurationError(f"{name} is a ready LangChain model: it can't be given another model or address")
         return Ready(target, LangChainUpstream(prepared(model), target))
 
     return ready
@@ -110,7 +112,7 @@ def is_codec(what: Any) -> bool:
 def from_codec(name: str, codec: UpstreamCodec | type[UpstreamCodec]) -> Make:
     """A target in a dialect of its own. Its settings are those of any target; `keyless` on the codec says that no key is needed."""
 
-    def ready(settings: TargetSettings, transport: Transport) -> Ready:
+    def ready(settings: TargetSettings, address: Address, transport: Transport) -> Ready:
         speaker: UpstreamCodec = codec() if isinstance(codec, type) else codec
         variable = name.upper().replace("-", "_")
         if not settings.model:

@@ -79,9 +79,12 @@ class SimulatedProvider:
     async def close(self) -> None:
         """Closes the port and breaks off what is being answered."""
         if self._server is not None:
+            # Python loses, unclosed, what it has accepted but not yet attached when a server closes: first let it stop accepting.
+            for listener in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listener)
+            await _turns(ACCEPTING)
             self._server.close()
             self._server = None
-            await _turns(ACCEPTING)
         for connection in list(self._connections):
             connection.abort()
         await _turns(CLOSING)

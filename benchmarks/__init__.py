@@ -1,0 +1,1 @@
+"""Measurements beside others: ratios, taken side by side in one run. See README.md."""
