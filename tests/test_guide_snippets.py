@@ -47,6 +47,11 @@ from segue.wire.dialects import ingress
 DIALECTS = {"gemini": "gemini", "openai": "openai_chat", "claude": "claude"}
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+
 class Providers:
     """Gemini, OpenAI and Claude on one loopback port, told apart by the path.
 
@@ -58,8 +63,7 @@ class Providers:
         self.soon_well: dict[str, int] = {}
         self.asked: Counter[str] = Counter()
         self.seen: list[Any] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 

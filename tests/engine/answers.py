@@ -23,11 +23,11 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     inside: int = 0
     output: OutputSchema | None = None
 
-    def request(self, number: int, **options: Any) -> ChatRequest:
-        """Asks for this answer. The mark lets the far side see which request it serves."""
+    def request(self, number: int, *, padding: int = 0, **options: Any) -> ChatRequest:
+        """Asks for this answer, with so many words around it. The mark lets the far side see which request it serves."""
         tools = (Tool(name="look_up", parameters={"type": "object", "properties": {"key": {"type": "string"}}}),)
         return ChatRequest(
-            messages=(user(f"{mark(number, self.name)} say it as JSON"),),
+            messages=(user(f"{mark(number, self.name)} say it as JSON{' please' * padding}"),),
             tools=tools if self.calls else (),
             output=self.output,
             **options,

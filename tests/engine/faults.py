@@ -28,6 +28,8 @@ PHASES = (*BEFORE, *MIDDLE, "after")
 
 PING_EVERY = 4.0
 DRIP_EVERY = 3.0
+LONG_PAUSE = 9.0
+"""Longer than the hedge point in text, shorter than anyone's patience."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +70,8 @@ def act(scene: Scene, strike: Strike, pace: float) -> Reply:
         return Reply(headers=headers, steps=_paced([line.data for line in lines], pace))
     at, part = cut_at(scene, strike.phase)
     said = [line.data for line in lines[:at]] + ([part] if part else [])
-    return Reply(headers=headers, steps=[*_paced(said, pace), *fault.tail(scene)])
+    rest = [line.data for line in lines[at:]] if fault.harmless else []
+    return Reply(headers=headers, steps=[*_paced(said, pace), *fault.tail(scene), *rest])
 
 
 def cut_at(scene: Scene, phase: str) -> tuple[int, bytes]:
@@ -191,6 +194,7 @@ FAULTS = {
         Fault(name="stall", phases=_ANYWHERE, tail=lambda scene: [Hang()], silent=True),
         Fault(name="pings", phases=_ANYWHERE, tail=_pings, silent=True, streams_only=True),
         Fault(name="drip", phases=("preamble",), tail=_drip, silent=True, streams_only=True),
+        Fault(name="long pause", phases=MIDDLE, tail=lambda scene: [Pause(LONG_PAUSE)], harmless=True, streams_only=True),
         Fault(name="error event", phases=("headers", *MIDDLE, "after"), tail=_error_event),
         Fault(name="raw tail", phases=("headers", *MIDDLE, "after"), tail=_raw_tail, streams_only=True),
         Fault(name="malformed", phases=("headers", *MIDDLE, "after"), tail=_malformed),

@@ -30,6 +30,11 @@ _ROWS: dict[str, _Row] = {
         (429, "rate_limit_error", "This request would exceed your rate limit."),
         (429, "RESOURCE_EXHAUSTED", "Resource has been exhausted."),
     ),
+    "day spent": _Row(
+        (429, "rate_limit_exceeded", "Rate limit reached."),
+        (429, "rate_limit_error", "This request would exceed your rate limit."),
+        (429, "RESOURCE_EXHAUSTED", "You exceeded your quota for GenerateRequestsPerDay."),
+    ),
     "money": _Row(
         (429, "insufficient_quota", "You exceeded your current quota, check your plan and billing details."),
         (402, "billing_error", "Your credit balance is too low."),
@@ -120,6 +125,10 @@ def _document(dialect: str, status: int, word: str, message: str) -> dict[str, A
     if dialect == "claude":
         return {"type": "error", "error": {"type": word, "message": message}}
     if dialect == "gemini":
-        return {"error": {"code": status, "message": message, "status": word}}
+        error: dict[str, Any] = {"code": status, "message": message, "status": word}
+        if "PerDay" in message:
+            violation = {"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "20"}
+            error["details"] = [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}]
+        return {"error": error}
     param = "temperature" if word == "unsupported_parameter" else None
     return {"error": {"message": message, "type": word, "code": word, "param": param}}

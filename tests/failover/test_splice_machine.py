@@ -334,39 +334,57 @@ PIECES = [
 WORDS = {"another answer": "anew"}
 
 
+def speaks(machine: SpliceMachine) -> bool:
+    said = machine.model.last.said()
+    return said.failure is None and said.finished is None
+
+
 class SpliceMachine(RuleBasedStateMachine):
     @initialize(
-        hold=st.sampled_from([False, False, False, True]), validated=st.booleans(), continuations=st.integers(0, 4)
+        hold=st.sampled_from([False, False, False, True]),
+        validated=st.booleans(),
+        continuations=st.integers(0, 4),
+        calls_tools=st.sampled_from([False, False, True]),
     )
-    def begin(self, hold: bool, validated: bool, continuations: int) -> None:
-        validated = validated and hold
+    def begin(self, hold: bool, validated: bool, continuations: int, calls_tools: bool) -> None:
+        self.calls_tools = calls_tools
+        self.model = NaiveSplice(hold=hold, validated=validated and hold, continuations=continuations)
+        self.start()
+
+    def start(self) -> None:
+        validate = problem if self.model.last.validated else None
         self.splice = Splice(
-            hold=hold, continuations=continuations, seam_chars=100_000, validate=problem if validated else None
+            hold=self.model.hold, continuations=self.model.continuations, seam_chars=100_000, validate=validate
         )
-        self.model = NaiveSplice(hold=hold, validated=validated, continuations=continuations)
         self.delivered: list[ChatEvent] = []
 
     @precondition(lambda self: self.model.last.said().finished is not None)
     @rule()
     def another_request_begins(self) -> None:
-        self.begin(self.model.hold, self.model.last.validated, self.model.continuations)
+        model = self.model
+        self.model = NaiveSplice(hold=model.hold, validated=model.last.validated, continuations=model.continuations)
+        self.start()
 
     def feed(self, *events: UpstreamEvent) -> None:
         for event in events:
             self.delivered += self.splice.feed(event)
             self.model.last.events.append(event)
 
+    @precondition(speaks)
     @rule(piece=st.sampled_from(PIECES))
     def text_comes(self, piece: str) -> None:
         self.feed(TextDelta(piece))
 
+    @precondition(lambda self: speaks(self) and self.model.last.before)
     @rule(data=st.data(), blank=st.sampled_from(["", "", "\n"]))
-    def text_comes_that_was_there_before(self, data: st.DataObject, blank: str) -> None:
-        text = self.model.last.before or self.model.text
+    def a_continuation_repeats_something(self, data: st.DataObject, blank: str) -> None:
+        text = self.model.last.before
+        assert text is not None
         begin = data.draw(st.sampled_from([0, 0, max(0, len(text) - 12), max(0, len(text) - 24), len(text) // 2]))
         end = data.draw(st.sampled_from([begin + 5, begin + 13, begin + 50, len(text)]))
         self.feed(TextDelta(blank + text[begin:end]))
 
+    @precondition(speaks)
     @rule(
         text=st.sampled_from(["", "Hmm."]),
         signature=st.sampled_from(["", "s"]),
@@ -375,6 +393,7 @@ class SpliceMachine(RuleBasedStateMachine):
     def thinking_comes(self, text: str, signature: str, redacted: str) -> None:
         self.feed(ThinkingDelta(text, signature, redacted))
 
+    @precondition(lambda self: speaks(self) and self.calls_tools)
     @rule(
         index=st.integers(0, 2),
         name=st.sampled_from(["", "add", "add"]),
@@ -383,14 +402,17 @@ class SpliceMachine(RuleBasedStateMachine):
     def a_piece_of_a_tool_call_comes(self, index: int, name: str, arguments: str) -> None:
         self.feed(ToolCallDelta(index, id=name and f"c{index}", name=name, arguments=arguments))
 
+    @precondition(lambda self: speaks(self) and self.calls_tools)
     @rule(index=st.integers(0, 2))
     def a_tool_call_ends(self, index: int) -> None:
         self.feed(ToolCallEnd(index))
 
+    @precondition(lambda self: speaks(self) and self.calls_tools)
     @rule(index=st.integers(0, 2), arguments=st.sampled_from(["", "{}", '{"a":1}']))
     def a_whole_tool_call_comes(self, index: int, arguments: str) -> None:
         self.feed(ToolCallDelta(index, id="c", name="add", arguments=arguments), ToolCallEnd(index))
 
+    @precondition(speaks)
     @rule(id=st.sampled_from(["", "id1", "id2"]))
     def the_attempt_introduces_itself(self, id: str) -> None:
         self.feed(Started(id, "model"))
@@ -399,13 +421,24 @@ class SpliceMachine(RuleBasedStateMachine):
     def usage_comes(self, output: int) -> None:
         self.feed(UsageReport(Usage(output_tokens=output)))
 
+    @precondition(lambda self: speaks(self) and len(self.model.last.events) > 2)
     @rule(reason=st.sampled_from(FinishReason))
     def the_upstream_finishes(self, reason: FinishReason) -> None:
         self.feed(Finished(reason))
 
+    @precondition(lambda self: speaks(self) and len(self.model.last.events) > 2)
     @rule()
     def the_upstream_fails(self) -> None:
         self.feed(Failed(Failure(kind=FailureKind.TRANSPORT, message="reset")))
+
+    @precondition(lambda self: not speaks(self))
+    @rule(
+        event=st.sampled_from(
+            [Started("late"), TextDelta("late"), ThinkingDelta("late"), ToolCallDelta(0, name="late"), ToolCallEnd(0)]
+        )
+    )
+    def something_comes_too_late(self, event: UpstreamEvent) -> None:
+        self.feed(event)
 
     @rule()
     def the_time_of_withholding_is_over(self) -> None:
@@ -467,4 +500,4 @@ class SpliceMachine(RuleBasedStateMachine):
 
 
 TestSpliceAgainstANaiveModel = SpliceMachine.TestCase
-TestSpliceAgainstANaiveModel.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestSpliceAgainstANaiveModel.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)

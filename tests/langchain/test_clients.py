@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import threading
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import ConfigurableField
 
 from segue.chat.events import FinishReason
 from segue.errors import (
@@ -449,3 +453,28 @@ def test_what_a_conversation_gave_can_be_sent_back(llm: LLMClient, far: Any) -> 
     llm.invoke([*history, answer, HumanMessage("and now?")])
     assert [message.role for message in far.asked[1][1].messages] == ["user", "assistant", "user"]
     assert far.asked[1][1].messages[1].text == "gemini says hello"
+
+
+def test_a_client_can_be_configured_copied_and_pickled(backend: Backend, far: Any) -> None:
+    llm = OpenAIClient(backend=backend, temperature=0.1, top_p=0.5)
+    llm.invoke("x")
+    configured = llm.configurable_fields(temperature=ConfigurableField(id="warmth"))
+    configured.invoke("x", config={"configurable": {"warmth": 0.9}})
+    copy.deepcopy(llm).invoke("x")
+    assert [(request.temperature, request.top_p) for _, request in far.asked] == [(0.1, 0.5), (0.9, 0.5), (0.1, 0.5)]
+    again = pickle.loads(pickle.dumps(OpenAIClient(temperature=0.3)))
+    assert (type(again), again.temperature) == (OpenAIClient, 0.3)
+
+
+def test_what_goes_without_saying_may_be_said(backend: Backend, far: Any) -> None:
+    llm = OpenAIClient(backend=backend, stream_usage=True)
+    assert llm.invoke("x", stream_usage=True).usage_metadata is not None
+
+
+def test_langchains_cache_answers_an_equal_question_without_asking_again(backend: Backend, far: Any) -> None:
+    cache = InMemoryCache()
+    for _ in range(2):
+        OpenAIClient(backend=backend, cache=cache).invoke("x")
+    assert len(far.asked) == 1
+    OpenAIClient(backend=backend, cache=cache, temperature=0.9).invoke("x")
+    assert len(far.asked) == 2

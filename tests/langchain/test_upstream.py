@@ -13,6 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
@@ -128,6 +129,13 @@ async def test_a_stream_without_a_finish_reason_is_broken_though_langchain_marks
     said = await events(scripted(chunk("cut off in mid")))
     assert failure(said).kind is FailureKind.BROKEN
     assert "streams=False" in failure(said).message
+
+
+async def test_a_pipeline_of_bare_texts_is_asked_for_its_whole() -> None:
+    pipeline = scripted(chunk("a"), done(), message=AIMessage("whole")) | StrOutputParser()
+    assert failure(await events(pipeline)).kind is FailureKind.BROKEN
+    said = await events(pipeline, streams=False)
+    assert [event.text for event in said if isinstance(event, TextDelta)] == ["whole"]
 
 
 async def test_a_model_asked_for_whole_messages_needs_no_finish_reason() -> None:

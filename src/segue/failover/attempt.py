@@ -33,6 +33,9 @@ ERROR_WAIT = 1.0
 MAILBOX_ROOM = 512
 """Batches of events held for a caller before an attempt stops reading."""
 
+DRAIN_WAIT = 0.05
+"""Seconds an answer's end is waited for after its last word; closing before it would cost the connection."""
+
 PROBE_WAIT = 5.0
 """Seconds a free probe may take."""
 
@@ -129,8 +132,9 @@ class HttpUpstream:
             return
         decoder = self._codec.decoder(answer.headers.get("content-type", ""))
         while data := await answer.read():
-            yield decoder.feed(data)
+            yield _joined(decoder.feed(data))
             if decoder.complete:
+                await _drain(answer)
                 return
         yield decoder.eof()
 
@@ -280,6 +284,25 @@ class Attempt:
         self.watch.progress(phase, len(text), now)
 
 
+def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+    """Pieces of text that came in one read, as one: whoever reads on has less to do, and gets them no later."""
+    if len(events) < 2:
+        return events
+    joined: list[UpstreamEvent] = []
+    texts: list[str] = []
+    for event in events:
+        if type(event) is TextDelta:
+            texts.append(event.text)
+            continue
+        if texts:
+            joined.append(TextDelta("".join(texts)))
+            texts.clear()
+        joined.append(event)
+    if texts:
+        joined.append(TextDelta("".join(texts)))
+    return joined
+
+
 def _with_defaults(request: ChatRequest, target: Target) -> ChatRequest:
     changes: dict[str, float | int] = {}
     if request.temperature is None and target.temperature is not None:
@@ -287,6 +310,16 @@ def _with_defaults(request: ChatRequest, target: Target) -> ChatRequest:
     if request.max_tokens is None and target.max_tokens is not None:
         changes["max_tokens"] = target.max_tokens
     return msgspec.structs.replace(request, **changes) if changes else request
+
+
+async def _drain(answer: Answer) -> None:
+    """Reads what follows the dialect's last word, which is nothing but the end: only then is the connection of use to others."""
+    try:
+        async with asyncio.timeout(DRAIN_WAIT):
+            while await answer.read():
+                pass
+    except (TransportError, TimeoutError):
+        pass
 
 
 async def _error_body(answer: Answer) -> bytes:

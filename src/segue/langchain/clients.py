@@ -138,6 +138,10 @@ class LLMClient(BaseChatModel):
         copy._check()
         return copy
 
+    def __deepcopy__(self, memo: Any = None) -> Self:
+        """A copy over the same engine: connections and what is known of providers are not doubled."""
+        return self.model_copy()
+
     # Whom a call goes to.
 
     @property
@@ -216,7 +220,7 @@ class LLMClient(BaseChatModel):
     ) -> tuple[Segue, tuple[Message, ...], dict[str, Any]]:
         """The engine, the messages and the options of a call."""
         whose = type(self).__name__
-        ours = options.named({name: value for name, value in given.items() if name != "stream"})
+        ours = options.named(given)
         options.refuse_unknown(ours, _OF_A_CALL, whose)
         if stop is not None:
             ours["stop"] = stop

@@ -35,6 +35,9 @@ ALIASES: Final = {
 }
 """The provider packages' words for ours."""
 
+_IDLE: Final = frozenset({"stream", "stream_usage"})
+"""What goes without saying: LangChain decides about streaming, and usage is always told."""
+
 ADDRESS: Final = frozenset({"api_key", "base_url", "timeout"})
 """What says where a request goes; beside these and the chain, everything is said anew with each request."""
 
@@ -67,6 +70,8 @@ def named(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options by our names. Raises `ConfigurationError` where one is said twice."""
     ours: dict[str, Any] = {}
     for name, value in given.items():
+        if name in _IDLE:
+            continue
         known = ALIASES.get(name, name)
         if known in ours:
             raise ConfigurationError(f"{name} says the same as {known}: give one of them")

@@ -80,6 +80,9 @@ class Reading:
         self._started = False
 
     def feed(self, piece: Any) -> list[UpstreamEvent]:
+        if isinstance(piece, str):
+            # A pipeline that streams bare texts: whether one is the last, it does not say.
+            return [TextDelta(piece)]
         if not isinstance(piece, AIMessageChunk):
             return self.whole(piece)
         events = self._begin(piece)

@@ -178,12 +178,9 @@ def from_call(schema: Schema, name: str) -> Callable[[AIMessage], Any]:
 
 
 def _reason(message: AIMessage, error: Exception) -> str:
-    match message.response_metadata.get("finish_reason"):
-        case "length":
-            return f"the answer ended at max_tokens before it was whole: raise max_tokens ({_short(error)})"
-        case "content_filter":
-            refusal = message.response_metadata.get("refusal")
-            return f"the model declined to answer{f': {refusal}' if refusal else ''}"
+    if message.response_metadata.get("finish_reason") == "content_filter":
+        refusal = message.response_metadata.get("refusal")
+        return f"the model declined to answer{f': {refusal}' if refusal else ''}"
     return f"the answer does not follow its schema: {_short(error)}"
 
 
