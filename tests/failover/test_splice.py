@@ -26,7 +26,6 @@ from segue.failover.splice import Next, Splice
 STOP = Finished(FinishReason.STOP)
 LENGTH = Finished(FinishReason.LENGTH)
 CALLS = Finished(FinishReason.TOOL_CALLS)
-NOTHING: list[ChatEvent] = []
 CUT = Failed(Failure(kind=FailureKind.TRANSPORT, message="reset"))
 HELLO = TextDelta("Hello")
 HMM = ThinkingDelta("Hmm.")
@@ -55,6 +54,10 @@ def fresh(*events: UpstreamEvent, hold: bool = False) -> Splice:
     splice = Splice(hold=hold)
     said(splice, *events)
     return splice
+
+
+def fault(splice: Splice) -> Failure | None:
+    return splice.failure
 
 
 def gone_on(delivered: str, *, stripped: str = "") -> Splice:
@@ -320,16 +323,18 @@ def test_what_comes_next_follows_from_what_was_shown(
     assert fresh(*shown, *end, hold=hold).on_break() is what
 
 
-def test_an_answer_that_is_whole_cannot_break_off_or_be_gone_on_with_in_any_way() -> None:
-    for splice in (fresh(HELLO, STOP), fresh(LENGTH), fresh(HELLO, STOP, hold=True), fresh(called(), CALLS)):
-        for what in (
-            splice.on_break,
-            splice.finish_tools,
-            lambda splice=splice: splice.restart("a", "b"),
-            lambda splice=splice: splice.continue_with("a", "b"),
-        ):
-            with pytest.raises(RuntimeError):
-                what()
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize("events", [[HELLO, STOP], [LENGTH], [called(), CALLS], [HMM, LENGTH]])
+def test_an_answer_that_is_whole_cannot_break_off_or_be_gone_on_with(events: list[UpstreamEvent], hold: bool) -> None:
+    splice = fresh(*events, hold=hold)
+    with pytest.raises(RuntimeError):
+        splice.on_break()
+    with pytest.raises(RuntimeError):
+        splice.restart("a", "b")
+    with pytest.raises(RuntimeError):
+        splice.continue_with("a", "b")
+    with pytest.raises(RuntimeError):
+        splice.finish_tools()
 
 
 @pytest.mark.parametrize("continuations", [0, 1, 2, 5])
@@ -488,12 +493,22 @@ def test_what_a_continuation_withholds_goes_out_before_its_tool_call() -> None:
 
 
 def test_what_a_continuation_withheld_when_it_broke_off_is_forgotten() -> None:
-    splice = gone_on(LONG)
-    said(splice, TextDelta("the"), CUT)
+    splice = Splice(hold=False, seam_chars=20)
+    said(splice, TextDelta(LONG), CUT)
+    splice.continue_with("a", "b")
+    said(splice, TextDelta("Black"), CUT)
     assert splice.flush() == []
     assert splice.delivered == splice.text == LONG
     assert splice.on_break() is Next.CONTINUE
     assert splice.seams == 0
+
+
+def test_what_is_likely_to_be_a_repetition_is_withheld_longer() -> None:
+    splice = gone_on(LONG)
+    assert said(splice, TextDelta("The Danube rises")) == []
+    assert splice.flush() == []
+    assert not splice.holding
+    assert said(splice, TextDelta(LONG[16:] + " Yes.")) == [Seam("a", "b", len(LONG)), TextDelta(" Yes.")]
 
 
 def test_a_continuation_that_stops_at_once_ends_the_answer() -> None:
@@ -537,7 +552,8 @@ def test_after_a_delivered_tool_call_the_turn_ends_with_it(end: UpstreamEvent) -
     splice = fresh(called(), ToolCallEnd(0), end, ToolCallEnd(1), HELLO)
     assert splice.failure is not None
     assert splice.finish_tools() == [CALLS]
-    assert (splice.finished, splice.failure) == (CALLS, None)
+    assert splice.finished == CALLS
+    assert fault(splice) is None
     assert splice.feed(HELLO) == []
     assert splice.feed(used(2)) == [used(2)]
 
@@ -600,10 +616,30 @@ def test_an_empty_structured_answer_is_broken_rather_than_wrong() -> None:
     assert splice.failure.kind is FailureKind.BROKEN
 
 
+@pytest.mark.parametrize("before", [[HELLO], []])
+def test_a_structured_answer_that_its_token_limit_cut_off_is_a_failure_that_says_so(
+    before: list[UpstreamEvent],
+) -> None:
+    splice = Splice(hold=True, validate=no_json)
+    assert said(splice, *before, LENGTH) == []
+    assert splice.failure is not None
+    assert splice.failure.kind is FailureKind.INVALID
+    assert splice.failure.message.startswith("cut off by its token limit: no object")
+
+
+def test_a_structured_answer_that_is_right_is_whole_although_it_reached_its_token_limit() -> None:
+    splice = Splice(hold=True, validate=no_json)
+    assert said(splice, TextDelta("{}"), LENGTH)[-1] == LENGTH
+    assert splice.failure is None
+
+
 @pytest.mark.parametrize(
-    "rest", [[LENGTH], [Finished(FinishReason.CONTENT_FILTER)], [Finished(FinishReason.PAUSE)], [called(), CALLS]]
+    "rest",
+    [[Finished(FinishReason.CONTENT_FILTER)], [Finished(FinishReason.PAUSE)], [called(), CALLS], [called(), LENGTH]],
 )
-def test_text_that_was_cut_or_stands_beside_a_tool_call_is_not_checked(rest: list[UpstreamEvent]) -> None:
+def test_text_that_was_declined_or_paused_or_stands_beside_a_tool_call_is_not_checked(
+    rest: list[UpstreamEvent],
+) -> None:
     splice = Splice(hold=True, validate=no_json)
     said(splice, HELLO, *rest)
     assert splice.failure is None

@@ -13,7 +13,6 @@ INSTRUCTION = "A technical fault cut your answer off"
 class Speech(Protocol):
     """How one dialect says an answer. `terminal` is what makes an answer whole, `trailing` what may be missing after it."""
 
-    name: str
     content_type: str
 
     def opening(self) -> bytes: ...
@@ -53,7 +52,6 @@ def _event(data: Any, name: str = "") -> bytes:
 
 
 class OpenAI:
-    name = "openai_chat"
     content_type = "text/event-stream; charset=utf-8"
 
     def opening(self) -> bytes:
@@ -102,7 +100,6 @@ class OpenAI:
 
 
 class Claude:
-    name = "claude"
     content_type = "text/event-stream; charset=utf-8"
 
     def opening(self) -> bytes:
@@ -153,7 +150,6 @@ class Claude:
 
 
 class Gemini:
-    name = "gemini"
     content_type = "text/event-stream"
 
     def opening(self) -> bytes:

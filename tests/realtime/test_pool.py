@@ -103,7 +103,6 @@ async def test_a_connection_is_used_again(chain: tuple[str, ...], asking: str) -
         assert [len(line.asks) for line in first.lines] == [3]
 
 
-@pytest.mark.xfail(strict=True, reason="the connection is closed as soon as the dialect's last word is read")
 @pytest.mark.parametrize("chain", CHAINS, ids=[chain[0] for chain in CHAINS])
 async def test_a_connection_is_used_again_although_the_bodys_end_comes_a_little_later(chain: tuple[str, ...]) -> None:
     async def act(line: Line, ask: Ask) -> None:

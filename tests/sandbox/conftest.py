@@ -22,8 +22,8 @@ def box() -> Iterator[Sandbox]:
         yield box
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def nothing_is_left_to_the_collector() -> Iterator[None]:
-    """A socket that nobody closed warns when it is collected, and warnings are errors: let it be in the test that left it."""
+    """A socket that nobody closed warns when it is collected, and warnings are errors: let it be in the module that left it."""
     yield
     gc.collect()

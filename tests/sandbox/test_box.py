@@ -13,7 +13,8 @@ import pytest
 from segue.chat.events import TextDelta
 from segue.client import Segue
 from segue.errors import APIConnectionError, ConfigurationError, InvalidRequestError, LLMServiceUnavailableError
-from segue.sandbox import Sandbox
+from segue.ledger.stores.memory import MemoryStore
+from segue.sandbox import BillEntry, Sandbox
 from segue.sandbox.replies import MARK, NUMBERED
 from segue.secret import Secret
 from segue.settings import ChainSettings, Settings, TargetSettings
@@ -21,7 +22,7 @@ from segue.settings import ChainSettings, Settings, TargetSettings
 
 @contextmanager
 def _client(settings: Settings) -> Iterator[Segue]:
-    client = Segue(settings)
+    client = Segue(settings, ledger=MemoryStore())
     try:
         yield client
     finally:
@@ -150,7 +151,7 @@ def test_a_caller_who_leaves_is_on_the_bill_and_pays_gemini_in_full(plain: Setti
     assert gemini.usage.output_tokens > 5 * claude.usage.output_tokens > 0
 
 
-def _awaited(box: Sandbox, count: int) -> tuple[object, ...]:
+def _awaited(box: Sandbox, count: int) -> tuple[BillEntry, ...]:
     pause = threading.Event()
     for _ in range(200):
         if len(box.bill) >= count:
@@ -177,7 +178,7 @@ def test_max_tokens_are_kept(box: Sandbox, plain: Settings) -> None:
 def test_it_works_in_an_event_loop_too(plain: Settings) -> None:
     async def ask() -> str:
         async with Sandbox(faults={"gemini": "cut"}) as box:
-            client = Segue(box.settings(plain))
+            client = Segue(box.settings(plain), ledger=MemoryStore())
             answer = await client.acomplete("hello")
             await client.aclose()
             return answer.target
@@ -191,7 +192,9 @@ def test_nothing_listens_and_no_thread_runs_after_its_end(plain: Settings) -> No
         urls = [box.base_url(name) for name in box.providers]
         assert all(map(_listens, urls))
         with socket.create_connection(("127.0.0.1", urlsplit(urls[0]).port or 0)) as open_one:
-            open_one.sendall(b"POST /v1beta/models/m:generateContent HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+            open_one.sendall(
+                b"POST /v1beta/models/m:generateContent HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+            )
     assert not any(map(_listens, urls))
     assert threading.active_count() == before
 

@@ -39,7 +39,11 @@ def test_a_resume_as_json_gives_its_projects_before_its_companies_each_with_the_
     ("document", "projects", "skills"),
     [
         ({"personalProjects": [{"title": "Replay"}], "technicalSkills": "Go, Kafka"}, ["Replay"], ["Go", "Kafka"]),
-        ({"프로젝트": [{"프로젝트명": "배차"}], "기술": {"백엔드": ["Java"], "기타": ["Git"]}}, ["배차"], ["Java", "Git"]),
+        (
+            {"프로젝트": [{"프로젝트명": "배차"}], "기술": {"백엔드": ["Java"], "기타": ["Git"]}},
+            ["배차"],
+            ["Java", "Git"],
+        ),
         ({"projects": ["Ledger", "Router"]}, ["Ledger", "Router"], []),
         ({"skills": [{"name": "Go", "level": "expert"}]}, [], ["Go"]),
         ({"languages": ["Korean", "English"], "summary": "nothing else"}, [], []),

@@ -7,6 +7,7 @@ What LangChain's models do that a target must not, and what is done about it:
 - A stream that just breaks off ends like a whole one; LangChain adds the last chunk's mark itself. So a stream must name a finish
   reason. A model that never does is registered with `streams=False`: a whole message is a whole answer.
 - Their usage comes in pieces that add up; ours is the sum so far.
+- Their SDKs keep connections that belong to one event loop: they are asked in a loop of their own, see `home`.
 - Time limits are the engine's. Whatever they raise is a failure, never an exception.
 """
 
@@ -14,12 +15,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
 import msgspec
 from langchain_core.messages import BaseMessage, SystemMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure
@@ -27,6 +28,7 @@ from segue.chat.request import ChatRequest, OutputSchema
 from segue.failover.attempt import Ask, Receipt
 from segue.langchain.convert import to_langchain
 from segue.langchain.failures import failure_of, status_of
+from segue.langchain.home import at_home
 from segue.langchain.reading import Reading
 from segue.routing.target import Target
 
@@ -47,6 +49,8 @@ class LangChainUpstream:
         self._target = target
         method = self._model.astream if target.streams else self._model.ainvoke
         self._bare = not _takes_config(method)
+        # A client of ours is at home in any loop, and one that somebody wrote for himself expects to be called in his.
+        self._settled = isinstance(model, Runnable) and getattr(model, "_llm_type", None) != "segue"
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
         try:
@@ -54,17 +58,30 @@ class LangChainUpstream:
             receipt.omitted = self._unsaid(ask.request)
             receipt.sent = True
             reading = Reading(self._target.dialect)
-            if self._target.streams:
-                pieces: AsyncIterator[Any] = model.astream(messages, **options)
-                async with _closing(pieces):
-                    async for piece in pieces:
-                        yield reading.feed(piece)
-            else:
-                yield reading.whole(await model.ainvoke(messages, **options))
+            take = reading.feed if self._target.streams else reading.whole
+            said = at_home if self._settled else _here
+            async with contextlib.aclosing(said(lambda: self._pieces(model, messages, options))) as pieces:
+                async for piece in pieces:
+                    yield take(piece)
             yield reading.end()
         except Exception as error:
             receipt.status = status_of(error)
             yield [Failed(failure_of(error, self._target.dialect))]
+
+    async def _pieces(
+        self, model: Any, messages: list[BaseMessage], options: dict[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        if not self._target.streams:
+            yield await model.ainvoke(messages, **options)
+            return
+        pieces = model.astream(messages, **options)
+        try:
+            async for piece in pieces:
+                yield piece
+        finally:
+            # What is left early must be closed: that is what stops the provider.
+            if callable(close := getattr(pieces, "aclose", None)):
+                await close()
 
     async def probe(self, *, connect: float) -> Failure | None:
         """LangChain has no free question: the next request is the test."""
@@ -126,12 +143,7 @@ def _takes_config(method: Any) -> bool:
     return "config" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
-@contextlib.asynccontextmanager
-async def _closing(pieces: Any) -> AsyncGenerator[None, None]:
-    """Closes a stream that is left early, if it can be closed: that is what stops the provider."""
-    try:
-        yield
-    finally:
-        close = getattr(pieces, "aclose", None)
-        if close is not None:
-            await close()
+async def _here(make: Callable[[], AsyncGenerator[Any, None]]) -> AsyncGenerator[Any, None]:
+    async with contextlib.aclosing(make()) as pieces:
+        async for piece in pieces:
+            yield piece

@@ -24,13 +24,15 @@ _NAME_KEYS = ("name", "title", "project_name", "projectName", "project", "이름
 _COMPANY_KEYS = ("company", "company_name", "companyName", "organization", "employer", "회사", "회사명")
 _TERM = re.compile(r"[A-Z][A-Za-z0-9+#.]*[A-Za-z0-9+#]|[a-z]+[A-Z][A-Za-z0-9]*")
 _NO_TERM = re.compile(r"\S*@\S*|https?://\S*")
-_SECTION = re.compile(r"^\W*(?P<head>[^:：\n]{2,40})\s*[:：]\s*(?P<rest>.*)$")
+_SECTION = re.compile(r"^\W{0,8}(?P<head>[^:：\n]{2,40})\s*[:：]\s*(?P<rest>.*)$")
 _ITEM = re.compile(r"^\s*(?:[-*•·]|\d+[.)])\s+(?P<item>.+)$")
 _LIST = re.compile(r"[,;·|/]")
 _NAME_END = re.compile(r"\s[-–—|]\s|[(:：]|,\s")
 _LONGEST_SKILL = 40
 _LONGEST_NAME = 60
+_LONGEST_LINE = 500
 _MOST = 24
+_TRIES = 16
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -129,6 +131,7 @@ class _Finder:
         projects = False
         skills = False
         for line in text.splitlines():
+            line = line[:_LONGEST_LINE]
             item, section = _ITEM.match(line), _SECTION.match(line)
             heading = section["head"] if section else line.strip("#= \t*[]<>")
             if not line.strip():
@@ -151,9 +154,10 @@ class _Finder:
 
 
 def _documents(text: str) -> Iterator[Any]:
-    """The JSON objects in a text."""
-    decoder, place = json.JSONDecoder(), 0
-    while (place := text.find("{", place)) >= 0:
+    """The JSON objects in a text. Not every brace of a text that is no JSON is tried."""
+    decoder, place, tries = json.JSONDecoder(), 0, _TRIES
+    while tries and (place := text.find("{", place)) >= 0:
+        tries -= 1
         try:
             document, end = decoder.raw_decode(text, place)
         except (ValueError, RecursionError):

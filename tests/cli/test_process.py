@@ -1,0 +1,108 @@
+"""The command as a process: its start, its end, its streams."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+SEGUE = [sys.executable, "-m", "segue"]
+
+
+def _segue(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [*SEGUE, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@contextmanager
+def _started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*SEGUE, *arguments], text=True, env=environ, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), (), ("chat", "--help"), ("sandbox", "--list-faults")])
+def test_help_is_given(arguments: tuple[str, ...]) -> None:
+    result = _segue(*arguments)
+    assert result.returncode in (0, 2)
+    assert "Traceback" not in result.stderr
+    assert len((result.stdout + result.stderr).splitlines()) > 5
+
+
+def test_help_loads_neither_the_engine_nor_the_network() -> None:
+    code = (
+        "import sys\nfrom segue.cli import app\nfrom typer.main import get_command\nget_command(app)\n"
+        "heavy = {'aiohttp', 'rich.table', 'langchain_core', 'genai_prices', 'segue.client', 'segue.sandbox', 'jsonschema'}\n"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert result.stdout.strip() == ""
+
+
+def test_an_unknown_command_is_a_wrong_use() -> None:
+    result = _segue("explode")
+    assert result.returncode == 2
+    assert "No such command 'explode'" in result.stderr
+
+
+def test_the_sandbox_serves_until_it_is_interrupted() -> None:
+    with _started("sandbox", "--fault", "openai=overloaded", "--delay", "0") as process:
+        assert process.stdout is not None
+        lines = []
+        while "ANTHROPIC_BASE_URL" not in (line := process.stdout.readline()):
+            assert line, process.communicate()[1]
+            lines.append(line.strip())
+        url = line.strip().partition("=")[2]
+        with urllib.request.urlopen(f"{url}/v1/models", timeout=5) as answer:
+            assert b"simulated" in answer.read()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert lines[0].startswith("simulated: stand-ins answer here, no model does.")
+    assert any(line.startswith("openai") and line.endswith("broken: overloaded") for line in lines)
+    assert "simulated = true" in lines
+    assert process.returncode == 130
+    assert errors == ""
+
+
+def test_an_interrupted_answer_ends_cleanly() -> None:
+    with _started("chat", "hi", "--break", "gemini=freeze:after=5", "--chain", "gemini") as process:
+        assert process.stdout is not None
+        assert process.stdout.read(12) == "(simulated) "
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_a_reader_who_has_had_enough_is_no_error() -> None:
+    with _started("chat", "hi", "--sandbox") as process:
+        assert process.stdout is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        process.stdout = None
+        _, errors = process.communicate(timeout=10)
+    assert "Traceback" not in errors
+    assert "BrokenPipe" not in errors
+
+
+def test_a_port_that_is_taken_is_one_line_and_status_2() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = _segue("sandbox", "--port", str(taken.getsockname()[1]))
+    assert result.returncode == 2
+    assert "choose another one" in result.stderr

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from segue.sandbox import Sandbox
+
+from .conftest import Run
+
+
+def _rows(run: Run, *arguments: str) -> dict[str, dict[str, Any]]:
+    result = run("providers", "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    return {row["target"]: row for row in json.loads(result.stdout)}
+
+
+def test_without_a_key_nobody_is_asked(run: Run) -> None:
+    rows = _rows(run)
+    assert list(rows) == ["gemini", "openai", "claude"]
+    assert all((row["key"], row["reachable"]) == ("none", None) for row in rows.values())
+    assert all(float(row["output_price"]) > float(row["input_price"]) > 0 for row in rows.values())
+
+
+def test_a_target_with_a_key_is_asked_for_its_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(faults={"claude": "auth", "openai": "refused"}) as elsewhere:
+        for name in ("gemini", "openai", "claude"):
+            monkeypatch.setenv(f"{name.upper()}_API_KEY", "sk-secret-1234567890")
+            monkeypatch.setenv(f"{name.upper()}_BASE_URL", elsewhere.base_url(name))
+        result = run("providers", "--json")
+    rows = {row["target"]: row for row in json.loads(result.stdout)}
+    assert [rows[name]["reachable"] for name in ("gemini", "openai", "claude")] == [True, False, False]
+    assert rows["gemini"]["seconds"] >= 0
+    assert rows["claude"]["problem"] == "auth (HTTP 401): invalid x-api-key"
+    assert "sk-secret" not in result.output
+
+
+def test_a_silent_provider_is_given_up_after_the_timeout(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
+        row = _rows(run, "--timeout", "0.2")["openai"]
+    assert (row["key"], row["reachable"], row["problem"]) == ("not needed", False, "silent for 0.2 s")
+
+
+def test_offline_nobody_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert _rows(run, "--offline")["openai"]["reachable"] is None
+
+
+def test_a_model_that_has_aged_is_told_with_its_successor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_MODEL", "gemini-1.5-flash")
+    assert "use gemini-3.5-flash-lite" in (_rows(run)["gemini"]["lifecycle"] or "")
+
+
+def test_a_target_that_lacks_a_setting_says_which(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_CHAIN", "gemini,groq")
+    row = _rows(run)["groq"]
+    assert row["model"] is None
+    assert "GROQ_MODEL" in row["problem"]
+
+
+def test_people_get_a_table(run: Run) -> None:
+    lines = run("providers").stdout.splitlines()
+    assert lines[0].split()[:3] == ["target", "key", "model"]
+    assert [line.split()[0] for line in lines[1:4]] == ["gemini", "openai", "claude"]

@@ -1,0 +1,136 @@
+"""The providers' own LangChain packages as targets, against simulated providers over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from langchain_anthropic import ChatAnthropic
+from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
+from langchain_google_genai import ChatGoogleGenerativeAI
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel, Field
+
+from segue import Sandbox
+from segue.langchain.backend import Backend
+from segue.langchain.registry import LLMRegistry
+from segue.langchain.targets import prepared
+from segue.policy import Policy
+from segue.settings import load
+
+# google-genai derives from a class of aiohttp's in a way that aiohttp warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
+
+PACKAGES: dict[str, Callable[[str], Any]] = {
+    "openai": lambda url: ChatOpenAI(model="gpt-4.1", base_url=url, api_key="k"),  # type: ignore[arg-type]
+    "claude": lambda url: ChatAnthropic(model="claude-haiku-4-5", base_url=url, api_key="k"),  # type: ignore[call-arg,arg-type]
+    "gemini": lambda url: ChatGoogleGenerativeAI(model="gemini-3.5-flash-lite", base_url=url, api_key="k"),
+}
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox(reply="numbered") as made:
+        yield made
+
+
+@pytest.fixture(params=sorted(PACKAGES))
+def package(request: Any) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def registry(box: Sandbox, package: str) -> Iterator[LLMRegistry]:
+    """The package's model as `mine`, and a simulated provider of another kind to fall back to."""
+    settings = box.settings(load({"SEGUE_LEDGER": "none"}, directory="/nonexistent"))
+    backend = Backend(msgspec.structs.replace(settings, policy=Policy(rounds=1, quick_retry=(0.0, 0.0))))
+    made = LLMRegistry(backend=backend)
+    made.register("mine", PACKAGES[package](box.base_url(package)))
+    yield made
+    box.heal(package)
+    backend.engine().close()
+
+
+def other(package: str) -> str:
+    return "claude" if package == "openai" else "openai"
+
+
+def numbered(count: int) -> str:
+    return " ".join(f"t{number}" for number in range(count))
+
+
+async def test_a_stream_comes_through_whole_with_its_usage(registry: LLMRegistry, package: str) -> None:
+    llm = registry.get_client("mine")
+    assert llm is not None
+    whole: Any = None
+    async for chunk in llm.astream([SystemMessage("Count."), HumanMessage("Please.")]):
+        whole = chunk if whole is None else whole + chunk
+    assert whole.content.startswith("t0 t1 t2 ")
+    assert whole.content == numbered(len(whole.content.split()))
+    assert whole.response_metadata["finish_reason"] == "stop"
+    assert whole.response_metadata["target"] == "mine"
+    assert whole.usage_metadata["output_tokens"] > 0
+    assert whole.response_metadata["cost"] is not None
+
+
+@pytest.mark.parametrize("fault", ["503", "429", "reset", "silence", "cut", "error", "empty"])
+async def test_a_package_that_fails_is_replaced_and_nothing_is_lost_or_doubled(
+    registry: LLMRegistry, package: str, box: Sandbox, fault: str
+) -> None:
+    reference = await registry.get_client_with_fallback([other(package)]).ainvoke("count")
+    box.break_provider(package, fault)
+    llm = registry.get_client_with_fallback(["mine", other(package)], timeout=0.5)
+    text = ""
+    async for chunk in llm.astream("count"):
+        text += str(chunk.content)
+    assert text == reference.content
+
+
+class Point(BaseModel):
+    """A point."""
+
+    x: int = Field(ge=0, le=9)
+    label: str
+
+
+async def test_structured_output_and_tools_go_through_a_package(registry: LLMRegistry, package: str) -> None:
+    llm = registry.get_client("mine")
+    assert llm is not None
+    with_tool = llm.bind_tools([Point], tool_choice="any")
+    question = HumanMessage("Where?")
+    turn = await with_tool.ainvoke([question])
+    (called,) = turn.tool_calls
+    assert called["name"] == "Point"
+    assert 0 <= called["args"]["x"] <= 9
+    result = ToolMessage("there", tool_call_id=str(called["id"]), name="Point")
+    assert (await with_tool.ainvoke([question, turn, result])).response_metadata["target"] == "mine"
+
+
+def test_no_package_retries_by_itself(box: Sandbox, package: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ready = prepared(PACKAGES[package](box.base_url(package)))
+    assert ready.max_retries == (1 if package == "gemini" else 0)
+
+
+def test_a_package_is_asked_from_one_event_loop_after_another_and_without_one(registry: LLMRegistry) -> None:
+    llm = registry.get_client("mine")
+    assert llm is not None
+    for _ in range(3):
+        assert asyncio.run(llm.ainvoke("count")).response_metadata["target"] == "mine"
+        assert llm.invoke("count").response_metadata["target"] == "mine"
+
+
+async def test_a_package_asks_its_provider_exactly_once(registry: LLMRegistry, package: str, box: Sandbox) -> None:
+    box.break_provider(package, "529" if package == "claude" else "503")
+    before = len(box.bill)
+    llm = registry.get_client_with_fallback(["mine", other(package)])
+    answer = await llm.ainvoke("count")
+    assert [attempt["outcome"] for attempt in answer.response_metadata["attempts"]] == ["overload", "ok"]
+    asked = [entry.provider for entry in box.bill[before:]]
+    assert asked.count(package) <= 1
