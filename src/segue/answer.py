@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -58,7 +58,7 @@ class AnswerStream:
     def __init__(
         self,
         start: Callable[[], Relay],
-        finish: Callable[[Relay, list[ChatEvent]], Answer],
+        finish: Callable[[Relay, list[ChatEvent]], Awaitable[Answer]],
         run: Callable[[Coroutine[Any, Any, Any]], Any],
     ) -> None:
         self._start = start
@@ -82,7 +82,7 @@ class AnswerStream:
         events = await self._relay.next()
         self._events += events
         if events and isinstance(events[-1], Finished):
-            self._answer = self._finish(self._relay, self._events)
+            self._answer = await self._finish(self._relay, self._events)
         return events
 
     async def __aiter__(self) -> AsyncIterator[ChatEvent]:

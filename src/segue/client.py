@@ -70,8 +70,7 @@ class Segue:
         self._custom = upstreams or {}
         self._transport = transport or AioTransport()
         self.ledger = ledger or shared_store(self.settings.ledger)
-        self._books = Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices))
-        self._recorder = Recorder(self._books)
+        self._recorder = Recorder(Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices)))
         self._warmed = False
         self._upstreams: dict[tuple[str, str], Upstream] = {}
         quotas = QuotaKeeper(self.ledger)
@@ -118,7 +117,7 @@ class Segue:
         if not self._warmed:
             self._warmed = True
             models = [(target.provider, target.model.id) for target in job.targets]
-            self._books.warm_aside(models, wall=self.engine.wall())
+            self._recorder.warm_aside(models, wall=self.engine.wall())
         return AnswerStream(lambda: self.engine.start(job), self._answer, self._portal.run)
 
     def job(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> Job:
@@ -193,7 +192,8 @@ class Segue:
             self._upstreams[key] = known
         return known
 
-    def _answer(self, relay: Relay, events: Iterable[ChatEvent]) -> Answer:
+    async def _answer(self, relay: Relay, events: Iterable[ChatEvent]) -> Answer:
+        await self._recorder.caught_up()
         report = relay.report
         simulated = self.target(report.target).simulated
         return assemble(report, events, cost=self._recorder.take_cost(report.request_id), simulated=simulated)

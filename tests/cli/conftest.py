@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from segue.cli import app
 

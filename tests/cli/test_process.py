@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -87,19 +88,18 @@ def test_an_interrupted_answer_ends_cleanly() -> None:
 
 
 def test_a_reader_who_has_had_enough_is_no_error() -> None:
-    with _started("chat", "hi", "--sandbox") as process:
+    with _started("chat", "hi", "--break", "gemini=stall:after=5,seconds=1") as process:
         assert process.stdout is not None
         process.stdout.read(1)
         process.stdout.close()
         process.stdout = None
         _, errors = process.communicate(timeout=10)
+    assert process.returncode == 141
     assert "Traceback" not in errors
     assert "BrokenPipe" not in errors
 
 
 def test_a_port_that_is_taken_is_one_line_and_status_2() -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -37,8 +38,6 @@ def test_a_target_with_a_key_is_asked_for_its_models(run: Run, monkeypatch: pyte
 
 
 def test_a_silent_provider_is_given_up_after_the_timeout(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -56,10 +56,6 @@ def fresh(*events: UpstreamEvent, hold: bool = False) -> Splice:
     return splice
 
 
-def fault(splice: Splice) -> Failure | None:
-    return splice.failure
-
-
 def gone_on(delivered: str, *, stripped: str = "") -> Splice:
     """A splice whose second attempt goes on with this text."""
     splice = fresh(START, TextDelta(delivered), CUT)
@@ -230,7 +226,7 @@ def test_no_verdict_is_given_before_the_upstream_has_finished() -> None:
     splice = fresh(START)
     assert splice.verdict_at_finish() is None
     splice.feed(STOP)
-    assert splice.verdict_at_finish() == splice.failure is not None
+    assert splice.verdict_at_finish() == Failure(kind=FailureKind.BROKEN, message="empty answer")
     splice.restart("a", "b")
     assert splice.verdict_at_finish() is None
 
@@ -552,8 +548,7 @@ def test_after_a_delivered_tool_call_the_turn_ends_with_it(end: UpstreamEvent) -
     splice = fresh(called(), ToolCallEnd(0), end, ToolCallEnd(1), HELLO)
     assert splice.failure is not None
     assert splice.finish_tools() == [CALLS]
-    assert splice.finished == CALLS
-    assert fault(splice) is None
+    assert (splice.finished, splice.failure) == (CALLS, None)
     assert splice.feed(HELLO) == []
     assert splice.feed(used(2)) == [used(2)]
 

@@ -22,8 +22,12 @@ from segue.langchain.targets import prepared
 from segue.policy import Policy
 from segue.settings import load
 
-# google-genai derives from a class of aiohttp's in a way that aiohttp warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
+pytestmark = [
+    # google-genai derives from a class of aiohttp's in a way that aiohttp warns of …
+    pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),
+    # … and LangChain asks its failed answers for their JSON without awaiting it.
+    pytest.mark.filterwarnings("ignore:coroutine 'ClientResponse.json' was never awaited:RuntimeWarning"),
+]
 
 PACKAGES: dict[str, Callable[[str], Any]] = {
     "openai": lambda url: ChatOpenAI(model="gpt-4.1", base_url=url, api_key="k"),  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from decimal import Decimal
 from typing import Any
 
@@ -66,19 +65,6 @@ def test_prices_come_from_the_catalogue_at_the_attempts_own_time(store: LedgerSt
         attempt("b", Settlement.RESERVED, provider="nobody", model="knows"), prompt_tokens=10, max_tokens=5
     )
     assert unknown.record.bound is None
-
-
-def test_nobody_waits_for_the_price_list(store: LedgerStore, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    books = Bookkeeper(store)
-    reading = threading.Event()
-    monkeypatch.setattr(books, "warm", lambda models, *, wall: reading.wait(5.0))
-    books.warm_aside([("openai", "gpt-4.1")], wall=NOON)
-    reserved = attempt("a", Settlement.RESERVED, provider="openai", model="gpt-4.1")
-    reservation = books.reserve(reserved, prompt_tokens=10, max_tokens=5)
-    assert reservation.record.bound is None
-    ending = Ending(outcome="ok", finished=True, report=Usage(input_tokens=1_000_000))
-    assert books.settle(reservation, ending, seconds=1.0).cost == Decimal(2)
-    reading.set()
 
 
 def test_reservations_of_dead_processes_are_settled_at_their_bound_once(books: Bookkeeper, attempt: Any) -> None:

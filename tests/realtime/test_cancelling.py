@@ -135,13 +135,7 @@ async def test_a_caller_who_leaves_closes_the_connection(leaving: str, phase: st
     await on_each_chain(case)
 
 
-@pytest.mark.parametrize(
-    "leaving",
-    [
-        *(way for way in LEAVING if way != "closing a stream"),
-        pytest.param("closing a stream", marks=pytest.mark.xfail(strict=True, reason="the reader sleeps on")),
-    ],
-)
+@pytest.mark.parametrize("leaving", LEAVING)
 async def test_a_caller_who_leaves_while_only_the_usage_is_missing_closes_the_connection(leaving: str) -> None:
     chain = CHAINS[1]  # OpenAI says it after the terminal
     async with world(Upstream(usual=answering("after", hang)), chain=chain, policy=PATIENT) as here:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from .faults import reset
 from .upstream import Upstream, answering
 from .world import streamed, whole, world, wrong_answer
@@ -22,9 +20,6 @@ async def test_an_answer_of_which_nothing_was_shown_is_begun_anew_in_the_chains_
         assert not [*wrong_answer(await streamed(here.client), "openai")]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a target that takes a prefill is preferred although there is nothing to prefill"
-)
 async def test_a_held_answer_that_broke_off_is_begun_anew_in_the_chains_order() -> None:
     async with world(Upstream(usual=answering("middle", reset)), chain=CHAIN) as here:
         assert not [*wrong_answer(await whole(here.client), "openai")]

@@ -56,14 +56,18 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt:
-    """What an upstream tells of an attempt beside its events."""
+    """What an upstream tells of an attempt beside its events.
 
-    __slots__ = ("omitted", "sent", "status")
+    `sent`: a part of the request may have gone out. `complete`: the answer's last word was read, and only the end of the body may follow.
+    """
+
+    __slots__ = ("complete", "omitted", "sent", "status")
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.omitted: tuple[str, ...] = ()
         self.sent = False
+        self.complete = False
 
 
 class Upstream(Protocol):
@@ -99,7 +103,7 @@ class HttpUpstream:
             answer = await self._transport.send(wire, connect=ask.connect)
             receipt.status = answer.status
             try:
-                async for events in self._read(answer):
+                async for events in self._read(answer, receipt):
                     yield events
             finally:
                 answer.close()
@@ -125,14 +129,16 @@ class HttpUpstream:
         except TimeoutError:
             return Failure(kind=FailureKind.STALL, message=f"no answer to a free probe within {PROBE_WAIT:g} s")
 
-    async def _read(self, answer: Answer) -> AsyncGenerator[list[UpstreamEvent], None]:
+    async def _read(self, answer: Answer, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
         if not 200 <= answer.status < 300:
             body = await _error_body(answer)
             yield [Failed(self._codec.failure(answer.status, answer.headers, body, wall=self._wall()))]
             return
         decoder = self._codec.decoder(answer.headers.get("content-type", ""))
         while data := await answer.read():
-            yield _joined(decoder.feed(data))
+            events = _joined(decoder.feed(data))
+            receipt.complete = decoder.complete
+            yield events
             if decoder.complete:
                 await _drain(answer)
                 return
@@ -208,9 +214,9 @@ class Attempt:
         self._task = asyncio.get_running_loop().create_task(self._pump(upstream, post, clock))
 
     def stop(self) -> None:
-        """Ends the reading and closes the socket; at once if called from another task."""
+        """Ends the reading and closes the socket, unless all is said and only the body's end is waited for, briefly."""
         self.over = True
-        if self._task is not None:
+        if self._task is not None and not self.receipt.complete:
             self._task.cancel()
 
     def next_moment(self) -> float:
@@ -245,6 +251,8 @@ class Attempt:
                 self._stamp(batch, clock())
                 if batch:
                     post(self, batch)
+                if self.receipt.complete:
+                    post(self, None)
                 if not self.room.is_set():
                     await self.room.wait()
                     self.watch.resume(clock())

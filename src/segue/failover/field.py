@@ -137,6 +137,7 @@ class Field:
     def close(self) -> None:
         for attempt in [*self.running]:
             self.release(attempt)
+        self.mail.wake()
 
     async def closed(self) -> None:
         """Waits until no ended attempt has a task left."""

@@ -395,7 +395,7 @@ class Relay:
 
     def _prefers(self, target: Target) -> bool:
         """Whether a target can be given the beginning of its own answer. Without an answer to go on with, all are alike."""
-        return self._spoke is None or takes_prefill(target)
+        return self._spoke is None or self._splice.on_break() is not Next.CONTINUE or takes_prefill(target)
 
     def _look(self, target: Target) -> Availability:
         return self._engine.look(target, self._tokens, self._now())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import threading
 from collections.abc import Iterable
 
 import msgspec
@@ -33,28 +32,19 @@ class Bookkeeper:
     def __init__(self, store: LedgerStore, *, overrides: Overrides | None = None) -> None:
         self.store = store
         self._overrides = overrides
-        self._warming = False
 
     def warm(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
         """Looks up the prices of (provider, model) pairs. The first look-up takes up to a second: call it in a thread, early."""
         for provider, model in models:
             self._prices(provider, model, wall)
 
-    def warm_aside(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
-        """`warm` in a thread of its own. Until it is done, reservations have no bound and are priced at their settlement."""
+    def reserve(
+        self, record: AttemptRecord, *, prompt_tokens: int, max_tokens: int | None, priced: bool = True
+    ) -> Reservation:
+        """Books `record`, which is `RESERVED`, at the most it can cost. `max_tokens` is what is sent or, if nothing is, the model's own.
 
-        def work() -> None:
-            try:
-                self.warm(models, wall=wall)
-            finally:
-                self._warming = False
-
-        self._warming = True
-        threading.Thread(target=work, name="segue-prices", daemon=True).start()
-
-    def reserve(self, record: AttemptRecord, *, prompt_tokens: int, max_tokens: int | None) -> Reservation:
-        """Books `record`, which is `RESERVED`, at the most it can cost. `max_tokens` is what is sent or, if nothing is, the model's own."""
-        priced = not self._warming
+        Not `priced`, it has no bound, and its price is looked up when it is settled.
+        """
         prices = self._prices(record.provider, record.model, record.started) if priced else None
         most = bound(prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
         record = msgspec.structs.replace(record, bound=most)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Iterable
 from decimal import Decimal
 
 from segue.catalog.tokens import estimate_tokens
@@ -15,12 +18,38 @@ COSTS_KEPT = 10_000
 
 
 class Recorder:
-    """A listener that books attempts, and adds up each request's cost until it is asked for."""
+    """A listener that books attempts, and adds up each request's cost until it is asked for.
+
+    Reading the price list takes up to a second, once, and is done in a thread (`warm_aside`): until then attempts are reserved without
+    a bound, and those that end wait for their settlement, so that no request waits for it.
+    """
 
     def __init__(self, bookkeeper: Bookkeeper) -> None:
         self._books = bookkeeper
         self._open: dict[str, Reservation] = {}
         self._costs: dict[str, Decimal | None] = {}
+        self._lock = threading.Lock()
+        self._waiting: list[AttemptEnd] | None = None
+        self._caught_up = threading.Event()
+        self._caught_up.set()
+
+    def warm_aside(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
+        """Reads the prices of (provider, model) pairs in a thread of its own, then settles what ended meanwhile."""
+
+        def work() -> None:
+            try:
+                self._books.warm(models, wall=wall)
+            finally:
+                self._catch_up()
+
+        self._waiting = []
+        self._caught_up.clear()
+        threading.Thread(target=work, name="segue-prices", daemon=True).start()
+
+    async def caught_up(self) -> None:
+        """Waits until what has ended is settled; at once, but for the first second of a process."""
+        if not self._caught_up.is_set():
+            await asyncio.to_thread(self._caught_up.wait)
 
     def attempt_started(self, start: AttemptStart) -> None:
         target = start.target
@@ -40,9 +69,25 @@ class Recorder:
             metadata=start.metadata,
         )
         most = start.max_tokens or target.model.max_output
-        self._open[start.attempt_id] = self._books.reserve(record, prompt_tokens=start.prompt_tokens, max_tokens=most)
+        self._open[start.attempt_id] = self._books.reserve(
+            record, prompt_tokens=start.prompt_tokens, max_tokens=most, priced=self._waiting is None
+        )
 
     def attempt_ended(self, end: AttemptEnd) -> None:
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.append(end)
+                return
+        self._settle(end)
+
+    def _catch_up(self) -> None:
+        with self._lock:
+            ended, self._waiting = self._waiting or [], None
+        for end in ended:
+            self._settle(end)
+        self._caught_up.set()
+
+    def _settle(self, end: AttemptEnd) -> None:
         reservation = self._open.pop(end.start.attempt_id)
         ending = Ending(
             outcome=end.outcome,

@@ -98,9 +98,9 @@ class Answering:
             await self._reach(phase, fault)
         await self.say(self._encoder.feed(Started(model=self.model)))
         await self._reach("preamble", fault)
-        pieces = [self._encoder.feed(event) for event in self._content()]
+        pieces = self._pieces()
         if not self._stream:
-            self._sent = len(pieces)
+            self._sent = len(self._tokens)
             await self._document(fault)
             return
         for piece in pieces:
@@ -124,9 +124,18 @@ class Answering:
         self.finished = True
         await self.exchange.end()
 
-    def _content(self) -> list[TextDelta | ToolCalled]:
-        calls = [ToolCalled(index, call) for index, call in enumerate(self._reply.calls)]
-        return [*(TextDelta(token) for token in self._tokens if not calls), *calls]
+    def _pieces(self) -> list[bytes]:
+        """The answer's content as it is sent, a piece for each token. A call is as many pieces as the dialect has events for it."""
+        if not self._reply.calls:
+            return [self._encoder.feed(TextDelta(token)) for token in self._tokens]
+        pieces: list[bytes] = []
+        self._tokens = []
+        for index, call in enumerate(self._reply.calls):
+            events = _events(self._encoder.feed(ToolCalled(index, call)))
+            said = [call.name, call.arguments] if len(events) > 1 else [call.name + call.arguments]
+            pieces += events
+            self._tokens += said + [""] * (len(events) - len(said))
+        return pieces
 
     def _closing(self) -> bytes:
         report = self._encoder.feed(UsageReport(self._usage(self._sent)))
@@ -145,6 +154,11 @@ class Answering:
     def _usage(self, sent: int) -> Usage:
         said = "".join(self._tokens[:sent])
         return Usage(input_tokens=self._prompt_tokens, output_tokens=estimate_tokens(said))
+
+
+def _events(data: bytes) -> list[bytes]:
+    """Server-sent events, one by one."""
+    return [event + b"\n\n" for event in data.removesuffix(b"\n\n").split(b"\n\n")] if b"\n\n" in data else [data]
 
 
 def _within(reply: Reply, limit: int | None) -> tuple[Reply, list[str]]:

@@ -73,7 +73,9 @@ class SimulatedProvider:
             try:
                 self._server = await loop.create_server(create, HOST, port)
             except OSError as error:
-                raise ConfigurationError(f"port {port} can't be had ({os.strerror(error.errno)}): choose another one") from error
+                raise ConfigurationError(
+                    f"port {port} can't be had ({os.strerror(error.errno or 0)}): choose another one"
+                ) from error
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
