@@ -228,3 +228,13 @@ def test_the_defaults_of_today_are_known_and_current() -> None:
         assert info.streams
         assert info.window
         assert info.window >= 900_000
+
+
+def test_minimal_thinking_does_not_make_a_first_word_late() -> None:
+    lite = find_model("gemini", "gemini-3.5-flash-lite")
+    assert lite.reasons()
+    assert not lite.deliberates()
+    assert lite.deliberates("high")
+    assert lite.deliberates(None, 2000)
+    assert find_model("claude", "claude-sonnet-5-5").deliberates()
+    assert not find_model("openai", "gpt-4.1").deliberates()

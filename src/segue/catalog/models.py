@@ -114,6 +114,11 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         wanted = effort or self.effort_default
         return wanted != "none" or (effort == "none" and self.reasoning_off == "never")
 
+    def deliberates(self, effort: str | None = None, thinking_budget: int | None = None) -> bool:
+        """Whether it thinks long enough for its first word to be late: more than with `minimal` effort, which is made for speed."""
+        quick = thinking_budget is None and (effort or self.effort_default) == "minimal"
+        return not quick and self.reasons(effort, thinking_budget)
+
     def takes(self, parameter: str, *, effort: str | None = None, thinking_budget: int | None = None) -> bool:
         """Whether a non-default value of this `ChatRequest` field has an effect and is not refused."""
         if parameter in self.rejects or parameter in self.ignores:

@@ -138,7 +138,7 @@ class Engine:
             p99_first=self.latency.first(key, 0.99),
             p99_gap=self.latency.gap(key, 0.99),
             prompt_tokens=tokens,
-            reasoning=target.model.reasons(request.effort, request.thinking_budget),
+            reasoning=target.model.deliberates(request.effort, request.thinking_budget),
             streams=target.streams,
             timeout=target.timeout,
         )

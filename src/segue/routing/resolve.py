@@ -45,7 +45,7 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
         key=settings.api_key,
         headers=settings.headers,
         temperature=DEFAULT_TEMPERATURE if settings.temperature is None else settings.temperature,
-        max_tokens=settings.max_tokens or (REASONING_MAX_TOKENS if info.reasons() else DEFAULT_MAX_TOKENS),
+        max_tokens=settings.max_tokens or (REASONING_MAX_TOKENS if info.deliberates() else DEFAULT_MAX_TOKENS),
         timeout=settings.timeout,
         streams=settings.streams,
         simulated=settings.simulated,
