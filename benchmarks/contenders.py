@@ -35,6 +35,7 @@ def segue(ports: Sequence[int]) -> tuple[Ask, Close]:
     environ = {
         "SEGUE_CHAIN": "openai,claude,gemini",
         "SEGUE_LEDGER": "none",
+        **{f"{name}_TIMEOUT": str(limits.SILENCE) for name in ("OPENAI", "CLAUDE", "GEMINI")},
         "OPENAI_API_KEY": "none",
         "OPENAI_MODEL": "gpt-4.1",
         "OPENAI_BASE_URL": f"http://127.0.0.1:{openai}/v1",
@@ -46,17 +47,9 @@ def segue(ports: Sequence[int]) -> tuple[Ask, Close]:
         "GEMINI_BASE_URL": f"http://127.0.0.1:{gemini}",
     }
     client = Segue(load(environ, directory=os.devnull))
-    quiet = (limits.SILENCE, limits.SILENCE)
     default = StallPolicy()
     floor = default.drip_floor * limits.DRIP / default.drip_window
-    stall = StallPolicy(
-        first_hedge=quiet,
-        first_hedge_unknown=limits.SILENCE,
-        first_hedge_per_32k=0.0,
-        gap_hedge=quiet,
-        drip_window=limits.DRIP,
-        drip_floor=floor,
-    )
+    stall = StallPolicy(gap_hedge=(limits.SILENCE, limits.SILENCE), drip_window=limits.DRIP, drip_floor=floor)
 
     async def ask(prompt: str) -> AsyncIterator[str]:
         stream = client.stream(prompt, connect=limits.CONNECT, deadline=limits.CALLER, stall=stall)
@@ -189,16 +182,18 @@ async def call(ask: Ask, prompt: str) -> dict[str, Any]:
 
 
 async def carry_out(build: Callable[[Sequence[int]], tuple[Ask, Close]], order: dict[str, Any]) -> list[dict[str, Any]]:
-    """So many calls, begun at a steady pace: all with one client, or each with its own that knows of no trouble yet."""
-    calls, ports = order["calls"], order["ports"]
-    clients = [build(ports)] * calls if order["shared"] else [build(ports) for _ in range(calls)]
+    """So many calls into each of the faults, begun at a steady pace: all with one client, or each with its own that knows no trouble."""
+    cases = [(fault, order["start"] + number) for number in range(order["calls"]) for fault in order["faults"]]
+    ports = order["ports"]
+    clients = [build(ports)] * len(cases) if order["shared"] else [build(ports) for _ in cases]
 
-    async def one(number: int) -> dict[str, Any]:
-        await asyncio.sleep(number * order["pace"])
-        prompt = f"Count to twenty-four. (case {order['fault']}/{number}/{order['broken']})"
-        return {"number": number, **await call(clients[number][0], prompt)}
+    async def one(place: int) -> dict[str, Any]:
+        await asyncio.sleep(place * order["pace"])
+        fault, number = cases[place]
+        prompt = f"Count to twenty-four. (case {fault}/{number}/{order['broken']})"
+        return {"fault": fault, "number": number, **await call(clients[place][0], prompt)}
 
-    results = await asyncio.gather(*(one(number) for number in range(calls)))
+    results = await asyncio.gather(*(one(place) for place in range(len(cases))))
     for _, close in clients[:1] if order["shared"] else clients:
         await close()
     return list(results)

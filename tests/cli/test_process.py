@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import pytest
 
 SEGUE = [sys.executable, "-m", "segue"]
 
@@ -33,12 +30,10 @@ def _started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("arguments", [("--help",), (), ("chat", "--help"), ("sandbox", "--list-faults")])
-def test_help_is_given(arguments: tuple[str, ...]) -> None:
-    result = _segue(*arguments)
-    assert result.returncode in (0, 2)
-    assert "Traceback" not in result.stderr
-    assert len((result.stdout + result.stderr).splitlines()) > 5
+def test_help_names_every_command() -> None:
+    result = _segue("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(f"\n  {command} " in result.stdout for command in ("chat", "providers", "estimate", "sandbox"))
 
 
 def test_help_loads_neither_the_engine_nor_the_network() -> None:
@@ -49,12 +44,6 @@ def test_help_loads_neither_the_engine_nor_the_network() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert result.stdout.strip() == ""
-
-
-def test_an_unknown_command_is_a_wrong_use() -> None:
-    result = _segue("explode")
-    assert result.returncode == 2
-    assert "No such command 'explode'" in result.stderr
 
 
 def test_the_sandbox_serves_until_it_is_interrupted() -> None:
@@ -97,12 +86,3 @@ def test_a_reader_who_has_had_enough_is_no_error() -> None:
     assert process.returncode == 141
     assert "Traceback" not in errors
     assert "BrokenPipe" not in errors
-
-
-def test_a_port_that_is_taken_is_one_line_and_status_2() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        result = _segue("sandbox", "--port", str(taken.getsockname()[1]))
-    assert result.returncode == 2
-    assert "choose another one" in result.stderr

@@ -115,6 +115,17 @@ async def test_structured_output_and_tools_go_through_a_package(registry: LLMReg
     assert (await with_tool.ainvoke([question, turn, result])).response_metadata["target"] == "mine"
 
 
+async def test_options_of_a_call_reach_a_package_or_are_left_out(
+    registry: LLMRegistry, package: str, box: Sandbox
+) -> None:
+    llm = registry.get_client("mine")
+    assert llm is not None
+    answer = await llm.ainvoke("count", max_tokens=4, temperature=0.5, top_p=0.9, seed=7, stop=["never"])
+    assert str(answer.content).startswith("t0 t1 t2")
+    assert answer.response_metadata["finish_reason"] == "length"
+    assert ("temperature" in answer.response_metadata["omitted"]) == (package == "gemini")
+
+
 def test_no_package_retries_by_itself(box: Sandbox, package: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

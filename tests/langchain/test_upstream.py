@@ -71,8 +71,8 @@ class Scripted(BaseChatModel):
                 continue
             yield ChatGenerationChunk(message=step)
 
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        return self.bind(tools=tools, **kwargs)
+    def bind_tools(self, tools: Any, *, parallel_tool_calls: bool | None = None, **kwargs: Any) -> Any:
+        return self.bind(tools=tools, parallel_tool_calls=parallel_tool_calls, **kwargs)
 
 
 def scripted(*script: Any, **fields: Any) -> Scripted:

@@ -9,6 +9,7 @@ import pytest
 
 from segue.answer import Answer
 from segue.chat.events import TextDelta
+from segue.chat.request import Tool
 from segue.client import Segue
 from segue.ledger.stores.memory import MemoryStore
 from segue.policy import Policy, StallPolicy
@@ -136,6 +137,19 @@ def test_a_text_may_break_anywhere(fault: str, at: int, plain: Settings, referen
     with Sandbox(faults={"gemini": f"{fault}:after={at}"}, delay=0.0005) as box:
         text, answer = _stream(box.settings(plain), ["gemini", "claude"])
     assert (text, answer.target) == (reference, "claude")
+
+
+@pytest.mark.parametrize("first", ["gemini", "openai", "claude"])
+@pytest.mark.parametrize("fault", ["cut:after=0", "cut:after=1", "drop:after=1", "cut:after=9"])
+def test_a_tool_call_that_breaks_off_is_called_once(fault: str, first: str, plain: Settings) -> None:
+    tool = Tool(name="get_weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
+    second = "claude" if first == "openai" else "openai"
+    with Sandbox(faults={first: fault}) as box:
+        client = Segue(box.settings(plain), ledger=MemoryStore())
+        answer = client.complete("What is the weather in Seoul?", tools=[tool], chain=[first, second])
+        client.close()
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [("get_weather", '{"city":"Seoul"}')]
+    assert [attempt.outcome for attempt in answer.attempts][-1] == "ok"
 
 
 def test_two_targets_may_break_one_after_the_other(plain: Settings, reference: str) -> None:

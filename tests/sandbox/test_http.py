@@ -149,6 +149,17 @@ def test_a_whole_answer_is_cut_inside_its_document(box: Sandbox) -> None:
         msgspec.json.decode(document)
 
 
+def test_a_tool_call_is_cut_between_its_name_and_its_arguments(box: Sandbox) -> None:
+    function = {"name": "look", "parameters": {"type": "object", "required": ["q"]}}
+    tools = {"tools": [{"type": "function", "function": function}], "tool_choice": "required"}
+    box.break_provider("openai", "cut:after=1")
+    with _connected(box) as line:
+        line.sendall(_request(msgspec.json.encode(msgspec.json.decode(BODY) | tools)))
+        answer = _read(line, _ended)
+    assert b'"name":"look"' in answer
+    assert b'{\\"q\\"' not in answer
+
+
 def test_split_sends_every_byte_in_a_chunk_of_its_own(box: Sandbox) -> None:
     box.break_provider("openai", "split")
     with _connected(box) as line:

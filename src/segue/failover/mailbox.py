@@ -14,7 +14,7 @@ class Mailbox(Generic[Item]):
 
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
-        self._reader: asyncio.Future[None] | None = None
+        self._reader: asyncio.Future[bool] | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -26,22 +26,30 @@ class Mailbox(Generic[Item]):
     def wake(self) -> None:
         """Lets the reader look again."""
         if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+            self._reader.set_result(False)
 
     def take(self) -> Item | None:
         """The oldest item, or None."""
         return self._items.popleft() if self._items else None
 
-    async def wait(self, until: float) -> None:
-        """Returns when there is an item, when woken, or at `until` (the loop's clock; may be infinite)."""
+    async def wait(self, until: float) -> bool:
+        """Returns when there is an item, when woken, or at `until` (the loop's clock; may be infinite): then with True.
+
+        A timer may go off a little before its moment, by the resolution of the loop's clock: its word counts, not the clock's.
+        """
         if self._items:
-            return
+            return False
         loop = asyncio.get_running_loop()
-        self._reader = loop.create_future()
-        timer = loop.call_at(until, self.wake) if until != float("inf") else None
+        self._reader = reader = loop.create_future()
+        timer = loop.call_at(until, self._time_out, reader) if until != float("inf") else None
         try:
-            await self._reader
+            return await reader
         finally:
             self._reader = None
             if timer is not None:
                 timer.cancel()
+
+    @staticmethod
+    def _time_out(reader: asyncio.Future[bool]) -> None:
+        if not reader.done():
+            reader.set_result(True)

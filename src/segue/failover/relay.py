@@ -72,12 +72,13 @@ class Relay:
         Raises the request's `SegueError`, after all that was to be shown before it. Cancelling closes the relay.
         """
         try:
+            reached = 0.0
             while not self._out and not self._done:
                 self._take_mail()
                 if not self._out and not self._done:
-                    until = self._advance(self._now())
-                    if not self._out and not self._done:
-                        await self._field.mail.wait(until)
+                    until = self._advance(max(self._now(), reached))
+                    if not self._out and not self._done and await self._field.mail.wait(until):
+                        reached = until
         except BaseException:
             self.close()
             raise

@@ -6,6 +6,7 @@ LangChain's common error classes tell, then the kind of exception.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -34,6 +35,8 @@ _CLASSES: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (ValueError, FailureKind.CAPABILITY),
 )
 
+_UNEXPECTED: Final = re.compile(r"unexpected keyword argument '(?P<name>\w+)'")
+
 _NETWORK: Final = frozenset(
     {
         "APIConnectionError",
@@ -59,8 +62,14 @@ def failure_of(error: BaseException, dialect: str) -> Failure:
     for cause in _causes(error):
         for kind, meaning in _CLASSES:
             if isinstance(cause, kind):
-                return Failure(kind=meaning, message=_text(error))
+                return Failure(kind=meaning, message=_text(error), param=_refused(cause))
     return Failure(kind=FailureKind.BROKEN, message=_text(error))
+
+
+def _refused(error: BaseException) -> str | None:
+    """The option that an SDK's function does not know; the engine then tries without it."""
+    found = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
+    return found["name"] if found else None
 
 
 def status_of(error: BaseException) -> int | None:
@@ -114,6 +123,5 @@ def _body(error: BaseException, response: Any) -> bytes:
 
 
 def _text(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    said = f": {lines[0][:300]}" if lines else ""
-    return f"{type(error).__name__}{said}"
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -24,7 +24,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure
-from segue.chat.request import ChatRequest, OutputSchema
+from segue.chat.request import ChatRequest, OutputSchema, Tool
 from segue.failover.attempt import Ask, Receipt
 from segue.langchain.convert import to_langchain
 from segue.langchain.failures import failure_of, status_of
@@ -91,11 +91,10 @@ class LangChainUpstream:
         request = ask.request
         options: dict[str, Any] = {}
         if not self._bare:
-            options |= {"config": _QUIET} | {
-                name: value
-                for name in _PARAMETERS
-                if name not in ask.omit and (value := getattr(request, name)) is not None
-            }
+            options["config"] = _QUIET
+            taken = {name for name in _PARAMETERS if self._target.model.takes(name)} - ask.omit
+            said = {name: value for name in taken if (value := getattr(request, name)) is not None}
+            options |= {_word(self._model, name): value for name, value in said.items()}
             if request.stop and "stop" not in ask.omit:
                 options["stop"] = list(request.stop)
         messages = to_langchain(request.messages, self._target.dialect)
@@ -104,8 +103,9 @@ class LangChainUpstream:
         return messages, self._with_tools(request, ask.omit), options
 
     def _unsaid(self, request: ChatRequest) -> tuple[str, ...]:
-        names = (*_NEVER_SAID, *_PARAMETERS) if self._bare else _NEVER_SAID
-        asked = tuple(name for name in names if getattr(request, name) is not None)
+        """What was asked for and can't be said to this model."""
+        refused = [name for name in _PARAMETERS if self._bare or not self._target.model.takes(name)]
+        asked = tuple(name for name in (*_NEVER_SAID, *refused) if getattr(request, name) is not None)
         return (*asked, "output.schema") if request.output is not None and request.output.schema is not None else asked
 
     def _with_tools(self, request: ChatRequest, omit: frozenset[str]) -> Any:
@@ -113,16 +113,21 @@ class LangChainUpstream:
             return self._model
         if not callable(getattr(self._model, "bind_tools", None)):
             raise NotImplementedError(f"{type(self._model).__name__} takes no tools")
-        tools = [
-            {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.parameters}}
-            for t in request.tools
-        ]
+        tools = [_openai_tool(tool) for tool in request.tools]
         options: dict[str, Any] = {}
         if (choice := request.tool_choice) is not None:
             options["tool_choice"] = {"tool": choice.name, "required": "any"}.get(choice.mode, choice.mode)
-        if request.parallel_tool_calls is not None and "parallel_tool_calls" not in omit:
+        takes = "parallel_tool_calls" in inspect.signature(self._model.bind_tools).parameters
+        if request.parallel_tool_calls is not None and takes and "parallel_tool_calls" not in omit:
             options["parallel_tool_calls"] = request.parallel_tool_calls
         return self._model.bind_tools(tools, **options)
+
+
+def _openai_tool(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
 
 
 def _instructed(messages: list[BaseMessage], output: OutputSchema) -> list[BaseMessage]:
@@ -130,11 +135,19 @@ def _instructed(messages: list[BaseMessage], output: OutputSchema) -> list[BaseM
     wish = "Answer with one JSON object and with nothing else."
     if output.schema is not None:
         schema = msgspec.json.encode(output.schema).decode()
-        wish = f"Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{schema}"
+        wish = f"Answer with JSON that follows this JSON Schema, and with nothing else:\n{schema}"
     first = messages[0] if messages else None
     if first is not None and first.type == "system" and isinstance(first.content, str):
         return [type(first)(f"{first.content}\n\n{wish}"), *messages[1:]]
     return [SystemMessage(wish), *messages]
+
+
+def _word(model: Any, name: str) -> str:
+    """The model's own word for an option: its field that has this name for an alias, if there is one (Google's `max_output_tokens`)."""
+    fields = getattr(type(model), "model_fields", {})
+    if name in fields:
+        return name
+    return next((field for field, info in fields.items() if info.alias == name), name)
 
 
 def _takes_config(method: Any) -> bool:

@@ -31,7 +31,6 @@ DRIP = 5.0
 """Seconds between the tokens of a `drip`, slower than what a policy's floor allows by default."""
 PING_EVERY = 0.5
 
-
 OPTIONS_HELP = "options: NAME:after=TOKENS,times=REQUESTS,probability=SHARE,seconds=SECONDS, each where it makes sense"
 
 

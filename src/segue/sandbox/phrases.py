@@ -29,13 +29,13 @@ def phrase(name: str, about: int, form: int, material: Material) -> str:
 def _names(about: int, material: Material) -> tuple[Word, Word]:
     subject, skill = GENERIC[material.language]
     skills = material.skills or material.terms
+    turn = about
     if material.subjects:
         chosen = material.subjects[about % len(material.subjects)]
         subject = chosen.name
-        turn = about // len(material.subjects)
-        if chosen.skills:
-            return Word(subject), Word(chosen.skills[turn % len(chosen.skills)])
-    return Word(subject), Word(skills[about % len(skills)] if skills else skill)
+        skills = chosen.skills or skills
+        turn += about // len(material.subjects)  # so that a subject's second item has another skill than its first
+    return Word(subject), Word(skills[turn % len(skills)] if skills else skill)
 
 
 def _slug(text: str) -> str:
