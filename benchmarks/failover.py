@@ -1,11 +1,11 @@
 """What becomes of a stream when the provider fails: Segue beside LangChain's `with_fallbacks` and LiteLLM's Router, in one run.
 
-    python -m benchmarks.failover [--calls 20] [--silent-calls 10] [--outage-calls 40]
+    python -m benchmarks.failover [--calls 15] [--silent-calls 8] [--outage-calls 40]
 
 All have a chain of the same three local upstreams (OpenAI, Claude, Gemini), of which the first fails, or the first two; all have the
 time limits of `limits`. LiteLLM pins much of what it depends on, so it lives in an environment of its own, benchmarks/.venv, which this
-makes from requirements.txt where it is missing. Loud faults are met by one client at a time, so that they do not disturb each other's
-milliseconds; silent ones by all at once, since they wait for seconds. What is printed is Markdown; every single call is in
+makes from requirements.txt where it is missing. One client runs at a time, so that they do not disturb each other's milliseconds; but for the two
+faults that most clients sit out to the end, which all meet at once. What is printed is Markdown; every single call is in
 results/failover.json. About five minutes.
 """
 
@@ -39,8 +39,8 @@ CLIENTS = ("Segue", "LangChain with_fallbacks", "LiteLLM Router", "LiteLLM Route
 STATELESS = frozenset({"LangChain with_fallbacks"})
 """Remembers nothing of a call, so that all calls can share it; of the others each call has a new one that knows of no trouble."""
 LOUD = ("refused", "reset", "500", "503", "429", "cut", "early", "error", "empty")
-SILENT = (("hang", "headers", "stall"), ("keepalive", "drip"))
-"""Each group at once."""
+SILENT = ("hang", "headers", "stall")
+ENDLESS = ("keepalive", "drip")
 
 PACE = 0.15
 """Seconds between the beginnings of two calls."""
@@ -125,6 +125,10 @@ class Bench:
                 one["asks"], one["broken"] = mine, order["broken"]
         return found
 
+    def each(self, faults: Sequence[str], calls: int, **options: Any) -> dict[str, Results]:
+        """The same, one client after the other."""
+        return {name: self.run((name,), faults, calls, **options)[name] for name in self.clients}
+
     def close(self) -> None:
         for process in (*self.clients.values(), self.upstreams):
             process.close()
@@ -135,24 +139,25 @@ def measure(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, Re
     """Results by scenario and client."""
     names = tuple(bench.clients)
     tell("warming up")
-    for broken in (0, 1, 2):
+    for broken in (0, 2):
         bench.run(names, ("503",), 1, broken=broken)
     found: dict[str, dict[str, Results]] = {}
     for fault in LOUD:
         tell(fault)
-        found[fault] = {name: bench.run((name,), (fault,), options.calls)[name] for name in names}
+        found[fault] = bench.each((fault,), options.calls)
     tell("503, twice")
-    found["twice"] = {name: bench.run((name,), ("503",), options.calls, broken=2)[name] for name in names}
-    for group in SILENT:
-        tell(", ".join(group))
-        together = bench.run(names, group, options.silent_calls)
-        for fault in group:
+    found["twice"] = bench.each(("503",), options.calls, broken=2)
+    tell(", ".join(SILENT))
+    by_client = bench.each(SILENT, options.silent_calls)
+    tell(", ".join(ENDLESS))
+    endless = bench.run(names, ENDLESS, options.silent_calls)
+    for faults, together in ((SILENT, by_client), (ENDLESS, endless)):
+        for fault in faults:
             found[fault] = {name: [one for one in together[name] if one["fault"] == fault] for name in names}
     tell("outages")
-    for scenario, fault in (("healthy", "none"), ("down, 503", "503")):
-        calls = options.outage_calls if scenario != "healthy" else options.calls
-        found[scenario] = {name: bench.run((name,), (fault,), calls, shared=True)[name] for name in names}
-    found["down, hang"] = bench.run(names, ("hang",), options.outage_calls, shared=True)
+    found["healthy"] = bench.each(("none",), options.calls, shared=True)
+    found["down, 503"] = bench.each(("503",), options.outage_calls, shared=True)
+    found["down, hang"] = bench.each(("hang",), options.outage_calls, shared=True)
     return found
 
 
@@ -177,8 +182,8 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=20, help="into each loud fault, by each client")
-    parser.add_argument("--silent-calls", type=int, default=10, help="into each silent fault, by each client")
+    parser.add_argument("--calls", type=int, default=15, help="into each loud fault, by each client")
+    parser.add_argument("--silent-calls", type=int, default=8, help="into each silent fault, by each client")
     parser.add_argument("--outage-calls", type=int, default=40, help="while a target is down, by each client")
     options = parser.parse_args()
     set_up()

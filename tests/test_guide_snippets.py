@@ -349,6 +349,8 @@ class MyOpenAIClient(LLMClient):
     """The guide's shape: an `__init__` without arguments that sets `client`."""
 
     def __init__(self) -> None:
+        self.api_key = "sk-mine"
+        self.provider_name = "mine"
         self.client = FakeListChatModel(responses=["내 클라이언트"])
 
 
@@ -357,6 +359,10 @@ async def test_a_new_provider_in_the_guides_manner(providers: Providers) -> None
     own.register("mine", MyOpenAIClient, streams=False)
     client = own.create_client("mine")
     assert isinstance(client, MyOpenAIClient)
+    assert (client.provider_name, client.streams) == ("mine", True)
+    client.streams = False
+    assert (await client.ainvoke("안녕")).content == "내 클라이언트"
+    assert "sk-mine" not in repr(client)
     assert own.get_available_clients() == ["gemini", "openai", "claude", "mine"]
     providers.broken = {"gemini": 503, "openai": 503, "claude": 503}
     response = await own.get_client_with_fallback().ainvoke([HumanMessage(content="안녕")])

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from segue.failover.listener import AttemptEnd, AttemptStart, Listener
     from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
-    from segue.langchain.guide import call_llm_with_fallback, generate_with_retry, preferred_order
+    from segue.langchain.guide import call_llm_with_fallback, generate_with_retry, get_llm_client, preferred_order
     from segue.langchain.registry import LLMRegistry, registry
     from segue.ledger.monitor import monitor_llm_performance
     from segue.ledger.tracker import LLMUsageTracker
@@ -69,7 +69,7 @@ _HOME = {
     "StreamInterruptedError",
     "segue.failover.listener": "AttemptEnd AttemptStart Listener",
     "segue.langchain.clients": "ClaudeClient GeminiClient LLMClient OpenAIClient",
-    "segue.langchain.guide": "call_llm_with_fallback generate_with_retry preferred_order",
+    "segue.langchain.guide": "call_llm_with_fallback generate_with_retry get_llm_client preferred_order",
     "segue.langchain.registry": "LLMRegistry registry",
     "segue.ledger.monitor": "monitor_llm_performance",
     "segue.ledger.tracker": "LLMUsageTracker",
@@ -132,6 +132,7 @@ __all__ = [
     "assistant",
     "call_llm_with_fallback",
     "generate_with_retry",
+    "get_llm_client",
     "load",
     "monitor_llm_performance",
     "preferred_order",

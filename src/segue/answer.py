@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from segue.chat.events import ChatEvent, Finished, FinishReason, TextDelta, ThinkingDelta, ToolCalled
+from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import Message, Text, Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary
@@ -138,6 +138,8 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: Decimal | Non
                 _add_thinking(thinking, event)
             case ToolCalled(call=call):
                 calls.append(call)
+            case Seam(restarted=True):
+                thinking.clear()  # of an attempt whose answer is not this one
             case Finished():
                 finished = event
     return Answer(

@@ -139,7 +139,7 @@ class Segue:
             request=request,
             targets=targets,
             policy=policy.replace(**knobs) if knobs else policy,
-            hold=hold or request.output is not None,
+            hold=hold or request.output is not None or validate is not None,
             validate=validate,
             chain=chain,
             metadata=metadata or {},
@@ -166,21 +166,22 @@ class Segue:
         )
 
     def _chain(self, said: str | Sequence[str] | None) -> tuple[str, tuple[Target, ...], Policy]:
-        """A chain's name, its targets, and the policy it runs under. Targets of the default chain that lack a key are left out."""
+        """A chain's name, its targets, and the policy it runs under. Targets that lack a key are left out."""
         policy = self.settings.policy
-        if isinstance(said, str) and said in self.settings.chains:
-            named = self.settings.chains[said]
-            return said, tuple(self.target(name) for name in named.targets), named.policy
-        if said is not None:
-            names = (said,) if isinstance(said, str) else tuple(said)
-            return ">".join(names), tuple(self.target(name) for name in names), policy
-        if self._given is not None:
+        if said is None and self._given is not None:
             return "default", tuple(self._given.values()), policy
-        names = tuple(name for name in self.settings.chain if self.usable(name))
-        if not names:
-            variables = ", ".join(f"{name.upper()}_API_KEY" for name in self.settings.chain)
+        if said is None:
+            name, names = "default", self.settings.chain
+        elif isinstance(said, str) and said in self.settings.chains:
+            name, names, policy = said, self.settings.chains[said].targets, self.settings.chains[said].policy
+        else:
+            names = (said,) if isinstance(said, str) else tuple(said)
+            name = ">".join(names)
+        usable = tuple(target for target in names if self.usable(target))
+        if not usable:
+            variables = ", ".join(f"{target.upper()}_API_KEY" for target in names)
             raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
-        return "default", tuple(self.target(name) for name in names), policy
+        return name, tuple(self.target(target) for target in usable), policy
 
     def _upstream(self, target: Target) -> Upstream:
         if (custom := self._custom.get(target.name)) is not None:

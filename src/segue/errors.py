@@ -25,7 +25,8 @@ class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What became of one attempt, fit to be shown to the caller.
 
     `outcome` is "ok", "cancelled", "skipped" or the failure's kind; `seconds` the time it took; `first_content` the time to its
-    first content, if any came; `recovers_in` the seconds until the target may be tried again, if known.
+    first content, if any came; `recovers_in` the seconds until the target may be tried again, if known; `attempt_id` names its record in
+    the ledger.
     """
 
     target: str
@@ -38,6 +39,7 @@ class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     recovers_in: float | None = None
     hedge: bool = False
     continuation: bool = False
+    attempt_id: str = ""
 
 
 class SegueError(Exception):

@@ -40,6 +40,11 @@ GOING_ON = {
 }
 """Faults of the one that goes on with an answer which broke off before it, and its manner."""
 
+HEDGE_POINT = 3.1
+"""Seconds of silence before content, after which another is asked …"""
+HEDGE_POINT_SLOW = 15.1
+"""… and of one that thinks first, as this Gemini does, or that writes the whole document first."""
+
 UNPREFILLED = {"claude": "claude-sonnet-5-5", "gemini": "gemini-3.5-flash-lite"}
 
 _REFERENCES: dict[str, tuple[str, ...]] = {
@@ -212,6 +217,16 @@ def _shows_content(case: Case) -> bool:
     return not (case.dialect == "gemini" and case.phase == "tool arguments" and case.reference == "bare tools")
 
 
+def _races(case: Case) -> bool:
+    """Whether a silence is to be raced at its hedge point: nothing was shown, and others are well."""
+    silent = case.fault in FAULTS and FAULTS[case.fault].silent and case.fault != "drip"
+    return silent and case.position == "first" and case.phase != "after" and not _shows_content(case)
+
+
+def _patience(case: Case) -> float:
+    return HEDGE_POINT_SLOW if case.mode == "document" or case.dialect == "gemini" else HEDGE_POINT
+
+
 def play(case: Case) -> tuple[Outcome, list[str]]:
     """Runs a case; gives what is wrong."""
     return run(_play(case))
@@ -231,6 +246,8 @@ async def _play(case: Case) -> tuple[Outcome, list[str]]:
     found = [*violations(world, outcome, must_answer=expected), *violations_of(world)]
     if expected is False and outcome.answered and not outcome.refused:
         found.append("8: answered, although nobody was to be asked after this")
+    if _races(case) and (len(outcome.starts) < 2 or outcome.starts[1][0] > outcome.began + _patience(case)):
+        found.append("3: a silence, and nobody else was asked at the hedge point")
     if case.fault == CANCELS and not outcome.cancelled:
         found.append("the case is wrong: it was over before it could be cancelled")
     return outcome, found

@@ -26,7 +26,7 @@ MIDDLE = (
 )  # fmt: skip
 PHASES = (*BEFORE, *MIDDLE, "after")
 
-PING_EVERY = 4.0
+PING_EVERY = 2.0
 DRIP_EVERY = 3.0
 LONG_PAUSE = 9.0
 """Longer than the hedge point in text, shorter than anyone's patience."""
@@ -127,7 +127,7 @@ def _paced(pieces: Sequence[bytes], pace: float) -> list[Step]:
 
 def _pings(scene: Scene) -> Sequence[Step]:
     ping = scene.encoder.ping()
-    return [step for _ in range(60) for step in (Pause(PING_EVERY), ping)]
+    return [step for _ in range(100) for step in (Pause(PING_EVERY), ping)]
 
 
 def _drip(scene: Scene) -> Sequence[Step]:

@@ -138,7 +138,9 @@ class History:
             return None
         if outcome.reference.thinking and any(service.struck == "drip" for service in self.world.services(outcome)):
             return None  # only the deadline bounds a trickle of thinking
-        silent = {service.provider for service in self.world.services(outcome) if FAULTS[service.struck or "none"].silent}
+        silent = {
+            service.provider for service in self.world.services(outcome) if FAULTS[service.struck or "none"].silent
+        }
         if len(silent) > 1 and outcome.ended - outcome.began >= (outcome.job.policy.deadline or math.inf):
             return None
         job = outcome.job

@@ -1,7 +1,7 @@
 """What must hold for every request, whatever its providers did. `violations` says what does not, in plain sentences.
 
 1. The text is the reference's, exactly; of an answer that ended with an error, a beginning of it.
-2. One start, one terminal, tool calls numbered through and valid JSON.
+2. One start, one terminal, tool calls numbered through and valid JSON; no seam in what is given out whole.
 3. The next target is asked within a second of a failure, and the request ends by its deadline.
 4. No more attempts than chain, rounds, second tries and hedges allow; a barred target sees nothing but its permitted probe.
 5. Every attempt is settled once, and what is booked is no less than what the provider charges.
@@ -19,7 +19,7 @@ from decimal import Decimal
 import msgspec
 
 from segue.catalog.prices import cost
-from segue.chat.events import Finished, Seam, Started
+from segue.chat.events import Finished, Seam, Started, TextDelta
 from segue.chat.usage import Usage
 from segue.failover.budget import CONTINUATION, HEDGE
 
@@ -101,11 +101,13 @@ def _order(outcome: Outcome) -> Iterator[str]:
     seams = [event for event in events if isinstance(event, Seam)]
     if sum(not seam.restarted for seam in seams) > outcome.job.policy.continuations:
         yield f"2: {len(seams)} seams"
+    if seams and outcome.job.hold:
+        yield "2: a seam in an answer that was to be given out whole"
     shown = 0
     for event in events:
         if isinstance(event, Seam) and event.at != (0 if event.restarted else shown):
             yield f"2: a seam at {event.at} instead of {shown}"
-        shown += len(getattr(event, "text", "")) if type(event).__name__ == "TextDelta" else 0
+        shown += len(event.text) if isinstance(event, TextDelta) else 0
 
 
 def _times(outcome: Outcome) -> Iterator[str]:

@@ -73,7 +73,7 @@ async def check(world: World, *, answered: bool | None = True) -> None:
     found = [
         sentence for outcome in world.outcomes for sentence in violations(world, outcome, must_answer=answered is True)
     ]
-    assert not found + [*violations_of(world)]
+    assert not [*found, *violations_of(world)]
     if answered is not None:
         assert {outcome.answered for outcome in world.outcomes} == {answered}
 
@@ -415,12 +415,10 @@ async def test_a_target_asked_late_is_given_a_chance_to_answer() -> None:
     await check(world)
 
 
-async def test_a_usage_report_is_waited_for_half_a_second_after_the_terminal() -> None:
-    world = World(c(always("stall", "after")))
+async def test_a_connection_that_stays_open_after_the_terminal_is_waited_for_half_a_second_at_most() -> None:
+    world = World(c(always("stall", "after"), pace=0.0))
     outcome = await world.ask(PROSE)
-    service = world.providers["c"].services[0]
-    assert service.exchange.closed == outcome.ended
-    assert outcome.ended < 0.1 + 0.02 * 20 + 0.5 + 0.1
+    assert outcome.ended <= 0.1 + 0.5 + 0.01
     await check(world)
 
 
@@ -479,6 +477,7 @@ async def test_two_successes_close_the_breaker_also_if_the_probe_lost_its_race()
 async def test_when_all_are_cooling_the_one_that_recovers_first_is_asked_once_a_second() -> None:
     world = World(a(first(3, "unavailable")), b(first(3, "unavailable")))
     await trip(world, "b")
+    await asyncio.sleep(1.0)
     await trip(world, "a")
     crowd = await asyncio.gather(*(world.ask(PROSE) for _ in range(4)))
     assert [outcome.tried for outcome in crowd] == [["b"], [], [], []]

@@ -61,6 +61,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
         assert not left, f"left behind: {left}"
         return result
     finally:
@@ -232,9 +234,8 @@ class World:
                 self._services.setdefault(service.number, []).append(service)
         self._costs: dict[str, dict[str, Decimal]] = {}
         for record in self.store.records(limit=None):
-            assert record.cost is not None
             costs = self._costs.setdefault(record.request_id, {})
-            costs[record.target] = costs.get(record.target, Decimal(0)) + record.cost
+            costs[record.target] = costs.get(record.target, Decimal(0)) + (record.cost or Decimal(0))
 
     def beside_a_probe(self, attempt_id: str) -> bool:
         """Whether an attempt was started beside a probe, which costs the hedge budget nothing."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -315,6 +316,15 @@ def test_a_key_and_an_address_can_be_given_to_a_client(backend: Backend, far: An
     assert far.headers[1]["authorization"] == "Bearer openai-secret"
 
 
+def test_a_key_is_not_taken_with_a_call_because_calls_are_traced(backend: Backend, far: Any) -> None:
+    llm = OpenAIClient(backend=backend)
+    with pytest.raises(ConfigurationError, match="with_options") as raised:
+        llm.invoke("x", api_key="sk-mine")
+    assert "sk-mine" not in str(raised.value)
+    llm.with_options(api_key="sk-mine").invoke("x")
+    assert far.headers[0]["authorization"] == "Bearer sk-mine"
+
+
 def test_a_key_alone_makes_a_provider_usable(far: Any, environment: dict[str, str]) -> None:
     from segue.settings import load
     from segue.transport.memory import MemoryTransport
@@ -478,3 +488,17 @@ def test_langchains_cache_answers_an_equal_question_without_asking_again(backend
     assert len(far.asked) == 1
     OpenAIClient(backend=backend, cache=cache, temperature=0.9).invoke("x")
     assert len(far.asked) == 2
+
+
+def test_a_client_over_a_ready_model_cannot_be_given_another_one(backend: Backend) -> None:
+    llm = LLMClient(client=FakeListChatModel(responses=["x"]), streams=False, backend=backend, chain="mine")
+    assert llm.invoke("hi").response_metadata["target"] == "mine"
+    with pytest.raises(ConfigurationError, match="can't be given another model"):
+        llm.invoke("hi", model="other")
+    with pytest.raises(ConfigurationError, match="can't be given another base_url"):
+        llm.invoke("hi", base_url="http://x")
+
+
+def test_an_attribute_that_is_no_field_can_only_be_set_by_a_class_with_its_own_init(backend: Backend) -> None:
+    with pytest.raises(ValueError, match="temprature"):
+        OpenAIClient(backend=backend).temprature = 0.5

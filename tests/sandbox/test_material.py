@@ -69,6 +69,23 @@ def test_a_resume_as_text_gives_what_stands_under_and_behind_its_headings() -> N
     assert material.skills[:2] == ("Python", "Go")
 
 
+def test_a_dated_line_names_a_project_or_company_and_the_items_below_belong_to_it() -> None:
+    material = _of(
+        "박서연\n\n기술 스택\n- 언어: TypeScript\n- 도구: Storybook, Vite\n\n경력\n클래스나루 — 개발자 (2023.10 ~ 현재)\n- Vite로 빌드 단축\n"
+        "\n프로젝트\n강의 플레이어 재작성 (2024.05 ~)\n- TypeScript로 다시 작성\n나루 UI (2024.11 ~)\n- Storybook으로 문서화\n\n학력\n새벽대학교 (2023)\n"
+    )
+    assert [(subject.name, subject.skills) for subject in material.subjects] == [
+        ("강의 플레이어 재작성", ("TypeScript",)),
+        ("나루 UI", ("Storybook",)),
+        ("클래스나루", ("Vite",)),
+    ]
+
+
+def test_a_skill_is_not_found_inside_another_word() -> None:
+    material = _of({"projects": [{"name": "Store", "description": "MongoDB"}], "skills": ["Go", "MongoDB", "C"]})
+    assert material.subjects[0].skills == ("MongoDB",)
+
+
 def test_only_what_the_user_said_counts() -> None:
     material = material_of([system('{"projects": ["Not Mine"]} 친절하게 답하세요'), user("Tell me about Redis")])
     assert (material.subjects, material.language) == ((), "en")

@@ -180,6 +180,7 @@ class Field:
                 recovers_in=self._recovers_in(attempt) if failure is not None else None,
                 hedge=attempt.start.hedge,
                 continuation=attempt.start.continuation,
+                attempt_id=attempt.start.attempt_id,
             )
         )
         self._engine.ended(

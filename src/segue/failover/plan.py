@@ -67,6 +67,7 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Look = Callable[[Target], Availability]
+_replace = msgspec.structs.replace
 
 
 class Plan:
@@ -80,7 +81,7 @@ class Plan:
         self._need = need
         self._successor = successor
         self._queue = deque(Entry(target=target) for target in self._targets)
-        self._again: dict[str, tuple[Target, float]] = {}
+        self._again: dict[str, Entry] = {}
         self._second_tries: set[tuple[str, str]] = set()
         self._sent = 0
         self.round = 1
@@ -155,15 +156,15 @@ class Plan:
         `healthy` says the target was well until now; `pause` is the wait before a quick second try, in seconds.
         """
         target, kind = entry.target, failure.kind
+        if kind in TRANSIENT and failure.should_retry is not False:
+            at = now + (failure.retry_after or 0.0)
+            self._again[target.name] = _replace(entry, not_before=at, retried=False, resort=False)
         if kind is FailureKind.CAPABILITY:
             self._adapt(entry, failure)
         elif kind is FailureKind.MODEL_GONE:
             self._succeed(target)
         elif _is_blip(failure) and healthy and self._once(target, "blip"):
-            self._queue.appendleft(msgspec.structs.replace(entry, not_before=now + pause, retried=True))
-            return
-        if kind in TRANSIENT and failure.should_retry is not False:
-            self._again[target.name] = (target, now + (failure.retry_after or 0.0))
+            self._queue.appendleft(_replace(entry, not_before=now + pause, retried=True))
 
     def last_resort(self, look: Look, now: float) -> Entry | None:
         """Takes the target to try although all are unwell: the one that recovers first. None if something was sent already."""
@@ -178,7 +179,7 @@ class Plan:
             return None
         entry = min(candidates, key=lambda candidate: candidate[:2])[2]
         self.take(entry)
-        return msgspec.structs.replace(entry, resort=True)
+        return _replace(entry, resort=True)
 
     def next_round(self, look: Look, now: float, *, until: float, jitter: float) -> float | None:
         """Fills the queue for another round; gives the moment it begins, or None if there is none to be had before `until`.
@@ -188,28 +189,32 @@ class Plan:
         if self.round >= self._policy.rounds:
             return None
         begin = now + round_wait(self.round, self._policy.round_wait, jitter)
-        due = [(target, max(begin, at, look(target).recovers_at or 0.0)) for target, at in self._again.values()]
+        due = []
+        for entry in self._again.values():
+            if not (availability := look(entry.target)).hopeless:
+                at = max(begin, entry.not_before, availability.recovers_at or 0.0)
+                due.append(_replace(entry, not_before=at))
         if not due:
             return None
-        first = min(at for _, at in due)
+        first = min(entry.not_before for entry in due)
         if first >= until:
             return None
-        waiting = {target.name for target, _ in due}
+        waiting = {entry.target.name for entry in due}
         self._queue = deque(entry for entry in self._queue if entry.target.name not in waiting)
-        self._queue.extend(Entry(target=target, not_before=at) for target, at in due if at <= first)
-        self._again = {target.name: (target, at) for target, at in due if at > first}
+        self._queue.extend(entry for entry in due if entry.not_before <= first)
+        self._again = {entry.target.name: entry for entry in due if entry.not_before > first}
         self.round += 1
         return first
 
     def _adapt(self, entry: Entry, failure: Failure) -> None:
         target = entry.target
         if failure.prefill_rejected and self._once(target, "prefill"):
-            self._queue.appendleft(msgspec.structs.replace(entry, prefill=False, retried=True))
+            self._queue.appendleft(_replace(entry, prefill=False, retried=True))
         elif failure.param in OMITTABLE and failure.param not in entry.omit:
             omit = entry.omit | {failure.param}
-            self._queue.appendleft(msgspec.structs.replace(entry, omit=omit, retried=True))
+            self._queue.appendleft(_replace(entry, omit=omit, retried=True))
         elif failure.param is None and (window := target.model.window) and self._may_fill(window):
-            self._need = msgspec.structs.replace(self._need, window=max(self._need.window, window + 1))
+            self._need = _replace(self._need, window=max(self._need.window, window + 1))
 
     def _may_fill(self, window: int) -> bool:
         """Whether a refusal that names no field can be for want of room: the real prompt may be twice its estimate."""
@@ -217,7 +222,10 @@ class Plan:
 
     def _succeed(self, target: Target) -> None:
         allowed = self._policy.successor and self._policy.fallback
-        if allowed and (heir := self._successor(target)) is not None and self._once(heir, "heir"):
+        if not allowed or (heir := self._successor(target)) is None:
+            return
+        in_chain = any(other.model.id == heir.model.id and other.base_url == heir.base_url for other in self._targets)
+        if not in_chain and self._once(heir, "heir"):
             self._queue.appendleft(Entry(target=heir))
 
     def _once(self, target: Target, what: str) -> bool:

@@ -308,9 +308,9 @@ class Relay:
 
     def _race(self, now: float) -> float:
         """Starts the next attempt where none runs, or one beside those that are silent. Gives when it may be due again."""
-        racers = self._field.racers
-        if not racers:
-            return self._start_next(now)
+        begin = FOREVER if self._field.racers else self._start_next(now)
+        if not (racers := self._field.racers):
+            return begin
         if self._leader is not None:
             takes_over = self._splice.on_break() in (Next.CONTINUE, Next.RESTART)
             if self._leader.overdue and len(racers) == 1 and takes_over:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from pydantic import SecretStr
 
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.client import Segue
@@ -255,8 +256,10 @@ def _load(more: Iterable[str], environ: Mapping[str, str] = os.environ) -> Setti
 
 def address_of(settled: Mapping[str, Any]) -> Address:
     key = settled.get("api_key")
+    # A client of the guide's may have set the attribute to bare text.
+    text = key.get_secret_value() if isinstance(key, SecretStr) else key
     return Address(
-        api_key=None if key is None else Secret(key.get_secret_value()),
+        api_key=Secret(text) if text else None,
         base_url=settled.get("base_url"),
         timeout=settled.get("timeout"),
     )

@@ -39,7 +39,6 @@ _INNER = frozenset({"client", "streams", "backend", "engine"})
 """Fields that make a client what it is; `with_options` can't change them."""
 
 _OF_A_CALL = options.PLAIN | {
-    "api_key",
     "chain",
     "tools",
     "tool_choice",
@@ -98,7 +97,8 @@ class LLMClient(BaseChatModel):
     _adopted: tuple[Any, Segue] | None = PrivateAttr(default=None)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        # A client written after the guide sets attributes in its `__init__` without calling ours, which pydantic would refuse.
+        # A client written after the guide has an `__init__` that sets attributes of any name without calling ours; pydantic alone
+        # would refuse both.
         made = super().__new__(cls)
         if cls.__init__ is not LLMClient.__init__:
             with contextlib.suppress(ConfigurationError):
@@ -106,15 +106,22 @@ class LLMClient(BaseChatModel):
         return made
 
     def __init__(self, **given: Any) -> None:
+        fields = options.settled(given, type(self).model_fields, type(self).__name__)
+        if fields.get("engine") is None:
+            (fields.get("backend") or default_backend).refresh()
         try:
-            super().__init__(**options.settled(given, type(self).model_fields, type(self).__name__))
+            super().__init__(**fields)
         except ValidationError as error:
             wrong = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(step) for step in wrong["loc"])
             raise ConfigurationError(f"{type(self).__name__}: {place} is wrong: {wrong['msg']}") from None
-        if self.engine is None:
-            self._backend.refresh()
         self._check()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if type(self).__init__ is LLMClient.__init__ or name.startswith("_") or name in type(self).model_fields:
+            super().__setattr__(name, value)
+        else:
+            object.__setattr__(self, name, value)
 
     def _check(self) -> None:
         whose = type(self).__name__
@@ -198,10 +205,11 @@ class LLMClient(BaseChatModel):
             model = targets.prepared(self.client)
             target = targets.target_of(self._own_name(), model, streams=self.streams, timeout=self.timeout)
             self._adopted = self.client, self._backend.adopt(target, LangChainUpstream(model, target))
-        if said.get("model") or said.get("api_key") or said.get("base_url"):
-            raise ConfigurationError(
-                f"{type(self).__name__} is a ready LangChain model: it can't be given another model, address or key"
-            )
+        for name in ("model", "api_key", "base_url"):
+            if said.pop(name, None) != getattr(self, name):
+                raise ConfigurationError(
+                    f"{type(self).__name__} stands on a ready model: it can't be given another {name}"
+                )
         return self._adopted[1]
 
     def _targets(self, said: dict[str, Any]) -> tuple[Target, ...]:
@@ -221,10 +229,12 @@ class LLMClient(BaseChatModel):
         """The engine, the messages and the options of a call."""
         whose = type(self).__name__
         ours = options.named(given)
+        if "api_key" in ours:
+            raise ConfigurationError(f"{whose}: LangChain traces what a call is given: use with_options(api_key=…)")
         options.refuse_unknown(ours, _OF_A_CALL, whose)
         if stop is not None:
             ours["stop"] = stop
-        plain = {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN or n == "api_key"}
+        plain = {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN}
         said = {**self._said(), **plain, "chain": options.chain_of(ours.get("chain"), whose)}
         segue, chain = self._route(said)
         said = {"chain": chain, **options.request_options(said), **structure(ours)}

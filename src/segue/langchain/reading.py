@@ -85,13 +85,7 @@ class Reading:
             return [TextDelta(piece)]
         if not isinstance(piece, AIMessageChunk):
             return self.whole(piece)
-        events = self._begin(piece)
-        for block in piece.content_blocks:
-            kind = block["type"]
-            if kind == "text" and block.get("text"):
-                events.append(TextDelta(str(block.get("text"))))
-            elif kind == "reasoning":
-                events += _thought(block, self._dialect)
+        events = self._said(piece)
         signatures = piece.additional_kwargs.get(CALL_SIGNATURES) or {}
         for call in piece.tool_call_chunks:
             events += self._calls.piece(call, signatures)
@@ -103,12 +97,7 @@ class Reading:
             message = AIMessage(message)
         if not isinstance(message, AIMessage):
             message = AIMessage(getattr(message, "content", None) or "")
-        events = self._begin(message)
-        for block in message.content_blocks:
-            if block["type"] == "text" and block.get("text"):
-                events.append(TextDelta(str(block.get("text"))))
-            elif block["type"] == "reasoning":
-                events += _thought(block, self._dialect)
+        events = self._said(message)
         signatures = message.additional_kwargs.get(CALL_SIGNATURES) or {}
         for call in message.tool_calls:
             events += self._calls.whole(
@@ -133,11 +122,17 @@ class Reading:
             reason = FinishReason.TOOL_CALLS
         return [*self._calls.end(), Finished(reason, raw=word)]
 
-    def _begin(self, message: AIMessage) -> list[UpstreamEvent]:
-        if self._started:
-            return []
-        self._started = True
-        return [Started(id=message.id or "", model=str(message.response_metadata.get("model_name") or ""))]
+    def _said(self, message: AIMessage) -> list[UpstreamEvent]:
+        events: list[UpstreamEvent] = []
+        if not self._started:
+            self._started = True
+            events.append(Started(id=message.id or "", model=str(message.response_metadata.get("model_name") or "")))
+        for block in message.content_blocks:
+            if block["type"] == "text" and block.get("text"):
+                events.append(TextDelta(str(block.get("text"))))
+            elif block["type"] == "reasoning":
+                events += _thought(block, self._dialect)
+        return events
 
     def _rest(self, message: AIMessage) -> list[UpstreamEvent]:
         self._reason = _finish_word(message.response_metadata) or self._reason
@@ -168,32 +163,37 @@ class _Calls:
             known = None
         events: list[UpstreamEvent] = []
         if known is None:
-            events += self.end()
-            known = self._current = self._count
-            self._count += 1
+            events, known = self._begin()
             if key is not None:
                 self._numbers[key] = known
         if id:
             self._ids[known] = id
-        delta = ToolCallDelta(
-            known,
-            id,
-            call.get("name") or "",
-            call.get("args") or "",
-            signature=str(signatures.get(id) or "") if id else "",
-        )
-        return [*events, delta]
+        return [*events, _delta(known, id, call.get("name"), call.get("args"), signatures)]
 
     def whole(
         self, id: str | None, name: str | None, arguments: str | None, signatures: Mapping[str, Any]
     ) -> list[UpstreamEvent]:
-        piece = {"id": id, "name": name or "", "args": arguments or "", "index": None}
-        return [*self.end(), *self.piece({**piece, "name": name or "?"}, signatures), *self.end()]
+        events, number = self._begin()
+        return [*events, _delta(number, id or "", name, arguments, signatures), *self.end()]
+
+    def _begin(self) -> tuple[list[UpstreamEvent], int]:
+        """The number of a new call, and the end of the one before it."""
+        events = self.end()
+        self._current = self._count
+        self._count += 1
+        return events, self._current
 
     def end(self) -> list[UpstreamEvent]:
         """The current call is complete, because another thing follows it."""
         current, self._current = self._current, None
         return [] if current is None else [ToolCallEnd(current)]
+
+
+def _delta(
+    number: int, id: str, name: str | None, arguments: str | None, signatures: Mapping[str, Any]
+) -> ToolCallDelta:
+    signature = str(signatures.get(id) or "") if id else ""
+    return ToolCallDelta(number, id, name or "", arguments or "", signature=signature)
 
 
 def _thought(block: Mapping[str, Any], dialect: str) -> list[UpstreamEvent]:
