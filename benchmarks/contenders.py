@@ -24,9 +24,12 @@ from benchmarks import limits
 
 Ask = Callable[[str], AsyncIterator[str]]
 Close = Callable[[], Awaitable[None]]
+Build = Callable[[Sequence[int], bool], tuple[Ask, Close]]
+"""Makes a client from its upstreams' ports; the flag says whether it is to remember from one call to the next who failed."""
 
 
-def segue(ports: Sequence[int]) -> tuple[Ask, Close]:
+def segue(ports: Sequence[int], remembers: bool) -> tuple[Ask, Close]:
+    """Always remembers, so each call has to have its own where that is not wanted."""
     from segue import Segue, load
     from segue.chat.events import TextDelta
     from segue.policy import StallPolicy
@@ -60,7 +63,8 @@ def segue(ports: Sequence[int]) -> tuple[Ask, Close]:
     return ask, client.aclose
 
 
-def langchain(ports: Sequence[int]) -> tuple[Ask, Close]:
+def langchain(ports: Sequence[int], remembers: bool) -> tuple[Ask, Close]:
+    """Never remembers. Its documentation advises against retries beneath the fallbacks."""
     import httpx
     from langchain_anthropic import ChatAnthropic
     from langchain_google_genai import ChatGoogleGenerativeAI
@@ -101,7 +105,7 @@ def langchain(ports: Sequence[int]) -> tuple[Ask, Close]:
     return ask, _nothing
 
 
-def litellm(ports: Sequence[int], **options: Any) -> tuple[Ask, Close]:
+def router(ports: Sequence[int], **options: Any) -> tuple[Ask, Close]:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise importing it waits for a download
     import litellm as package
     from litellm import Router
@@ -113,7 +117,7 @@ def litellm(ports: Sequence[int], **options: Any) -> tuple[Ask, Close]:
         "second": ("anthropic/claude-sonnet-4-5", f"http://127.0.0.1:{claude}"),
         "third": ("gemini/gemini-2.5-flash", f"http://127.0.0.1:{gemini}/v1beta"),
     }
-    router = Router(
+    made = Router(
         model_list=[
             {"model_name": name, "litellm_params": {"model": model, "api_base": base, "api_key": "none"}}
             for name, (model, base) in models.items()
@@ -126,7 +130,7 @@ def litellm(ports: Sequence[int], **options: Any) -> tuple[Ask, Close]:
 
     async def ask(prompt: str) -> AsyncIterator[str]:
         messages: Any = [{"role": "user", "content": prompt}]
-        stream = await router.acompletion(model="first", messages=messages, stream=True)
+        stream = await made.acompletion(model="first", messages=messages, stream=True)
         async for chunk in stream:
             if chunk.choices and (text := chunk.choices[0].delta.content):
                 yield text
@@ -134,26 +138,27 @@ def litellm(ports: Sequence[int], **options: Any) -> tuple[Ask, Close]:
     return ask, _nothing
 
 
-def litellm_documented(ports: Sequence[int]) -> tuple[Ask, Close]:
+def litellm(ports: Sequence[int], remembers: bool) -> tuple[Ask, Close]:
     """Two retries, then the fallbacks: the example of its documentation on retries and fallbacks."""
-    return litellm(ports, num_retries=2)
+    return router(ports, num_retries=2, disable_cooldowns=not remembers)
 
 
-def litellm_tuned(ports: Sequence[int]) -> tuple[Ask, Close]:
+def litellm_tuned(ports: Sequence[int], remembers: bool) -> tuple[Ask, Close]:
     """No retries before the fallbacks; three failures cool a target; a broken stream may go on by prefill, where models allow."""
-    allowed = {
-        "InternalServerErrorAllowedFails": 3,
-        "ServiceUnavailableErrorAllowedFails": 3,
-        "RateLimitErrorAllowedFails": 3,
-        "TimeoutErrorAllowedFails": 3,
-    }
-    return litellm(ports, num_retries=0, allowed_fails_policy=allowed, enable_mid_stream_fallback_continuation=True)
+    kinds = ("InternalServerError", "ServiceUnavailableError", "RateLimitError", "TimeoutError")
+    return router(
+        ports,
+        num_retries=0,
+        disable_cooldowns=not remembers,
+        allowed_fails_policy={f"{kind}AllowedFails": 3 for kind in kinds},
+        enable_mid_stream_fallback_continuation=True,
+    )
 
 
-CONTENDERS: dict[str, Callable[[Sequence[int]], tuple[Ask, Close]]] = {
+CONTENDERS: dict[str, Build] = {
     "Segue": segue,
     "LangChain with_fallbacks": langchain,
-    "LiteLLM Router": litellm_documented,
+    "LiteLLM Router": litellm,
     "LiteLLM Router, tuned": litellm_tuned,
 }
 
@@ -181,11 +186,20 @@ async def call(ask: Ask, prompt: str) -> dict[str, Any]:
     return {"began": began, "first": first, "total": total, "text": "".join(pieces), "error": error}
 
 
-async def carry_out(build: Callable[[Sequence[int]], tuple[Ask, Close]], order: dict[str, Any]) -> list[dict[str, Any]]:
-    """So many calls into each of the faults, begun at a steady pace: all with one client, or each with its own that knows no trouble."""
+async def carry_out(build: Build, order: dict[str, Any], made: dict[str, tuple[Ask, Close]]) -> list[dict[str, Any]]:
+    """So many calls into each of the faults, begun at a steady pace, each with a client of its own or all with one.
+
+    One that is shared is kept in `made`: LiteLLM's Routers hear of each other's calls, so many of them would slow each other down.
+    """
     cases = [(fault, order["start"] + number) for number in range(order["calls"]) for fault in order["faults"]]
-    ports = order["ports"]
-    clients = [build(ports)] * len(cases) if order["shared"] else [build(ports) for _ in cases]
+    ports, remembers = order["ports"], order["remembers"]
+    if order["shared"]:
+        key = json.dumps([ports, remembers])
+        if key not in made:
+            made[key] = build(ports, remembers)
+        clients = [made[key]] * len(cases)
+    else:
+        clients = [build(ports, remembers) for _ in cases]
 
     async def one(place: int) -> dict[str, Any]:
         await asyncio.sleep(place * order["pace"])
@@ -194,15 +208,18 @@ async def carry_out(build: Callable[[Sequence[int]], tuple[Ask, Close]], order: 
         return {"fault": fault, "number": number, **await call(clients[place][0], prompt)}
 
     results = await asyncio.gather(*(one(place) for place in range(len(cases))))
-    for _, close in clients[:1] if order["shared"] else clients:
-        await close()
+    if not order["shared"]:
+        for _, close in clients:
+            await close()
     return list(results)
 
 
 async def main(name: str) -> None:
-    build = CONTENDERS[name]
+    made: dict[str, tuple[Ask, Close]] = {}
     while line := await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps(await carry_out(build, json.loads(line))), flush=True)
+        print(json.dumps(await carry_out(CONTENDERS[name], json.loads(line), made)), flush=True)
+    for _, close in made.values():
+        await close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What becomes of a stream when the provider fails: Segue beside LangChain's `with_fallbacks` and LiteLLM's Router, in one run.
 
-    python -m benchmarks.failover [--calls 15] [--silent-calls 8] [--outage-calls 40]
+    python -m benchmarks.failover [--calls 12] [--silent-calls 8] [--outage-calls 40]
 
 All have a chain of the same three local upstreams (OpenAI, Claude, Gemini), of which the first fails, or the first two; all have the
 time limits of `limits`. LiteLLM pins much of what it depends on, so it lives in an environment of its own, benchmarks/.venv, which this
@@ -36,8 +36,8 @@ OTHER = HERE / ".venv"
 OTHER_PYTHON = OTHER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 CLIENTS = ("Segue", "LangChain with_fallbacks", "LiteLLM Router", "LiteLLM Router, tuned")
-STATELESS = frozenset({"LangChain with_fallbacks"})
-"""Remembers nothing of a call, so that all calls can share it; of the others each call has a new one that knows of no trouble."""
+ALWAYS_REMEMBERS = frozenset({"Segue"})
+"""A fault is met by clients that know of no trouble yet: each call has a new one of these; of the others one is told to forget."""
 LOUD = ("refused", "reset", "500", "503", "429", "cut", "early", "error", "empty")
 SILENT = ("hang", "headers", "stall")
 ENDLESS = ("keepalive", "drip")
@@ -101,21 +101,29 @@ class Bench:
         self.upstreams = Process(sys.executable, "-m", "benchmarks.faulty")
         self.ports: list[int] = self.upstreams.read()
         self.closed = free_port()
-        self.clients = {
-            name: Process(
-                str(OTHER_PYTHON) if name.startswith("LiteLLM") else sys.executable, "-m", "benchmarks.contenders", name
-            )
-            for name in clients
-        }
+        self._names = clients
         self._pool = ThreadPoolExecutor(len(clients))
+        self.clients: dict[str, Process] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Gives every client a new process, and lets it load what it loads at its first calls."""
+        for process in self.clients.values():
+            process.close()
+        for name in self._names:
+            python = str(OTHER_PYTHON) if name.startswith("LiteLLM") else sys.executable
+            self.clients[name] = Process(python, "-m", "benchmarks.contenders", name)
+        self.run(self._names, ("none",), 1, ports=[self.ports[0], self.closed, self.closed])
+        self.run(self._names, ("503",), 1, ports=[self.closed, *self.ports[1:]], broken=2)
 
     def run(self, clients: Sequence[str], faults: Sequence[str], calls: int, **options: Any) -> dict[str, Results]:
         """So many calls into each of the faults by each of the clients, all at once, with what the upstreams saw of them."""
         ports = [self.closed, *self.ports[1:]] if faults == ("refused",) else self.ports
-        order = {"ports": ports, "faults": faults, "calls": calls, "pace": PACE, "broken": 1} | options
+        order = {"ports": ports, "faults": faults, "calls": calls, "pace": PACE, "broken": 1, "remembers": False}
+        order |= options
         futures = {}
         for place, name in enumerate(clients):
-            own = {"start": 1000 * place, "shared": options.get("shared", name in STATELESS)}
+            own = {"start": 1000 * place, "shared": order["remembers"] or name not in ALWAYS_REMEMBERS}
             futures[name] = self._pool.submit(self.clients[name].ask, order | own)
         found: dict[str, Results] = {name: future.result(PATIENCE) for name, future in futures.items()}
         notes = self.upstreams.ask()
@@ -138,9 +146,39 @@ class Bench:
 def measure(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, Results]]:
     """Results by scenario and client."""
     names = tuple(bench.clients)
-    tell("warming up")
-    for broken in (0, 2):
-        bench.run(names, ("503",), 1, broken=broken)
+    found: dict[str, dict[str, Results]] = {}
+    for fault in LOUD:
+        tell(fault)
+        found[fault] = bench.each((fault,), options.calls)
+    tell("503, twice")
+    found["twice"] = bench.each(("503",), options.calls, broken=2)
+    tell(", ".join(SILENT))
+    by_client = bench.each(SILENT, options.silent_calls)
+    tell(", ".join(ENDLESS))
+    endless = bench.run(names, ENDLESS, options.silent_calls)
+    for faults, together in ((SILENT, by_client), (ENDLESS, endless)):
+        for fault in faults:
+            found[fault] = {name: [one for one in together[name] if one["fault"] == fault] for name in names}
+    found["healthy"] = bench.each(("none",), options.calls)
+    for fault in ("503", "hang"):
+        tell(f"an outage: {fault}")
+        bench.start()
+        found[f"down, {fault}"] = bench.each((fault,), options.outage_calls, remembers=True)
+    return found
+
+    def each(self, faults: Sequence[str], calls: int, **options: Any) -> dict[str, Results]:
+        """The same, one client after the other."""
+        return {name: self.run((name,), faults, calls, **options)[name] for name in self.clients}
+
+    def close(self) -> None:
+        for process in (*self.clients.values(), self.upstreams):
+            process.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def measure(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, Results]]:
+    """Results by scenario and client."""
+    names = tuple(bench.clients)
     found: dict[str, dict[str, Results]] = {}
     for fault in LOUD:
         tell(fault)
@@ -182,12 +220,13 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=15, help="into each loud fault, by each client")
+    parser.add_argument("--calls", type=int, default=12, help="into each loud fault, by each client")
     parser.add_argument("--silent-calls", type=int, default=8, help="into each silent fault, by each client")
     parser.add_argument("--outage-calls", type=int, default=40, help="while a target is down, by each client")
     options = parser.parse_args()
     set_up()
     began = time.monotonic()
+    tell("starting")
     bench = Bench(CLIENTS)
     try:
         found = measure(bench, options)

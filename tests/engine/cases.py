@@ -149,6 +149,9 @@ RULES: dict[str, Callable[[Case], bool]] = {
     "structured output is held in any case": lambda case: (
         case.mode == "hold" and REFERENCES[case.reference].output is not None
     ),
+    "before content nothing is held": lambda case: (
+        case.mode == "hold" and case.phase in ("connect", "headers", "preamble") and case.fault != CANCELS
+    ),
     "the caller can't cancel what is over": lambda case: case.fault == CANCELS and case.phase == "after",
     "cancelled before content, whatever was asked for": lambda case: (
         case.fault == CANCELS and case.phase in ("headers", "preamble") and case.reference != "prose"

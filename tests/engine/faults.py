@@ -70,7 +70,7 @@ def act(scene: Scene, strike: Strike, pace: float) -> Reply:
         return Reply(headers=headers, steps=_paced([line.data for line in lines], pace))
     at, part = cut_at(scene, strike.phase)
     said = [line.data for line in lines[:at]] + ([part] if part else [])
-    rest = [line.data for line in lines[at:]] if fault.harmless else []
+    rest = [b"".join(line.data for line in lines[at:])[len(part) :]] if fault.harmless else []
     return Reply(headers=headers, steps=[*_paced(said, pace), *fault.tail(scene), *rest])
 
 
@@ -172,7 +172,17 @@ def _malformed_call(scene: Scene) -> Sequence[Step]:
 
 _ANYWHERE = ("headers", *MIDDLE, "after")
 _STOPPING = ("policy", "caller")
-_LASTING = ("money", "auth", "region", "model gone", "too long", "too large", "temperature refused", "prefill rejected")
+_LASTING = (
+    "day spent",
+    "money",
+    "auth",
+    "region",
+    "model gone",
+    "too long",
+    "too large",
+    "temperature refused",
+    "prefill rejected",
+)
 
 FAULTS = {
     fault.name: fault

@@ -1,6 +1,6 @@
 """What must hold for every request, whatever its providers did. `violations` says what does not, in plain sentences.
 
-1. The text is the reference's, exactly; of an answer that ended with an error, a beginning of it.
+1. The text is the reference's, exactly; of an answer that ended with an error, a beginning of it. So is its thinking, where shown.
 2. One start, one terminal, tool calls numbered through and valid JSON; no seam in what is given out whole.
 3. The next target is asked within a second of a failure, and the request ends by its deadline.
 4. No more attempts than chain, rounds, second tries and hedges allow; a barred target sees nothing but its permitted probe.
@@ -19,7 +19,7 @@ from decimal import Decimal
 import msgspec
 
 from segue.catalog.prices import cost
-from segue.chat.events import Finished, Seam, Started, TextDelta
+from segue.chat.events import Finished, Seam, Started, TextDelta, ThinkingDelta
 from segue.chat.usage import Usage
 from segue.failover.budget import CONTINUATION, HEDGE
 
@@ -35,6 +35,7 @@ def violations(world: World, outcome: Outcome, *, must_answer: bool | None = Non
     """Everything that is wrong with a request, after the world has settled. `must_answer` None leaves liveness unjudged."""
     found = [
         *_text(outcome),
+        *_thinking(outcome),
         *_order(outcome),
         *_times(outcome),
         *_attempts(outcome),
@@ -79,6 +80,18 @@ def _text(outcome: Outcome) -> Iterator[str]:
     expected = [(call.name, msgspec.json.decode(call.arguments)) for call in outcome.reference.calls]
     if plain != (expected if whole else expected[: len(plain)]):
         yield f"1: the tool calls are {calls!r}"
+
+
+def _thinking(outcome: Outcome) -> Iterator[str]:
+    """What was thought since the answer last began anew is the reference's beginning: dialects may hide it, none may mix it."""
+    thought = ""
+    for event in outcome.events:
+        if isinstance(event, Seam) and event.restarted:
+            thought = ""
+        elif isinstance(event, ThinkingDelta):
+            thought += event.text
+    if not outcome.reference.thinking.startswith(thought):
+        yield f"1: the thinking is {thought!r}"
 
 
 def _ended_by_tools(outcome: Outcome) -> bool:

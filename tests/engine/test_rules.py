@@ -489,6 +489,17 @@ async def test_when_all_are_cooling_the_one_that_recovers_first_is_asked_once_a_
     await check(world, answered=None)
 
 
+async def test_a_last_resort_that_is_denied_tells_when_its_target_may_answer_again() -> None:
+    world = World(a(first(3, "unavailable")))
+    await trip(world, "a")
+    taken, denied = await asyncio.gather(world.ask(PROSE), world.ask(PROSE))
+    assert (taken.tried, denied.tried) == (["a"], [])
+    assert isinstance(denied.error, LLMServiceUnavailableError)
+    assert denied.error.retry_after is not None
+    assert [attempt.outcome for attempt in denied.error.attempts] == ["skipped"]
+    await check(world, answered=None)
+
+
 @pytest.mark.parametrize("fault", ["money", "auth"])
 async def test_a_target_without_money_or_key_is_no_last_resort(fault: str) -> None:
     world = World(a(always(fault), keyed=lambda now: False))

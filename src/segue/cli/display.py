@@ -61,10 +61,10 @@ def attempts_table(
 ) -> Iterator[Table | Text]:
     """What became of each attempt, with what the books say of its tokens and cost; below it the reasons of those that failed."""
     made = table("", "target", "model", "outcome", "time", "tokens", "cost", right=("time", "tokens", "cost"))
-    left = list(records)
+    booked = {record.attempt_id: record for record in records}
     reasons = []
     for attempt in attempts:
-        record = _record_of(attempt, left)
+        record = booked.get(attempt.attempt_id)
         name = label(attempt.target, attempt.target in simulated)
         made.add_row(
             name,
@@ -91,11 +91,3 @@ def _cost(record: AttemptRecord) -> str:
     """An estimate is marked; one at its bound is what the attempt can have cost at most."""
     mark = "" if record.settlement != "estimated" or not record.cost else "≤ " if record.cost == record.bound else "~ "
     return mark + money(record.cost)
-
-
-def _record_of(attempt: AttemptSummary, records: list[AttemptRecord]) -> AttemptRecord | None:
-    """Takes the record of that attempt out of those that are left."""
-    for place, record in enumerate(records):
-        if (record.target, record.model, record.outcome) == (attempt.target, attempt.model, attempt.outcome):
-            return records.pop(place)
-    return None

@@ -40,7 +40,8 @@ class Mailbox(Generic[Item]):
         if self._items:
             return False
         loop = asyncio.get_running_loop()
-        self._reader = reader = loop.create_future()
+        reader: asyncio.Future[bool] = loop.create_future()
+        self._reader = reader
         timer = loop.call_at(until, self._time_out, reader) if until != float("inf") else None
         try:
             return await reader

@@ -148,7 +148,7 @@ class Plan:
     def give_back(self, entry: Entry) -> None:
         """An entry that was taken was not sent after all."""
         self._sent -= 1
-        self.put_back(entry)
+        self.put_back(_replace(entry, resort=False))
 
     def failed(self, entry: Entry, failure: Failure, now: float, *, healthy: bool, pause: float = 0.0) -> None:
         """Notes that an attempt failed and queues what follows from it.

@@ -357,6 +357,7 @@ class Relay:
             self._pending = msgspec.structs.replace(entry, not_before=now + wait)
             return now + wait
         if entry.resort and not self._may_resort(entry.target, now):
+            self._plan.give_back(entry)
             return self._next_round(now)
         self._launch(entry, part)
         return FOREVER
