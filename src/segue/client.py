@@ -177,11 +177,12 @@ class Segue:
         else:
             names = (said,) if isinstance(said, str) else tuple(said)
             name = ">".join(names)
-        usable = tuple(target for target in names if self.usable(target))
+        found = {target: self.target(target) for target in names if said is not None or self.usable(target)}
+        usable = tuple(target for name, target in found.items() if self.usable(name))
         if not usable:
             variables = ", ".join(f"{target.upper()}_API_KEY" for target in names)
             raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
-        return name, tuple(self.target(target) for target in usable), policy
+        return name, usable, policy
 
     def _upstream(self, target: Target) -> Upstream:
         if (custom := self._custom.get(target.name)) is not None:
