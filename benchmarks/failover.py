@@ -104,17 +104,16 @@ class Bench:
         self._names = clients
         self._pool = ThreadPoolExecutor(len(clients))
         self.clients: dict[str, Process] = {}
-        self.start()
 
-    def start(self) -> None:
-        """Gives every client a new process, and lets it load what it loads at its first calls."""
+    def start(self, *, remembers: bool) -> None:
+        """Gives every client a new process, and lets it load what it loads at its first calls; the last of them goes well."""
         for process in self.clients.values():
             process.close()
         for name in self._names:
             python = str(OTHER_PYTHON) if name.startswith("LiteLLM") else sys.executable
             self.clients[name] = Process(python, "-m", "benchmarks.contenders", name)
-        self.run(self._names, ("none",), 1, ports=[self.ports[0], self.closed, self.closed])
-        self.run(self._names, ("503",), 1, ports=[self.closed, *self.ports[1:]], broken=2)
+        self.run(self._names, ("503",), 1, broken=2, remembers=remembers)
+        self.run(self._names, ("none",), 1, remembers=remembers)
 
     def run(self, clients: Sequence[str], faults: Sequence[str], calls: int, **options: Any) -> dict[str, Results]:
         """So many calls into each of the faults by each of the clients, all at once, with what the upstreams saw of them."""
@@ -145,6 +144,8 @@ class Bench:
 
 def measure(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, Results]]:
     """Results by scenario and client."""
+    tell("starting")
+    bench.start(remembers=False)
     names = tuple(bench.clients)
     found: dict[str, dict[str, Results]] = {}
     for fault in LOUD:
@@ -159,43 +160,11 @@ def measure(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, Re
     for faults, together in ((SILENT, by_client), (ENDLESS, endless)):
         for fault in faults:
             found[fault] = {name: [one for one in together[name] if one["fault"] == fault] for name in names}
-    found["healthy"] = bench.each(("none",), options.calls)
     for fault in ("503", "hang"):
         tell(f"an outage: {fault}")
-        bench.start()
+        bench.start(remembers=True)
+        found["healthy"] = bench.each(("none",), options.calls, remembers=True)
         found[f"down, {fault}"] = bench.each((fault,), options.outage_calls, remembers=True)
-    return found
-
-    def each(self, faults: Sequence[str], calls: int, **options: Any) -> dict[str, Results]:
-        """The same, one client after the other."""
-        return {name: self.run((name,), faults, calls, **options)[name] for name in self.clients}
-
-    def close(self) -> None:
-        for process in (*self.clients.values(), self.upstreams):
-            process.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def measure(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, Results]]:
-    """Results by scenario and client."""
-    names = tuple(bench.clients)
-    found: dict[str, dict[str, Results]] = {}
-    for fault in LOUD:
-        tell(fault)
-        found[fault] = bench.each((fault,), options.calls)
-    tell("503, twice")
-    found["twice"] = bench.each(("503",), options.calls, broken=2)
-    tell(", ".join(SILENT))
-    by_client = bench.each(SILENT, options.silent_calls)
-    tell(", ".join(ENDLESS))
-    endless = bench.run(names, ENDLESS, options.silent_calls)
-    for faults, together in ((SILENT, by_client), (ENDLESS, endless)):
-        for fault in faults:
-            found[fault] = {name: [one for one in together[name] if one["fault"] == fault] for name in names}
-    tell("outages")
-    found["healthy"] = bench.each(("none",), options.calls, shared=True)
-    found["down, 503"] = bench.each(("503",), options.outage_calls, shared=True)
-    found["down, hang"] = bench.each(("hang",), options.outage_calls, shared=True)
     return found
 
 
@@ -226,7 +195,6 @@ def main() -> None:
     options = parser.parse_args()
     set_up()
     began = time.monotonic()
-    tell("starting")
     bench = Bench(CLIENTS)
     try:
         found = measure(bench, options)

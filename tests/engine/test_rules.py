@@ -384,6 +384,17 @@ async def test_the_last_live_target_is_waited_for_until_the_deadline() -> None:
     await check(world, answered=False)
 
 
+@pytest.mark.parametrize("hedge", [True, False])
+async def test_a_silent_target_is_left_as_soon_as_another_can_be_asked_again(hedge: bool) -> None:
+    world = World(a(always("hang")), b(), policy=Policy(hedge=hedge))
+    quota(world, "b", requests_per_minute=1)
+    await world.ask(PROSE, targets=("b",))
+    outcome = await world.ask(PROSE)
+    assert outcome.tried == ["a", "b"]
+    assert outcome.starts[1][0] == pytest.approx(60.0, abs=2.0)
+    await check(world)
+
+
 async def test_without_a_deadline_a_dead_line_is_given_up_all_the_same() -> None:
     world = World(a(first(1, "hang")))
     outcome = await world.ask(PROSE, policy=Policy(deadline=None))

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from segue.failover.engine import Engine, Job
 
 
+LOOK_AGAIN = 1.0
+"""Seconds between looks for someone who could race a silent target."""
+
+
 class Relay:
     """One request. Made by `Engine.start`, read by one task with `next()`, closed if it is not read to its end."""
 
@@ -289,7 +293,7 @@ class Relay:
         late = now >= attempt.late_at
         if verdict.action is Action.HEDGE:
             attempt.overdue = True
-        elif verdict.action is Action.GIVE_UP or late:
+        elif verdict.action is Action.GIVE_UP or late or attempt.spared:
             bounded = attempt.target.timeout is not None and not late
             final = verdict.action is Action.GIVE_UP and (not before or attempt.spared or bounded)
             if attempt.lost:
@@ -314,31 +318,35 @@ class Relay:
         if self._leader is not None:
             takes_over = self._splice.on_break() in (Next.CONTINUE, Next.RESTART)
             if self._leader.overdue and len(racers) == 1 and takes_over:
-                self._hedge(now, racers)
+                return self._hedge(now, racers)
         elif all(attempt.overdue or attempt.probe for attempt in racers):
-            self._hedge(now, racers)
+            return self._hedge(now, racers)
         return FOREVER
 
-    def _hedge(self, now: float, racers: list[Attempt]) -> None:
-        """Races the silent ones, if another provider is well and the budget allows it. Beside a fresh probe it costs nothing."""
-        if not self._policy.hedge:
-            return
+    def _hedge(self, now: float, racers: list[Attempt]) -> float:
+        """Races the silent ones, if another provider is well and the budget allows it. Beside a fresh probe it costs nothing.
+
+        Gives when to look again: a target that can't be asked now may be well later.
+        """
         providers = {attempt.target.provider for attempt in racers}
-        entry = self._plan.peek(self._look, providers=providers, prefer=self._prefers)
-        if entry is None or entry.not_before > now:
-            return
+        entry = self._plan.peek(self._look, providers=providers, prefer=self._prefers) if self._policy.hedge else None
+        if entry is None:
+            moments = [skip.recovers_at for skip in self._plan.skipped(self._look) if skip.recovers_at is not None]
+            return max(min(moments), now + LOOK_AGAIN) if moments else FOREVER
         part = self._part(entry)
-        if self._engine.quota_wait(entry.target, part.tokens, now) > 0.0:
-            return
+        wait = max(entry.not_before - now, self._engine.quota_wait(entry.target, part.tokens, now))
+        if wait > 0.0:
+            return now + wait
         if not any(attempt.probe and not attempt.overdue for attempt in racers):
             targets = [self._engine.keys(target) for target in self._job.targets]
             cost = CONTINUATION if part.continuation else HEDGE
             if not self._engine.budget.take(cost, share_open=self._engine.health.share_open(targets, now)):
-                return
+                return FOREVER
         self._engine.reserve(entry.target, part.tokens, now)
         self._plan.take(entry)
         self.report.hedges += 1
         self._launch(entry, part, hedge=True)
+        return FOREVER
 
     def _start_next(self, now: float) -> float:
         """Starts the next attempt of the plan, or ends the request where there is none. Gives when to look again."""
