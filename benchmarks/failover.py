@@ -179,7 +179,7 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="minutes"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "load": [round(load, 1) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "versions": {name: version(name) for name in packages} | {"litellm": litellm},
         "limits": {name.lower(): getattr(limits, name) for name in ("CONNECT", "SILENCE", "CALLER", "DRIP")},

@@ -30,7 +30,7 @@ FAULTS = {
     "headers": "silence after headers",
     "keepalive": "nothing but keep-alives",
     "stall": "silence in mid-stream",
-    "drip": "1.4 characters a second",
+    "drip": "a character every 0.7 s",
 }
 LOUD = ("refused", "reset", "500", "503", "429", "cut", "early", "error", "empty")
 OUTAGES = {"down, 503": "503 to every request", "down, hang": "silence to every request"}
@@ -48,7 +48,7 @@ def report(found: Found, conditions: Mapping[str, Any]) -> str:
             ", ".join(
                 f"{name} {said}" for name, said in conditions.items() if name not in ("versions", "limits", "calls")
             ),
-            "Exact, in % of the calls (in brackets: ended without an error, right or wrong)",
+            "Exact answers, in % of the calls (in brackets: answers that ended without an error, right or wrong)",
             table(
                 "fault", names, {FAULTS[fault]: [_outcomes(found[fault][name]) for name in names] for fault in FAULTS}
             ),

@@ -65,7 +65,15 @@ class _Loop:
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
+            self._cancel_all()
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         finally:
             asyncio.set_event_loop(None)
             self.loop.close()
+
+    def _cancel_all(self) -> None:
+        """Tasks that are still on their way are ended in order, as `asyncio.run` does."""
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

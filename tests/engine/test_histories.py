@@ -27,14 +27,11 @@ def batches(seeds: range) -> list[range]:
 
 def check(seeds: range, tally: Any) -> None:
     broken = []
-    requests = 0
     with tally("random histories", len(seeds)):
         for seed in seeds:
-            count, found = live(seed)
-            requests += count
+            _, found = live(seed)
             broken += [f"seed {seed}: {sentence}" for sentence in found]
-    with tally("requests in them", requests):
-        assert not broken, f"{len(broken)} violations, among them:\n" + "\n".join(broken[:10])
+    assert not broken, f"{len(broken)} violations, among them:\n" + "\n".join(broken[:10])
 
 
 @pytest.mark.parametrize("seeds", batches(SHORT), ids=str)
