@@ -17,10 +17,10 @@ from segue.chat.events import ChatEvent
 from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
-from segue.failover.attempt import HttpUpstream, Upstream
 from segue.failover.engine import Engine, Job
 from segue.failover.listener import Listener
 from segue.failover.relay import Relay
+from segue.failover.upstream import HttpUpstream, Upstream
 from segue.health.book import HealthBook
 from segue.health.quota import QuotaKey
 from segue.ledger.bookkeeper import Bookkeeper

@@ -12,7 +12,7 @@ from segue.catalog.models import find_model
 from segue.chat.events import Failed, Finished, FinishReason, Started, TextDelta, UpstreamEvent, UsageReport
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
-from segue.failover.attempt import Ask, Receipt
+from segue.failover.upstream import Ask, Receipt
 from segue.policy import Policy
 from segue.routing.target import Target
 

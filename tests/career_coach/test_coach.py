@@ -13,7 +13,7 @@ from career_coach.resume import Resume, from_document
 from segue import ConfigurationError, LLMServiceUnavailableError, Segue, Settings
 from segue.chat.events import Failed, FinishReason, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind
-from segue.failover.attempt import Ask, Receipt
+from segue.failover.upstream import Ask, Receipt
 
 from .harness import RESUME, Scripted, changed, client, failing, good_path, good_questions
 

@@ -19,10 +19,10 @@ from segue.catalog.prices import UnitPrices
 from segue.chat.events import ChatEvent, Finished, FinishReason, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.failure import Failure
 from segue.errors import SegueError
-from segue.failover.attempt import HttpUpstream
 from segue.failover.engine import Engine, Job
 from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.failover.relay import Relay
+from segue.failover.upstream import HttpUpstream
 from segue.health.book import HealthBook
 from segue.health.breaker import Permit
 from segue.health.target import HealthKeys

@@ -33,7 +33,7 @@ from segue.chat.failure import FailureKind
 from segue.chat.messages import user
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.chat.usage import Usage
-from segue.failover.attempt import Ask, Receipt
+from segue.failover.upstream import Ask, Receipt
 from segue.langchain.convert import CALL_SIGNATURES
 from segue.langchain.registry import LLMRegistry
 from segue.langchain.targets import prepared, target_of

@@ -7,158 +7,25 @@ watch, remembers the latest usage, and stops reading while the mailbox is full, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from typing import Protocol
-
-import msgspec
+from collections.abc import Callable
+from typing import TypeAlias
 
 from segue.chat.events import Failed, Finished, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent, UsageReport
-from segue.chat.failure import Failure, FailureKind, Scope
-from segue.chat.request import ChatRequest
+from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
-from segue.errors import InvalidRequestError
 from segue.failover.listener import AttemptStart
 from segue.failover.plan import Entry
 from segue.failover.stall import Phase, Watch
-from segue.routing.target import Target
-from segue.transport.base import Answer, Transport, TransportError
-from segue.wire.codec import Call, UpstreamCodec
-
-ERROR_BODY = 64 * 1024
-"""Bytes of an error's body that are read; more tells nothing …"""
-
-ERROR_WAIT = 1.0
-"""… and seconds it is waited for: the status alone is verdict enough."""
+from segue.failover.upstream import Ask, Receipt, Upstream
 
 MAILBOX_ROOM = 512
 """Batches of events held for a caller before an attempt stops reading."""
 
-DRAIN_WAIT = 0.05
-"""Seconds an answer's end is waited for after its last word; closing before it would cost the connection."""
-
-PROBE_WAIT = 5.0
-"""Seconds a free probe may take."""
-
-UNSENT = frozenset({"resolve", "connect", "tls"})
-"""Phases of the network before a byte of the request is on its way."""
-
 GAP_SAMPLING = 16
 """One gap in so many is kept for the estimate of what gaps are usual."""
 
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What one attempt sends. `connect` is in seconds."""
-
-    request: ChatRequest
-    connect: float
-    prefill: bool = False
-    omit: frozenset[str] = frozenset()
-
-
-class Receipt:
-    """What an upstream tells of an attempt beside its events.
-
-    `sent`: a part of the request may have gone out. `complete`: the answer's last word was read, and only the end of the body may follow.
-    """
-
-    __slots__ = ("complete", "omitted", "sent", "status")
-
-    def __init__(self) -> None:
-        self.status: int | None = None
-        self.omitted: tuple[str, ...] = ()
-        self.sent = False
-        self.complete = False
-
-
-class Upstream(Protocol):
-    """Something that answers for a target: a codec over a transport, or a LangChain model."""
-
-    def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
-        """Events as they arrive; an empty list for bytes that mean nothing. Raises nothing: what goes wrong is `Failed`."""
-        ...
-
-    async def probe(self, *, connect: float) -> Failure | None:
-        """Asks for something free, to learn whether the key and the address work; None if they do."""
-        ...
-
-
-class HttpUpstream:
-    """A target reached over HTTP in one of the dialects."""
-
-    def __init__(self, target: Target, codec: UpstreamCodec, transport: Transport, wall: Callable[[], float]) -> None:
-        self._target = target
-        self._codec = codec
-        self._transport = transport
-        self._wall = wall
-
-    async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
-        try:
-            wire = self._codec.encode(_with_defaults(ask.request, self._target), self._call(ask))
-        except InvalidRequestError as error:
-            yield [Failed(Failure(kind=FailureKind.CAPABILITY, message=error.message, param=error.param or "messages"))]
-            return
-        receipt.omitted = wire.omitted
-        receipt.sent = True
-        try:
-            answer = await self._transport.send(wire, connect=ask.connect)
-            receipt.status = answer.status
-            try:
-                async for events in self._read(answer, receipt):
-                    yield events
-            finally:
-                answer.close()
-        except TransportError as error:
-            receipt.sent = error.phase not in UNSENT
-            yield [Failed(_transport_failure(error))]
-
-    async def probe(self, *, connect: float) -> Failure | None:
-        """Asks for the list of models."""
-        ask = Ask(request=ChatRequest(messages=()), connect=connect)
-        try:
-            async with asyncio.timeout(PROBE_WAIT):
-                answer = await self._transport.send(self._codec.list_models(self._call(ask)), connect=connect)
-                try:
-                    if 200 <= answer.status < 300:
-                        return None
-                    body = await _error_body(answer)
-                    return self._codec.failure(answer.status, answer.headers, body, wall=self._wall())
-                finally:
-                    answer.close()
-        except TransportError as error:
-            return _transport_failure(error)
-        except TimeoutError:
-            return Failure(kind=FailureKind.STALL, message=f"no answer to a free probe within {PROBE_WAIT:g} s")
-
-    async def _read(self, answer: Answer, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
-        if not 200 <= answer.status < 300:
-            body = await _error_body(answer)
-            yield [Failed(self._codec.failure(answer.status, answer.headers, body, wall=self._wall()))]
-            return
-        decoder = self._codec.decoder(answer.headers.get("content-type", ""))
-        while data := await answer.read():
-            events = _joined(decoder.feed(data))
-            receipt.complete = decoder.complete
-            yield events
-            if decoder.complete:
-                await _drain(answer)
-                return
-        yield decoder.eof()
-
-    def _call(self, ask: Ask) -> Call:
-        target = self._target
-        return Call(
-            model=target.model,
-            base_url=target.base_url,
-            key=target.key,
-            headers=target.headers,
-            stream=target.streams,
-            omit=ask.omit,
-            prefill=ask.prefill,
-            quirks=target.quirks,
-        )
-
-
-Post = Callable[["Attempt", "list[UpstreamEvent] | None"], None]
+Post: TypeAlias = "Callable[[Attempt, list[UpstreamEvent] | None], None]"
+"""Takes what an attempt brought, or None for its end."""
 
 
 class Attempt:
@@ -290,57 +157,3 @@ class Attempt:
         self.brought.append(text)
         self.overdue = self.spared = False
         self.watch.progress(phase, len(text), now)
-
-
-def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
-    """Pieces of text that came in one read, as one: whoever reads on has less to do, and gets them no later."""
-    if len(events) < 2:
-        return events
-    joined: list[UpstreamEvent] = []
-    texts: list[str] = []
-    for event in events:
-        if type(event) is TextDelta:
-            texts.append(event.text)
-            continue
-        if texts:
-            joined.append(TextDelta("".join(texts)))
-            texts.clear()
-        joined.append(event)
-    if texts:
-        joined.append(TextDelta("".join(texts)))
-    return joined
-
-
-def _with_defaults(request: ChatRequest, target: Target) -> ChatRequest:
-    changes: dict[str, float | int] = {}
-    if request.temperature is None and target.temperature is not None:
-        changes["temperature"] = target.temperature
-    if request.max_tokens is None and target.max_tokens is not None:
-        changes["max_tokens"] = target.max_tokens
-    return msgspec.structs.replace(request, **changes) if changes else request
-
-
-async def _drain(answer: Answer) -> None:
-    """Reads what follows the dialect's last word, which is nothing but the end: only then is the connection of use to others."""
-    try:
-        async with asyncio.timeout(DRAIN_WAIT):
-            while await answer.read():
-                pass
-    except (TransportError, TimeoutError):
-        pass
-
-
-async def _error_body(answer: Answer) -> bytes:
-    body = b""
-    try:
-        async with asyncio.timeout(ERROR_WAIT):
-            while len(body) < ERROR_BODY and (data := await answer.read()):
-                body += data
-    except (TransportError, TimeoutError):
-        pass
-    return body
-
-
-def _transport_failure(error: TransportError) -> Failure:
-    scope = Scope.ENDPOINT if error.phase in UNSENT else Scope.MODEL
-    return Failure(kind=FailureKind.TRANSPORT, message=error.message, code=error.phase, scope=scope)

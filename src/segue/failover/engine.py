@@ -19,13 +19,14 @@ from segue.catalog.models import find_model
 from segue.catalog.tokens import estimate_request_tokens
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
-from segue.failover.attempt import Attempt, Upstream
+from segue.failover.attempt import Attempt
 from segue.failover.budget import HedgeBudget
 from segue.failover.listener import AttemptEnd, AttemptStart, Listener
 from segue.failover.plan import Entry
 from segue.failover.prober import Prober
 from segue.failover.relay import Relay
 from segue.failover.stall import Limits, limits
+from segue.failover.upstream import Upstream
 from segue.health.book import HealthBook
 from segue.health.latency import LatencyBook, LatencyKey, prompt_bucket
 from segue.health.quota import QuotaBook, QuotaKey

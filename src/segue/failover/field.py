@@ -17,11 +17,12 @@ from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary
-from segue.failover.attempt import MAILBOX_ROOM, Ask, Attempt
+from segue.failover.attempt import MAILBOX_ROOM, Attempt
 from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.failover.mailbox import Mailbox
 from segue.failover.plan import Entry, Skipped
 from segue.failover.stall import Watch
+from segue.failover.upstream import Ask
 from segue.health.breaker import Permit
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from segue.failover.attempt import Upstream
+from segue.failover.upstream import Upstream
 from segue.health.book import HealthBook
 from segue.health.target import HealthKeys
 from segue.policy import Policy

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.client import Segue
 from segue.errors import ConfigurationError
-from segue.failover.attempt import Upstream
+from segue.failover.upstream import Upstream
 from segue.routing.target import Target
 from segue.secret import Secret
 from segue.settings import Settings, TargetSettings, load

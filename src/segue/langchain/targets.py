@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 
 from segue.catalog.models import find_model
 from segue.errors import ConfigurationError
-from segue.failover.attempt import HttpUpstream
+from segue.failover.upstream import HttpUpstream
 from segue.langchain.backend import Address, Make, Ready
 from segue.langchain.upstream import LangChainUpstream
 from segue.routing.resolve import REASONING_MAX_TOKENS

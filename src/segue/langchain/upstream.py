@@ -25,7 +25,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest, OutputSchema, Tool
-from segue.failover.attempt import Ask, Receipt
+from segue.failover.upstream import Ask, Receipt
 from segue.langchain.convert import to_langchain
 from segue.langchain.failures import failure_of, status_of
 from segue.langchain.home import at_home
