@@ -316,8 +316,8 @@ class Relay:
         if not (racers := self._field.racers):
             return begin
         if self._leader is not None:
-            takes_over = self._splice.on_break() in (Next.CONTINUE, Next.RESTART)
-            if self._leader.overdue and len(racers) == 1 and takes_over:
+            alone = self._leader.overdue and len(racers) == 1
+            if alone and self._splice.on_break() in (Next.CONTINUE, Next.RESTART):
                 return self._hedge(now, racers)
         elif all(attempt.overdue or attempt.probe for attempt in racers):
             return self._hedge(now, racers)
