@@ -31,9 +31,8 @@ lint: $(READY)  ## Style, types and the import rule
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## Measurements beside others (benchmarks/README.md)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.failover
 
 clean:  ## Removes what was installed and built
-	rm -rf $(VENV) node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.venv benchmarks/results node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -262,7 +262,7 @@ async def test_without_fallback_a_passing_fault_is_retried_on_the_same_target() 
 
 
 async def test_a_silent_target_is_raced_after_three_seconds_and_the_first_content_wins() -> None:
-    world = World(a(always("hang")), b())
+    world = World(a(always("stall")), b())
     outcome = await world.ask(PROSE)
     assert at(outcome, 1) == pytest.approx(3.0, abs=0.01)
     assert [start.hedge for _, start in outcome.starts] == [False, True]
@@ -278,7 +278,7 @@ async def test_keep_alives_are_no_progress() -> None:
 
 
 async def test_a_longer_prompt_is_given_longer() -> None:
-    world = World(a(always("hang")), b())
+    world = World(a(always("stall")), b())
     outcome = await world.ask(PROSE, padding=20_000)
     tokens = outcome.starts[0][1].prompt_tokens
     assert tokens > 20_000
@@ -462,6 +462,29 @@ async def test_a_probe_is_raced_at_once_and_costs_the_budget_nothing() -> None:
     assert at(outcome, 1) == 0.0
     assert world.engine.budget.level >= level
     await check(world, answered=None)
+
+
+async def test_a_probe_that_hangs_is_not_followed_by_one_in_every_request() -> None:
+    world = World(a(lambda number, now: Strike("unavailable" if number < 3 else "stall", "headers")), b())
+    await trip(world, "a")
+    await asyncio.sleep(3.0)
+    outcomes = [await world.ask(PROSE) for _ in range(10)]
+    assert outcomes[-1].ended < outcomes[0].began + 4.0
+    assert sum("a" in outcome.tried for outcome in outcomes) <= 2
+
+
+async def test_a_silent_target_that_others_find_unwell_is_left_though_the_budget_is_spent() -> None:
+    world = World(a(always("stall")), b())
+    while world.engine.budget.take(1.0):
+        pass
+    asked = asyncio.ensure_future(world.ask(PROSE))
+    await asyncio.sleep(3.5)
+    keys = world.engine.keys(world.providers["a"].target)
+    for _ in range(3):
+        world.health.failed(keys, Failure(kind=FailureKind.OVERLOAD, message="x"), asyncio.get_running_loop().time())
+    outcome = await asked
+    assert outcome.tried == ["a", "b"]
+    assert 3.5 <= at(outcome, 1) <= 4.5
 
 
 async def test_a_half_open_target_sees_one_request_at_a_time() -> None:

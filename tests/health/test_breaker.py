@@ -269,3 +269,28 @@ def test_a_hundred_thousand_idle_seconds_cost_no_memory_and_no_steps() -> None:
     breaker.succeeded(1e9)
     assert breaker.state(1e9) is CLOSED
     assert not hasattr(breaker, "__dict__")
+
+
+def test_a_probe_that_showed_nothing_is_followed_by_the_same_wait_again() -> None:
+    breaker = Breaker(BreakerPolicy(jitter=0.0))
+    for _ in range(3):
+        breaker.failed(0.0)
+    assert breaker.opens_until == 2.0
+    assert breaker.admit(2.0) is Permit.PROBE
+    breaker.unproven(3.0, started=2.0)
+    assert breaker.opens_until == 5.0
+    assert breaker.admit(5.0) is Permit.PROBE
+    breaker.failed(6.0, started=5.0)
+    assert breaker.opens_until == 11.0
+
+
+def test_only_the_probe_itself_can_be_without_proof() -> None:
+    breaker = Breaker(BreakerPolicy(jitter=0.0))
+    breaker.unproven(0.0, started=0.0)
+    assert breaker.state(0.0) is BreakerState.CLOSED
+    for _ in range(3):
+        breaker.failed(0.0)
+    assert breaker.admit(2.0) is Permit.PROBE
+    breaker.unproven(3.0, started=0.0)
+    assert breaker.would_admit(3.0) is Permit.NO
+    assert breaker.state(3.0) is BreakerState.HALF_OPEN

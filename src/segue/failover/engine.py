@@ -187,6 +187,10 @@ class Engine:
         self.health.release(self.keys(attempt.target), started=attempt.began)
         self._observe(attempt, now)
 
+    def unproven(self, attempt: Attempt, now: float) -> None:
+        """The attempt was a probe, and others had answered before it showed anything."""
+        self.health.unproven(self.keys(attempt.target), now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
+
     def learned(self, entry: Entry) -> None:
         """The attempt without the fields that were refused went through: they are left out from now on."""
         if entry.omit:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from segue.chat.events import UpstreamEvent
-from segue.chat.failure import Failure
+from segue.chat.failure import Failure, FailureKind
 from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary
@@ -135,9 +135,21 @@ class Field:
         self._engine.released(attempt, self._now())
         self._end(attempt, "cancelled")
 
+    def leave(self, attempt: Attempt) -> None:
+        """Stops a probe that lost its race and showed nothing: it was silent beyond what is usual, or it had too little time to tell."""
+        silence = self._now() - attempt.last_content
+        if attempt.overdue:
+            self.failed(attempt, Failure(kind=FailureKind.STALL, message=f"a probe, silent for {silence:.1f} s"))
+        else:
+            self._engine.unproven(attempt, self._now())
+            self._end(attempt, "cancelled")
+
     def close(self) -> None:
         for attempt in [*self.running]:
-            self.release(attempt)
+            if attempt.lost:
+                self.leave(attempt)
+            else:
+                self.release(attempt)
         self.mail.wake()
 
     async def closed(self) -> None:

@@ -297,7 +297,7 @@ class Relay:
             bounded = attempt.target.timeout is not None and not late
             final = verdict.action is Action.GIVE_UP and (not before or attempt.spared or bounded)
             if attempt.lost:
-                self._field.release(attempt)
+                self._field.leave(attempt)
             elif final or self._has_another(attempt):
                 silence = now - attempt.last_content
                 reason = verdict.reason or f"no content for {silence:.1f} s, the rest of the deadline is others'"
@@ -306,6 +306,15 @@ class Relay:
                 attempt.spare()
             else:
                 attempt.limit = None
+        if attempt.overdue and not attempt.over and self._is_better_left(attempt):
+            reason = f"silent for {now - attempt.last_content:.1f} s, and others find it unwell"
+            self._fail(attempt, Failure(kind=FailureKind.STALL, message=reason))
+
+    def _is_better_left(self, attempt: Attempt) -> bool:
+        """A silent target that has been found unwell meanwhile is not waited for, if there is another: that costs no budget."""
+        if attempt.lost or attempt.probe or self._field.racers != [attempt]:
+            return False
+        return self._look(attempt.target).barred and self._plan.peek(self._look) is not None
 
     def _has_another(self, attempt: Attempt) -> bool:
         return self._field.racers != [attempt] or self._plan.peek(self._look) is not None
@@ -341,7 +350,7 @@ class Relay:
             targets = [self._engine.keys(target) for target in self._job.targets]
             cost = CONTINUATION if part.continuation else HEDGE
             if not self._engine.budget.take(cost, share_open=self._engine.health.share_open(targets, now)):
-                return FOREVER
+                return now + LOOK_AGAIN
         self._engine.reserve(entry.target, part.tokens, now)
         self._plan.take(entry)
         self.report.hedges += 1

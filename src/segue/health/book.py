@@ -96,6 +96,14 @@ class HealthBook:
         target.endpoint.breaker.release(started=started)
         target.breaker.release(started=started)
 
+    def unproven(self, keys: HealthKeys, now: float, jitter: float = 0.0, *, started: float | None = None) -> None:
+        """A probe lost its race before it showed anything. It is no failure, but who hangs would else be probed by every request."""
+        target = self._target(keys)
+        before = target.recorded
+        target.endpoint.breaker.unproven(now, jitter, started=started)
+        target.breaker.unproven(now, jitter, started=started)
+        self._tell_breakers(target, before, "the probe showed nothing", now)
+
     def succeeded(self, keys: HealthKeys, now: float, *, started: float | None = None) -> None:
         """A target gave a whole answer."""
         target = self._target(keys)

@@ -123,6 +123,12 @@ class Breaker:
         if self._state is _HALF_OPEN and not self._is_late(started):
             self._probe_out = False
 
+    def unproven(self, now: float, jitter: float = 0.0, *, started: float | None = None) -> None:
+        """A probe lost its race before it showed anything: the next one waits for as long as this one had to."""
+        if self._state is _HALF_OPEN and not self._is_late(started):
+            self._openings -= 1
+            self._open(_Event.PROBE_FAILED, now, jitter)
+
     def succeeded(self, now: float, *, started: float | None = None) -> None:
         """An attempt gave a whole answer."""
         self._pass_time(now)
