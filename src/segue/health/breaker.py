@@ -8,7 +8,8 @@ OPEN lets nothing through for a while: 2, 5, 15, 30, 60, 120, 300 s for the firs
 shortened by up to 20 % so that a fleet does not come back in step. It becomes HALF_OPEN by the passing of time alone.
 
 HALF_OPEN lets one real request at a time through, the probe. `successes` (2) in a row close; any failure, however light, opens
-again for the next length. A probe that was cancelled, or whose result says nothing of the target's health, gives its slot back.
+again for the next length. A probe that was cancelled, or whose result says nothing of the target's health, gives its slot back; one
+that was overtaken before it showed anything is followed by the same wait again, or a target that hangs would be probed by all.
 
 Attempts outlive states: a stream begun before a trip may end long after it. The caller says when the attempt was admitted
 (`started`, the `now` it gave to `admit`), and an outcome whose attempt is older than the present state is *late* and changes
