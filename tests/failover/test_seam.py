@@ -158,13 +158,14 @@ def test_new_text_is_shown_at_once_when_nothing_delivered_is_like_it() -> None:
     assert seam.settled
 
 
-def test_while_it_holds_a_seam_says_so_until_its_time_is_over() -> None:
+def test_a_seam_says_that_it_holds_until_its_time_is_over() -> None:
     seam = Seam(ANSWER, in_code=False)
-    assert not seam.holding
+    held = [seam.holding]
     seam.feed("The")
-    assert seam.holding
+    held.append(seam.holding)
     seam.flush()
-    assert not seam.holding
+    held.append(seam.holding)
+    assert held == [False, True, False]
     assert not seam.settled
 
 

@@ -211,7 +211,8 @@ def test_text_is_seldom_taken_for_an_overlap_by_mistake_even_where_it_repeats_it
 ) -> None:
     """Of 3 000 exact continuations of texts that hardly say anything new, 18 (0.6 %) are cut short or refused.
 
-    With an overlap of 8 characters in prose it would be 30 (1.0 %). What is left are whole lines that really come twice in a row.
+    With an overlap of 8 characters in prose it would be 30 (1.0 %), with 24 again 18: what is left are stretches as long as a
+    line that really come twice in a row, which no threshold tells from an overlap.
     """
     wrong = false_trims(3000)
     assert wrong <= 20

@@ -138,6 +138,7 @@ async def test_what_came_before_the_break_is_given_to_a_late_reader_too(harness:
     with pytest.raises(TransportError):
         while piece := await answer.read():
             got += piece
+    answer.close()
     assert got == b"one two"
 
 

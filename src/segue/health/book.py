@@ -22,7 +22,7 @@ What counts where:
 
 A target may be asked if nothing of it is cool and no breaker forbids it. Where a breaker is half open the request is its probe, and
 takes its slot; a failure that counts nothing for that breaker gives the slot back. Every attempt that was admitted ends in exactly
-one of `succeeded`, `failed` and `release`; `started` is the `now` at which it was admitted (breaker.py says why it matters).
+one of `succeeded`, `failed`, `unproven` and `release`; `started` is the `now` at which it was admitted (breaker.py says why it matters).
 
 When nothing may be asked, one attempt a second may still go to a target as a last resort, unless it is out of money or its key is
 refused: luck can't help there.
