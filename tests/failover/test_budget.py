@@ -35,6 +35,15 @@ def test_twenty_successes_earn_exactly_one_hedge() -> None:
     assert not budget.take(HEDGE)
 
 
+def test_gains_that_add_up_to_a_hair_less_than_a_hedge_pay_for_one() -> None:
+    budget = HedgeBudget(capacity=1.0, per_success=0.1)
+    assert budget.take(HEDGE)
+    for _ in range(10):
+        budget.success()
+    assert budget.level < HEDGE
+    assert budget.take(HEDGE)
+
+
 def test_successes_never_fill_the_bucket_over_its_capacity() -> None:
     budget = HedgeBudget()
     for _ in range(1000):

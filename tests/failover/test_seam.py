@@ -144,6 +144,28 @@ def test_a_repetition_longer_than_the_held_characters_is_left_out_whole() -> Non
     assert run(seam, *pieces) == "and done"
 
 
+def test_after_the_time_of_holding_a_long_repetition_is_left_out_wherever_it_begins() -> None:
+    text = "".join(f"{number} " for number in range(500))
+    seam = Seam(text, in_code=False, max_chars=200)
+    tail = text[-1000:] + "and done"
+    assert seam.feed(tail[:20]) + seam.flush() == ""
+    assert run(seam, tail[20:30], tail[30:]) == "and done"
+
+
+def test_time_that_passed_before_the_first_text_was_no_time_of_holding() -> None:
+    text = "".join(f"{number} " for number in range(500))
+    seam = Seam(text, in_code=False, max_chars=200)
+    tail = text[-1000:] + "and done"
+    assert seam.flush() == ""
+    assert run(seam, *(tail[at : at + 5] for at in range(0, len(tail), 5))) == "and done"
+
+
+def test_a_repetition_that_has_reached_the_end_is_settled_without_waiting_for_more() -> None:
+    seam = Seam(ANSWER, in_code=False)
+    assert seam.feed("the Black Sea near Sulina.") == ""
+    assert seam.settled
+
+
 def test_after_the_time_of_holding_a_chance_likeness_with_the_middle_is_not_waited_for() -> None:
     text = ANSWER + "".join(f" {number}" for number in range(200))
     seam = Seam(text, in_code=False)

@@ -145,7 +145,6 @@ class Relay:
         if self._spoke is not None:
             if attempt.start.continuation:
                 self._splice.continue_with(self._spoke.target.name, attempt.target.name, stripped=attempt.stripped)
-                self._seam_until = self._now() + self._policy.seam_wait
             else:
                 self._splice.restart(self._spoke.target.name, attempt.target.name)
         if before is not None:
@@ -165,6 +164,10 @@ class Relay:
         if shown:
             attempt.shown = True
             self._out += [event for event in shown if not isinstance(event, (UsageReport, Finished))]
+        if not self._splice.holding:
+            self._seam_until = FOREVER
+        elif self._seam_until == FOREVER:
+            self._seam_until = self._now() + self._policy.seam_wait
         if self._splice.finished is not None and self._finished is None:
             self._finished = self._splice.finished
             self._linger_until = self._now() + self._policy.linger

@@ -82,13 +82,14 @@ class Seam:
     def flush(self, *, final: bool = False) -> str:
         """The time of holding is over; with `final` the continuation is. Gives what may be shown now.
 
-        Without `final` the seam may stay unsettled where what it withholds is likely to be a repetition.
+        Without `final` the seam may stay unsettled where what it withholds is likely to be a repetition. Time that passed before the
+        first text came, in thinking for example, was no time of holding: nothing changes then.
         """
         if self.settled:
             return ""
         if final:
             return self._decide(self._withheld())
-        self._late = True
+        self._late = self._late or self.holding
         return self._search(self._withheld()) if self._size else ""
 
     def _begin(self, text: str) -> str:
