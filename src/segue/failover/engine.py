@@ -92,7 +92,7 @@ class Engine:
         """Begins a request in the running event loop. The relay must be read to its end or closed."""
         if not job.targets:
             raise ValueError("a job needs at least one target")
-        self._prober.start_due(job.targets)
+        self._prober.start_due(job.targets, connect=job.policy.connect)
         return Relay(self, job, self.new_id())
 
     # ---- what a relay asks
