@@ -114,16 +114,24 @@ class Segue:
 
     def _open(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> AnswerStream:
         job = self.job(prompt, options, hold=hold)
+        self._warm(job.targets)
+        return AnswerStream(lambda: self.engine.start(job), self._answer, self._portal.run)
+
+    def start(self, job: Job) -> Relay:
+        """Begins a job in the running event loop: the engine's own face, for servers. The relay must be read to its end or closed."""
+        self._warm(job.targets)
+        return self.engine.start(job)
+
+    def _warm(self, targets: Sequence[Target]) -> None:
         if not self._warmed:
             self._warmed = True
-            models = [(target.provider, target.model.id) for target in job.targets]
+            models = [(target.provider, target.model.id) for target in targets]
             self._recorder.warm_aside(models, wall=self.engine.wall())
-        return AnswerStream(lambda: self.engine.start(job), self._answer, self._portal.run)
 
     def job(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> Job:
         """The engine's view of a call."""
         rest = {**options}
-        chain, targets, policy = self._chain(rest.pop("chain", None))
+        chain, targets, policy = self.chain(rest.pop("chain", None))
         if (model := rest.pop("model", None)) is not None:
             targets = (resolve.with_model(targets[0], model), *targets[1:])
         before = rest.pop("system", None)
@@ -158,6 +166,17 @@ class Segue:
                 self.engine.quota.configure(QuotaKey(target.credential, target.model.id), limits)
         return self._targets[name]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The targets there are, usable or not, the default chain's first."""
+        given = tuple(self._given or ())
+        return given or tuple(dict.fromkeys((*self.settings.chain, *self.settings.targets)))
+
+    def provider_of(self, name: str) -> str:
+        """Who bills for a target, usable or not."""
+        given = self._given.get(name) if self._given is not None else None
+        return given.provider if given is not None else self.settings.target(name).provider or name
+
     def usable(self, name: str) -> bool:
         """Whether a target can be asked: it was given, or has a key or an address of its own."""
         given = self._given is not None and name in self._given
@@ -165,8 +184,11 @@ class Segue:
             given or name in self._custom or resolve.usable(name, self.settings.target(name), providers=self._providers)
         )
 
-    def _chain(self, said: str | Sequence[str] | None) -> tuple[str, tuple[Target, ...], Policy]:
-        """A chain's name, its targets, and the policy it runs under. Targets that lack a key are left out."""
+    def chain(self, said: str | Sequence[str] | None) -> tuple[str, tuple[Target, ...], Policy]:
+        """A chain's name, its targets, and the policy it runs under. Targets that lack a key are left out.
+
+        `said` is a chain's name, a target's, or targets' names; None is the default chain. Raises `ConfigurationError` if none has a key.
+        """
         policy = self.settings.policy
         if said is None and self._given is not None:
             return "default", tuple(self._given.values()), policy

@@ -98,6 +98,11 @@ class Relay:
         self.report.rounds = self._plan.round
         self._field.close()
 
+    @property
+    def speaker(self) -> Target | None:
+        """Who speaks, or spoke last; None before there is content."""
+        return self._spoke.target if self._spoke is not None else None
+
     async def closed(self) -> None:
         """Waits until no task of this relay is left."""
         await self._field.closed()

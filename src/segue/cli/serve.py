@@ -1,0 +1,50 @@
+"""`segue serve`: the gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.status import guarded
+from segue.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from segue.server.running import ServeOptions
+
+
+@guarded
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; others than loopback need a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.", min=1, max=65535)] = 4000,
+    workers: Annotated[int, typer.Option(help="Processes, one a core.", min=1)] = 1,
+    grace: Annotated[float, typer.Option(help="Seconds that open streams have after SIGTERM.", min=0.0)] = 30.0,
+    max_body: Annotated[int, typer.Option(help="The largest request, in MiB.", min=1)] = 32,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Let local stand-ins answer, no model.")] = False,
+) -> None:
+    """Serve the chain to any program, in any language.
+
+    Point its base URL here: OpenAI's and Anthropic's SDKs and Google's speak to it as to their own.
+    """
+    from segue.cli.standin import ready
+    from segue.server.running import ServeOptions, serve
+    from segue.settings import load
+
+    if sandbox and workers > 1:
+        raise ConfigurationError("stand-ins serve one process: leave out --workers or --sandbox")
+    options = ServeOptions(host=host, port=port, workers=workers, grace=grace, max_body=max_body * 1024 * 1024)
+    settings = load()
+    if not sandbox:
+        _welcome(options)
+        serve(settings, options)
+        return
+    with ready(settings, settings.chain, forced=True, faults=(), delay=0.02) as (simulated, said):
+        typer.echo(said)
+        _welcome(options)
+        serve(simulated, options)
+
+
+def _welcome(options: ServeOptions) -> None:
+    address = f"http://{options.host}:{options.port}"
+    typer.echo(f"segue listens on {address}; Ctrl-C ends it. Point programs here:")
+    typer.echo(f"  OPENAI_BASE_URL={address}/v1\n  ANTHROPIC_BASE_URL={address}\n  GOOGLE_GEMINI_BASE_URL={address}")

@@ -1,0 +1,159 @@
+"""The gateway as an ASGI application: every path of `routes`, over one `Segue`.
+
+A plain callable without a framework: what a request costs here is what it says here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from segue.catalog.tokens import estimate_request_tokens
+from segue.client import Segue
+from segue.errors import InvalidRequestError, SegueError
+from segue.server import embeddings, health, models, routes
+from segue.server.answering import answer, falls_back, job_of
+from segue.server.exchange import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
+from segue.server.gatekeeper import Gatekeeper
+from segue.server.metrics import Metrics
+from segue.server.routes import Kind, Route
+from segue.server.selection import select
+from segue.wire.dialects import ingress
+
+log = logging.getLogger("segue.server")
+
+LEFT: Final = 499
+"""What is counted where the caller went away before the answer's head; nginx's number for it."""
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class InternalError(SegueError):
+    """A defect of ours. Its traceback is in the log, and none of it in the answer."""
+
+
+class Gateway:
+    """An ASGI 3 application. `metrics` must be among the listeners of `segue`; so must `gatekeeper`, where keys have budgets.
+
+    `gatekeeper` None: no key is asked for, which is for loopback only; a web page of another origin is then refused, since a browser
+    would let it spend.
+    """
+
+    def __init__(
+        self, segue: Segue, *, metrics: Metrics, gatekeeper: Gatekeeper | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self._segue = segue
+        self._metrics = metrics
+        self._gatekeeper = gatekeeper
+        self._bounds = bounds or Bounds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve(Exchange(scope, receive, send, self._bounds))
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._segue.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, exchange: Exchange) -> None:
+        began = time.perf_counter()
+        route: Route | None = None
+        try:
+            with self._metrics.in_flight.track_inprogress():
+                try:
+                    route = routes.find(exchange.method, exchange.path, exchange.headers)
+                    await self._answer(exchange, route)
+                except CallerLeftError:
+                    exchange.status = exchange.status or LEFT
+                except SegueError as error:
+                    await self._refuse(exchange, error)
+                except Exception:
+                    log.exception("a defect in answering %s %s", exchange.method, exchange.path)
+                    if exchange.status:
+                        raise
+                    await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
+        finally:
+            dialect = route.dialect if route is not None else "none"
+            self._metrics.request(dialect, exchange.status, time.perf_counter() - began)
+
+    async def _refuse(self, exchange: Exchange, error: SegueError) -> None:
+        dialect = routes.dialect_of(exchange.path, exchange.headers)
+        attempts = getattr(error, "attempts", ())
+        await exchange.reply(ingress(dialect).error(error), {"x-segue-attempts": str(len(attempts))})
+
+    async def _answer(self, exchange: Exchange, route: Route) -> None:
+        if route.kind is Kind.GENERATE or route.kind is Kind.COUNT:
+            key = self._identify(exchange)
+            await self._generate(exchange, route, key)
+            return
+        key = "" if route.open else self._identify(exchange)
+        match route.kind:
+            case Kind.EMBED:
+                reply: Reply = await self._embed(exchange, key)
+            case Kind.MODELS if route.model:
+                reply = models.single(self._segue, route.dialect, route.model)
+            case Kind.MODELS:
+                reply = models.listing(self._segue, route.dialect)
+            case Kind.LIVE:
+                reply = health.live()
+            case Kind.READY:
+                reply = health.ready(self._segue)
+            case Kind.METRICS:
+                reply = self._metrics.render()
+        await exchange.reply(reply, {})
+
+    async def _generate(self, exchange: Exchange, route: Route, key: str) -> None:
+        codec = ingress(route.dialect)
+        body = await exchange.body()
+        asked = codec.decode(body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
+        if route.kind is Kind.COUNT or asked.options.get("action") == "countTokens":
+            await exchange.reply(_count(route.dialect, estimate_request_tokens(asked.request)), {})
+            return
+        self._admit(key, asked.model)
+        selection = select(self._segue, asked.model, fallback=falls_back(exchange.headers))
+        job = job_of(asked, selection, exchange.headers, key=key)
+        await answer(exchange, self._segue, codec, asked, job)
+
+    async def _embed(self, exchange: Exchange, key: str) -> Reply:
+        body = await exchange.body()
+        self._admit(key, embeddings.model_of(body))
+        return await embeddings.forward(self._segue, body)
+
+    def _identify(self, exchange: Exchange) -> str:
+        """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""
+        if self._gatekeeper is None:
+            _check_origin(exchange.headers.get("origin", ""))
+            return ""
+        presented = bearer(exchange.headers) or next(iter(parse_qs(exchange.query).get("key", ())), "")
+        return self._gatekeeper.identify(presented)
+
+    def _admit(self, key: str, model: str) -> None:
+        if self._gatekeeper is not None:
+            self._gatekeeper.admit(key, model, now=time.monotonic(), wall=time.time())
+
+
+def _count(dialect: str, tokens: int) -> Reply:
+    """An estimate, and it says so: the providers' own counts differ from each other, and so would they from whoever answers."""
+    field = "totalTokens" if dialect == "gemini" else "input_tokens"
+    return 200, {"content-type": "application/json", "x-segue-estimated": "true"}, msgspec.json.encode({field: tokens})
+
+
+def _check_origin(origin: str) -> None:
+    """Raises `InvalidRequestError` for a page of another origin."""
+    if origin and urlsplit(origin).hostname not in LOOPBACK:
+        raise InvalidRequestError(
+            "pages of other origins may not spend here without a key: create one with segue keys create",
+            status=403,
+            code="origin_refused",
+        )

@@ -1,0 +1,193 @@
+"""One HTTP exchange over ASGI: the request read within its bounds, the answer written, and an eye on the caller.
+
+A caller who goes away, or who does not read, ends the task that answers: everything below it closes by being cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from segue.errors import InvalidRequestError
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Reply: TypeAlias = tuple[int, Mapping[str, str], bytes]
+
+WATCH_AFTER = 0.05
+"""Seconds until a caller is watched: an answer that is faster costs no watching."""
+TICK = 1.0
+"""Seconds between looks at how long nothing was written or nothing was read."""
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller may cost. `body` in bytes; `body_wait` seconds for the whole body to come, `read_wait` for the caller to take
+    what was written; `ping` seconds of silence after which a stream says that it is alive."""
+
+    body: int = 32 * 1024 * 1024
+    body_wait: float = 60.0
+    read_wait: float = 60.0
+    ping: float = 15.0
+
+
+class CallerLeftError(Exception):
+    """There is nobody left to answer."""
+
+
+class Exchange:
+    """A request and its answer. `headers` have lower-case names; of several with one name the last counts."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, bounds: Bounds) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.raw_path: str = scope["raw_path"].decode("latin-1")
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.status = 0
+        self._receive = receive
+        self._send = send
+        self._bounds = bounds
+
+    async def body(self) -> bytes:
+        """The whole body. Raises `InvalidRequestError` (413, 408) for one that is too large or too slow, `CallerLeftError`."""
+        most = self._bounds.body
+        said = self.headers.get("content-length", "")
+        if said.isdigit() and int(said) > most:
+            raise _too_large(most)
+        try:
+            async with asyncio.timeout(self._bounds.body_wait):
+                message = await self._receive()
+                data: bytes = message.get("body", b"")
+                if not message.get("more_body"):
+                    _check(message, data, most)
+                    return data
+                pieces = [data]
+                size = len(data)
+                while message.get("more_body"):
+                    message = await self._receive()
+                    pieces.append(message.get("body", b""))
+                    size += len(pieces[-1])
+                    if size > most:
+                        raise _too_large(most)
+        except TimeoutError:
+            raise InvalidRequestError(
+                f"the body did not come within {self._bounds.body_wait:g} s", status=408, code="request_timeout"
+            ) from None
+        _check(message, b"", most)
+        return b"".join(pieces)
+
+    async def reply(self, reply: Reply, headers: Mapping[str, str]) -> None:
+        """The whole answer at once. To HEAD the same without its body, which the server leaves out."""
+        status, own, body = reply
+        await self.start(status, {**own, **headers, "content-length": str(len(body))})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status = status
+        lines = [(name.encode("latin-1"), _clean(value)) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": lines})
+
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    def watch(self) -> Watch:
+        return Watch(self._receive, self._bounds)
+
+
+class Watch:
+    """Looks after the caller while the running task answers; use it as a context.
+
+    Leaves the block with `CallerLeftError` when the caller has gone, or has taken nothing of what was written for `read_wait` seconds.
+    `on_silence` is called, and what it gives is run, each time nothing was written for `ping` seconds.
+    """
+
+    def __init__(self, receive: Receive, bounds: Bounds) -> None:
+        self._receive = receive
+        self._bounds = bounds
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._listening: asyncio.Future[Message] | None = None
+        self._pinging: asyncio.Task[None] | None = None
+        self._left = False
+        self._writing: float | None = None
+        self._written = 0.0
+        self.on_silence: Callable[[], Awaitable[None]] | None = None
+
+    def __enter__(self) -> Watch:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._written = self._loop.time()
+        self._timer = self._loop.call_later(WATCH_AFTER, self._listen)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for pending in (self._timer, self._listening, self._pinging):
+            if pending is not None:
+                pending.cancel()
+        if self._left and kind is asyncio.CancelledError and not self._task.uncancel():
+            raise CallerLeftError from None
+
+    async def written(self, writing: Awaitable[None]) -> None:
+        """Waits for something to be written, with an eye on how long the caller takes for it."""
+        self._writing = self._loop.time()
+        await writing
+        self._writing = None
+        self._written = self._loop.time()
+
+    def _listen(self) -> None:
+        self._listening = asyncio.ensure_future(self._receive())
+        self._listening.add_done_callback(self._heard)
+        self._timer = self._loop.call_later(TICK, self._tick)
+
+    def _heard(self, listening: asyncio.Future[Message]) -> None:
+        if not listening.cancelled() and listening.exception() is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        if not self._left:
+            self._left = True
+            self._task.cancel()
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        self._timer = self._loop.call_later(TICK, self._tick)
+        if self._writing is not None:
+            if now - self._writing >= self._bounds.read_wait:
+                self._leave()
+        elif self.on_silence is not None and now - self._written >= self._bounds.ping:
+            self._written = now
+            self._pinging = asyncio.ensure_future(self.on_silence())
+
+
+def bearer(headers: Mapping[str, str], names: Iterable[str] = ("x-api-key", "x-goog-api-key")) -> str:
+    """The key a caller presents in one of the places where official SDKs put it; "" for none."""
+    said = headers.get("authorization", "")
+    if said[:7].lower() == "bearer ":
+        return said[7:].strip()
+    return next((headers[name].strip() for name in names if name in headers), "")
+
+
+def _clean(value: str) -> bytes:
+    """A header's value on one line, in what HTTP can say."""
+    return value.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def _check(message: Message, data: bytes, most: int) -> None:
+    if message["type"] == "http.disconnect":
+        raise CallerLeftError
+    if len(data) > most:
+        raise _too_large(most)
+
+
+def _too_large(most: int) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"the body is larger than {most} bytes: send less, or raise the server's --max-body",
+        status=413,
+        code="too_large",
+    )

@@ -1,0 +1,57 @@
+"""uvicorn's HTTP protocol with the bounds it lacks: on how long a request's head may take, and on how large it may be.
+
+The timer runs only while a head is incomplete; a request that comes in one piece never starts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_WAIT: Final = 15.0
+"""Seconds for a head to come, from the connection's or the head's first byte on."""
+HEAD_MOST: Final = 64 * 1024
+"""Bytes of a head that is not complete after them."""
+
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    _timer: asyncio.TimerHandle | None = None
+    _size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(HEAD_WAIT, self.transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        between = self._between()
+        super().data_received(data)
+        if not (between and self._between()):
+            self._size = 0
+            return
+        self._size += len(data)
+        if self._size > HEAD_MOST:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(HEAD_WAIT, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        self._disarm()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _between(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,94 @@
+"""The gateway on a socket: uvicorn with uvloop and httptools, in one process or in several."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import Any, Final
+
+import msgspec
+import uvicorn
+
+from segue.client import Segue
+from segue.errors import ConfigurationError
+from segue.server.app import Gateway
+from segue.server.exchange import Bounds
+from segue.server.gatekeeper import Gatekeeper
+from segue.server.keys import KeyRing, keys_path
+from segue.server.metrics import Metrics
+from segue.server.protocol import BoundedProtocol
+from segue.settings import Settings, load
+
+OPTIONS: Final = "SEGUE_SERVE"
+"""Tells workers, which are processes of their own, how they are to serve."""
+
+
+class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to serve. `grace`: seconds that open streams have after SIGTERM; `idle`: seconds that an idle connection is kept."""
+
+    host: str = "127.0.0.1"
+    port: int = 4000
+    workers: int = 1
+    grace: float = 30.0
+    idle: float = 75.0
+    max_body: int = Bounds().body
+
+    @property
+    def loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def build(settings: Settings, options: ServeOptions) -> Gateway:
+    """The application. Raises `ConfigurationError` where keys are needed and there is none, or no provider has a key."""
+    gatekeeper = None
+    if not options.loopback:
+        ring = KeyRing(keys_path(settings))
+        if all(key.revoked is not None for key in ring.listed()):
+            raise ConfigurationError(
+                f"{options.host} can be reached by others, and there is no key yet: make one with `segue keys create NAME`, "
+                "or listen on 127.0.0.1"
+            )
+        gatekeeper = Gatekeeper(ring)
+    metrics = Metrics()
+    segue = Segue(settings, listeners=[metrics, *([gatekeeper] if gatekeeper else [])])
+    segue.chain(None)
+    return Gateway(segue, metrics=metrics, gatekeeper=gatekeeper, bounds=Bounds(body=options.max_body))
+
+
+def from_environment() -> Gateway:
+    """What each worker process makes for itself."""
+    return build(load(), msgspec.json.decode(os.environ[OPTIONS], type=ServeOptions))
+
+
+def serve(settings: Settings, options: ServeOptions) -> None:
+    """Serves until SIGTERM or SIGINT; then takes no more requests, and ends once open ones are answered or `grace` is over.
+
+    Several workers read their settings from the environment again, since they are processes of their own.
+    """
+    application = build(settings, options)
+    if options.workers == 1:
+        uvicorn.run(application, **uvicorn_options(options))
+        return
+    os.environ[OPTIONS] = msgspec.json.encode(options).decode()
+    factory = f"{__name__}:{from_environment.__name__}"
+    uvicorn.run(factory, factory=True, workers=options.workers, **uvicorn_options(options))
+
+
+def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
+    return {
+        "host": options.host,
+        "port": options.port,
+        "http": BoundedProtocol,
+        "ws": "none",
+        "loop": "auto",
+        "lifespan": "on",
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        "timeout_keep_alive": options.idle,
+        "timeout_graceful_shutdown": options.grace,
+        "backlog": 4096,
+    }

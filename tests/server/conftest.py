@@ -1,0 +1,73 @@
+"""A gateway on a real socket, in a thread of its own, before simulated providers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from segue import Sandbox
+from segue.client import Segue
+from segue.server.app import Gateway
+from segue.server.exchange import Bounds
+from segue.server.gatekeeper import Gatekeeper
+from segue.server.metrics import Metrics
+from segue.server.running import ServeOptions, uvicorn_options
+from segue.settings import Settings, load
+
+Serving = Callable[..., str]
+
+
+@contextmanager
+def served(
+    settings: Settings, *, gatekeeper: Gatekeeper | None = None, bounds: Bounds | None = None, **options: Any
+) -> Iterator[str]:
+    """The address of a gateway that runs until the block is left."""
+    metrics = Metrics()
+    listeners = [metrics, *([gatekeeper] if gatekeeper is not None else [])]
+    gateway = Gateway(Segue(settings, listeners=listeners), metrics=metrics, gatekeeper=gatekeeper, bounds=bounds)
+    config = uvicorn.Config(gateway, **{**uvicorn_options(ServeOptions(port=0, grace=1.0)), **options, "port": 0})
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="gateway", daemon=True)
+    thread.start()
+    try:
+        until = time.monotonic() + 10
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive(), "the gateway did not end"
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox(reply="numbered") as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def healed(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "box" in request.fixturenames:
+        sandbox: Sandbox = request.getfixturevalue("box")
+        for name in sandbox.providers:
+            sandbox.heal(name)
+
+
+@pytest.fixture
+def settings(box: Sandbox) -> Settings:
+    return box.settings(load({"SEGUE_LEDGER": "none"}, directory="/nonexistent"))
+
+
+@pytest.fixture
+def gateway(settings: Settings) -> Iterator[str]:
+    with served(settings) as address:
+        yield address
