@@ -1,7 +1,6 @@
 """An answer's bytes as events: a stream of chunks, or one JSON document.
 
-Which of the two it is shows in the first byte, not only in the content type: errors come as bare JSON under any type. Terminals:
-a `finish_reason`, whatever the provider's word; `[DONE]` may follow or not. A `[DONE]` after content without any `finish_reason`
+Terminals: a `finish_reason`, whatever the provider's word; `[DONE]` may follow or not. A `[DONE]` after content without any `finish_reason`
 is taken for the end too, since it was written on purpose; an end of bytes never is. After the terminal only usage is listened to.
 
 A stream that has begun can still fail: a chunk with `error` (or `x_groq.error`, or an error in the choice), an `error` event, or
@@ -15,7 +14,6 @@ from typing import Any
 import msgspec
 
 from segue.chat.events import (
-    Failed,
     Finished,
     FinishReason,
     Started,
@@ -24,15 +22,12 @@ from segue.chat.events import (
     UpstreamEvent,
     UsageReport,
 )
-from segue.chat.failure import Failure
 from segue.chat.usage import Usage
 from segue.wire.openai_chat import failures, usage
 from segue.wire.openai_chat.chunks import UNREADABLE, Choice, Chunk, Piece, ToolCallPiece, read_chunk
+from segue.wire.openai_chat.framing import NO_TERMINAL, FramedDecoder
 from segue.wire.openai_chat.toolcalls import MalformedCall, ToolCalls
-from segue.wire.sse import ServerSentEvent, SSEParser
-
-MOST_BYTES = 64 * 1024 * 1024
-"""The most that a document, or one event of a stream, may hold."""
+from segue.wire.sse import ServerSentEvent
 
 _REASONS = {
     "stop": FinishReason.STOP,
@@ -59,88 +54,21 @@ _REASONS = {
     "pause_turn": FinishReason.PAUSE,
 }
 _NO_REASON = frozenset({None, "", "null"})
-_NO_TERMINAL = "the stream ended without its terminal"
 
 
-class AnswerDecoder:
+class AnswerDecoder(FramedDecoder):
     """Decodes one answer."""
 
-    __slots__ = (
-        "_calls",
-        "_document",
-        "_finished",
-        "_id",
-        "_refusal",
-        "_said",
-        "_size",
-        "_sse",
-        "_started",
-        "_usage",
-        "complete",
-    )
+    __slots__ = ("_calls", "_id", "_refusal", "_said", "_started", "_usage")
 
     def __init__(self) -> None:
-        self.complete = False
-        self._sse: SSEParser | None = None
-        self._document: list[bytes] | None = None
-        self._size = 0
+        super().__init__()
         self._started = False
         self._id = ""
         self._calls = ToolCalls()
         self._refusal: list[str] = []
         self._said = False
-        self._finished = False
         self._usage: Usage | None = None
-
-    def feed(self, data: bytes) -> list[UpstreamEvent]:
-        return [] if self.complete else self._feed(data)
-
-    def _feed(self, data: bytes) -> list[UpstreamEvent]:
-        events: list[UpstreamEvent] = []
-        if self._sse is None and self._document is None:
-            data = data.lstrip()
-            if not data:
-                return events
-            if data[:1] in (b"{", b"["):
-                self._document = []
-            else:
-                self._sse = SSEParser()
-        self._size += len(data)
-        if self._sse is not None:
-            for event in self._sse.feed(data):
-                self._size = 0
-                self._event(event, events)
-                if self.complete:
-                    return events
-        elif self._document is not None:
-            self._document.append(data)
-        if self._size > MOST_BYTES:
-            self._fail(events, failures.broken(f"more than {MOST_BYTES // 1024 // 1024} MiB without an end"))
-        return events
-
-    def eof(self) -> list[UpstreamEvent]:
-        events: list[UpstreamEvent] = []
-        if self.complete:
-            return events
-        if self._document is not None:
-            self._whole(b"".join(self._document), events)
-        elif self._sse is not None:
-            self._tail(self._sse, events)
-        if not self.complete and not self._finished:
-            self._fail(events, failures.broken(_NO_TERMINAL))
-        self.complete = True
-        return events
-
-    def _tail(self, sse: SSEParser, events: list[UpstreamEvent]) -> None:
-        """What the end of the bytes left over: an event without its blank line, or an error document that is no event."""
-        lines = sse.leftover().splitlines()
-        for event in sse.feed(b"\n\n"):
-            if event.data.strip() == b"[DONE]" or _is_json(event.data):
-                self._event(event, events)
-        if not self.complete and not self._finished:
-            bare = b"\n".join(line for line in lines if not line.startswith((b":", b"data:", b"event:")))
-            if failure := failures.of_bytes(bare):
-                self._fail(events, failure)
 
     def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
         data = event.data
@@ -170,7 +98,7 @@ class AnswerDecoder:
     def _done(self, events: list[UpstreamEvent]) -> None:
         if not self._finished:
             if not self._said or not self._calls.all_whole:
-                self._fail(events, failures.broken(_NO_TERMINAL))
+                self._fail(events, failures.broken(NO_TERMINAL))
                 return
             self._finish("[DONE]", events)
         self.complete = True
@@ -291,17 +219,3 @@ class AnswerDecoder:
             reason = FinishReason.TOOL_CALLS if len(self._calls) else FinishReason.STOP
         self._finished = True
         events.append(Finished(reason, raw, refusal))
-
-    def _fail(self, events: list[UpstreamEvent], failure: Failure) -> None:
-        """Nothing follows; and an answer that has reached its terminal can no longer fail."""
-        if not self.complete and not self._finished:
-            events.append(Failed(failure))
-        self.complete = True
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        msgspec.json.decode(data, type=msgspec.Raw)
-    except UNREADABLE:
-        return False
-    return True

@@ -28,12 +28,9 @@ import msgspec
 from segue.chat.messages import Text
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.wire.codec import Call
+from segue.wire.openai_chat.effort import asked_effort, fitting_effort
 from segue.wire.openai_chat.failures import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.messages import DIALECT, wire_messages
-
-# Efforts from least to most. The budgets are those Google documents for the OpenAI-compatible face of Gemini.
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_BUDGETS = ((0, "none"), (1024, "low"), (8192, "medium"))
 
 _MAX_STOPS = 4
 _NEVER_OMITTED = frozenset({"model", "messages", "stream"})
@@ -151,19 +148,19 @@ def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: l
     if output is None:
         return
     if output.schema is not None and call.model.json_schema:
-        fields["response_format"] = {"type": "json_schema", "json_schema": _schema(output)}
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema_fields(output)}
         return
     fields["response_format"] = {"type": "json_object"}
     if output.schema is not None:
         omitted.append("output.schema")
         schema = msgspec.json.encode(output.schema).decode()
         _ask(fields, f"Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{schema}")
-    elif not _mentions_json(request):
-        # OpenAI answers 400 where JSON mode is asked for and no message says the word.
+    elif not mentions_json(request):
         _ask(fields, "Answer with one JSON object and with nothing else.")
 
 
-def _schema(output: OutputSchema) -> dict[str, Any]:
+def schema_fields(output: OutputSchema) -> dict[str, Any]:
+    """A schema that answers must follow, as OpenAI's dialects name its parts."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in output.name)[:64]
     schema: dict[str, Any] = {"name": name or "answer", "schema": output.schema}
     if output.description:
@@ -173,7 +170,8 @@ def _schema(output: OutputSchema) -> dict[str, Any]:
     return schema
 
 
-def _mentions_json(request: ChatRequest) -> bool:
+def mentions_json(request: ChatRequest) -> bool:
+    """OpenAI answers 400 where JSON mode is asked for and no message says the word."""
     texts = (part.text for message in request.messages for part in message.parts if isinstance(part, Text))
     return any("json" in text.lower() for text in texts)
 
@@ -191,35 +189,15 @@ def _ask(fields: dict[str, Any], instruction: str) -> None:
 
 
 def _effort(request: ChatRequest, call: Call, word: object, omitted: list[str]) -> str | None:
-    """The effort to ask for, in the model's words; None where nothing is to be said.
-
-    `word` is the caller's own word from `extra`, which may be finer than ours (`xhigh`).
-    """
+    """The effort to ask for, in the model's words; None where nothing is to be said. `word` is the caller's own, from `extra`."""
     model = call.model
-    asked = word if isinstance(word, str) else request.effort
-    if asked is None and request.thinking_budget is not None:
-        asked = next((name for most, name in _BUDGETS if request.thinking_budget <= most), "high")
+    asked = asked_effort(request, word)
     strict = model.chat_tools_need_no_reasoning and "none" in (model.efforts or ())
     if request.tools and (strict or EFFORT_BESIDE_TOOLS in call.omit):
         if asked not in (None, "none"):
             omitted.append("effort")
         return "none"
-    if asked is None or asked not in EFFORTS:
-        return asked
-    if model.efforts:
-        return _nearest(asked, model.efforts)
-    if model.known and (not model.reasoning or model.efforts is not None):
-        if asked != "none":
-            omitted.append("effort")
-        return None
-    return asked
-
-
-def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
-    """The closest effort a model has; one that thinks, unless none at all was asked for."""
-    rank = {word: place for place, word in enumerate(EFFORTS)}
-    choices = [word for word in efforts if word in rank and (word != "none" or asked == "none")]
-    return min(choices, key=lambda word: abs(rank[word] - rank[asked]), default=asked)
+    return fitting_effort(asked, model, omitted)
 
 
 def _think(fields: dict[str, Any], call: Call, effort: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from segue.errors import (
     SegueError,
     StreamInterruptedError,
 )
+from segue.wire.retrying import retry_headers
 
 # The most special class first.
 _CODES: tuple[tuple[type[SegueError], str], ...] = (
@@ -37,14 +37,8 @@ _CODES: tuple[tuple[type[SegueError], str], ...] = (
 
 def error_answer(error: SegueError) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body. Where every target failed, the SDK is told not to try again: we have."""
-    headers = {"content-type": "application/json"}
-    status = 500
-    if isinstance(error, InvalidRequestError):
-        status = error.status
-    if isinstance(error, LLMServiceUnavailableError):
-        headers["x-should-retry"] = "false"
-        if error.retry_after is not None:
-            headers["retry-after"] = str(math.ceil(error.retry_after))
+    headers = {"content-type": "application/json", **retry_headers(error)}
+    status = error.status if isinstance(error, InvalidRequestError) else 500
     return status, headers, error_body(error)
 
 
