@@ -7,9 +7,9 @@ upstreams are given to it, so that a test can run years of trouble in a second.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +40,16 @@ QUOTA_PATIENCE = 1.0
 """Seconds that a request waits for a quota's room; a target that needs longer is passed over …"""
 QUOTA_MINUTE = 60.0
 """… and one that needs longer than this is no last resort either: it has used up its day."""
+
+
+_ids = random.Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.seed)
+
+
+def new_id() -> str:
+    """128 random bits in hex: unique, not secret. Asking the system for each of them costs more than all else that starts an attempt."""
+    return f"{_ids.getrandbits(128):032x}"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +83,7 @@ class Engine:
         listeners: Sequence[Listener] = (),
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        new_id: Callable[[], str] = new_id,
     ) -> None:
         self.upstream = upstream
         self.health = health

@@ -56,8 +56,15 @@ class SSEParser:
         if rest := lines.pop():
             self._pieces.append(rest)
         events: list[ServerSentEvent] = []
-        for line in lines:
-            self._line(line, events)
+        at, count = 0, len(lines)
+        while at < count:
+            line = lines[at]
+            if not self._lines and line.startswith(b"data: ") and at + 1 < count and not lines[at + 1]:
+                events.append(ServerSentEvent("", line[6:]))  # the usual event, one line of data, without the ceremony
+                at += 2
+            else:
+                self._line(line, events)
+                at += 1
         return events
 
     def leftover(self) -> bytes:
