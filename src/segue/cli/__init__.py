@@ -11,8 +11,10 @@ import typer
 from segue.cli.chat import chat
 from segue.cli.drill import drill
 from segue.cli.estimate import estimate
+from segue.cli.keys import keys
 from segue.cli.providers import providers
 from segue.cli.sandbox import sandbox
+from segue.cli.serve import serve
 
 app = typer.Typer(
     name="segue",
@@ -23,8 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, providers, estimate, sandbox, drill):
+for command in (chat, serve, providers, estimate, sandbox, drill):
     app.command()(command)
+app.add_typer(keys, name="keys")
 
 
 @app.callback()
