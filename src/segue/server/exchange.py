@@ -114,6 +114,7 @@ class Watch:
         self._listening: asyncio.Future[Message] | None = None
         self._pinging: asyncio.Task[None] | None = None
         self._left = False
+        self._over = False
         self._writing: float | None = None
         self._written = 0.0
         self.on_silence: Callable[[], Awaitable[None]] | None = None
@@ -127,6 +128,7 @@ class Watch:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._over = True
         for pending in (self._timer, self._listening, self._pinging):
             if pending is not None:
                 pending.cancel()
@@ -150,7 +152,7 @@ class Watch:
             self._leave()
 
     def _leave(self) -> None:
-        if not self._left:
+        if not self._left and not self._over:
             self._left = True
             self._task.cancel()
 
