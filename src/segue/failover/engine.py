@@ -156,7 +156,7 @@ class Engine:
 
     def refused(self, target: Target) -> frozenset[str]:
         """Request fields that the target's model has refused before."""
-        return self._refused.get(target.model_key, frozenset())
+        return self._refused.get(target.model_key, frozenset()) if self._refused else frozenset()
 
     def count_tokens(self, request: ChatRequest) -> int:
         return estimate_request_tokens(request)

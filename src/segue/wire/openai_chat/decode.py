@@ -134,7 +134,7 @@ class AnswerDecoder(FramedDecoder):
             events.append(Started(self._id, chunk.model or ""))
         reason: str | None = None
         if choices:
-            choice = next((one for one in choices if not one.index), None)
+            choice = choices[0] if not choices[0].index else next((one for one in choices if not one.index), None)
             if choice is not None:
                 if choice.error:
                     self._fail(events, failures.of_document({"error": choice.error}))
