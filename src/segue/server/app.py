@@ -5,6 +5,7 @@ A plain callable without a framework: what a request costs here is what it says 
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from typing import Final
@@ -61,9 +62,14 @@ class Gateway:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        await self._segue.warm_up()
+        gc.collect()
+        gc.freeze()  # what is loaded stays: collecting it again and again would be the longest pause there is
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._segue.aclose()
+        if self._gatekeeper is not None:
+            self._gatekeeper.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:

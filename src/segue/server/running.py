@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 import uvicorn
 
+from segue.catalog.prices import read_overrides
 from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.server.app import Gateway
@@ -51,7 +52,7 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
                 f"{options.host} can be reached by others, and there is no key yet: make one with `segue keys create NAME`, "
                 "or listen on 127.0.0.1"
             )
-        gatekeeper = Gatekeeper(ring)
+        gatekeeper = Gatekeeper(ring, overrides=read_overrides(settings.prices))
     metrics = Metrics()
     segue = Segue(settings, listeners=[metrics, *([gatekeeper] if gatekeeper else [])])
     segue.chain(None)
