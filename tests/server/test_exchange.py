@@ -1,0 +1,94 @@
+"""The eye on the caller, without a socket: what it lets end, and what not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from segue.server.exchange import WATCH_AFTER, Bounds, CallerLeftError, Exchange, Message
+
+GONE: Message = {"type": "http.disconnect"}
+
+
+def exchange(receive: Any, send: Any = None, bounds: Bounds | None = None, **headers: str) -> Exchange:
+    scope = {
+        "method": "POST",
+        "path": "/",
+        "raw_path": b"/",
+        "query_string": b"",
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }
+    return Exchange(scope, receive, send, bounds or Bounds())
+
+
+async def leaves_after(seconds: float) -> Message:
+    await asyncio.sleep(seconds)
+    return GONE
+
+
+async def test_a_caller_who_leaves_ends_the_answering() -> None:
+    watch = exchange(lambda: leaves_after(0.01)).watch()
+    with pytest.raises(CallerLeftError), watch:
+        await asyncio.sleep(10)
+
+
+async def test_a_caller_who_leaves_in_the_moment_of_the_end_cancels_nothing_that_follows() -> None:
+    left = asyncio.get_running_loop().create_future()
+
+    async def receive() -> Message:
+        await left
+        return GONE
+
+    with exchange(receive).watch():
+        await asyncio.sleep(WATCH_AFTER + 0.02)
+        left.set_result(None)
+        for _ in range(2):  # the caller is heard, and not yet acted upon
+            await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_cancellation_from_elsewhere_stays_one() -> None:
+    async def answering() -> None:
+        with exchange(lambda: leaves_after(10)).watch():
+            await asyncio.sleep(10)
+
+    task = asyncio.create_task(answering())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_fast_answer_is_not_watched() -> None:
+    asked = []
+
+    async def receive() -> Message:
+        asked.append(1)
+        return GONE
+
+    with exchange(receive).watch():
+        await asyncio.sleep(0)
+    await asyncio.sleep(WATCH_AFTER + 0.02)
+    assert not asked
+
+
+async def test_a_caller_who_takes_nothing_of_what_was_written_is_left() -> None:
+    async def stuck() -> None:
+        await asyncio.sleep(60)
+
+    watch = exchange(lambda: leaves_after(60), bounds=Bounds(read_wait=0.0)).watch()
+    with pytest.raises(CallerLeftError), watch:
+        await watch.written(stuck())
+
+
+async def test_headers_of_ours_are_sent_on_one_line_whatever_they_hold() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await exchange(None, send).start(200, {"x-segue-omitted": "a\r\nset-cookie: b"})
+    assert sent[0]["headers"] == [(b"x-segue-omitted", b"a  set-cookie: b")]
