@@ -54,7 +54,7 @@ class InvalidRequestError(SegueError, ValueError):
     """The caller's request is at fault; another provider would refuse it too.
 
     `param` names the field at fault, where known; `status` is the HTTP status to answer with (4xx); `code` a machine-readable
-    word; `target` the one that refused, if the request got that far.
+    word; `target` the one that refused, if the request got that far; `retry_after` the seconds after which it may be asked again.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class InvalidRequestError(SegueError, ValueError):
         code: str | None = None,
         target: str | None = None,
         attempts: Sequence[AttemptSummary] = (),
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -74,6 +75,7 @@ class InvalidRequestError(SegueError, ValueError):
         self.code = code
         self.target = target
         self.attempts = tuple(attempts)
+        self.retry_after = retry_after
 
 
 class ContentRefusedError(InvalidRequestError):

@@ -15,9 +15,10 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     NAME_TIER          `free` keeps to the free tier's known limits, `paid` (the default) learns limits only from refusals
     SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
+    SEGUE_KEYS         the file of the gateway's keys
     MONGODB_URL        where usage is kept for several processes
 
-`segue.toml` has the same by other means: `chain`, `ledger`, `[targets.NAME]`, `[chains.NAME]`, `[policy]` and `[prices.MODEL]`.
+`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `[targets.NAME]`, `[chains.NAME]`, `[policy]` and `[prices.MODEL]`.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Tables of prices by model, as `catalog.prices.read_overrides` takes them: US dollars a million tokens."""
     ledger: str | None = None
     """Path of the ledger's file; None for the default place, "none" for memory."""
+    keys: str | None = None
+    """Path of the file with the gateway's keys; None for the default place."""
     mongodb_url: Secret = Secret("")
 
     def target(self, name: str) -> TargetSettings:
@@ -130,7 +133,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
-    known = {"chain", "ledger", "targets", "chains", "policy", "prices"}
+    known = {"chain", "ledger", "keys", "targets", "chains", "policy", "prices"}
     for key in document.keys() - known:
         raise ConfigurationError(f"{key!r} is no setting: use one of {', '.join(sorted(known))} (in {path})")
     for key in ("targets", "chains", "policy", "prices"):
@@ -148,6 +151,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         policy=policy,
         prices=_convert(document.get("prices", {}), dict[str, dict[str, Any]], "prices", path),
         ledger=env.get("SEGUE_LEDGER") or document.get("ledger"),
+        keys=env.get("SEGUE_KEYS") or document.get("keys"),
         mongodb_url=Secret(env.get("MONGODB_URL") or ""),
     )
 

@@ -17,6 +17,18 @@ COSTS_KEPT = 10_000
 """Requests whose cost is kept for asking; a caller who leaves never asks."""
 
 
+def ending_of(end: AttemptEnd) -> Ending:
+    """What an attempt's bill depends on."""
+    return Ending(
+        outcome=end.outcome,
+        sent=end.sent,
+        finished=end.usage_is_final,
+        report=end.usage,
+        delivered_tokens=0 if end.usage_is_final and end.usage is not None else estimate_tokens(end.text),
+        status=end.status,
+    )
+
+
 class Recorder:
     """A listener that books attempts, and adds up each request's cost until it is asked for.
 
@@ -63,6 +75,7 @@ class Recorder:
             outcome="pending",
             settlement=Settlement.RESERVED,
             chain=start.chain,
+            key=start.metadata.get("key", ""),
             hedge=start.hedge,
             continuation=start.continuation,
             simulated=target.simulated,
@@ -89,17 +102,9 @@ class Recorder:
 
     def _settle(self, end: AttemptEnd) -> None:
         reservation = self._open.pop(end.start.attempt_id)
-        ending = Ending(
-            outcome=end.outcome,
-            sent=end.sent,
-            finished=end.usage_is_final,
-            report=end.usage,
-            delivered_tokens=0 if end.usage_is_final and end.usage is not None else estimate_tokens(end.text),
-            status=end.status,
-        )
         record = self._books.settle(
             reservation,
-            ending,
+            ending_of(end),
             seconds=end.seconds,
             first_content=end.first_content,
             reason=end.failure.message if end.failure is not None else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import msgspec
@@ -10,10 +9,10 @@ import msgspec
 from segue.errors import (
     DeadlineExceededError,
     InvalidRequestError,
-    LLMServiceUnavailableError,
     RateLimitError,
     SegueError,
 )
+from segue.wire.retrying import retry_headers
 
 _TYPES: Final = {
     401: "authentication_error",
@@ -38,12 +37,10 @@ def error_body(error: SegueError) -> bytes:
 
 def error_answer(error: SegueError) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body. `x-should-retry` keeps the SDKs, which try again after a 5xx, from multiplying our own tries."""
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **retry_headers(error)}
     if isinstance(error, InvalidRequestError):
         return error.status, headers, error_body(error)
     headers["x-should-retry"] = "false"
-    if isinstance(error, LLMServiceUnavailableError) and error.retry_after is not None:
-        headers["retry-after"] = str(math.ceil(error.retry_after))
     return ALL_FAILED, headers, error_body(error)
 
 

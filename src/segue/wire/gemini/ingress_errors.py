@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
-from segue.errors import InvalidRequestError, LLMServiceUnavailableError, SegueError
+from segue.errors import InvalidRequestError, SegueError
 from segue.wire.gemini.ingress_fields import Json
+from segue.wire.retrying import retry_headers
 
 _STATUSES = {
     401: "UNAUTHENTICATED",
@@ -27,16 +26,10 @@ _JSON = {"content-type": "application/json; charset=UTF-8"}
 def error(error: SegueError) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body. A caller's mistake keeps its status; all else is a 500 that is not worth retrying at once."""
     status = error.status if isinstance(error, InvalidRequestError) else 500
-    headers = dict(_JSON)
-    details: list[Json] = []
-    if isinstance(error, InvalidRequestError):
-        details += _bad_request(error)
-    elif isinstance(error, LLMServiceUnavailableError):
-        headers["x-should-retry"] = "false"
-        if error.retry_after is not None and math.isfinite(error.retry_after):
-            wait = max(0, math.ceil(error.retry_after))
-            headers["retry-after"] = str(wait)
-            details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait}s"})
+    headers = _JSON | retry_headers(error)
+    details = _bad_request(error) if isinstance(error, InvalidRequestError) else []
+    if (wait := headers.get("retry-after")) is not None:
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait}s"})
     said: Json = {"code": status, "message": str(error), "status": _status(status)}
     if details:
         said["details"] = details

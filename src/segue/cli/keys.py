@@ -1,0 +1,107 @@
+"""`segue keys`: the keys that programs present to the gateway."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.status import guarded
+
+if TYPE_CHECKING:
+    from segue.server.keys import Key, KeyRing
+
+keys = typer.Typer(name="keys", help="Make, show and revoke the gateway's keys.", no_args_is_help=True)
+
+
+@keys.command()
+@guarded
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    rate: Annotated[int | None, typer.Option(help="Requests a minute.", min=1)] = None,
+    daily_budget: Annotated[str | None, typer.Option(metavar="USD", help="US dollars a day (UTC).")] = None,
+    models: Annotated[
+        str,
+        typer.Option(metavar="A,B", help="The models it may ask for, e.g. auto,openai/gpt-6-luna; all if left out."),
+    ] = "",
+) -> None:
+    """Make a key. Its secret is printed this once."""
+    from segue.cli.display import notes
+
+    allowed = tuple(word.strip() for word in models.split(",")) if models else ()
+    ring = _ring()
+    key, secret = ring.create(name, rate=rate, daily_budget=_dollars(daily_budget), models=allowed)
+    typer.echo(secret.reveal())
+    said = f"This is {key.id}. Keep its secret now: only a hash is stored in {ring.path}, it can't be shown again."
+    notes.print(said, markup=False, soft_wrap=True)
+
+
+@keys.command("list")
+@guarded
+def list_keys() -> None:
+    """Show the keys, never their secrets."""
+    import time
+
+    from rich.text import Text
+
+    from segue.cli.display import console, money, notes, table
+    from segue.ledger.stores.money import from_pico
+    from segue.server.keyfile import day_of, spent_on
+
+    ring = _ring()
+    listed = ring.listed()
+    if not listed:
+        notes.print(
+            f"There is no key in {ring.path}: make one with segue keys create NAME", markup=False, soft_wrap=True
+        )
+        return
+    spent = spent_on(ring.path, day_of(time.time()))
+    made = table(
+        "", "id", "name", "models", "a minute", "a day", "today", "state", right=("a minute", "a day", "today")
+    )
+    for key in listed:
+        made.add_row(
+            key.id,
+            Text(key.name),
+            Text(", ".join(key.models) or "all"),
+            str(key.rate or ""),
+            money(key.daily_budget) if key.daily_budget is not None else "",
+            money(from_pico(spent.get(key.id, 0))) if key.daily_budget is not None else "",
+            _state(key),
+        )
+    console.print(made, markup=False)
+
+
+@keys.command()
+@guarded
+def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="As `segue keys list` shows it.")]) -> None:
+    """End a key for good. Running gateways refuse it within a second."""
+    key = _ring().revoke(id)
+    typer.echo(f"{key.id} ({key.name}) is revoked; running gateways refuse it within a second.")
+
+
+def _ring() -> KeyRing:
+    from segue.server.keys import KeyRing, keys_path
+    from segue.settings import load
+
+    return KeyRing(keys_path(load()))
+
+
+def _dollars(said: str | None) -> Decimal | None:
+    from segue.errors import ConfigurationError
+
+    if said is None:
+        return None
+    try:
+        return Decimal(said.removeprefix("$"))
+    except InvalidOperation:
+        raise ConfigurationError(f"--daily-budget {said!r} is no amount: use US dollars, such as 2.50") from None
+
+
+def _state(key: Key) -> str:
+    import datetime
+
+    moment = key.created if key.revoked is None else key.revoked
+    day = datetime.datetime.fromtimestamp(moment, datetime.UTC).date()
+    return f"{'since' if key.revoked is None else 'revoked'} {day}"

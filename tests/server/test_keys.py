@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segue.errors import ConfigurationError
+from segue.server.keyfile import day_of, keys_path
+from segue.server.keys import Key, KeyRing
+from segue.settings import Settings, load
+
+WALL = 1_780_056_000.0
+"""2026-05-29 12:00 UTC."""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "of the gateway" / "keys.sqlite3"
+
+
+@pytest.fixture
+def ring(path: Path, clock: Clock) -> KeyRing:
+    return KeyRing(path, clock=clock, wall=lambda: WALL)
+
+
+def test_a_key_is_found_by_its_secret_and_by_nothing_else(ring: KeyRing) -> None:
+    key, secret = ring.create("ci", rate=60, daily_budget=Decimal("2.50"), models=["auto"])
+    assert ring.find(secret.reveal()) == key
+    for wrong in ("", key.id, secret.reveal()[:-1], secret.reveal() + "x", secret.reveal().upper(), "ключ", "\ud800"):
+        assert ring.find(wrong) is None
+
+
+def test_a_key_keeps_what_it_was_made_with(ring: KeyRing) -> None:
+    made = [
+        ring.create("ci", rate=60, daily_budget=Decimal("0.10"), models=["auto", "openai/gpt-6-luna"])[0],
+        ring.create("all")[0],
+    ]
+    assert sorted(ring.listed(), key=lambda key: key.name, reverse=True) == made
+    assert made[0].daily_budget == Decimal("0.10")
+    assert made[1] == Key(id=made[1].id, name="all", created=WALL)
+
+
+def test_secrets_are_long_random_and_not_in_the_file(ring: KeyRing, path: Path) -> None:
+    secrets = [ring.create("n")[1] for _ in range(3)]
+    said = {secret.reveal() for secret in secrets}
+    assert len(said) == 3
+    assert all(text.startswith("sk-segue-") and len(text) == 9 + 43 for text in said)
+    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert not any(text.encode() in written or text[9:].encode() in written for text in said)
+    assert not any(text in repr((secrets, ring.listed())) for text in said)
+
+
+def test_only_the_owner_can_read_the_file(ring: KeyRing, path: Path) -> None:
+    ring.create("n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_revoked_key_is_found_no_more_but_stays_listed(ring: KeyRing) -> None:
+    key, secret = ring.create("n")
+    other, others_secret = ring.create("other")
+    assert ring.find(secret.reveal()) == key
+    revoked = ring.revoke(key.id)
+    assert revoked.revoked == WALL
+    assert ring.revoke(key.id) == revoked
+    assert ring.find(secret.reveal()) is None
+    assert ring.key(key.id) == revoked
+    assert ring.find(others_secret.reveal()) == other
+    assert len(ring.listed()) == 2
+
+
+def test_revoking_what_there_is_not_says_what_there_is(ring: KeyRing) -> None:
+    with pytest.raises(ConfigurationError, match="no key is in use"):
+        ring.revoke("key_0")
+    kept, gone = ring.create("kept")[0], ring.create("gone")[0]
+    ring.revoke(gone.id)
+    with pytest.raises(ConfigurationError, match=rf"'key_0': use one of {kept.id} \(kept\)$"):
+        ring.revoke("key_0")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""},
+        {"name": " "},
+        {"name": "a\x1b[31m"},
+        {"name": "n" * 101},
+        {"rate": 0},
+        {"daily_budget": Decimal(0)},
+        {"daily_budget": Decimal("NaN")},
+        {"daily_budget": Decimal("Infinity")},
+        {"models": [""]},
+        {"models": ["auto", " x"]},
+    ],
+)
+def test_a_limit_that_is_none_makes_no_key(ring: KeyRing, path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="a key's"):
+        ring.create(**{"name": "n", **wrong})
+    assert not path.exists()
+
+
+def test_before_the_first_key_nothing_is_found_and_no_file_is_made(ring: KeyRing, path: Path) -> None:
+    assert ring.find("sk-segue-x") is None
+    assert ring.listed() == ()
+    assert not path.parent.exists()
+
+
+def _elsewhere(path: Path, code: str) -> str:
+    """What another process prints that has a `ring` of its own."""
+    script = (
+        f"import sys, pathlib; from segue.server.keys import KeyRing; ring = KeyRing(pathlib.Path(sys.argv[1])); {code}"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True, timeout=20
+    ).stdout.strip()
+
+
+def test_what_another_process_makes_and_revokes_counts_a_second_later(ring: KeyRing, path: Path, clock: Clock) -> None:
+    assert ring.find("sk-segue-x") is None
+    id, secret = _elsewhere(path, "key, secret = ring.create('n'); print(key.id, secret.reveal())").split()
+    assert ring.find(secret) is None
+    clock.now += 1.0
+    found = ring.find(secret)
+    assert found is not None
+    assert found.id == id
+    _elsewhere(path, f"ring.revoke({id!r})")
+    clock.now += 0.99
+    assert ring.find(secret) == found
+    clock.now += 0.01
+    assert ring.find(secret) is None
+
+
+def test_the_file_is_looked_at_once_a_second_however_many_ask(
+    ring: KeyRing, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, secret = ring.create("n")
+    looks: list[str] = []
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: looks.append(args[0]) or connect(*args, **options))
+    for _ in range(50):
+        assert ring.find(secret.reveal()) is not None
+        clock.now += 0.1
+    assert len(looks) == 5
+
+
+def test_a_file_that_was_replaced_is_read_anew(ring: KeyRing, path: Path, clock: Clock) -> None:
+    _, old = ring.create("n")
+    assert ring.find(old.reveal()) is not None
+    other = KeyRing(path.with_name("new.sqlite3"))
+    _, new = other.create("n")
+    for file in path.parent.glob("keys.sqlite3*"):
+        file.unlink()
+    os.rename(other.path, path)
+    clock.now += 1
+    assert ring.find(new.reveal()) is not None
+    assert ring.find(old.reveal()) is None
+
+
+def test_an_unreadable_file_takes_no_key_away_and_is_complained_of_once(
+    ring: KeyRing, path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, secret = ring.create("n")
+    assert ring.find(secret.reveal()) is not None
+    path.write_bytes(b"this is no database" * 100)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            clock.now += 1
+            assert ring.find(secret.reveal()) is not None
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    with pytest.raises(ConfigurationError, match="SEGUE_KEYS"):
+        ring.listed()
+
+
+def test_a_file_of_a_later_version_is_left_alone(ring: KeyRing, path: Path) -> None:
+    ring.create("n")
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("INSERT INTO schema_version VALUES (99, datetime('now'))")
+    connection.close()
+    for use in (ring.listed, lambda: ring.create("m")):
+        with pytest.raises(ConfigurationError, match="upgrade segue"):
+            use()
+
+
+def test_the_keys_are_where_the_settings_say_or_beside_the_ledgers_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    assert keys_path(Settings()).name == "keys.sqlite3"
+    assert keys_path(load({"SEGUE_KEYS": "/k/keys"}, directory=tmp_path)) == Path("/k/keys")
+    (tmp_path / "segue.toml").write_text('keys = "/toml/keys"')
+    assert keys_path(load({}, directory=tmp_path)) == Path("/toml/keys")
+
+
+def test_days_are_those_of_utc() -> None:
+    assert (day_of(0.0), day_of(86399.9), day_of(86400.0)) == ("1970-01-01", "1970-01-01", "1970-01-02")
