@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from segue.errors import InvalidRequestError
 from segue.server.exchange import WATCH_AFTER, Bounds, CallerLeftError, Exchange, Message
 
 GONE: Message = {"type": "http.disconnect"}
@@ -91,3 +92,9 @@ async def test_headers_of_ours_are_sent_on_one_line_whatever_they_hold() -> None
 
     await exchange(None, send).start(200, {"x-segue-omitted": "a\r\nset-cookie: b"})
     assert sent[0]["headers"] == [(b"x-segue-omitted", b"a  set-cookie: b")]
+
+
+async def test_a_compressed_body_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InvalidRequestError, match="content-encoding: zstd") as caught:
+        await exchange(None, content_encoding="zstd").body()
+    assert caught.value.status == 415

@@ -54,8 +54,12 @@ class Exchange:
         self._bounds = bounds
 
     async def body(self) -> bytes:
-        """The whole body. Raises `InvalidRequestError` (413, 408) for one that is too large or too slow, `CallerLeftError`."""
+        """The whole body. Raises `InvalidRequestError` (413, 408, 415) for one too large, too slow or compressed, `CallerLeftError`."""
         most = self._bounds.body
+        if (coding := self.headers.get("content-encoding", "identity").lower()) != "identity":
+            raise InvalidRequestError(
+                f"content-encoding: {coding} is not read here: send the body as it is", status=415, code="compressed"
+            )
         said = self.headers.get("content-length", "")
         if said.isdigit() and int(said) > most:
             raise _too_large(most)
