@@ -29,7 +29,7 @@ class Upstream:
             headers={
                 "content-type": "application/json",
                 "accept": "text/event-stream" if call.stream else "application/json",
-                **_headers(call),
+                **auth_headers(call),
             },
             body=msgspec.json.encode(fields),
             omitted=omitted,
@@ -43,11 +43,11 @@ class Upstream:
         return failures.of_http(status, headers, body, wall)
 
     def list_models(self, call: Call) -> WireRequest:
-        headers = {"accept": "application/json", **_headers(call)}
+        headers = {"accept": "application/json", **auth_headers(call)}
         return WireRequest(method="GET", url=f"{call.base_url}/models", headers=headers)
 
 
-def _headers(call: Call) -> dict[str, str]:
+def auth_headers(call: Call) -> dict[str, str]:
     """The key's header, none without a key, and what the target's settings add."""
     headers: dict[str, str] = {}
     if call.key:

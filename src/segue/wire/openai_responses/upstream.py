@@ -1,0 +1,48 @@
+"""The client side of the dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from segue.chat.failure import Failure
+from segue.chat.request import ChatRequest
+from segue.wire.codec import Call, WireRequest
+from segue.wire.openai_chat.upstream import auth_headers
+from segue.wire.openai_responses import failures
+from segue.wire.openai_responses.decode import AnswerDecoder
+from segue.wire.openai_responses.encode import body
+from segue.wire.openai_responses.items import DIALECT
+
+
+class Upstream:
+    """Speaks to OpenAI's Responses API and to whoever answers like it."""
+
+    dialect = DIALECT
+    base_url = "https://api.openai.com/v1"
+
+    def encode(self, request: ChatRequest, call: Call) -> WireRequest:
+        fields, omitted = body(request, call)
+        return WireRequest(
+            method="POST",
+            url=f"{call.base_url}/responses",
+            headers={
+                "content-type": "application/json",
+                "accept": "text/event-stream" if call.stream else "application/json",
+                **auth_headers(call),
+            },
+            body=msgspec.json.encode(fields),
+            omitted=omitted,
+        )
+
+    def decoder(self, content_type: str) -> AnswerDecoder:
+        """`content_type` is not believed: the answer's first byte tells a stream from a document."""
+        return AnswerDecoder()
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:
+        return failures.of_http(status, headers, body, wall)
+
+    def list_models(self, call: Call) -> WireRequest:
+        headers = {"accept": "application/json", **auth_headers(call)}
+        return WireRequest(method="GET", url=f"{call.base_url}/models", headers=headers)
