@@ -227,6 +227,11 @@ class Segue:
         simulated = self.target(report.target).simulated
         return assemble(report, events, cost=self._recorder.take_cost(report.request_id), simulated=simulated)
 
+    @property
+    def transport(self) -> Transport:
+        """What carries requests to providers, for those that are not failed over."""
+        return self._transport
+
     # Ends.
 
     async def aclose(self) -> None:
