@@ -214,19 +214,31 @@ def _index() -> _Index:
     return _Index(names, families)
 
 
-@lru_cache(maxsize=4096)
-def _find(asked: str, name: str) -> ModelInfo:
-    provider = our_name(asked)
-    index = _index()
+def listed(provider: str, name: str) -> ModelInfo | None:
+    """What is known of this very model, under any of its names; None where it is known only as one of a family, or not at all."""
+    provider = our_name(provider)
+    names = _index().names
+    plain = _looked_up(provider, name)
+    return names.get((provider, plain)) or names.get((provider, _DATED.sub("", plain)))
+
+
+def _looked_up(provider: str, name: str) -> str:
+    """A model's name as the data spells it."""
     plain = plain_name(provider, name)
     if plain.startswith("ft:"):
         plain = plain.split(":")[1]
     if provider == "claude" and not plain.startswith("claude-2"):
         plain = plain.replace(".", "-")
-    for candidate in (plain, _DATED.sub("", plain)):
-        if found := index.names.get((provider, candidate)):
-            return found
-    for owner, glob, family in index.families:
+    return plain
+
+
+@lru_cache(maxsize=4096)
+def _find(asked: str, name: str) -> ModelInfo:
+    if (found := listed(asked, name)) is not None:
+        return found
+    provider = our_name(asked)
+    plain = _looked_up(provider, name)
+    for owner, glob, family in _index().families:
         if owner == provider and fnmatchcase(plain, glob):
             return msgspec.structs.replace(family, id=name, match=())
     return ModelInfo(

@@ -1,0 +1,91 @@
+"""Is the process alive, and can it answer? For load balancers and for people. No secret is told, nobody is asked, nothing is spent."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from segue.client import Segue
+from segue.errors import ConfigurationError
+from segue.health.target import Availability
+from segue.server.exchange import Reply
+
+State: TypeAlias = Literal["ready", "cooling", "off", "no key"]
+STATES: Final[tuple[State, ...]] = ("ready", "cooling", "off", "no key")
+
+HEADERS: Final = {"content-type": "application/json", "cache-control": "no-store"}
+
+
+class TargetState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a target stands.
+
+    "ready": may be asked now, if only to probe it. "cooling": not before `recovers_in` seconds. "off": not before something is put
+    right, or a probe passes. "no key": it lacks one.
+    """
+
+    target: str
+    model: str
+    state: State
+    reason: str = ""
+    recovers_in: float | None = None
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["ready", "not ready"]
+    targets: tuple[TargetState, ...]
+
+
+def live() -> Reply:
+    """200 as long as the process answers at all."""
+    return 200, HEADERS, b'{"status":"ok"}'
+
+
+def ready(segue: Segue, *, now: float | None = None) -> Reply:
+    """200 if one of the default chain's targets may be asked now, else 503; the body tells of every target.
+
+    `now` is monotonic seconds, by default the running event loop's.
+    """
+    found = states(segue, now=now)
+    chain = _default_chain(segue)
+    able = any(state.state == "ready" and state.target in chain for state in found)
+    body = Readiness(status="ready" if able else "not ready", targets=found)
+    return 200 if able else 503, HEADERS, msgspec.json.encode(body)
+
+
+def states(segue: Segue, *, now: float | None = None) -> tuple[TargetState, ...]:
+    """Every target's state, the default chain's first."""
+    moment = asyncio.get_running_loop().time() if now is None else now
+    return tuple(_state(segue, name, moment) for name in segue.names)
+
+
+def _state(segue: Segue, name: str, now: float) -> TargetState:
+    usable = segue.usable(name)
+    try:
+        target = segue.target(name)
+    except ConfigurationError as error:
+        return TargetState(target=name, model="", state="off" if usable else "no key", reason=str(error))
+    if not usable:
+        reason = f"set {name.upper().replace('-', '_')}_API_KEY"
+        return TargetState(target=name, model=target.model.id, state="no key", reason=reason)
+    seen = segue.engine.look(target, 0, now)
+    wait = _wait(seen, now)
+    state: State = "ready" if not seen.barred else "off" if wait is None else "cooling"
+    return TargetState(target=name, model=target.model.id, state=state, reason=seen.reason, recovers_in=wait)
+
+
+def _wait(seen: Availability, now: float) -> float | None:
+    """Seconds to the nearest tenth, None where no moment is known."""
+    if not seen.barred or seen.recovers_at is None or not math.isfinite(seen.recovers_at):
+        return None
+    return round(max(0.0, seen.recovers_at - now), 1)
+
+
+def _default_chain(segue: Segue) -> frozenset[str]:
+    """The names of the targets that a request without a `model` may go to; none where the settings forbid every such request."""
+    try:
+        return frozenset(target.name for target in segue.chain(None)[1])
+    except ConfigurationError:
+        return frozenset()

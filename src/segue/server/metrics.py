@@ -1,0 +1,195 @@
+"""What is counted for Prometheus: requests of callers, attempts at targets, and how the targets stand.
+
+With several worker processes each counts and exports its own: scrape them apart (one process a container, or a port for each), for a
+scrape of a shared port reaches any of them. Labels are bounded: a target is one of the settings', a model one that the settings or the
+catalogue name, and any other, which is a caller's free text, is `other`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from segue.catalog.models import listed
+from segue.chat.usage import Usage
+from segue.client import Segue
+from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.routing.target import Target
+from segue.server.exchange import Reply
+from segue.server.health import STATES, states
+from segue.server.models import usable_targets
+
+OTHER: Final = "other"
+
+ATTEMPT_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
+CONTENT_BUCKETS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 25.0)
+"""Seconds."""
+
+FAILED_KEPT: Final = 1024
+"""Requests that are remembered between a failed attempt and the next; where no target is left there is no next."""
+
+
+class Metrics:
+    """A `Listener`. `attach` it to its `Segue`, of which the targets' states and the settings' own models are known."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        place = ("target", "model")
+        self._requests = Counter(
+            "segue_requests", "Requests of callers.", ("dialect", "status", "streamed"), registry=registry
+        )
+        self._request_seconds = Histogram(
+            "segue_request_seconds",
+            "From a request's head to its answer's end.",
+            ("dialect", "streamed"),
+            buckets=ATTEMPT_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge("segue_requests_in_flight", "Requests being answered.", registry=registry)
+        self._attempts = Counter(
+            "segue_attempts", "Attempts at targets, by how they ended.", (*place, "outcome"), registry=registry
+        )
+        self._seconds = Histogram(
+            "segue_attempt_seconds", "An attempt's whole time.", place, buckets=ATTEMPT_BUCKETS, registry=registry
+        )
+        self._first = Histogram(
+            "segue_first_content_seconds",
+            "From an attempt's start to its first content.",
+            place,
+            buckets=CONTENT_BUCKETS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "segue_tokens",
+            "Tokens that providers reported; the classes do not overlap, output is without reasoning.",
+            (*place, "class"),
+            registry=registry,
+        )
+        self._failovers = Counter(
+            "segue_failovers",
+            "Attempts that followed a failed one at another target.",
+            ("from_target", "to_target"),
+            registry=registry,
+        )
+        self._hedges = Counter("segue_hedges", "Attempts beside one that was silent.", ("target",), registry=registry)
+        self._states = Gauge(
+            "segue_target_state", "1 for the state that a target is in.", ("target", "state"), registry=registry
+        )
+        self._segue: Segue | None = None
+        self._own: dict[str, str] = {}
+        self._places: dict[tuple[str, str], _Place] = {}
+        self._callers: dict[tuple[str, int, bool], tuple[Counter, Histogram]] = {}
+        self._failed: dict[str, str] = {}
+
+    def attach(self, segue: Segue) -> None:
+        """Whose targets' states are shown. To be called once, before the first attempt."""
+        self._segue = segue
+        self._own = {target.name: target.model.id for target in usable_targets(segue)}
+
+    def request(self, dialect: str, status: int, seconds: float, streamed: bool = False) -> None:
+        """A caller's request is over. `dialect` and `status` must be the server's words, not the caller's."""
+        key = dialect, status, streamed
+        known = self._callers.get(key)
+        if known is None:
+            form = "true" if streamed else "false"
+            counter = self._requests.labels(dialect, str(status), form)
+            known = self._callers[key] = counter, self._request_seconds.labels(dialect, form)
+        counter, histogram = known
+        counter.inc()
+        histogram.observe(seconds)
+
+    # What the engine tells.
+
+    def attempt_started(self, start: AttemptStart) -> None:
+        name = start.target.name
+        if start.hedge:
+            self._hedges.labels(name).inc()
+            return
+        before = self._failed.pop(start.request_id, None) if self._failed else None
+        if before is not None and before != name:
+            self._failovers.labels(before, name).inc()
+
+    def attempt_ended(self, end: AttemptEnd) -> None:
+        place = self._place(end.start.target)
+        place.outcome(end.outcome).inc()
+        place.seconds.observe(end.seconds)
+        if end.first_content is not None:
+            place.first.observe(end.first_content)
+        if end.usage is not None:
+            place.count(end.usage)
+        if end.failure is not None:
+            self._remember(end.start)
+
+    def _remember(self, start: AttemptStart) -> None:
+        self._failed[start.request_id] = start.target.name
+        if len(self._failed) > FAILED_KEPT:
+            del self._failed[next(iter(self._failed))]
+
+    def _place(self, target: Target) -> _Place:
+        key = target.name, target.model.id
+        place = self._places.get(key)
+        if place is None:
+            label = target.name, self._model(target)
+            place = self._places.get(label)
+            if place is None:
+                place = self._places[label] = _Place(self._attempts, self._seconds, self._first, self._tokens, label)
+        return place
+
+    def _model(self, target: Target) -> str:
+        if target.model.id == self._own.get(target.name):
+            return target.model.id
+        known = listed(target.provider, target.model.id)
+        return known.id if known is not None else OTHER
+
+    def render(self) -> Reply:
+        """All of it in Prometheus' text format. To be called in the event loop."""
+        if self._segue is not None:
+            for found in states(self._segue):
+                for state in STATES:
+                    self._states.labels(found.target, state).set(found.state == state)
+        return 200, {"content-type": CONTENT_TYPE_LATEST}, generate_latest(self._registry)
+
+
+class _Place:
+    """What is counted of one target and model, bound once: looking labels up costs more than counting."""
+
+    __slots__ = ("_attempts", "_class", "_label", "_outcomes", "_tokens", "first", "seconds")
+
+    def __init__(
+        self, attempts: Counter, seconds: Histogram, first: Histogram, tokens: Counter, label: tuple[str, str]
+    ) -> None:
+        self._attempts = attempts
+        self._tokens = tokens
+        self._label = label
+        self._outcomes: dict[str, Counter] = {}
+        self._class: dict[str, Callable[[float], None]] = {}
+        self.seconds = seconds.labels(*label)
+        self.first = first.labels(*label)
+
+    def outcome(self, outcome: str) -> Counter:
+        known = self._outcomes.get(outcome)
+        if known is None:
+            known = self._outcomes[outcome] = self._attempts.labels(*self._label, str(outcome))
+        return known
+
+    def count(self, usage: Usage) -> None:
+        if usage.input_tokens:
+            self._add("input", usage.input_tokens)
+        if usage.cache_read_tokens:
+            self._add("cache_read", usage.cache_read_tokens)
+        if written := usage.cache_write_tokens + usage.cache_write_1h_tokens:
+            self._add("cache_write", written)
+        if usage.reasoning_tokens:
+            self._add("reasoning", usage.reasoning_tokens)
+        if (spoken := usage.output_tokens - usage.reasoning_tokens) > 0:
+            self._add("output", spoken)
+
+    def _add(self, name: str, tokens: int) -> None:
+        add = self._class.get(name)
+        if add is None:
+            add = self._class[name] = self._tokens.labels(*self._label, name).inc
+        add(tokens)

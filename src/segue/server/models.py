@@ -1,0 +1,109 @@
+"""What a caller may put into `model`, as a list in the caller's dialect.
+
+Listed are `auto`, the named chains, and each usable target's model, as it is and as `target/model`. What is not listed but understood is
+found one by one: the names of targets, and the models that the catalogue knows of their providers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from segue.catalog.models import ModelInfo, find_model, lifecycle
+from segue.client import Segue
+from segue.errors import ConfigurationError, InvalidRequestError
+from segue.routing.target import Target
+from segue.server.exchange import Reply
+from segue.wire import models as wire
+from segue.wire.dialects import ingress
+from segue.wire.models import Listed
+
+HEADERS = {"content-type": "application/json"}
+
+
+def listing(segue: Segue, dialect: str) -> Reply:
+    """All models, in the shape of `dialect`."""
+    return 200, HEADERS, msgspec.json.encode(wire.many(dialect, _listed(segue)))
+
+
+def single(segue: Segue, dialect: str, name: str) -> Reply:
+    """One model, in the shape of `dialect`; 404 in its error shape for one that stands for nothing here."""
+    word = name.removeprefix("models/")
+    found = next((model for model in _listed(segue) if model.id == word), None) or _find(segue, word)
+    if found is None:
+        return ingress(dialect).error(
+            InvalidRequestError(
+                f"there is no model {word!r} here: see the list of models for what can be asked",
+                param="model",
+                status=404,
+                code="model_not_found",
+            )
+        )
+    return 200, HEADERS, msgspec.json.encode(wire.one(dialect, found))
+
+
+def usable_targets(segue: Segue) -> Iterator[Target]:
+    """The targets that can be asked, the default chain's first. One whose settings are wrong is passed over."""
+    for name in segue.names:
+        try:
+            if segue.usable(name):
+                yield segue.target(name)
+        except ConfigurationError:
+            continue
+
+
+def _listed(segue: Segue) -> list[Listed]:
+    found = [*_chains(segue)]
+    targets = list(usable_targets(segue))
+    found += [_of_model(target.model, target.model.id) for target in targets]
+    found += [_of_model(target.model, f"{target.name}/{target.model.id}") for target in targets]
+    return list({model.id: model for model in reversed(found)}.values())[::-1]
+
+
+def _chains(segue: Segue) -> Iterator[Listed]:
+    """The chains of which a target can be asked."""
+    for name in ("auto", *segue.settings.chains):
+        try:
+            _, targets, _ = segue.chain(None if name == "auto" else name)
+        except ConfigurationError:
+            continue
+        yield _of_chain(name, targets)
+
+
+def _find(segue: Segue, word: str) -> Listed | None:
+    """A model that is understood though it is not listed."""
+    targets = {target.name: target for target in usable_targets(segue)}
+    if (named := targets.get(word)) is not None:
+        return _of_model(named.model, word)
+    name, slash, model = word.partition("/")
+    if slash and name in targets:
+        info = find_model(targets[name].provider, model)
+        return _of_model(info, word) if info.known else None
+    known = (find_model(target.provider, word) for target in targets.values())
+    return next((_of_model(info, word) for info in known if info.known), None)
+
+
+def _of_chain(name: str, targets: Sequence[Target]) -> Listed:
+    """A chain takes at least what each of its targets takes, as far as that is known."""
+    windows = [target.model.window for target in targets if target.model.window is not None]
+    outputs = [target.model.max_output for target in targets if target.model.max_output is not None]
+    title = f"{name} ({', '.join(target.name for target in targets)})"
+    return Listed(
+        id=name, title=title, owner="segue", window=min(windows, default=None), max_output=min(outputs, default=None)
+    )
+
+
+def _of_model(info: ModelInfo, id: str) -> Listed:
+    return Listed(
+        id=id,
+        title=info.id,
+        owner=info.provider,
+        released=info.released,
+        window=info.window,
+        max_output=info.max_output,
+        stage=lifecycle(info, datetime.now(UTC).date()).status,
+        deprecated=info.deprecated,
+        shutdown=info.shutdown,
+    )
