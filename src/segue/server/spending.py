@@ -101,7 +101,8 @@ class Spending:
             self._put(start)
         else:
             if prices is not None:
-                usage = Usage(input_tokens=start.prompt_tokens, output_tokens=start.max_tokens or DEFAULT_MAX_TOKENS)
+                output = DEFAULT_MAX_TOKENS if start.max_tokens is None else start.max_tokens
+                usage = Usage(input_tokens=start.prompt_tokens, output_tokens=output)
                 pico = to_pico(cost(usage, prices))
         with self._lock:
             self._held[start.attempt_id] = Held(key, pico)
