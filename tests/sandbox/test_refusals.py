@@ -20,7 +20,12 @@ MEANING = {
     "model_gone": FailureKind.MODEL_GONE,
     "context_length": FailureKind.CAPABILITY,
 }
-MODELS = {"openai_chat": "gpt-6-luna", "claude": "claude-sonnet-5-5", "gemini": "gemini-3.5-flash-lite"}
+MODELS = {
+    "openai_chat": "gpt-6-luna",
+    "openai_responses": "gpt-6-luna",
+    "claude": "claude-sonnet-5-5",
+    "gemini": "gemini-3.5-flash-lite",
+}
 
 
 def _failure(reason: str, dialect: str) -> Failure:

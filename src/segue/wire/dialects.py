@@ -8,7 +8,7 @@ from importlib import import_module
 from segue.errors import ConfigurationError
 from segue.wire.codec import IngressCodec, UpstreamCodec
 
-DIALECTS = ("openai_chat", "claude", "gemini")
+DIALECTS = ("openai_chat", "openai_responses", "claude", "gemini")
 
 
 @cache

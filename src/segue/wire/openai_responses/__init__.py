@@ -1,0 +1,1 @@
+"""The OpenAI Responses API: typed items in, typed items out."""

@@ -1,0 +1,137 @@
+"""The tools a caller offers, as functions that every provider can be offered.
+
+    function           itself
+    custom             a function of one text, `input`; a grammar for it is put into words. A call comes back as a custom call
+    namespace          its tools, each with the namespace before its name; a call comes back with both apart
+    web_search…        run by the provider and told in text: kept for targets of this dialect, the others answer without
+    tool_search        passed over: what it would find is offered from the start
+
+All other types are refused by name: their calls are items that no other provider has, so a caller would wait for them in vain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from segue.chat.request import Tool, ToolChoice
+from segue.wire.openai_responses.ingress_fields import missing, shaped, type_of, unserved
+from segue.wire.openai_responses.ingress_shapes import Body, Chosen, Table, WireCustom, WireFunction, WireNamespace
+
+LONGEST_NAME = 64
+"""Characters of a tool's name that every provider takes."""
+
+_HOSTED = frozenset(
+    {"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"},
+)
+_INPUT = {
+    "type": "object",
+    "properties": {"input": {"type": "string", "description": "The whole input of the tool, as plain text."}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
+
+
+class Tools:
+    """`functions` are those to offer; `hosted` those that only targets of this dialect know, as the caller wrote them.
+
+    `special` says of a function by its name how its calls are told: `type` is "function" or "custom", then the caller's `name` and
+    its `namespace`, if any. A function that is just that is not in it.
+    """
+
+    def __init__(self) -> None:
+        self.functions: list[Tool] = []
+        self.hosted: list[Table] = []
+        self.special: dict[str, dict[str, str]] = {}
+
+    def add(self, wire: Table, where: str, namespace: str = "") -> None:
+        kind = type_of(wire, where, "function")
+        if kind == "function":
+            self._function(shaped(wire, WireFunction, where), namespace)
+        elif kind == "custom":
+            self._custom(shaped(wire, WireCustom, where), namespace)
+        elif kind == "namespace" and not namespace:
+            group = shaped(wire, WireNamespace, where)
+            for number, inner in enumerate(group.tools):
+                self.add(inner, f"{where}.tools[{number}]", group.name)
+        elif kind in _HOSTED and not namespace:
+            self.hosted.append(wire)
+        elif kind != "tool_search" or namespace:
+            raise unserved(
+                f"{where}.type",
+                f"{kind[:40]!r} is not served; use function, custom, namespace or web_search, or declare a function that does it",
+            )
+
+    def _function(self, wire: WireFunction, namespace: str) -> None:
+        name = flat_name(wire.name, namespace)
+        if namespace:
+            self.special[name] = {"type": "function", "name": wire.name, "namespace": namespace}
+        self.functions.append(
+            Tool(name=name, description=wire.description or "", parameters=wire.parameters or {}, strict=wire.strict)
+        )
+
+    def _custom(self, wire: WireCustom, namespace: str) -> None:
+        name = flat_name(wire.name, namespace)
+        self.special[name] = {"type": "custom", "name": wire.name} | ({"namespace": namespace} if namespace else {})
+        description = wire.description or ""
+        if wire.format is not None and wire.format.definition:
+            grammar = f"The input follows this {wire.format.syntax} grammar:\n{wire.format.definition}"
+            description = f"{description}\n\n{grammar}" if description else grammar
+        self.functions.append(Tool(name=name, description=description, parameters=_INPUT))
+
+
+def flat_name(name: str, namespace: str | None) -> str:
+    """One name for a tool of a namespace; the same whenever it is asked for."""
+    if not namespace:
+        return name
+    flat = f"{namespace.removesuffix('__')}__{name}"
+    if len(flat) > LONGEST_NAME:
+        digest = hashlib.sha256(flat.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        flat = f"{flat[: LONGEST_NAME - 9]}_{digest}"
+    return flat
+
+
+def custom_arguments(text: str) -> str:
+    """A custom call's input as a function's arguments."""
+    return msgspec.json.encode({"input": text}).decode()
+
+
+def custom_input(arguments: str) -> str:
+    """What a custom tool gets of a function's arguments: all of them, if they are not of the shape that was asked for."""
+    try:
+        said: Any = msgspec.json.decode(arguments)
+    except msgspec.DecodeError:
+        return arguments
+    text = said.get("input") if isinstance(said, dict) else None
+    return text if isinstance(text, str) else arguments
+
+
+def read_tools(body: Body) -> tuple[Tools, ToolChoice | None]:
+    tools = Tools()
+    for number, wire in enumerate(body.tools or ()):
+        tools.add(wire, f"tools[{number}]")
+    choice = body.tool_choice
+    if choice is None or isinstance(choice, str):
+        return tools, ToolChoice(mode=choice) if choice else None
+    return tools, _chosen(shaped(choice, Chosen, "tool_choice"), tools)
+
+
+def _chosen(choice: Chosen, tools: Tools) -> ToolChoice:
+    if choice.type == "allowed_tools":
+        if choice.mode is None:
+            raise missing("tool_choice.mode", "use auto or required")
+        allowed = [shaped(tool, Chosen, f"tool_choice.tools[{n}]") for n, tool in enumerate(choice.tools or ())]
+        names = {flat_name(tool.name, tool.namespace) for tool in allowed if tool.name}
+        kinds = {tool.type for tool in allowed}
+        tools.functions = [tool for tool in tools.functions if tool.name in names]
+        tools.hosted = [tool for tool in tools.hosted if tool["type"] in kinds]
+        return ToolChoice(mode=choice.mode)
+    if choice.type not in ("function", "custom"):
+        said = choice.type[:40]
+        raise unserved("tool_choice.type", f"{said!r} is not served; use function, custom, allowed_tools, or a mode")
+    name = flat_name(choice.name or "", choice.namespace)
+    if name not in {tool.name for tool in tools.functions}:
+        raise unserved("tool_choice", "names no function that is among the tools")
+    return ToolChoice(mode="tool", name=name)
