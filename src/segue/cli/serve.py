@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,24 +28,23 @@ def serve(
     Point its base URL here: OpenAI's and Anthropic's SDKs and Google's speak to it as to their own.
     """
     from segue.cli.standin import ready
-    from segue.server.running import ServeOptions, serve
+    from segue.server.running import ServeOptions, build, serve
     from segue.settings import load
 
     if sandbox and workers > 1:
         raise ConfigurationError("stand-ins serve one process: leave out --workers or --sandbox")
     options = ServeOptions(host=host, port=port, workers=workers, grace=grace, max_body=max_body * 1024 * 1024)
     settings = load()
-    if not sandbox:
-        _welcome(options)
-        serve(settings, options)
-        return
-    with ready(settings, settings.chain, forced=True, faults=(), delay=0.02) as (simulated, said):
+    stand_ins = ready(settings, settings.chain, forced=True, faults=(), delay=0.02)
+    with stand_ins if sandbox else nullcontext((settings, "")) as (used, said):
+        application = build(used, options)
+        _welcome(options, said)
+        serve(application, options)
+
+
+def _welcome(options: ServeOptions, said: str) -> None:
+    if said:
         typer.echo(said)
-        _welcome(options)
-        serve(simulated, options)
-
-
-def _welcome(options: ServeOptions) -> None:
     address = f"http://{options.host}:{options.port}"
     typer.echo(f"segue listens on {address}; Ctrl-C ends it. Point programs here:")
     typer.echo(f"  OPENAI_BASE_URL={address}/v1\n  ANTHROPIC_BASE_URL={address}\n  GOOGLE_GEMINI_BASE_URL={address}")

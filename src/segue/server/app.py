@@ -49,6 +49,7 @@ class Gateway:
     ) -> None:
         self._segue = segue
         self._metrics = metrics
+        metrics.attach(segue)
         self._gatekeeper = gatekeeper
         self._bounds = bounds or Bounds()
 
@@ -90,8 +91,8 @@ class Gateway:
                         raise
                     await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
         finally:
-            dialect = route.dialect if route is not None else "none"
-            self._metrics.request(dialect, exchange.status, time.perf_counter() - began)
+            dialect = route.dialect if route is not None and not route.open else "none"
+            self._metrics.request(dialect, exchange.status, time.perf_counter() - began, exchange.streamed)
 
     async def _refuse(self, exchange: Exchange, error: SegueError) -> None:
         dialect = routes.dialect_of(exchange.path, exchange.headers)
@@ -104,9 +105,10 @@ class Gateway:
             await self._generate(exchange, route, key)
             return
         key = "" if route.open else self._identify(exchange)
+        reply: Reply
         match route.kind:
             case Kind.EMBED:
-                reply: Reply = await self._embed(exchange, key)
+                reply = await self._embed(exchange, key)
             case Kind.MODELS if route.model:
                 reply = models.single(self._segue, route.dialect, route.model)
             case Kind.MODELS:
@@ -134,7 +136,7 @@ class Gateway:
     async def _embed(self, exchange: Exchange, key: str) -> Reply:
         body = await exchange.body()
         self._admit(key, embeddings.model_of(body))
-        return await embeddings.forward(self._segue, body)
+        return await embeddings.forward(self._segue, body, key=key)
 
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""

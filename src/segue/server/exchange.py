@@ -49,6 +49,8 @@ class Exchange:
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self.status = 0
+        """The answer's, 0 before its head is sent."""
+        self.streamed = False
         self._receive = receive
         self._send = send
         self._bounds = bounds
@@ -97,6 +99,7 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
+        self.streamed = True
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     def watch(self) -> Watch:

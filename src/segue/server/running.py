@@ -64,12 +64,11 @@ def from_environment() -> Gateway:
     return build(load(), msgspec.json.decode(os.environ[OPTIONS], type=ServeOptions))
 
 
-def serve(settings: Settings, options: ServeOptions) -> None:
+def serve(application: Gateway, options: ServeOptions) -> None:
     """Serves until SIGTERM or SIGINT; then takes no more requests, and ends once open ones are answered or `grace` is over.
 
-    Several workers read their settings from the environment again, since they are processes of their own.
+    Several workers make an application each, with settings from the environment, since they are processes of their own.
     """
-    application = build(settings, options)
     if options.workers == 1:
         uvicorn.run(application, **uvicorn_options(options))
         return
