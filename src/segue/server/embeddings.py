@@ -37,6 +37,9 @@ BYTES_PER_TOKEN: Final = 4
 
 DIALECT: Final = "openai_chat"
 
+SPOKEN_WITH: Final = (DIALECT, "openai_responses")
+"""The dialects of a target that may have embeddings though nothing is known of its provider."""
+
 _CALLERS: Final = frozenset(
     {FailureKind.CALLER, FailureKind.CAPABILITY, FailureKind.POLICY, FailureKind.MODEL_GONE, FailureKind.RATE}
 )
@@ -115,7 +118,7 @@ def _named(segue: Segue, name: str, model: str) -> tuple[Target, Embedder]:
         raise _unknown(f"{name}/{model}", f"the target {name} has no key: {_remedy(name)}")
     target = segue.target(name)
     embedder = EMBEDDERS.get(target.provider)
-    if embedder is None and target.provider not in PROVIDERS and target.dialect == DIALECT:
+    if embedder is None and target.provider not in PROVIDERS and target.dialect in SPOKEN_WITH:
         embedder = Embedder()
     if embedder is None:
         raise InvalidRequestError(

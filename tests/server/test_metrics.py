@@ -1,0 +1,205 @@
+"""What is counted for Prometheus, read back with Prometheus' own parser."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from segue import Sandbox
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.usage import Usage
+from segue.client import Segue
+from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.routing.resolve import with_model
+from segue.server.metrics import FAILED_KEPT, Metrics
+from segue.settings import Settings, load
+from segue.transport.memory import MemoryTransport
+
+KEYS = {"GEMINI_API_KEY": "secret-one", "OPENAI_API_KEY": "secret-two", "OLLAMA_MODEL": "my-own-model"}
+CHAIN = {"SEGUE_CHAIN": "gemini,openai,ollama"}
+USAGE = Usage(
+    input_tokens=5,
+    cache_read_tokens=20,
+    cache_write_tokens=1,
+    cache_write_1h_tokens=2,
+    output_tokens=9,
+    reasoning_tokens=4,
+)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def segue(metrics: Metrics) -> Segue:
+    settings = load({"SEGUE_LEDGER": "none", **KEYS, **CHAIN}, directory="/nonexistent")
+    segue = Segue(settings, transport=MemoryTransport([]), listeners=[metrics])
+    metrics.attach(segue)
+    return segue
+
+
+def begin(segue: Segue, name: str, *, model: str = "", request: str = "r1", hedge: bool = False) -> AttemptStart:
+    target = with_model(segue.target(name), model) if model else segue.target(name)
+    return AttemptStart(
+        attempt_id="a",
+        request_id=request,
+        target=target,
+        chain="",
+        wall=0.0,
+        prompt_tokens=1,
+        max_tokens=1,
+        hedge=hedge,
+        continuation=False,
+        metadata={"free": "text of a caller"},
+    )
+
+
+def end(start: AttemptStart, kind: FailureKind | None = None, **fields: Any) -> AttemptEnd:
+    failure = Failure(kind=kind, message="free text of a provider") if kind else None
+    return AttemptEnd(start=start, outcome=kind or "ok", seconds=0.3, failure=failure, **fields)
+
+
+def scrape(text: str) -> dict[tuple[str, frozenset[str]], float]:
+    """Samples by name and the values of their labels."""
+    families = text_string_to_metric_families(text)
+    return {(s.name, frozenset(s.labels.values())): s.value for family in families for s in family.samples}
+
+
+async def shown(metrics: Metrics) -> dict[tuple[str, frozenset[str]], float]:
+    status, headers, body = metrics.render()
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    assert b"secret" not in body
+    assert b"free text" not in body
+    assert b"caller" not in body.replace(b"Requests of callers", b"")
+    return scrape(body.decode())
+
+
+async def test_an_attempt_is_counted_with_its_times_and_tokens(metrics: Metrics, segue: Segue) -> None:
+    metrics.attempt_ended(end(begin(segue, "gemini"), first_content=0.15, usage=USAGE))
+    found = await shown(metrics)
+    place = {"gemini", "gemini-3.5-flash-lite"}
+    assert found["segue_attempts_total", frozenset({*place, "ok"})] == 1
+    assert found["segue_attempt_seconds_sum", frozenset(place)] == 0.3
+    assert found["segue_first_content_seconds_bucket", frozenset({*place, "0.1"})] == 0
+    assert found["segue_first_content_seconds_bucket", frozenset({*place, "0.2"})] == 1
+    tokens = {"input": 5, "cache_read": 20, "cache_write": 3, "output": 5, "reasoning": 4}
+    assert {name: found["segue_tokens_total", frozenset({*place, name})] for name in tokens} == tokens
+    assert sum(tokens.values()) == USAGE.total_tokens
+
+
+async def test_an_attempt_without_content_has_no_time_to_it(metrics: Metrics, segue: Segue) -> None:
+    metrics.attempt_ended(end(begin(segue, "openai"), FailureKind.STALL))
+    found = await shown(metrics)
+    assert found["segue_attempts_total", frozenset({"openai", "gpt-6-luna", "stall"})] == 1
+    assert found["segue_first_content_seconds_count", frozenset({"openai", "gpt-6-luna"})] == 0
+
+
+async def test_going_on_elsewhere_after_a_failure_is_a_failover_and_trying_again_is_none(
+    metrics: Metrics, segue: Segue
+) -> None:
+    def fails(name: str) -> None:
+        start = begin(segue, name)
+        metrics.attempt_started(start)
+        metrics.attempt_ended(end(start, FailureKind.OVERLOAD))
+
+    fails("gemini")
+    fails("gemini")
+    metrics.attempt_started(begin(segue, "ollama", request="another"))
+    metrics.attempt_started(begin(segue, "openai"))
+    found = await shown(metrics)
+    failovers = {labels: value for (name, labels), value in found.items() if name == "segue_failovers_total"}
+    assert failovers == {frozenset({"gemini", "openai"}): 1}
+
+
+async def test_a_hedge_is_no_failover(metrics: Metrics, segue: Segue) -> None:
+    metrics.attempt_started(begin(segue, "gemini"))
+    metrics.attempt_started(begin(segue, "openai", hedge=True))
+    found = await shown(metrics)
+    assert found["segue_hedges_total", frozenset({"openai"})] == 1
+    assert not [name for name, _ in found if name == "segue_failovers_total"]
+
+
+async def test_requests_that_nobody_answered_are_forgotten(metrics: Metrics, segue: Segue) -> None:
+    for number in range(FAILED_KEPT + 10):
+        metrics.attempt_ended(end(begin(segue, "gemini", request=f"r{number}"), FailureKind.RATE))
+    assert len(metrics._failed) == FAILED_KEPT
+
+
+async def test_a_callers_free_text_becomes_no_label(metrics: Metrics, segue: Segue) -> None:
+    for model in ("free text", "gpt-6-free text", "gpt-6-sol-2026-01-01", "gpt-6-sol"):
+        metrics.attempt_ended(end(begin(segue, "openai", model=model)))
+    metrics.attempt_ended(end(begin(segue, "ollama")))
+    found = await shown(metrics)
+    counts = {labels: value for (name, labels), value in found.items() if name == "segue_attempts_total"}
+    assert counts == {
+        frozenset({"openai", "other", "ok"}): 2,
+        frozenset({"openai", "gpt-6-sol", "ok"}): 2,
+        frozenset({"ollama", "my-own-model", "ok"}): 1,
+    }
+
+
+async def test_each_target_is_in_one_state_at_a_time(metrics: Metrics, segue: Segue) -> None:
+    def state_of(found: dict[tuple[str, frozenset[str]], float], target: str) -> list[str]:
+        states = ("ready", "cooling", "off", "no key")
+        return [state for state in states if found["segue_target_state", frozenset({target, state})] == 1]
+
+    before = await shown(metrics)
+    keys = segue.engine.keys(segue.target("gemini"))
+    failure = Failure(kind=FailureKind.RATE, message="x", retry_after=60.0)
+    segue.engine.health.failed(keys, failure, time.monotonic(), 0.0)
+    after = await shown(metrics)
+    assert (state_of(before, "gemini"), state_of(after, "gemini")) == (["ready"], ["cooling"])
+    assert state_of(after, "openai") == ["ready"]
+
+
+async def test_callers_requests_are_counted_by_dialect_status_and_form(metrics: Metrics) -> None:
+    metrics.request("claude", 200, 0.2, True)
+    metrics.request("claude", 200, 0.2, True)
+    metrics.request("openai_chat", 500, 0.2)
+    with metrics.in_flight.track_inprogress():
+        found = await shown(metrics)
+    assert found["segue_requests_total", frozenset({"claude", "200", "true"})] == 2
+    assert found["segue_requests_total", frozenset({"openai_chat", "500", "false"})] == 1
+    assert found["segue_request_seconds_count", frozenset({"claude", "true"})] == 2
+    assert found["segue_requests_in_flight", frozenset()] == 1
+
+
+def test_an_attempt_costs_little(metrics: Metrics, segue: Segue) -> None:
+    """A guard against looking labels up each time; measured it is a fifth of this."""
+    start = begin(segue, "gemini")
+    ended = end(start, first_content=0.2, usage=USAGE)
+    metrics.attempt_ended(ended)
+    rounds = 500
+    best = float("inf")
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(rounds):
+            metrics.attempt_started(start)
+            metrics.attempt_ended(ended)
+        best = min(best, time.process_time() - began)
+    assert best / rounds < 50e-6
+
+
+class TestGateway:
+    @pytest.fixture
+    def settings(self, box: Sandbox) -> Settings:
+        quick = load({"SEGUE_LEDGER": "none"}, directory="/nonexistent")
+        return msgspec.structs.replace(box.settings(quick), chain=("gemini", "openai"))
+
+    def test_a_failover_of_the_gateway_shows(self, gateway: str, box: Sandbox) -> None:
+        box.break_provider("gemini", "rate")
+        body = {"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}
+        with httpx.Client(base_url=gateway) as client:
+            assert client.post("/v1/chat/completions", json=body).status_code == 200
+            found = scrape(client.get("/metrics").text)
+        assert found["segue_failovers_total", frozenset({"gemini", "openai"})] == 1
+        assert found["segue_attempts_total", frozenset({"openai", "gpt-6-luna", "ok"})] == 1
+        assert found["segue_requests_in_flight", frozenset()] == 1
