@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,14 @@ def test_the_file_is_looked_at_once_a_second_however_many_ask(
         assert ring.find(secret.reveal()) is not None
         clock.now += 0.1
     assert len(looks) == 5
+
+
+def test_threads_that_ask_while_the_file_is_read_wait_for_it(ring: KeyRing) -> None:
+    secrets = [ring.create(str(number))[1].reveal() for number in range(8)]
+    for _ in range(10):
+        asked = KeyRing(ring.path)
+        with ThreadPoolExecutor(4) as pool:
+            assert None not in pool.map(asked.find, secrets)
 
 
 def test_a_file_that_was_replaced_is_read_anew(ring: KeyRing, path: Path, clock: Clock) -> None:

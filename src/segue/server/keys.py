@@ -13,6 +13,7 @@ import hmac
 import logging
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -65,6 +66,7 @@ class KeyRing:
         self.path = path
         self._clock = clock
         self._wall = wall
+        self._lock = threading.Lock()
         self._looked: float | None = None
         self._state: tuple[int, ...] = ()
         self._by_id: dict[str, Key] = {}
@@ -134,18 +136,24 @@ class KeyRing:
         return self._by_id.get(id)
 
     def _refresh(self) -> None:
-        now = self._clock()
-        if self._looked is not None and now - self._looked < FRESH:
+        if self._fresh():
             return
-        self._looked = now
-        try:
-            with reading(self.path) as connection:
-                self._take(connection)
-            self._troubled = False
-        except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
-            if not self._troubled:
-                logger.error("the keys in %s can't be read, what was known of them stands: %s", self.path, error)
-            self._troubled = True
+        with self._lock:
+            if self._fresh():
+                return
+            try:
+                with reading(self.path) as connection:
+                    self._take(connection)
+                self._troubled = False
+            except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
+                if not self._troubled:
+                    logger.error("the keys in %s can't be read, what was known of them stands: %s", self.path, error)
+                self._troubled = True
+            self._looked = self._clock()
+
+    def _fresh(self) -> bool:
+        looked = self._looked
+        return looked is not None and self._clock() - looked < FRESH
 
     def _take(self, connection: sqlite3.Connection | None) -> None:
         """Reads the keys if any was made or revoked: no key is ever changed otherwise, or removed."""
