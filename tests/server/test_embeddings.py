@@ -78,7 +78,13 @@ async def test_answer_and_request_go_through_unchanged() -> None:
     upstream = Upstream()
     status, headers, body = await upstream.ask()
     assert (status, body) == (200, VECTORS)
-    assert headers == {"content-type": "application/json", "x-segue-target": "openai"}
+    assert headers == {
+        "content-type": "application/json",
+        "x-request-id": upstream.watcher.started[0].request_id,
+        "x-segue-target": "openai",
+        "x-segue-model": "text-embedding-3-small",
+        "x-segue-attempts": "1",
+    }
     request = upstream.sent.request
     assert request.url == "https://api.openai.com/v1/embeddings"
     assert request.headers["authorization"] == f"Bearer {SECRET}"

@@ -163,7 +163,7 @@ async def test_each_target_is_in_one_state_at_a_time(metrics: Metrics, segue: Se
 async def test_callers_requests_are_counted_by_dialect_status_and_form(metrics: Metrics) -> None:
     metrics.request("claude", 200, 0.2, True)
     metrics.request("claude", 200, 0.2, True)
-    metrics.request("openai_chat", 500, 0.2)
+    metrics.request("openai_chat", 500, 0.2, False)
     with metrics.in_flight.track_inprogress():
         found = await shown(metrics)
     assert found["segue_requests_total", frozenset({"claude", "200", "true"})] == 2
@@ -202,4 +202,5 @@ class TestGateway:
             found = scrape(client.get("/metrics").text)
         assert found["segue_failovers_total", frozenset({"gemini", "openai"})] == 1
         assert found["segue_attempts_total", frozenset({"openai", "gpt-6-luna", "ok"})] == 1
+        assert found["segue_target_state", frozenset({"gemini", "cooling"})] == 1
         assert found["segue_requests_in_flight", frozenset()] == 1

@@ -75,12 +75,13 @@ async def forward(segue: Segue, body: bytes, *, key: str = "") -> Reply:
         fields, word = _read(body)
         target, embedder = _choose(segue, word)
         fields["model"] = msgspec.Raw(msgspec.json.encode(target.model.id))
-        got = await _attempt(segue, target, _request(target, embedder, msgspec.json.encode(fields)), key)
+        start = _start(segue, target, body, key)
+        got = await _attempt(segue, start, _request(target, embedder, msgspec.json.encode(fields)))
     except SegueError as error:
         return ingress(DIALECT).error(error)
     if got.failure is not None:
         return ingress(DIALECT).error(_error(got.failure, target))
-    return got.status or 200, {"content-type": got.content_type, "x-segue-target": target.name}, got.body
+    return got.status or 200, {"content-type": got.content_type, **_about(start)}, got.body
 
 
 def _read(body: bytes) -> tuple[dict[str, msgspec.Raw], str]:
@@ -145,25 +146,41 @@ def _request(target: Target, embedder: Embedder, body: bytes) -> WireRequest:
     return WireRequest(method="POST", url=embedder.url(target.base_url), headers=headers, body=body)
 
 
-async def _attempt(segue: Segue, target: Target, wire: WireRequest, key: str) -> _Got:
-    """Sends once, and tells the listeners of the beginning and of the end, whatever it is."""
-    engine, now = segue.engine, asyncio.get_running_loop().time
-    start = AttemptStart(
+def _start(segue: Segue, target: Target, body: bytes, key: str) -> AttemptStart:
+    engine = segue.engine
+    return AttemptStart(
         attempt_id=engine.new_id(),
         request_id=engine.new_id(),
         target=target,
         chain="",
         wall=engine.wall(),
-        prompt_tokens=len(wire.body) // BYTES_PER_TOKEN + 1,
+        prompt_tokens=len(body) // BYTES_PER_TOKEN + 1,
         max_tokens=0,
         hedge=False,
         continuation=False,
         metadata={"key": key} if key else {},
     )
+
+
+def _about(start: AttemptStart) -> dict[str, str]:
+    """What the head of an answer tells of it, as for any other request."""
+    target = start.target
+    headers = {
+        "x-request-id": start.request_id,
+        "x-segue-target": target.name,
+        "x-segue-model": target.model.id,
+        "x-segue-attempts": "1",
+    }
+    return {**headers, "x-segue-simulated": "true"} if target.simulated else headers
+
+
+async def _attempt(segue: Segue, start: AttemptStart, wire: WireRequest) -> _Got:
+    """Sends once, and tells the listeners of the beginning and of the end, whatever it is."""
+    engine, now = segue.engine, asyncio.get_running_loop().time
     began = now()
     engine.began(start)
     try:
-        got = await _send(segue, target, wire)
+        got = await _send(segue, start.target, wire)
     except BaseException:
         engine.ended(AttemptEnd(start=start, outcome="cancelled", seconds=now() - began))
         raise

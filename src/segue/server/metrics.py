@@ -90,7 +90,7 @@ class Metrics:
         self._segue = segue
         self._own = {target.name: target.model.id for target in usable_targets(segue)}
 
-    def request(self, dialect: str, status: int, seconds: float, streamed: bool = False) -> None:
+    def request(self, dialect: str, status: int, seconds: float, streamed: bool) -> None:
         """A caller's request is over. `dialect` and `status` must be the server's words, not the caller's."""
         key = dialect, status, streamed
         known = self._callers.get(key)
