@@ -143,6 +143,7 @@ async def test_a_version_in_geminis_address_gives_way_to_that_of_the_endpoint() 
         (KEYS, b"[]", 400, "no JSON object"),
         (KEYS, b"\xff\xfe", 400, "no JSON object"),
         (KEYS, b"", 400, "no JSON object"),
+        (KEYS, b'{"model":"x","input":' + b"[" * 50_000, 400, "no JSON object"),
     ],
 )
 async def test_a_callers_mistake_is_told_and_nobody_is_asked(

@@ -27,6 +27,7 @@ from segue.server.exchange import Reply
 from segue.transport.base import TransportError
 from segue.wire.codec import Call, WireRequest
 from segue.wire.dialects import ingress, upstream
+from segue.wire.openai_chat.chunks import UNREADABLE
 from segue.wire.openai_chat.upstream import auth_headers
 
 WAIT: Final = 60.0
@@ -88,11 +89,11 @@ def _read(body: bytes) -> tuple[dict[str, msgspec.Raw], str]:
     """The request's fields, each as it was written, and its model."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise InvalidRequestError(f"the body is no JSON object: {error}") from error
     try:
         model = msgspec.json.decode(fields["model"], type=str).strip().removeprefix("models/")
-    except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
+    except (KeyError, *UNREADABLE):
         model = ""
     if not model or model in ("auto", "default"):
         reason = "model is missing: name one, for vectors of different models do not mix"
@@ -237,7 +238,7 @@ def _usage(got: _Got) -> Usage | None:
         return None
     try:
         counted = msgspec.json.decode(got.body, type=_Answered).usage
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return Usage(input_tokens=counted.prompt_tokens) if counted is not None and counted.prompt_tokens > 0 else None
 
