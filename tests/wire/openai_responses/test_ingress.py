@@ -96,6 +96,11 @@ WRONG: dict[str, tuple[Any, str | None, str]] = {
         "tools[0].tools[0].type",
         "'namespace' is not served",
     ),
+    "an odd tool declared on the way": (
+        with_items({"type": "additional_tools", "tools": [{"type": "shell"}]}),
+        "input[0].tools[0].type",
+        "'shell' is not served",
+    ),
     "a choice of no tool": (
         ASKED | {"tools": [FUNCTION], "tool_choice": {"type": "function", "name": "other"}},
         "tool_choice",
@@ -227,6 +232,13 @@ def test_a_search_is_kept_for_targets_that_have_it_and_what_is_searched_for_is_o
     request = received(ASKED | {"tools": [FUNCTION | {"defer_loading": True}, search, {"type": "tool_search"}]}).request
     assert request.tools == (Tool(name="clock"),)
     assert request.extra == {"openai_responses": {"tools": [search]}}
+
+
+def test_tools_declared_on_the_way_are_offered_once() -> None:
+    more = {"type": "additional_tools", "role": "developer", "tools": [FUNCTION, {"type": "custom", "name": "patch"}]}
+    request = received({"input": [more, {"role": "user", "content": "?"}, more], "tools": [FUNCTION]}).request
+    assert [tool.name for tool in request.tools] == ["clock", "patch"]
+    assert [message.role for message in request.messages] == ["user"]
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,8 @@ from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, Started, 
 from segue.chat.messages import ToolCall
 from segue.errors import InvalidRequestError, LLMServiceUnavailableError
 from segue.wire.openai_responses.ingress import Ingress
-from segue.wire.openai_responses.ingress_shapes import Body
 from segue.wire.sse import SSEParser
 
-FIELDS = [*Body.__struct_fields__, "metadata", "include", "store"]
 TYPES = [
     *("message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning"),
     *("item_reference", "web_search_call", "input_text", "output_text", "refusal", "input_image", "summary_text"),
@@ -40,16 +38,59 @@ values: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
     max_leaves=8,
 )
-typed = st.dictionaries(st.sampled_from(NAMES), values, max_size=5).flatmap(
-    lambda table: st.sampled_from(TYPES).map(lambda kind: table | {"type": kind})
-)
-bodies = st.fixed_dictionaries(
-    {"input": st.text(max_size=5) | st.lists(typed, max_size=4) | values},
-    optional={
-        "tools": st.lists(typed, max_size=3),
-        **{name: values for name in FIELDS if name not in ("input", "tools")},
-    },
-)
+FULL: dict[str, Any] = {
+    "model": "m",
+    "input": [
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "d"}]},
+        {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,aGk="}]},
+        {"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "t"}], "encrypted_content": "p"},
+        {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}", "extra_content": {"google": {}}},
+        {"type": "custom_tool_call", "call_id": "b", "name": "c", "input": "i"},
+        {"type": "function_call_output", "call_id": "a", "output": [{"type": "input_text", "text": "o"}]},
+        {"type": "tool_search_call", "call_id": "s", "arguments": {"query": "q"}, "execution": "client"},
+        {"type": "tool_search_output", "call_id": "s", "tools": [{"type": "function", "name": "g"}]},
+        {"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "h"}]},
+        {"type": "custom_tool_call_output", "call_id": "b", "output": "o"},
+        {"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "n"}]},
+    ],
+    "tools": [
+        {"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+        {"type": "custom", "name": "c", "format": {"type": "grammar", "syntax": "lark", "definition": "g"}},
+        {"type": "namespace", "name": "n", "description": "d", "tools": [{"type": "function", "name": "f"}]},
+        {"type": "web_search"},
+        {"type": "tool_search", "execution": "client", "parameters": {}},
+    ],
+    "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]},
+    "text": {"format": {"type": "json_schema", "name": "a", "schema": {}}, "verbosity": "low"},
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "instructions": "i",
+    "metadata": {"a": "b"},
+    "max_output_tokens": 20,
+    "temperature": 1,
+    "stream": True,
+    "conversation": None,
+}
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Any:
+    """A body that uses everything, with one or two things in it exchanged for something else."""
+    body = msgspec.json.decode(msgspec.json.encode(FULL))
+    for _ in range(draw(st.integers(1, 2))):
+        place: Any = body
+        while True:
+            key = (
+                draw(st.sampled_from(sorted(place)))
+                if isinstance(place, dict)
+                else draw(st.integers(0, len(place) - 1))
+            )
+            if not place[key] or not isinstance(place[key], dict | list) or draw(st.integers(0, 3)) == 0:
+                break
+            place = place[key]
+        place[key] = draw(values)
+    return body
+
+
 quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -58,7 +99,7 @@ def decode(body: bytes) -> Any:
 
 
 @quick
-@given(values | bodies)
+@given(values | damaged())
 def test_any_json_is_read_or_refused_and_what_is_read_can_be_answered(body: Any) -> None:
     try:
         asked = decode(msgspec.json.encode(body))
@@ -120,6 +161,7 @@ def test_a_stream_says_in_pieces_what_a_whole_answer_says_at_once(
 def _added_up(steps: list[tuple[str, Any]]) -> list[Any]:
     """The items as a client puts them together from the pieces alone, with what only their end can tell."""
     items: list[Any] = []
+    item: Any
     for name, step in steps:
         item = items[step["output_index"]] if step.get("output_index", len(items)) < len(items) else None
         match name.removeprefix("response."):

@@ -15,6 +15,7 @@ from openai.types.responses import (
     ResponseFunctionToolCall,
     ResponseOutputMessage,
     ResponseReasoningItem,
+    ResponseToolSearchCall,
 )
 
 from segue.chat.events import (
@@ -28,7 +29,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
-from segue.chat.request import ChatRequest, OutputSchema
+from segue.chat.request import ChatRequest, OutputSchema, Tool
 from segue.chat.usage import Usage
 from segue.errors import (
     AttemptSummary,
@@ -201,6 +202,27 @@ def test_the_tools_of_a_namespace_go_round_with_their_namespace(stream: bool) ->
     assert (call.namespace, call.name) == ("crm", "find")
     answered(server, stream=stream, tools=[group], input=[call.model_dump(exclude_none=True)])
     assert server.request.messages[0].tool_calls == (ToolCall(id="call_1", name="crm__find"),)
+
+
+@both
+def test_a_search_for_tools_goes_round_and_what_it_finds_is_offered(stream: bool) -> None:
+    search: Any = {"type": "tool_search", "execution": "client", "description": "Finds.", "parameters": {"a": 1}}
+    wanted = ToolCall(id="call_1", name="tool_search", arguments='{"query": "mail"}')
+    server = saying(ToolCalled(0, wanted), Finished(FinishReason.TOOL_CALLS))
+    answer = answered(server, stream=stream, tools=[search])
+    assert server.request.tools == (Tool(name="tool_search", description="Finds.", parameters={"a": 1}),)
+    [call] = answer.output
+    assert isinstance(call, ResponseToolSearchCall)
+    assert (call.call_id, call.arguments, call.execution) == ("call_1", {"query": "mail"}, "client")
+    group = {"type": "namespace", "name": "mail", "description": "d", "tools": [{"type": "function", "name": "send"}]}
+    found = {"type": "tool_search_output", "call_id": "call_1", "execution": "client", "tools": [group]}
+    answered(server, stream=stream, tools=[search], input=[call.model_dump(exclude_none=True), found])
+    assert [tool.name for tool in server.request.tools] == ["tool_search", "mail__send"]
+    text = Text("Tools that can be called now: mail__send")
+    assert server.request.messages == (
+        Message("assistant", (ToolCall(id="call_1", name="tool_search", arguments='{"query":"mail"}'),)),
+        Message("tool", (ToolResult(call_id="call_1", name="tool_search", content=(text,)),)),
+    )
 
 
 @both

@@ -1,7 +1,7 @@
 """The `input` of a request, text or items, as messages.
 
 What a model said in one turn comes as items of its own (reasoning, text, calls) and becomes one message again; so do the results
-of the turn's calls, which learn their tools' names from them. Reasoning is kept where it carries its proof, and is dropped
+of the turn's calls, which learn their tools' names from them. A search for tools is a call like others. Reasoning is kept where it carries its proof, and is dropped
 otherwise, as are the searches a provider ran: their outcome is in the text that follows.
 
 Items that stand for something kept elsewhere are refused, with what to send instead.
@@ -26,12 +26,14 @@ from segue.wire.openai_responses.ingress_shapes import (
     WireOutput,
     WirePart,
     WireReasoning,
+    WireSearchCall,
+    WireSearchOutput,
 )
-from segue.wire.openai_responses.ingress_tools import custom_arguments, flat_name
+from segue.wire.openai_responses.ingress_tools import SEARCH, custom_arguments, flat_name, names
 from segue.wire.openai_responses.items import DIALECT, signature
 
 _TEXTS = ("input_text", "output_text", "text")
-_PASSED_OVER = frozenset({"web_search_call"})
+_PASSED_OVER = frozenset({"web_search_call", "additional_tools"})
 _SERVED = "message, function_call, function_call_output, custom_tool_call, custom_tool_call_output, reasoning"
 _ADVICE = {
     "item_reference": "nothing is kept here: send the item itself instead of its id",
@@ -69,6 +71,8 @@ class _Transcript:
             "custom_tool_call": self._custom_call,
             "function_call_output": self._result,
             "custom_tool_call_output": self._result,
+            "tool_search_call": self._search,
+            "tool_search_output": self._found,
         }
 
     def add(self, item: Table, where: str) -> None:
@@ -136,6 +140,18 @@ class _Transcript:
     def _custom_call(self, item: Table, where: str) -> None:
         wire = shaped(item, WireCustomCall, where)
         self._called(wire.call_id, flat_name(wire.name, wire.namespace), custom_arguments(wire.input))
+
+    def _search(self, item: Table, where: str) -> None:
+        """A search that was the caller's to make; one that the provider made has no id, and its outcome is among the tools."""
+        wire = shaped(item, WireSearchCall, where)
+        if wire.call_id:
+            self._called(wire.call_id, SEARCH, msgspec.json.encode(wire.arguments or {}).decode())
+
+    def _found(self, item: Table, where: str) -> None:
+        wire = shaped(item, WireSearchOutput, where)
+        if wire.call_id:
+            text = f"Tools that can be called now: {', '.join(names(wire.tools, f'{where}.tools')) or 'none'}"
+            self._in("tool").append(ToolResult(call_id=wire.call_id, name=SEARCH, content=(Text(text),)))
 
     def _called(self, id: str, name: str, arguments: str, proof: str = "") -> None:
         self._names[id] = name

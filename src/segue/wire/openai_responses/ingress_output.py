@@ -6,6 +6,7 @@ One item is open at a time. It is announced, said in pieces and said again whole
     reasoning      output_item.added, reasoning_summary_part.added, reasoning_summary_text.delta…, the same .done, output_item.done
     function_call  output_item.added, function_call_arguments.delta, .done, output_item.done
     custom_tool_call  the same with custom_tool_call_input
+    tool_search_call  output_item.added, output_item.done
 
 A refusal is a part of its message, after whatever text came before it.
 """
@@ -14,9 +15,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import msgspec
+
 from segue.chat.events import ThinkingDelta
 from segue.chat.messages import ToolCall
-from segue.wire.openai_responses.ingress_tools import custom_input
+from segue.wire.openai_responses.ingress_fields import is_object
+from segue.wire.openai_responses.ingress_tools import SEARCH, custom_input
 from segue.wire.openai_responses.items import DIALECT
 
 Item = dict[str, Any]
@@ -87,26 +91,29 @@ class Output:
     def call(self, index: int, call: ToolCall) -> None:
         """A call in one piece; its id is the provider's, which is what comes back with its result."""
         how = self._special.get(call.name, {"type": "function", "name": call.name})
+        about: Item = {"status": "in_progress", "call_id": call.id or f"call_{self._id}_{index}"}
+        if how["type"] == SEARCH:
+            self._search(about, call.arguments)
+            return
         custom = how["type"] == "custom"
-        kind, field = ("custom_tool_call", "input") if custom else ("function_call", "arguments")
-        events = "custom_tool_call_input" if custom else "function_call_arguments"
+        prefix, kind, field = ("ctc", "custom_tool_call", "input") if custom else ("fc", "function_call", "arguments")
+        steps = "custom_tool_call_input" if custom else "function_call_arguments"
         value = custom_input(call.arguments) if custom else call.arguments
-        item: Item = {
-            "id": self._new_id("ctc" if custom else "fc"),
-            "type": kind,
-            "status": "in_progress",
-            "call_id": call.id or f"call_{self._id}_{index}",
-            "name": how["name"],
-            field: "",
-        }
-        if "namespace" in how:
-            item["namespace"] = how["namespace"]
+        about |= {name: how[name] for name in ("name", "namespace") if name in how}
         if call.signature:
-            item["extra_content"] = {"google": {"thought_signature": call.signature}}
-        self._begin(item)
-        self._say(f"{events}.delta", **self.place, delta=value)
-        self._say(f"{events}.done", **self.place, **{field: value})
+            about["extra_content"] = {"google": {"thought_signature": call.signature}}
+        self._begin({"id": self._new_id(prefix), "type": kind, **about, field: ""})
+        self._say(f"{steps}.delta", **self.place, delta=value)
+        self._say(f"{steps}.done", **self.place, **{field: value})
         self.items[-1][field] = value
+        self.close()
+
+    def _search(self, about: Item, arguments: str) -> None:
+        """A search for tools that the caller makes: its arguments are an object, and come at its end."""
+        about |= {"execution": "client", "arguments": {}}
+        self._begin({"id": self._new_id("tsc"), "type": "tool_search_call", **about})
+        if is_object(arguments):
+            self.items[-1]["arguments"] = msgspec.json.decode(arguments)
         self.close()
 
     def close(self, status: str = "completed") -> None:

@@ -38,6 +38,16 @@ class WireCustomCall(msgspec.Struct):
     namespace: str | None = None
 
 
+class WireSearchCall(msgspec.Struct):
+    call_id: str | None = None
+    arguments: Table | None = None
+
+
+class WireSearchOutput(msgspec.Struct):
+    tools: list[Table]
+    call_id: str | None = None
+
+
 class WireOutput(msgspec.Struct):
     call_id: str
     output: str | list[WirePart] | None = None
@@ -75,6 +85,12 @@ class WireCustom(msgspec.Struct):
 class WireNamespace(msgspec.Struct):
     name: str
     tools: list[Table]
+
+
+class WireSearch(msgspec.Struct):
+    description: str | None = None
+    execution: str | None = None
+    parameters: Table | None = None
 
 
 class Chosen(msgspec.Struct):

@@ -4,7 +4,9 @@
     custom             a function of one text, `input`; a grammar for it is put into words. A call comes back as a custom call
     namespace          its tools, each with the namespace before its name; a call comes back with both apart
     web_search…        run by the provider and told in text: kept for targets of this dialect, the others answer without
-    tool_search        passed over: what it would find is offered from the start
+    tool_search        a function, where the caller is who searches; else passed over: what it would find is offered from the start
+
+Tools come in `tools`, and in items of the input that declare more on the way: they are offered too, each once.
 
 All other types are refused by name: their calls are items that no other provider has, so a caller would wait for them in vain.
 """
@@ -12,16 +14,29 @@ All other types are refused by name: their calls are items that no other provide
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from segue.chat.request import Tool, ToolChoice
 from segue.wire.openai_responses.ingress_fields import missing, shaped, type_of, unserved
-from segue.wire.openai_responses.ingress_shapes import Body, Chosen, Table, WireCustom, WireFunction, WireNamespace
+from segue.wire.openai_responses.ingress_shapes import (
+    Body,
+    Chosen,
+    Table,
+    WireCustom,
+    WireFunction,
+    WireNamespace,
+    WireSearch,
+    WireSearchOutput,
+)
 
 LONGEST_NAME = 64
 """Characters of a tool's name that every provider takes."""
+
+SEARCH = "tool_search"
+"""The name of the tool that finds tools."""
 
 _HOSTED = frozenset(
     {"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"},
@@ -37,14 +52,15 @@ _INPUT = {
 class Tools:
     """`functions` are those to offer; `hosted` those that only targets of this dialect know, as the caller wrote them.
 
-    `special` says of a function by its name how its calls are told: `type` is "function" or "custom", then the caller's `name` and
-    its `namespace`, if any. A function that is just that is not in it.
+    `special` says of a function by its name how its calls are told: `type` is "function", "custom" or "tool_search", then the caller's
+    `name` and its `namespace`, if any. A function that is just that is not in it.
     """
 
     def __init__(self) -> None:
         self.functions: list[Tool] = []
         self.hosted: list[Table] = []
         self.special: dict[str, dict[str, str]] = {}
+        self._names: set[str] = set()
 
     def add(self, wire: Table, where: str, namespace: str = "") -> None:
         kind = type_of(wire, where, "function")
@@ -58,7 +74,9 @@ class Tools:
                 self.add(inner, f"{where}.tools[{number}]", group.name)
         elif kind in _HOSTED and not namespace:
             self.hosted.append(wire)
-        elif kind != "tool_search" or namespace:
+        elif kind == "tool_search" and not namespace:
+            self._search(shaped(wire, WireSearch, where))
+        else:
             raise unserved(
                 f"{where}.type",
                 f"{kind[:40]!r} is not served; use function, custom, namespace or web_search, or declare a function that does it",
@@ -68,7 +86,7 @@ class Tools:
         name = flat_name(wire.name, namespace)
         if namespace:
             self.special[name] = {"type": "function", "name": wire.name, "namespace": namespace}
-        self.functions.append(
+        self._offer(
             Tool(name=name, description=wire.description or "", parameters=wire.parameters or {}, strict=wire.strict)
         )
 
@@ -79,7 +97,17 @@ class Tools:
         if wire.format is not None and wire.format.definition:
             grammar = f"The input follows this {wire.format.syntax} grammar:\n{wire.format.definition}"
             description = f"{description}\n\n{grammar}" if description else grammar
-        self.functions.append(Tool(name=name, description=description, parameters=_INPUT))
+        self._offer(Tool(name=name, description=description, parameters=_INPUT))
+
+    def _search(self, wire: WireSearch) -> None:
+        if wire.execution == "client":
+            self.special[SEARCH] = {"type": SEARCH, "name": SEARCH}
+            self._offer(Tool(name=SEARCH, description=wire.description or "", parameters=wire.parameters or {}))
+
+    def _offer(self, tool: Tool) -> None:
+        if tool.name not in self._names:
+            self._names.add(tool.name)
+            self.functions.append(tool)
 
 
 def flat_name(name: str, namespace: str | None) -> str:
@@ -91,6 +119,14 @@ def flat_name(name: str, namespace: str | None) -> str:
         digest = hashlib.sha256(flat.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         flat = f"{flat[: LONGEST_NAME - 9]}_{digest}"
     return flat
+
+
+def names(wires: Iterable[Table], where: str) -> list[str]:
+    """The names under which these tools are offered."""
+    tools = Tools()
+    for number, wire in enumerate(wires):
+        tools.add(wire, f"{where}[{number}]")
+    return [tool.name for tool in tools.functions]
 
 
 def custom_arguments(text: str) -> str:
@@ -112,6 +148,12 @@ def read_tools(body: Body) -> tuple[Tools, ToolChoice | None]:
     tools = Tools()
     for number, wire in enumerate(body.tools or ()):
         tools.add(wire, f"tools[{number}]")
+    items = body.input if isinstance(body.input, list) else []
+    for number, item in enumerate(items):
+        if item.get("type") in ("additional_tools", "tool_search_output"):
+            where = f"input[{number}]"
+            for n, wire in enumerate(shaped(item, WireSearchOutput, where).tools):
+                tools.add(wire, f"{where}.tools[{n}]")
     choice = body.tool_choice
     if choice is None or isinstance(choice, str):
         return tools, ToolChoice(mode=choice) if choice else None
