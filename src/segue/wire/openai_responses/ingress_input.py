@@ -22,12 +22,12 @@ from segue.wire.openai_responses.ingress_shapes import (
     Table,
     WireCall,
     WireCustomCall,
+    WireDeclared,
     WireMessage,
     WireOutput,
     WirePart,
     WireReasoning,
     WireSearchCall,
-    WireSearchOutput,
 )
 from segue.wire.openai_responses.ingress_tools import SEARCH, custom_arguments, flat_name, names
 from segue.wire.openai_responses.items import DIALECT, signature
@@ -148,7 +148,7 @@ class _Transcript:
             self._called(wire.call_id, SEARCH, msgspec.json.encode(wire.arguments or {}).decode())
 
     def _found(self, item: Table, where: str) -> None:
-        wire = shaped(item, WireSearchOutput, where)
+        wire = shaped(item, WireDeclared, where)
         if wire.call_id:
             text = f"Tools that can be called now: {', '.join(names(wire.tools, f'{where}.tools')) or 'none'}"
             self._in("tool").append(ToolResult(call_id=wire.call_id, name=SEARCH, content=(Text(text),)))

@@ -43,7 +43,9 @@ class WireSearchCall(msgspec.Struct):
     arguments: Table | None = None
 
 
-class WireSearchOutput(msgspec.Struct):
+class WireDeclared(msgspec.Struct):
+    """Tools declared on the way; with a `call_id` they are what a search has found."""
+
     tools: list[Table]
     call_id: str | None = None
 

@@ -20,16 +20,17 @@ from typing import Any
 import msgspec
 
 from segue.chat.request import Tool, ToolChoice
+from segue.wire.openai_chat.chunks import UNREADABLE
 from segue.wire.openai_responses.ingress_fields import missing, shaped, type_of, unserved
 from segue.wire.openai_responses.ingress_shapes import (
     Body,
     Chosen,
     Table,
     WireCustom,
+    WireDeclared,
     WireFunction,
     WireNamespace,
     WireSearch,
-    WireSearchOutput,
 )
 
 LONGEST_NAME = 64
@@ -37,6 +38,8 @@ LONGEST_NAME = 64
 
 SEARCH = "tool_search"
 """The name of the tool that finds tools."""
+
+_DECLARING = ("additional_tools", "tool_search_output")
 
 _HOSTED = frozenset(
     {"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"},
@@ -84,30 +87,33 @@ class Tools:
 
     def _function(self, wire: WireFunction, namespace: str) -> None:
         name = flat_name(wire.name, namespace)
-        if namespace:
-            self.special[name] = {"type": "function", "name": wire.name, "namespace": namespace}
+        how = {"type": "function", "name": wire.name, "namespace": namespace} if namespace else None
         self._offer(
-            Tool(name=name, description=wire.description or "", parameters=wire.parameters or {}, strict=wire.strict)
+            Tool(name=name, description=wire.description or "", parameters=wire.parameters or {}, strict=wire.strict),
+            how,
         )
 
     def _custom(self, wire: WireCustom, namespace: str) -> None:
         name = flat_name(wire.name, namespace)
-        self.special[name] = {"type": "custom", "name": wire.name} | ({"namespace": namespace} if namespace else {})
+        how = {"type": "custom", "name": wire.name} | ({"namespace": namespace} if namespace else {})
         description = wire.description or ""
         if wire.format is not None and wire.format.definition:
             grammar = f"The input follows this {wire.format.syntax} grammar:\n{wire.format.definition}"
             description = f"{description}\n\n{grammar}" if description else grammar
-        self._offer(Tool(name=name, description=description, parameters=_INPUT))
+        self._offer(Tool(name=name, description=description, parameters=_INPUT), how)
 
     def _search(self, wire: WireSearch) -> None:
         if wire.execution == "client":
-            self.special[SEARCH] = {"type": SEARCH, "name": SEARCH}
-            self._offer(Tool(name=SEARCH, description=wire.description or "", parameters=wire.parameters or {}))
+            tool = Tool(name=SEARCH, description=wire.description or "", parameters=wire.parameters or {})
+            self._offer(tool, {"type": SEARCH, "name": SEARCH})
 
-    def _offer(self, tool: Tool) -> None:
-        if tool.name not in self._names:
-            self._names.add(tool.name)
-            self.functions.append(tool)
+    def _offer(self, tool: Tool, how: dict[str, str] | None) -> None:
+        if tool.name in self._names:
+            return
+        self._names.add(tool.name)
+        self.functions.append(tool)
+        if how is not None:
+            self.special[tool.name] = how
 
 
 def flat_name(name: str, namespace: str | None) -> str:
@@ -138,7 +144,7 @@ def custom_input(arguments: str) -> str:
     """What a custom tool gets of a function's arguments: all of them, if they are not of the shape that was asked for."""
     try:
         said: Any = msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return arguments
     text = said.get("input") if isinstance(said, dict) else None
     return text if isinstance(text, str) else arguments
@@ -150,9 +156,9 @@ def read_tools(body: Body) -> tuple[Tools, ToolChoice | None]:
         tools.add(wire, f"tools[{number}]")
     items = body.input if isinstance(body.input, list) else []
     for number, item in enumerate(items):
-        if item.get("type") in ("additional_tools", "tool_search_output"):
+        if item.get("type") in _DECLARING:
             where = f"input[{number}]"
-            for n, wire in enumerate(shaped(item, WireSearchOutput, where).tools):
+            for n, wire in enumerate(shaped(item, WireDeclared, where).tools):
                 tools.add(wire, f"{where}.tools[{n}]")
     choice = body.tool_choice
     if choice is None or isinstance(choice, str):
@@ -165,9 +171,9 @@ def _chosen(choice: Chosen, tools: Tools) -> ToolChoice:
         if choice.mode is None:
             raise missing("tool_choice.mode", "use auto or required")
         allowed = [shaped(tool, Chosen, f"tool_choice.tools[{n}]") for n, tool in enumerate(choice.tools or ())]
-        names = {flat_name(tool.name, tool.namespace) for tool in allowed if tool.name}
+        wanted = {flat_name(tool.name, tool.namespace) for tool in allowed if tool.name}
         kinds = {tool.type for tool in allowed}
-        tools.functions = [tool for tool in tools.functions if tool.name in names]
+        tools.functions = [tool for tool in tools.functions if tool.name in wanted]
         tools.hosted = [tool for tool in tools.hosted if tool["type"] in kinds]
         return ToolChoice(mode=choice.mode)
     if choice.type not in ("function", "custom"):
