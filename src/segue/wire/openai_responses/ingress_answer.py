@@ -33,16 +33,22 @@ _json = msgspec.json.encode
 _CUT = {FinishReason.LENGTH: "max_output_tokens", FinishReason.CONTENT_FILTER: "content_filter"}
 """Why an answer is incomplete; all other reasons complete it."""
 
+_DELTA = (
+    b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"%b","output_index":%d,'
+    b'"content_index":0,"logprobs":[],"sequence_number":%%d,"delta":%%b}\n\n'
+)
+
 
 class _Answer:
     """What a stream and a whole answer have in common."""
 
     def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any], say: Say) -> None:
         self.model = model
-        self.output = Output(id, options.get("tools", {}), say)
-        self._id = f"resp_{id}"
-        self._created = created
-        self._about: bytes = options.get("about") or b"{}"
+        self.output = Output(id, options["tools"], say)
+        always = {"id": f"resp_{id}", "object": "response", "created_at": created, "background": False, "store": False}
+        self._head = _json(always)[:-1] + b","
+        # The caller's own words follow as they are.
+        self._tail = b"," + options["about"][1:]
         self._usage: Usage | None = None
 
     def take(self, event: ChatEvent) -> None:
@@ -71,22 +77,14 @@ class _Answer:
 
     def response(self, status: str, **more: Any) -> bytes:
         said: dict[str, Any] = {
-            "id": self._id,
-            "object": "response",
-            "created_at": self._created,
             "status": status,
-            "background": False,
             "error": None,
             "incomplete_details": None,
             "model": self.model,
             "output": self.output.done,
-            "previous_response_id": None,
-            "store": False,
             "usage": None if self._usage is None else _usage(self._usage),
         }
-        # The caller's own words follow as they are.
-        about = self._about[1:]
-        return _json(said | more)[:-1] + (b"," if about != b"}" else b"") + about
+        return self._head + _json(said | more)[1:-1] + self._tail
 
 
 class StreamEncoder:
@@ -116,12 +114,7 @@ class StreamEncoder:
         elif isinstance(event, Finished):
             self._finish(event)
         elif output.writing:
-            place = _json(output.place | {"content_index": 0, "logprobs": []})[1:-1]
-            self._delta = (
-                b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta",'
-                + place.replace(b"%", b"%%")
-                + b',"sequence_number":%d,"delta":%b}\n\n'
-            )
+            self._delta = _DELTA % (output.items[-1]["id"].encode(), len(output.items) - 1)
         return self._flush()
 
     def ping(self) -> bytes:
