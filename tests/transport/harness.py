@@ -18,12 +18,13 @@ import trustme
 
 from segue.transport.aio import AioTransport
 from segue.transport.base import Answer, Transport, TransportError
+from segue.transport.h1 import H1Transport
 from segue.transport.memory import Connecting, MemoryTransport, Refuse, Reply
 from segue.wire.codec import WireRequest
 
 from .peer import Peer, black_hole, closed_port
 
-SOCKET_TRANSPORTS: dict[str, Callable[[], Transport]] = {"aio": AioTransport}
+SOCKET_TRANSPORTS: dict[str, Callable[[], Transport]] = {"aio": AioTransport, "h1": H1Transport}
 
 PROMPT = 1.0
 """Seconds that "at once" may last on a machine that is busy with other things; it is some milliseconds on an idle one."""

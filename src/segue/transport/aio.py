@@ -30,11 +30,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import aiohttp
-import certifi
 from yarl import URL
 
 from segue.errors import ConfigurationError
 from segue.transport.base import TransportError
+from segue.transport.tls import tls_context
 from segue.wire.codec import WireRequest
 
 if TYPE_CHECKING:
@@ -105,16 +105,7 @@ class _TLSObject(ssl.SSLObject):
 
 @functools.lru_cache(maxsize=8)
 def _tls_context(file: str | None, directory: str | None) -> ssl.SSLContext:
-    """Trusts what `file` and `directory` hold; without either, the system's authorities, and certifi's where it has none."""
-    try:
-        context = ssl.create_default_context(cafile=file, capath=directory)
-    except OSError as exc:
-        raise ConfigurationError(
-            f"SSL_CERT_FILE={file} holds no certificates: use a PEM file of the authorities to trust (in the environment)"
-        ) from exc
-    if not (file or directory or context.cert_store_stats()["x509_ca"]):
-        context.load_verify_locations(certifi.where())
-    context.set_alpn_protocols(["http/1.1"])
+    context = tls_context(file, directory)
     context.sslobject_class = _TLSObject
     return context
 
@@ -125,7 +116,7 @@ class _Proxy(NamedTuple):
     headers: dict[str, str]
 
 
-def _proxies() -> dict[str, _Proxy]:
+def proxies() -> dict[str, _Proxy]:
     """The environment's proxy for each scheme: HTTPS_PROXY, HTTP_PROXY, else ALL_PROXY."""
     found = urllib.request.getproxies()
     proxies: dict[str, _Proxy] = {}
@@ -379,7 +370,7 @@ class AioTransport:
         self._limit = limit
         self._keepalive = keepalive
         self._context = _tls_context(os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None)
-        self._proxies = _proxies()
+        self._proxies = proxies()
         self._bypassed: dict[str, bool] = {}
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
@@ -452,6 +443,13 @@ class AioTransport:
             upload_tracker=upload,
         )
         return cast(_Response, response)
+
+    def has_proxy_for(self, address: str) -> bool:
+        """Whether a request to this URL goes through a proxy. What is no URL needs none."""
+        try:
+            return self._proxy(URL(address)) is not None
+        except ValueError:
+            return False
 
     def _proxy(self, url: URL) -> _Proxy | None:
         if not (proxy := self._proxies.get(url.scheme)):

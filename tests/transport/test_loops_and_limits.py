@@ -1,4 +1,4 @@
-"""What only the transport on aiohttp does: encodings, a limited pool, several event loops."""
+"""What else implementations over sockets owe: plain requests, encodings, a limited pool, several event loops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gc
 import threading
 import time
 import zlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,16 @@ import trustme
 import uvloop
 
 from segue.errors import ConfigurationError
-from segue.transport.aio import AioTransport
-from segue.transport.base import TransportError
+from segue.transport.base import Transport, TransportError
+from segue.transport.h1 import H1Answer
+from segue.transport.h1_connection import Exchange
 from segue.transport.memory import Hang, Pause, Reply
 from segue.wire.codec import WireRequest
 
 from .harness import KEY, PROMPT, SocketHarness, assert_hidden, send, socket_harness, until, whole, wire_request
 from .peer import Peer, black_hole, ok, raw, reset_at_once
+
+Make = Callable[..., Transport]
 
 
 async def test_credentials_of_a_netrc_file_are_never_sent(
@@ -83,8 +86,8 @@ async def test_a_body_that_cannot_be_decoded_is_an_error_of_the_body(sockets: So
     await until(sockets.closed)
 
 
-async def test_waiting_for_a_place_in_a_limited_pool_counts_to_no_limit_of_time() -> None:
-    async with socket_harness(lambda: AioTransport(limit=1)) as harness:
+async def test_waiting_for_a_place_in_a_limited_pool_counts_to_no_limit_of_time(make: Make) -> None:
+    async with socket_harness(lambda: make(limit=1)) as harness:
         harness.play(Reply(steps=[Pause(0.3), b"first"]), Reply(steps=[b"second"]))
         first = await send(harness, connect=0.1)
         second = asyncio.create_task(send(harness, connect=0.1))
@@ -93,8 +96,8 @@ async def test_waiting_for_a_place_in_a_limited_pool_counts_to_no_limit_of_time(
         assert len(harness.peer.lines) == 1
 
 
-async def test_a_request_cancelled_in_the_queue_leaves_its_place_to_the_next() -> None:
-    async with socket_harness(lambda: AioTransport(limit=1)) as harness:
+async def test_a_request_cancelled_in_the_queue_leaves_its_place_to_the_next(make: Make) -> None:
+    async with socket_harness(lambda: make(limit=1)) as harness:
         harness.play(Reply(steps=[Hang()]), Reply(steps=[b"third"]))
         first = await send(harness)
         second, third = (asyncio.create_task(send(harness)) for _ in range(2))
@@ -105,8 +108,10 @@ async def test_a_request_cancelled_in_the_queue_leaves_its_place_to_the_next() -
         assert len(harness.received) == 2
 
 
-async def test_closing_the_transport_is_an_error_and_no_cancellation_to_those_that_wait_for_a_place() -> None:
-    async with socket_harness(lambda: AioTransport(limit=1)) as harness:
+async def test_closing_the_transport_is_an_error_and_no_cancellation_to_those_that_wait_for_a_place(
+    make: Make,
+) -> None:
+    async with socket_harness(lambda: make(limit=1)) as harness:
         harness.play(Reply(steps=[Hang()]))
         first = await send(harness)
         waiting = [asyncio.create_task(send(harness)) for _ in range(3)]
@@ -134,8 +139,8 @@ async def test_closing_the_transport_is_an_error_and_no_cancellation_to_those_th
         assert caught.value.phase == "resolve"
 
 
-async def test_an_idle_connection_is_kept_no_longer_than_asked() -> None:
-    async with socket_harness(lambda: AioTransport(keepalive=0.1)) as harness:
+async def test_an_idle_connection_is_kept_no_longer_than_asked(make: Make) -> None:
+    async with socket_harness(lambda: make(keepalive=0.1)) as harness:
         harness.play(*[Reply(steps=[b"one"])] * 2)
         await whole(await send(harness))
         await asyncio.sleep(0.2)
@@ -145,21 +150,21 @@ async def test_an_idle_connection_is_kept_no_longer_than_asked() -> None:
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "not PEM"])
 def test_a_file_that_holds_no_certificates_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
     file = tmp_path / "authorities.pem"
     if content:
         file.write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE=.*authorities.pem"):
-        AioTransport()
+        make()
 
 
 def test_each_event_loop_gets_its_own_connections_and_closes_them_when_it_ends(
-    caplog: pytest.LogCaptureFixture,
+    make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     with _peer_in_a_thread() as (peer, url):
-        transport = AioTransport()
+        transport = make()
 
         async def once() -> bytes:
             answer = await transport.send(wire_request(url), connect=5.0)
@@ -173,9 +178,9 @@ def test_each_event_loop_gets_its_own_connections_and_closes_them_when_it_ends(
     assert not caplog.records
 
 
-def test_closing_closes_the_connections_of_other_running_loops_too() -> None:
+def test_closing_closes_the_connections_of_other_running_loops_too(make: Make) -> None:
     with _peer_in_a_thread() as (peer, url), _loop_in_a_thread() as run:
-        transport = AioTransport()
+        transport = make()
 
         async def once() -> bytes:
             return await whole(await transport.send(wire_request(url), connect=5.0))
@@ -214,10 +219,10 @@ async def test_a_closed_transport_opens_again_with_the_next_request(sockets: Soc
     assert await whole(await send(sockets)) == b"again"
 
 
-def test_all_of_it_holds_on_uvloop(trusted: trustme.CA) -> None:
+def test_all_of_it_holds_on_uvloop(make: Make, trusted: trustme.CA) -> None:
     async def scenario() -> None:
         for authority in (None, trusted):
-            async with socket_harness(AioTransport, authority=authority) as harness:
+            async with socket_harness(make, authority=authority) as harness:
                 harness.peer.script.extend(
                     [Reply(steps=[b"warm"]), reset_at_once, Reply(steps=[b"fr", Pause(0.05), b"esh"])]
                 )
@@ -240,7 +245,7 @@ def test_all_of_it_holds_on_uvloop(trusted: trustme.CA) -> None:
                 error = await _failure(harness.transport, harness.refused())
                 assert error.phase == "connect"
         with black_hole() as port:
-            transport = AioTransport()
+            transport = make()
             assert (
                 await _failure(transport, wire_request(f"https://127.0.0.1:{port}/"), connect=0.05)
             ).phase == "connect"
@@ -251,7 +256,7 @@ def test_all_of_it_holds_on_uvloop(trusted: trustme.CA) -> None:
 
 
 def _responses() -> int:
-    return sum(isinstance(thing, aiohttp.ClientResponse) for thing in gc.get_objects())
+    return sum(isinstance(thing, aiohttp.ClientResponse | Exchange | H1Answer) for thing in gc.get_objects())
 
 
 async def _failure(transport: Any, request: WireRequest, *, connect: float = 5.0) -> TransportError:
