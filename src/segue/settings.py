@@ -12,6 +12,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     NAME_MAX_TOKENS    1 or more
     NAME_TIMEOUT       seconds to the first content, more than 0
     NAME_BASE_URL      another address
+    NAME_DIALECT       the dialect it speaks: openai_chat, openai_responses, claude or gemini
     NAME_TIER          `free` keeps to the free tier's known limits, `paid` (the default) learns limits only from refusals
     SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
@@ -196,7 +197,7 @@ def _target(name: str, table: Any, env: _Environment, path: str) -> TargetSettin
     for field in values.keys() & _RANGES.keys():
         values[field] = _number(f"targets.{name}.{field}", values[field], field, f"in {path}")
     prefix = name.upper().replace("-", "_")
-    for field in ("model", "base_url", *_RANGES):
+    for field in ("model", "base_url", "dialect", *_RANGES):
         if (text := env.get(variable := f"{prefix}_{field.upper()}")) is not None:
             values[field] = _number(variable, text, field, env.place(variable)) if field in _RANGES else text
     if (tier := env.get(variable := f"{prefix}_TIER")) is not None:

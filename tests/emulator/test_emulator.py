@@ -33,6 +33,7 @@ pytestmark = pytest.mark.emulator
 
 DIALECTS = {
     "openai_chat": ("openai", "gpt-4o", "/v1"),
+    "openai_responses": ("openai", "gpt-5.4", "/v1"),
     "claude": ("claude", "claude-sonnet-4-5", ""),
     "gemini": ("gemini", "gemini-2.5-flash", ""),
 }

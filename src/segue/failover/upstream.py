@@ -15,9 +15,11 @@ from segue.chat.events import Failed, TextDelta, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.chat.request import ChatRequest
 from segue.errors import InvalidRequestError
+from segue.routing.dialect import dialect_for
 from segue.routing.target import Target
 from segue.transport.base import Answer, Transport, TransportError
 from segue.wire.codec import Call, UpstreamCodec
+from segue.wire.dialects import upstream
 
 ERROR_BODY = 64 * 1024
 """Bytes of an error's body that are read; more tells nothing …"""
@@ -72,7 +74,7 @@ class Upstream(Protocol):
 
 
 class HttpUpstream:
-    """A target reached over HTTP in one of the dialects."""
+    """A target reached over HTTP in one of the dialects: `codec`'s, or the other one that a target with `responses` speaks."""
 
     def __init__(self, target: Target, codec: UpstreamCodec, transport: Transport, wall: Callable[[], float]) -> None:
         self._target = target
@@ -81,8 +83,9 @@ class HttpUpstream:
         self._wall = wall
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
+        codec = self._codec_for(ask.request)
         try:
-            wire = self._codec.encode(_with_defaults(ask.request, self._target), self._call(ask))
+            wire = codec.encode(_with_defaults(ask.request, self._target), self._call(ask))
         except InvalidRequestError as error:
             yield [Failed(Failure(kind=FailureKind.CAPABILITY, message=error.message, param=error.param or "messages"))]
             return
@@ -92,7 +95,7 @@ class HttpUpstream:
             answer = await self._transport.send(wire, connect=ask.connect)
             receipt.status = answer.status
             try:
-                async for events in self._read(answer, receipt):
+                async for events in self._read(codec, answer, receipt):
                     yield events
             finally:
                 answer.close()
@@ -118,12 +121,14 @@ class HttpUpstream:
         except TimeoutError:
             return Failure(kind=FailureKind.STALL, message=f"no answer to a free probe within {PROBE_WAIT:g} s")
 
-    async def _read(self, answer: Answer, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
+    async def _read(
+        self, codec: UpstreamCodec, answer: Answer, receipt: Receipt
+    ) -> AsyncGenerator[list[UpstreamEvent], None]:
         if not 200 <= answer.status < 300:
             body = await _error_body(answer)
-            yield [Failed(self._codec.failure(answer.status, answer.headers, body, wall=self._wall()))]
+            yield [Failed(codec.failure(answer.status, answer.headers, body, wall=self._wall()))]
             return
-        decoder = self._codec.decoder(answer.headers.get("content-type", ""))
+        decoder = codec.decoder(answer.headers.get("content-type", ""))
         while data := await answer.read():
             events = _joined(decoder.feed(data))
             receipt.complete = decoder.complete
@@ -132,6 +137,10 @@ class HttpUpstream:
                 await _drain(answer)
                 return
         yield decoder.eof()
+
+    def _codec_for(self, request: ChatRequest) -> UpstreamCodec:
+        dialect = dialect_for(self._target, request)
+        return self._codec if dialect == self._target.dialect else upstream(dialect)
 
     def _call(self, ask: Ask) -> Call:
         target = self._target

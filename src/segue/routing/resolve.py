@@ -10,6 +10,7 @@ from segue.catalog.models import FreeQuota, ModelInfo, find_model
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
 from segue.health.quota import QuotaLimits
+from segue.routing.dialect import CHAT
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
 from segue.wire.dialects import DIALECTS, upstream
@@ -23,6 +24,8 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     provider_name = settings.provider or name
     provider = providers.get(provider_name)
     dialect = settings.dialect or (provider.dialect if provider else None)
+    if settings.dialect is not None and dialect not in DIALECTS:
+        raise ConfigurationError(f"target {name!r}: unknown dialect {dialect!r}: use one of {', '.join(DIALECTS)}")
     if dialect is None or dialect not in DIALECTS:
         known = ", ".join(sorted(providers))
         raise ConfigurationError(
@@ -36,12 +39,13 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     base_url = (
         settings.base_url or (provider.base_url if provider else None) or _public_address(name, dialect, provider)
     )
+    base_url = base_url.rstrip("/")
     return Target(
         name=name,
         provider=provider_name,
         dialect=dialect,
         model=info,
-        base_url=base_url.rstrip("/"),
+        base_url=base_url,
         key=settings.api_key,
         headers=settings.headers,
         temperature=DEFAULT_TEMPERATURE if settings.temperature is None else settings.temperature,
@@ -49,6 +53,8 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
         timeout=settings.timeout,
         streams=settings.streams,
         simulated=settings.simulated,
+        # Other addresses may not know it, and a dialect that was set stays set.
+        responses=settings.dialect is None and dialect == CHAT and base_url == upstream(CHAT).base_url,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
     )
 
