@@ -19,7 +19,7 @@ from segue.routing import resolve
 from segue.routing.target import Target
 from segue.secret import Secret
 from segue.settings import TargetSettings
-from segue.transport.aio import AioTransport
+from segue.transport.default import default_transport
 
 from .machine import MACHINE
 from .upstream import PROMPT, Upstream, reference
@@ -68,7 +68,7 @@ class World:
             Settings(policy=policy),
             targets=[target(name, upstream.port, **changes) for name, upstream in upstreams.items()],
             ledger=self.ledger,
-            transport=AioTransport(),
+            transport=default_transport(),
         )
 
     @property

@@ -1,0 +1,188 @@
+"""What only our own transport can be asked: how it holds back, lets go and refuses. And which transport is the default."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+import pytest
+
+from segue.errors import ConfigurationError
+from segue.transport.default import DefaultTransport, default_transport
+from segue.transport.h1 import H1Transport
+from segue.transport.memory import Hang, Pause, Reply
+from segue.wire.codec import WireRequest
+
+from .harness import SocketHarness, fails, send, socket_harness, until, whole, wire_request
+from .peer import Line, Peer, ok, raw
+from .relay import Proxy
+
+
+async def test_a_server_must_wait_while_nobody_reads_and_loses_nothing() -> None:
+    async with socket_harness(H1Transport, framing="length") as harness:
+        body = bytes(range(256)) * 120_000
+        harness.play(Reply(steps=[body]), Reply(steps=[b"next"]))
+        answer = await send(harness)
+        await asyncio.sleep(0.2)
+        held = harness.peer.lines[0].transport.get_write_buffer_size()
+        assert held > len(body) // 3
+        assert await whole(answer) == body
+        assert await whole(await send(harness)) == b"next"
+        assert len(harness.peer.lines) == 1
+
+
+@pytest.mark.parametrize("more", [ok(b"unasked"), b"rubbish", b"HTTP"], ids=["answer", "rubbish", "begun"])
+async def test_a_connection_on_which_more_came_than_was_asked_is_not_used_again(more: bytes) -> None:
+    async with socket_harness(H1Transport) as harness:
+        harness.peer.script.extend([raw(ok(b"asked") + more), Reply(steps=[b"anew"])])
+        assert await whole(await send(harness)) == b"asked"
+        await until(harness.closed)
+        assert await whole(await send(harness)) == b"anew"
+        assert [line.requests for line in harness.peer.lines] == [1, 1]
+
+
+async def test_the_connection_used_last_is_used_next() -> None:
+    async with socket_harness(H1Transport) as harness:
+        harness.play(*[Reply(steps=[Pause(0.03)])] * 3, *[Reply()] * 4)
+        await asyncio.gather(*[_whole(harness) for _ in range(3)])
+        for _ in range(4):
+            await _whole(harness)
+        assert sorted(line.requests for line in harness.peer.lines) == [1, 1, 5]
+
+
+async def test_idle_connections_are_closed_when_their_time_is_over_though_nobody_asks() -> None:
+    async with socket_harness(lambda: H1Transport(keepalive=0.2)) as harness:
+        harness.play(*[Reply(steps=[Pause(0.03)])] * 3)
+        await asyncio.gather(*[_whole(harness) for _ in range(3)])
+        assert not any(line.closed for line in harness.peer.lines)
+        await until(lambda: all(line.closed for line in harness.peer.lines), within=2.5)
+
+
+async def test_an_idle_connection_makes_room_for_another_origin_in_a_limited_pool() -> None:
+    async with socket_harness(lambda: H1Transport(limit=1)) as harness, Peer().serving() as other:
+        harness.play(Reply(steps=[b"here"]))
+        other.script.append(Reply(steps=[b"there"]))
+        assert await whole(await send(harness)) == b"here"
+        elsewhere = await harness.transport.send(wire_request(f"http://127.0.0.1:{other.port}/"), connect=5.0)
+        assert await whole(elsewhere) == b"there"
+        await until(harness.closed)
+
+
+async def test_a_place_in_a_limited_pool_is_free_again_when_dialling_failed() -> None:
+    async with socket_harness(lambda: H1Transport(limit=1)) as harness:
+        harness.play(Reply(steps=[b"well"]))
+        dead = asyncio.create_task(harness.transport.send(harness.unanswered(), connect=0.1))
+        await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(send(harness))
+        await asyncio.wait([dead])
+        assert dead.exception()
+        assert await whole(await waiting) == b"well"
+
+
+async def test_an_encoding_that_is_not_known_is_refused_by_name() -> None:
+    async with socket_harness(H1Transport) as harness:
+        harness.play(Reply(headers={"Content-Encoding": "zstd"}, steps=[b"x", Hang()]))
+        error = await fails(harness)
+        assert error.phase == "headers"
+        assert "zstd" in error.message
+        await until(harness.closed)
+
+
+@pytest.mark.parametrize("left_out", [1, 8, 20])
+async def test_a_compressed_body_that_ends_early_has_no_clean_end(left_out: int) -> None:
+    async with socket_harness(H1Transport) as harness:
+        packed = zlib.compress(bytes(range(256)), wbits=31)[:-left_out]
+        harness.play(Reply(headers={"Content-Encoding": "gzip"}, steps=[packed]))
+        assert (await fails(harness)).phase == "body"
+
+
+async def test_a_compressed_body_that_swells_is_refused() -> None:
+    async with socket_harness(H1Transport) as harness:
+        packed = zlib.compress(bytes(40 * 2**20), wbits=31)
+        harness.play(Reply(headers={"Content-Encoding": "gzip"}, steps=[packed]))
+        assert (await fails(harness)).phase == "body"
+
+
+async def test_interim_answers_without_end_are_an_error_of_the_headers() -> None:
+    async def endless(line: Line, request: WireRequest) -> None:
+        while not line.lost:
+            line.write(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+            await asyncio.sleep(0)
+
+    async with socket_harness(H1Transport) as harness:
+        harness.peer.script.append(endless)
+        assert (await fails(harness)).phase == "headers"
+        await until(harness.closed)
+
+
+async def test_trailers_are_no_headers_and_the_connection_goes_on() -> None:
+    async with socket_harness(H1Transport) as harness:
+        chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Late: 1\r\n\r\n"
+        harness.peer.script.extend([raw(chunks), Reply(steps=[b"on"])])
+        answer = await send(harness)
+        assert await whole(answer) == b"hi"
+        assert "x-late" not in answer.headers
+        assert await whole(await send(harness)) == b"on"
+        assert len(harness.peer.lines) == 1
+
+
+async def test_the_answer_to_head_has_no_body_to_wait_for() -> None:
+    async with socket_harness(H1Transport) as harness:
+        harness.peer.script.append(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"))
+        answer = await send(harness, method="HEAD", body=b"")
+        assert answer.headers["content-length"] == "9"
+        assert await answer.read() == b""
+
+
+async def test_every_split_of_an_answer_gives_the_same_body() -> None:
+    async with socket_harness(H1Transport) as harness:
+        whole_answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"
+
+        async def split(line: Line, request: WireRequest) -> None:
+            at = int(request.headers["X-Split"])
+            line.write(whole_answer[:at])
+            await asyncio.sleep(0.001)
+            line.write(whole_answer[at:])
+
+        for at in range(1, len(whole_answer)):
+            harness.peer.script.append(split)
+            assert await whole(await send(harness, headers={"X-Split": str(at)})) == b"hello!"
+        assert len(harness.peer.lines) == 1
+
+
+async def test_user_and_password_of_a_url_are_sent_as_credentials() -> None:
+    async with socket_harness(H1Transport) as harness:
+        harness.play(Reply())
+        url = f"http://user:pass@127.0.0.1:{harness.peer.port}/"
+        await whole(await send(harness, url=url, headers={}))
+        assert harness.received[0].headers["Authorization"] == "Basic dXNlcjpwYXNz"
+
+
+def test_without_proxies_the_default_is_our_own() -> None:
+    assert isinstance(default_transport(), H1Transport)
+
+
+async def test_a_proxy_takes_what_it_is_for_and_the_rest_goes_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Proxy()
+    async with proxy.serving(), Peer().serving() as direct:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", "localhost")
+        async with socket_harness(default_transport) as harness:
+            assert isinstance(harness.transport, DefaultTransport)
+            harness.play(Reply(steps=[b"through"]))
+            direct.script.append(Reply(steps=[b"straight"]))
+            assert await whole(await send(harness)) == b"through"
+            assert proxy.accepted == 1
+            assert await whole(await send(harness, url=f"http://localhost:{direct.port}/")) == b"straight"
+            assert proxy.accepted == 1
+            assert (await fails(harness, url="http://")).phase == "resolve"
+
+
+def test_a_proxy_that_is_not_supported_is_refused_by_the_default_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="not supported"):
+        default_transport()
+
+
+async def _whole(harness: SocketHarness) -> bytes:
+    return await whole(await send(harness))
