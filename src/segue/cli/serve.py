@@ -19,6 +19,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; others than loopback need a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.", min=1, max=65535)] = 4000,
     workers: Annotated[int, typer.Option(help="Processes, one a core.", min=1)] = 1,
+    keys: Annotated[bool, typer.Option("--keys", help="Ask for a key on loopback too, as behind a proxy.")] = False,
     grace: Annotated[float, typer.Option(help="Seconds that open streams have after SIGTERM.", min=0.0)] = 30.0,
     max_body: Annotated[int, typer.Option(help="The largest request, in MiB.", min=1)] = 32,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Let local stand-ins answer, no model.")] = False,
@@ -33,7 +34,9 @@ def serve(
 
     if sandbox and workers > 1:
         raise ConfigurationError("stand-ins serve one process: leave out --workers or --sandbox")
-    options = ServeOptions(host=host, port=port, workers=workers, grace=grace, max_body=max_body * 1024 * 1024)
+    options = ServeOptions(
+        host=host, port=port, workers=workers, keys=keys, grace=grace, max_body=max_body * 1024 * 1024
+    )
     settings = load()
     stand_ins = ready(settings, settings.chain, forced=True, faults=(), delay=0.02)
     with stand_ins if sandbox else nullcontext((settings, "")) as (used, said):

@@ -136,7 +136,8 @@ class Gateway:
     async def _embed(self, exchange: Exchange, key: str) -> Reply:
         body = await exchange.body()
         self._admit(key, embeddings.model_of(body))
-        return await embeddings.forward(self._segue, body, key=key)
+        with exchange.watch():
+            return await embeddings.forward(self._segue, body, key=key)
 
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""

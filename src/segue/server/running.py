@@ -25,11 +25,13 @@ OPTIONS: Final = "SEGUE_SERVE"
 
 
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve. `grace`: seconds that open streams have after SIGTERM; `idle`: seconds that an idle connection is kept."""
+    """How to serve. `keys`: ask for a key on loopback too, as behind a proxy. `grace`: seconds that open streams have after SIGTERM;
+    `idle`: seconds that an idle connection is kept."""
 
     host: str = "127.0.0.1"
     port: int = 4000
     workers: int = 1
+    keys: bool = False
     grace: float = 30.0
     idle: float = 75.0
     max_body: int = Bounds().body
@@ -45,12 +47,12 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
 def build(settings: Settings, options: ServeOptions) -> Gateway:
     """The application. Raises `ConfigurationError` where keys are needed and there is none, or no provider has a key."""
     gatekeeper = None
-    if not options.loopback:
+    if options.keys or not options.loopback:
         ring = KeyRing(keys_path(settings))
         if all(key.revoked is not None for key in ring.listed()):
             raise ConfigurationError(
-                f"{options.host} can be reached by others, and there is no key yet: make one with `segue keys create NAME`, "
-                "or listen on 127.0.0.1"
+                "there is no key yet, and without one anybody who reaches the port could spend: make one with `segue keys create NAME`, "
+                "or listen on 127.0.0.1 without --keys"
             )
         gatekeeper = Gatekeeper(ring, overrides=read_overrides(settings.prices))
     metrics = Metrics()

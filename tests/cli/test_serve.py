@@ -1,0 +1,103 @@
+"""`segue serve` as a process: what it says, when it refuses, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "segue", "serve", *options]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "SEGUE_KEYS": str(folder / "keys"),
+        "SEGUE_LEDGER": "none",
+        **more,
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
+def serving(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    port = free_port()
+    # Two workers can't share stand-ins; a provider that nobody hears is enough for them.
+    how = ["--sandbox"] if request.param == 1 else ["--workers", "2"]
+    process = subprocess.Popen(
+        command("--port", str(port), *how),
+        env=environment(tmp_path, OPENAI_API_KEY="sk-secret-of-the-test", OPENAI_BASE_URL="http://127.0.0.1:9"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/health/live", timeout=2).close()
+                break
+            except OSError:
+                assert time.monotonic() < until
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.05)
+        yield process, address
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_greets_answers_and_ends_at_sigterm(serving: tuple[subprocess.Popen[str], str]) -> None:
+    process, address = serving
+    with urllib.request.urlopen(f"{address}/v1/models", timeout=5) as listed:
+        assert "auto" in {model["id"] for model in json.load(listed)["data"]}
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=10)
+    assert process.returncode in (0, -signal.SIGTERM)  # uvicorn ends by the signal that it was given, once all is done
+    assert f"OPENAI_BASE_URL={address}/v1" in said
+    assert "Traceback" not in said
+    assert "sk-secret-of-the-test" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "more", "words"),
+    [
+        ((), {}, "no provider has a key: set one of GEMINI_API_KEY"),
+        (("--host", "0.0.0.0"), {"OPENAI_API_KEY": "k"}, "there is no key yet"),
+        (("--keys",), {"OPENAI_API_KEY": "k"}, "there is no key yet"),
+        (("--sandbox", "--workers", "2"), {}, "stand-ins serve one process"),
+    ],
+)
+def test_it_refuses_to_serve_what_would_be_of_no_use_or_open_to_all(
+    tmp_path: Path, options: tuple[str, ...], more: dict[str, str], words: str
+) -> None:
+    done = subprocess.run(
+        command("--port", str(free_port()), *options),
+        env=environment(tmp_path, **more),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not done.stdout
