@@ -15,8 +15,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where a request may go, and with which defaults.
 
     `name` is unique in a process ("gemini", "groq"); `provider` says who bills; `dialect` which codec speaks. `timeout` is
-    the user's own bound on the seconds to first content; None leaves it to the policy's finer rules. `streams` is False for a target known not to stream. `responses`: its address
-    speaks `openai_responses` beside `openai_chat`, and each request goes out in the one that can say it whole.
+    the user's own bound on the seconds to first content; None leaves it to the policy's finer rules. `streams` is False for
+    a target known not to stream. `responses` says that its address speaks `openai_responses` beside `openai_chat`, so that
+    each request goes out in the one that can say it whole.
     """
 
     name: str

@@ -220,6 +220,14 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
         ],
         [STARTED, ThinkingDelta("Hm."), TextDelta("Hi"), STOP],
     ),
+    "reasoning that is shown openly, but only whole": (
+        [
+            created(),
+            done(0, reasoning(encrypted=None) | {"content": [{"type": "reasoning_text", "text": "Hm."}]}),
+            ended("completed"),
+        ],
+        [STARTED, ThinkingDelta("Hm."), STOP],
+    ),
     "a search that the provider ran": (
         [created(), added(0, SEARCH), done(0, SEARCH), text("Hi", 1), ended("completed", SEARCH)],
         [STARTED, TextDelta("Hi"), STOP],
@@ -288,7 +296,9 @@ def test_the_official_sdk_knows_each_of_these_events(said: list[dict[str, Any]],
 def test_events_without_a_name_beside_their_data_are_understood(
     said: list[dict[str, Any]], expected: list[UpstreamEvent]
 ) -> None:
-    assert decoded([sse(*said, named=False) + b"data: [DONE]\n\n"]) == expected
+    bare = sse(*said, named=False)
+    assert decoded([bare + b"data: [DONE]\n\n"]) == expected
+    assert decoded([b"data:  [DONE] \n\n" + bare.replace(b"data: ", b"event: message\ndata: ")]) == expected
 
 
 @pytest.mark.parametrize(("said", "expected"), CASES.values(), ids=CASES.keys())
@@ -359,7 +369,7 @@ NO_ANSWERS: dict[str, bytes] = {
     "text that is no text": sse({"type": "response.output_text.delta", "delta": 5}),
     "a call without a name": sse(created(), done(0, function(""))),
     "a call without an id": sse(created(), done(0, function("f") | {"id": None, "call_id": None})),
-    "a call that goes on": sse(created(), added(0, OPEN_WEATHER), done(0, WEATHER), arguments("}")),
+    "a call that goes on": sse(created(), added(0, OPEN_WEATHER), done(0, WEATHER), arguments("}"), ended()),
     "cancelled": sse(created(), ended("cancelled")),
     "a document still in the making": msgspec.json.encode(response("queued")),
     "a document of the other dialect": b'{"choices": []}',

@@ -367,6 +367,8 @@ def test_a_request_of_the_other_dialect_keeps_the_fields_that_both_name_alike() 
     body = body_of(asking(extra={"openai_chat": chat}))
     assert (body["service_tier"], body["metadata"], body["text"]) == ("flex", {"a": "b"}, {"verbosity": "low"})
     assert "logit_bias" not in body
+    both = asking(extra={"openai_chat": chat, "openai_responses": {"service_tier": "default"}})
+    assert body_of(both)["service_tier"] == "default"
 
 
 REFUSED = [

@@ -79,6 +79,13 @@ CASES: dict[str, tuple[int, Any, FailureKind, str | None]] = {
     ),
     "a broken image": (400, openai("No image.", "invalid_base64_image", "input[0].content"), K.CALLER, "input[0].content"),
     "an image it could not fetch": (400, openai("404.", "failed_to_download_image"), K.CAPABILITY, None),
+    "a rule of residency": (400, openai("Not in this region.", "data_residency_mismatch"), K.CAPABILITY, None),
+    "no reasoning at all": (
+        400,
+        openai("Unsupported parameter: 'reasoning'.", "unsupported_parameter", "reasoning"),
+        K.CAPABILITY,
+        "effort",
+    ),
     "an earlier response it does not have": (
         400,
         openai("Not found.", "previous_response_not_found", "previous_response_id"),

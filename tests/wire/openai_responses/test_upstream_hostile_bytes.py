@@ -102,7 +102,7 @@ def check_order(events: list[UpstreamEvent]) -> None:
     assert not [event for event in events if isinstance(event, Failed) and len(event.failure.message) > 500]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(STREAMS, st.integers(1, 40))
 def test_any_stream_gives_ordered_events_and_the_same_ones_however_it_is_split(stream: list[bytes], size: int) -> None:
     data = b"".join(stream)
@@ -111,7 +111,7 @@ def test_any_stream_gives_ordered_events_and_the_same_ones_however_it_is_split(s
     assert decoded(data[n : n + size] for n in range(0, len(data), size)) == events
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(st.binary(max_size=200), DOCUMENTS.map(msgspec.json.encode), RESPONSES.map(msgspec.json.encode)))
 def test_any_document_gives_ordered_events(data: bytes) -> None:
     check_order(decoded([data]))

@@ -30,7 +30,6 @@ _CODES: dict[str | None, tuple[FailureKind, str | None]] = {
     "data_residency_mismatch": (_K.CAPABILITY, None),
     # Reasoning of another organization or model, or of a key that was changed since: the turns go without it.
     "invalid_encrypted_content": (_K.CAPABILITY, "thinking"),
-    "vector_store_timeout": (_K.OVERLOAD, None),
 }
 _OUR_NAMES = {
     "max_output_tokens": "max_tokens",
