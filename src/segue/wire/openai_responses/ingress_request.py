@@ -13,7 +13,6 @@ import msgspec
 
 from segue.chat.messages import Message, Text
 from segue.chat.request import ChatRequest, Effort, OutputSchema
-from segue.errors import InvalidRequestError
 from segue.wire.codec import IngressRequest
 from segue.wire.openai_responses.ingress_fields import missing, parse_object, shaped, unserved
 from segue.wire.openai_responses.ingress_input import read_input
@@ -111,7 +110,4 @@ def _output(wire: Format | None) -> OutputSchema | None:
 
 def _about(document: Table) -> bytes:
     said = {name: document[name] for name in _ABOUT if document.get(name) is not None}
-    try:
-        return msgspec.json.encode(_ABOUT | said)
-    except (RecursionError, OverflowError, ValueError) as error:
-        raise InvalidRequestError(f"the body is not JSON that can be repeated: {error}") from error
+    return msgspec.json.encode(_ABOUT | said)
