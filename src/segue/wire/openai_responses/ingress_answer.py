@@ -48,7 +48,7 @@ class _Answer:
         always = {"id": f"resp_{id}", "object": "response", "created_at": created, "background": False, "store": False}
         self._head = _json(always)[:-1] + b","
         # The caller's own words follow as they are.
-        self._tail = b"," + options["about"][1:]
+        self._tail: bytes = b"," + options["about"][1:]
         self._usage: Usage | None = None
 
     def take(self, event: ChatEvent) -> None:

@@ -1,8 +1,8 @@
 """The `input` of a request, text or items, as messages.
 
 What a model said in one turn comes as items of its own (reasoning, text, calls) and becomes one message again; so do the results
-of the turn's calls, which learn their tools' names from them. A search for tools is a call like others. Reasoning is kept where it carries its proof, and is dropped
-otherwise, as are the searches a provider ran: their outcome is in the text that follows.
+of the turn's calls, which learn their tools' names from them. A search for tools is a call like others. Reasoning is kept where
+it carries its proof, and is dropped otherwise, as are the searches a provider ran: their outcome is in the text that follows.
 
 Items that stand for something kept elsewhere are refused, with what to send instead.
 """
