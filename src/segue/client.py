@@ -33,8 +33,8 @@ from segue.portal import Portal
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings, load
-from segue.transport.aio import AioTransport
 from segue.transport.base import Transport
+from segue.transport.default import default_transport
 from segue.wire.dialects import upstream
 
 Prompt: TypeAlias = str | Sequence[Message]
@@ -68,7 +68,7 @@ class Segue:
         self._given = {target.name: target for target in targets} if targets is not None else None
         self._targets: dict[str, Target] = {}
         self._custom = upstreams or {}
-        self._transport = transport or AioTransport()
+        self._transport = transport or default_transport()
         self.ledger = ledger or shared_store(self.settings.ledger)
         self._recorder = Recorder(Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices)))
         self._warmed = False
