@@ -1,0 +1,88 @@
+"""What a caller's `model` stands for."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from segue.client import Segue
+from segue.errors import InvalidRequestError
+from segue.policy import Policy
+from segue.server.selection import Selection, select
+from segue.settings import ChainSettings, Settings, load
+
+KEYS = {"GEMINI_API_KEY": "g", "OPENAI_API_KEY": "o", "CLAUDE_API_KEY": "c", "SEGUE_LEDGER": "none"}
+
+
+def made(**changed: str) -> Settings:
+    environment = {name: value for name, value in {**KEYS, **changed}.items() if value}
+    settings = load(environment, directory="/nonexistent")
+    two = ChainSettings(targets=("claude", "gemini"), policy=Policy(rounds=1))
+    return msgspec.structs.replace(settings, chains={"careful": two})
+
+
+def names(selection: Selection) -> list[str]:
+    return [target.name for target in selection.targets]
+
+
+@pytest.fixture
+def segue() -> Segue:
+    return Segue(made())
+
+
+@pytest.mark.parametrize("word", ["", "auto", "default", "models/auto", "  auto "])
+def test_auto_is_the_default_chain(segue: Segue, word: str) -> None:
+    assert names(select(segue, word)) == ["gemini", "openai", "claude"]
+
+
+def test_a_chain_goes_by_its_name_and_under_its_policy(segue: Segue) -> None:
+    selection = select(segue, "careful")
+    assert names(selection) == ["claude", "gemini"]
+    assert (selection.chain, selection.policy.rounds) == ("careful", 1)
+
+
+def test_a_target_comes_first_and_the_chain_follows(segue: Segue) -> None:
+    assert names(select(segue, "claude")) == ["claude", "gemini", "openai"]
+    assert names(select(segue, "openai")) == ["openai", "gemini", "claude"]
+
+
+def test_a_providers_model_is_asked_of_that_provider(segue: Segue) -> None:
+    selection = select(segue, "claude/claude-haiku-4-5")
+    assert names(selection) == ["claude", "gemini", "openai"]
+    assert selection.targets[0].model.id == "claude-haiku-4-5"
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("claude-haiku-4-5", "claude"),
+        ("gpt-6-luna", "openai"),
+        ("models/gemini-3.5-flash-lite", "gemini"),
+        ("claude-of-the-future-9", "claude"),
+        ("gpt-99", "openai"),
+    ],
+)
+def test_a_model_is_asked_of_its_maker(segue: Segue, word: str, name: str) -> None:
+    first = select(segue, word).targets[0]
+    assert (first.name, first.model.id) == (name, word.removeprefix("models/"))
+
+
+def test_a_target_without_a_key_is_passed_over() -> None:
+    segue = Segue(made(CLAUDE_API_KEY=""))
+    assert names(select(segue, "claude-haiku-4-5")) == ["gemini", "openai"]
+    with pytest.raises(InvalidRequestError, match="claude has no key") as caught:
+        select(segue, "claude-haiku-4-5", fallback=False)
+    assert (caught.value.status, caught.value.param) == (404, "model")
+
+
+@pytest.mark.parametrize("word", ["llama-7b", "nobody/model", "openai/", "/gpt-6-luna"])
+def test_what_stands_for_nothing_is_the_callers_mistake(segue: Segue, word: str) -> None:
+    with pytest.raises(InvalidRequestError, match="/v1/models") as caught:
+        select(segue, word)
+    assert (caught.value.status, caught.value.param, caught.value.code) == (404, "model", "model_not_found")
+
+
+def test_without_fallback_only_the_policy_changes(segue: Segue) -> None:
+    selection = select(segue, "openai", fallback=False)
+    assert selection.targets[0].name == "openai"
+    assert not selection.policy.fallback
