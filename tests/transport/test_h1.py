@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import zlib
 
 import pytest
 
 from segue.errors import ConfigurationError
+from segue.transport.base import Answer, TransportError
 from segue.transport.default import DefaultTransport, default_transport
 from segue.transport.h1 import H1Transport
+from segue.transport.h1_connection import Connection, Exchange
+from segue.transport.h1_pool import Pool
+from segue.transport.h1_request import Origin
 from segue.transport.memory import Hang, Pause, Reply
 from segue.wire.codec import WireRequest
 
-from .harness import SocketHarness, fails, send, socket_harness, until, whole, wire_request
+from .harness import KEY, PROMPT, SocketHarness, fails, send, socket_harness, until, whole, wire_request
 from .peer import Line, Peer, ok, raw
 from .relay import Proxy
 
@@ -39,6 +44,71 @@ async def test_a_connection_on_which_more_came_than_was_asked_is_not_used_again(
         await until(harness.closed)
         assert await whole(await send(harness)) == b"anew"
         assert [line.requests for line in harness.peer.lines] == [1, 1]
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 mail ready\r\n"], ids=["closes", "speaks"])
+async def test_a_server_that_acts_before_it_is_asked_is_an_error_and_no_hanging(greeting: bytes) -> None:
+    class Rash(Line):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            self.write(greeting) if greeting else self.reset()
+
+    peer, transport = Peer(), H1Transport()
+    server = await asyncio.get_running_loop().create_server(lambda: Rash(peer), "127.0.0.1", 0)
+    request = wire_request(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    for _ in range(20):
+        with pytest.raises(TransportError) as caught:
+            async with asyncio.timeout(PROMPT):
+                await transport.send(request, connect=5.0)
+        assert caught.value.phase in ("connect", "send", "headers")
+    await transport.aclose()
+    server.close()
+    await until(lambda: all(line.lost for line in peer.lines))
+
+
+async def test_a_connection_that_broke_before_its_first_request_fails_it_at_once() -> None:
+    async with Peer().serving() as peer:
+        pool = Pool(ssl.create_default_context(), limit=None, keepalive=60.0)
+        connection = await pool.dial(Origin(False, "127.0.0.1", peer.port), seconds=5.0)
+        await until(lambda: bool(peer.lines))
+        peer.lines[0].finish()
+        await until(lambda: not connection.usable)
+        exchange = Exchange(pool.loop, bodiless=False)
+        connection.start(exchange, b"GET / HTTP/1.1\r\n\r\n", b"")
+        assert exchange.failure().phase == "send"
+        assert exchange.error
+        await pool.aclose()
+
+
+async def test_cancelling_as_the_answer_arrives_does_not_touch_the_connections_next_request() -> None:
+    async with socket_harness(H1Transport) as harness:
+        harness.play(*[Reply(steps=[b"one"])] * 2)
+        first: asyncio.Task[Answer] = asyncio.create_task(send(harness))
+        second: list[Exchange] = []
+        freed = Pool.freed
+
+        def reuse_and_cancel(pool: Pool, connection: Connection) -> None:
+            freed(pool, connection)
+            if not second:
+                assert pool.idle(connection.origin) is connection
+                second.append(Exchange(pool.loop, bodiless=False))
+                connection.start(second[0], b"GET / HTTP/1.1\r\n\r\n", b"")
+                first.cancel()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Pool, "freed", reuse_and_cancel)
+            await asyncio.wait([first])
+            assert first.cancelled()
+            await until(lambda: second[0].complete)
+        assert second[0].take() == b"one"
+        assert [line.requests for line in harness.peer.lines] == [2]
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\rb", "a\0b"])
+async def test_a_header_that_cannot_be_sent_is_an_error_that_does_not_show_it(value: str) -> None:
+    async with socket_harness(H1Transport) as harness:
+        assert (await fails(harness, headers={"Authorization": f"{KEY}{value}"})).phase == "send"
+        assert harness.received == []
 
 
 async def test_the_connection_used_last_is_used_next() -> None:

@@ -77,7 +77,7 @@ async def _exchange(pool: Pool, connection: Connection, request: WireRequest, st
         while not exchange.answered and exchange.error is None:
             await exchange.more()
     except asyncio.CancelledError:
-        connection.abort()
+        exchange.abort()
         await asyncio.sleep(0)  # the socket is closed in the loop's next turn
         raise
     return exchange
@@ -114,8 +114,7 @@ class H1Answer:
 
     def close(self) -> None:
         exchange = self._exchange
-        if exchange.connection is not None:
-            exchange.connection.abort("the answer was closed")
+        exchange.abort("the answer was closed")
         if not self._closed:
             self._closed = True
             exchange.pieces = []
@@ -123,9 +122,9 @@ class H1Answer:
 
     def __del__(self) -> None:
         """An answer dropped half read gives its socket up. The collector may run in any thread and after the loop's end."""
-        if (connection := self._exchange.connection) is not None:
+        if self._exchange.connection is not None:
             with contextlib.suppress(RuntimeError):
-                self._exchange.loop.call_soon_threadsafe(connection.abort)
+                self._exchange.loop.call_soon_threadsafe(self._exchange.abort)
 
     def _expect_packed(self, headers: dict[str, str]) -> None:
         """No encoding was asked for; some servers encode all the same."""
@@ -144,8 +143,7 @@ class H1Answer:
             return unpack.feed(data)
         except (zlib.error, ValueError) as exc:
             exchange = self._exchange
-            if exchange.connection is not None:
-                exchange.connection.abort()
+            exchange.abort()
             exchange.complete, exchange.pieces = False, []
             exchange.phase, exchange.error, exchange.cause = "body", "the compressed body is not valid", exc
             raise exchange.failure() from exc

@@ -86,6 +86,11 @@ class Exchange:
             self.phase, self.error, self.cause = phase, message, cause
             self.wake()
 
+    def abort(self, message: str = "the connection was closed") -> None:
+        """Closes the socket now, unless the exchange is over: the connection may be another's by then."""
+        if self.connection is not None:
+            self.connection.abort(message)
+
     def failure(self) -> TransportError:
         error = TransportError(self.phase, self.error or "the connection was lost")
         error.__cause__ = self.cause
@@ -126,6 +131,9 @@ class Connection(asyncio.Protocol):
         self._unsent: memoryview | None = None
 
     def start(self, exchange: Exchange, head: bytes, body: bytes) -> None:
+        if not self.usable:  # it went, or spoke unasked, between its opening and now
+            exchange.fail("send", "the server closed the connection")
+            return
         self._exchange = exchange
         exchange.connection = self
         self._head_size = self._fields_size = 0
@@ -136,7 +144,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(head)
             self._write_on()
 
-    def abort(self, message: str = "the connection was closed") -> None:
+    def abort(self, message: str) -> None:
         """Closes the socket now. Unsent bytes are dropped, which the server sees as a reset."""
         with contextlib.suppress(AttributeError, OSError, RuntimeError, ValueError):  # it may be long closed
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -258,7 +266,7 @@ class Connection(asyncio.Protocol):
             self.read_on()
             self._keeper.freed(self)
         elif self._unsent or self._writing_paused:
-            self.abort()
+            self.abort("the answer came before the request was sent")
         else:
             self.close()
 

@@ -75,7 +75,7 @@ class Pool:
             self._promised -= 1
             self._call_next()
         if self.closed:
-            connection.abort()
+            connection.abort(_CLOSED)
             raise TransportError("connect", _CLOSED)
         return connection
 

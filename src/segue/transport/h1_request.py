@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import re
 from typing import NamedTuple
@@ -76,7 +77,9 @@ def head(request: WireRequest, at: Place) -> bytes:
     ends = len(lines) + 2  # one more within the first line, and the empty one
     if text.count("\n") != ends or text.count("\r") != ends or "\0" in text or not _TOKEN(request.method):
         raise TransportError("send", "the method or a header is not valid")
-    return text.encode("utf-8", "surrogateescape")
+    with contextlib.suppress(UnicodeEncodeError):  # it shows the text, and would be the error's context
+        return text.encode("utf-8", "surrogateescape")
+    raise TransportError("send", "a header is not valid Unicode")
 
 
 @functools.lru_cache(maxsize=512)
