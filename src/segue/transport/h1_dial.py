@@ -19,7 +19,37 @@ _HEAD_START = 0.25
 """Seconds after which the next address joins the race, as RFC 8305 advises."""
 
 
+LATE = 0.02
+"""Seconds by which the event loop may come late to a timer without counting as busy."""
+
 P = TypeVar("P", bound=asyncio.Protocol)
+
+
+class Patience:
+    """Ends `limit` after so many seconds of waiting.
+
+    If the loop comes late to that, it was busy, and what has arrived meanwhile is not yet heard: the delay was not the network's, and is
+    given on top. Otherwise a crowd of new requests would take its own noise for a provider that cannot be reached.
+    """
+
+    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._wait(seconds)
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _wait(self, seconds: float) -> None:
+        self._due = self._loop.time() + seconds
+        self._timer = self._loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if now - self._due > LATE:
+            self._wait(now - self._due)
+        else:
+            self._limit.reschedule(now)
 
 
 async def dial(
@@ -32,8 +62,9 @@ async def dial(
     The race is not left to the event loop's `create_connection`, as uvloop's has none, and as one could not tell the phases apart.
     """
     loop = asyncio.get_running_loop()
-    limit = asyncio.timeout(seconds)
+    limit = asyncio.timeout(None)
     limits.add(limit)
+    patience = Patience(limit, seconds)
     phase = "resolve"
     try:
         async with limit:
@@ -60,6 +91,7 @@ async def dial(
             raise TransportError(phase, f"no connection within {seconds:g} s") from None
         raise TransportError(phase, explained(exc)) from exc
     finally:
+        patience.cancel()
         limits.discard(limit)
 
 
