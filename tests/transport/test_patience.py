@@ -31,7 +31,7 @@ async def test_a_network_that_is_silent_ends_the_wait_in_time() -> None:
     assert time.monotonic() - began < 1
 
 
-async def test_a_busy_loop_gives_the_time_back_only_once() -> None:
+async def test_a_busy_loop_puts_the_end_of_a_silent_wait_off_and_not_for_ever() -> None:
     loop = asyncio.get_running_loop()
     began = time.monotonic()
     with pytest.raises(TimeoutError):

@@ -19,37 +19,34 @@ _HEAD_START = 0.25
 """Seconds after which the next address joins the race, as RFC 8305 advises."""
 
 
-LATE = 0.02
-"""Seconds by which the event loop may come late to a timer without counting as busy."""
+TURNS = 20
+"""Turns of the event loop, each of which hears the sockets, that a connection needs at most from the kernel's word to its use."""
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
 
 class Patience:
-    """Ends `limit` after so many seconds of waiting.
+    """Ends `limit` after so many seconds, once all that has arrived by then was heard.
 
-    If the loop comes late to that, it was busy, and what has arrived meanwhile is not yet heard: the delay was not the network's, and is
-    given on top. Otherwise a crowd of new requests would take its own noise for a provider that cannot be reached.
+    A loop that is idle takes no time for that. One that is busy comes late to everything, and its own delay is not the network's: otherwise
+    a crowd of new requests would take its own noise for a provider that cannot be reached.
     """
 
     def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
-        self._wait(seconds)
+        self._turns = TURNS
+        self._next: asyncio.Handle = self._loop.call_later(seconds, self._turn)
 
     def cancel(self) -> None:
-        self._timer.cancel()
+        self._next.cancel()
 
-    def _wait(self, seconds: float) -> None:
-        self._due = self._loop.time() + seconds
-        self._timer = self._loop.call_at(self._due, self._look)
-
-    def _look(self) -> None:
-        now = self._loop.time()
-        if now - self._due > LATE:
-            self._wait(now - self._due)
+    def _turn(self) -> None:
+        self._turns -= 1
+        if self._turns:
+            self._next = self._loop.call_soon(self._turn)
         else:
-            self._limit.reschedule(now)
+            self._limit.reschedule(self._loop.time())
 
 
 async def dial(
