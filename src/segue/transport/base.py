@@ -1,4 +1,4 @@
-"""The seam to the network: one protocol, implemented by `aio` and `memory` behind one contract suite.
+"""The seam to the network: one protocol, implemented by `h1`, `aio` and `memory` behind one contract suite.
 
 A transport sends one request and gives an answer whose body is read as it arrives. It keeps connections alive, follows no
 redirect, retries nothing but a stale pooled connection on which not one byte of an answer had arrived, and closes the socket
