@@ -75,15 +75,6 @@ async def test_a_fast_answer_is_not_watched() -> None:
     assert not asked
 
 
-async def test_a_caller_who_takes_nothing_of_what_was_written_is_left() -> None:
-    async def stuck() -> None:
-        await asyncio.sleep(60)
-
-    watch = exchange(lambda: leaves_after(60), bounds=Bounds(read_wait=0.0)).watch()
-    with pytest.raises(CallerLeftError), watch:
-        await watch.written(stuck())
-
-
 async def test_headers_of_ours_are_sent_on_one_line_whatever_they_hold() -> None:
     sent: list[Message] = []
 

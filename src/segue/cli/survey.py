@@ -17,8 +17,8 @@ from segue.errors import ConfigurationError
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings, load
-from segue.transport.aio import AioTransport
 from segue.transport.base import Transport, TransportError
+from segue.transport.default import default_transport
 from segue.wire.codec import Call
 from segue.wire.dialects import upstream
 
@@ -65,7 +65,7 @@ def show_survey(*, timeout: float | None, as_json: bool) -> None:
 
 async def survey(settings: Settings, *, timeout: float | None) -> list[Finding]:
     """What is known of each target of the settings, the default chain's first."""
-    transport = AioTransport()
+    transport = default_transport()
     try:
         names = dict.fromkeys([*settings.chain, *settings.targets])
         return list(await asyncio.gather(*(_find(name, settings, transport, timeout) for name in names)))

@@ -23,8 +23,8 @@ from segue.failover.upstream import Upstream
 from segue.routing.target import Target
 from segue.secret import Secret
 from segue.settings import Settings, TargetSettings, load
-from segue.transport.aio import AioTransport
 from segue.transport.base import Transport
+from segue.transport.default import default_transport
 
 KEPT = 64
 """Engines kept for clients with settings of their own; the one not used for longest goes first."""
@@ -205,7 +205,7 @@ class Backend:
 
     def _common_transport(self) -> Transport:
         if self._transport is None:
-            self._transport = AioTransport()
+            self._transport = default_transport()
         return self._transport
 
     def _reset(self) -> None:

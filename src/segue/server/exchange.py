@@ -1,6 +1,6 @@
 """One HTTP exchange over ASGI: the request read within its bounds, the answer written, and an eye on the caller.
 
-A caller who goes away, or who does not read, ends the task that answers: everything below it closes by being cancelled.
+A caller who goes away ends the task that answers: everything below it closes by being cancelled.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ Reply: TypeAlias = tuple[int, Mapping[str, str], bytes]
 WATCH_AFTER = 0.05
 """Seconds until a caller is watched: an answer that is faster costs no watching."""
 TICK = 1.0
-"""Seconds between looks at how long nothing was written or nothing was read."""
+"""Seconds between looks at how long nothing was written."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller may cost. `body` in bytes; `body_wait` seconds for the whole body to come, `read_wait` for the caller to take
-    what was written; `ping` seconds of silence after which a stream says that it is alive."""
+    """What a caller may cost. `body` in bytes; `body_wait` seconds for the whole body to come; `ping` seconds of silence after which a
+    stream says that it is alive."""
 
     body: int = 32 * 1024 * 1024
     body_wait: float = 60.0
-    read_wait: float = 60.0
     ping: float = 15.0
 
 
@@ -109,8 +108,8 @@ class Exchange:
 class Watch:
     """Looks after the caller while the running task answers; use it as a context.
 
-    Leaves the block with `CallerLeftError` when the caller has gone, or has taken nothing of what was written for `read_wait` seconds.
-    `on_silence` is called, and what it gives is run, each time nothing was written for `ping` seconds.
+    Leaves the block with `CallerLeftError` when the caller has gone. `on_silence` is called, and what it gives is run, each time nothing was
+    written for `ping` seconds.
     """
 
     def __init__(self, receive: Receive, bounds: Bounds) -> None:
@@ -122,7 +121,7 @@ class Watch:
         self._pinging: asyncio.Task[None] | None = None
         self._left = False
         self._over = False
-        self._writing: float | None = None
+        self._writing = False
         self._written = 0.0
         self.on_silence: Callable[[], Awaitable[None]] | None = None
 
@@ -143,10 +142,10 @@ class Watch:
             raise CallerLeftError from None
 
     async def written(self, writing: Awaitable[None]) -> None:
-        """Waits for something to be written, with an eye on how long the caller takes for it."""
-        self._writing = self._loop.time()
+        """Waits for something to be written, which is no silence however long it takes."""
+        self._writing = True
         await writing
-        self._writing = None
+        self._writing = False
         self._written = self._loop.time()
 
     def _listen(self) -> None:
@@ -155,21 +154,14 @@ class Watch:
         self._timer = self._loop.call_later(TICK, self._tick)
 
     def _heard(self, listening: asyncio.Future[Message]) -> None:
-        if not listening.cancelled() and listening.exception() is None:
-            self._leave()
-
-    def _leave(self) -> None:
-        if not self._left and not self._over:
+        if not self._over and not listening.cancelled() and listening.exception() is None:
             self._left = True
             self._task.cancel()
 
     def _tick(self) -> None:
         now = self._loop.time()
         self._timer = self._loop.call_later(TICK, self._tick)
-        if self._writing is not None:
-            if now - self._writing >= self._bounds.read_wait:
-                self._leave()
-        elif self.on_silence is not None and now - self._written >= self._bounds.ping:
+        if self.on_silence is not None and not self._writing and now - self._written >= self._bounds.ping:
             self._written = now
             self._pinging = asyncio.ensure_future(self.on_silence())
 

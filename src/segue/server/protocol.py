@@ -1,6 +1,8 @@
-"""uvicorn's HTTP protocol with the bounds it lacks: on how long a request's head may take, and on how large it may be.
+"""uvicorn's HTTP protocol with the bounds it lacks: on how long a head may take to come, on how large it may be, and on a caller who does
+not read.
 
-The timer runs only while a head is incomplete; a request that comes in one piece never starts it.
+Timers run only while a head is incomplete, or while nothing more can be written; a request that comes in one piece and whose answer is
+taken never starts one. A caller who does not read is aborted, since closing would wait for what is unsent.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ HEAD_WAIT: Final = 15.0
 """Seconds for a head to come, from the connection's or the head's first byte on."""
 HEAD_MOST: Final = 64 * 1024
 """Bytes of a head that is not complete after them."""
+READ_WAIT: Final = 60.0
+"""Seconds for a caller to take some of what was written to it."""
 
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
+    read_wait = READ_WAIT
     _timer: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
     _size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -45,11 +51,25 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._reading = self.loop.call_later(self.read_wait, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
 
     def _between(self) -> bool:
         """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
+
+    def _taken(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _disarm(self) -> None:
         if self._timer is not None:
