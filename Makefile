@@ -33,6 +33,8 @@ lint: $(READY)  ## Style, types and the import rule
 bench: $(READY)  ## Measurements beside others (benchmarks/README.md)
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.failover
+	$(BIN)/python -m benchmarks.transport --uvloop
+	$(BIN)/python -m benchmarks.streams
 
 clean:  ## Removes what was installed and built
 	rm -rf $(VENV) benchmarks/.venv benchmarks/results node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
