@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,25 +22,14 @@ from segue.langchain.targets import prepared
 from segue.policy import Policy
 from segue.settings import load
 
-pytestmark = [
-    # google-genai derives from a class of aiohttp's in a way that aiohttp warns of …
-    pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),
-    # … and LangChain asks its failed answers for their JSON without awaiting it.
-    pytest.mark.filterwarnings("ignore:coroutine 'ClientResponse.json' was never awaited:RuntimeWarning"),
-]
+# google-genai derives from a class of aiohttp's in a way that aiohttp warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 
 PACKAGES: dict[str, Callable[[str], Any]] = {
     "openai": lambda url: ChatOpenAI(model="gpt-4.1", base_url=url, api_key="k"),  # type: ignore[arg-type]
     "claude": lambda url: ChatAnthropic(model="claude-haiku-4-5", base_url=url, api_key="k"),  # type: ignore[call-arg,arg-type]
     "gemini": lambda url: ChatGoogleGenerativeAI(model="gemini-3.5-flash-lite", base_url=url, api_key="k"),
 }
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """That coroutine hangs in an exception's cycle: collected here, it warns under the filter above and in no other test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,99 @@
+"""The provider behind the gateways of `benchmarks.gateways`, as cheap as Python can make it.
+
+    python -m benchmarks.gateway_upstream PORT
+
+It answers Chat Completions with the same twenty words: as one document, as a burst of chunks, or, where the prompt says "slowly", as chunks
+5 ms apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import httptools
+import uvloop
+
+WORDS = [f" word{number}" for number in range(20)]
+PACE = 0.005
+"""Seconds between the chunks of a slow answer."""
+
+_USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+
+
+def _chunk(choices: list[dict[str, Any]], **more: Any) -> bytes:
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4.1"}
+    return b"data: " + json.dumps({**head, "choices": choices, **more}).encode() + b"\n\n"
+
+
+def _said(delta: dict[str, str], finish: str | None = None) -> bytes:
+    return _chunk([{"index": 0, "delta": delta, "finish_reason": finish}])
+
+
+def _framed(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+PIECES = [_framed(_said({"content": word})) for word in WORDS]
+LAST = _framed(_said({}, "stop") + _chunk([], usage=_USAGE) + b"data: [DONE]\n\n") + b"0\r\n\r\n"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+BURST = STREAM_HEAD + b"".join(PIECES) + LAST
+
+
+def _document() -> bytes:
+    message = {"role": "assistant", "content": "".join(WORDS), "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    said = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1", "choices": [choice]}
+    body = json.dumps({**said, "usage": _USAGE}).encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+DOCUMENT = _document()
+
+
+class Provider(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._body = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_begin(self) -> None:
+        self._body = b""
+
+    def on_body(self, data: bytes) -> None:
+        self._body += data
+
+    def on_message_complete(self) -> None:
+        asked = json.loads(self._body)
+        if not asked.get("stream"):
+            self._transport.write(DOCUMENT)
+        elif b"slowly" in self._body:
+            self._transport.write(STREAM_HEAD)
+            self._say(0)
+        else:
+            self._transport.write(BURST)
+
+    def _say(self, word: int) -> None:
+        if self._transport.is_closing():
+            return
+        if word == len(PIECES):
+            self._transport.write(LAST)
+            return
+        self._transport.write(PIECES[word])
+        asyncio.get_running_loop().call_later(PACE, self._say, word + 1)
+
+
+async def main() -> None:
+    server = await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", int(sys.argv[1]), backlog=4096)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,238 @@
+"""LLM gateways side by side in one run: on one core, before one upstream, under one load.
+
+    python -m benchmarks.gateways [--only segue,nginx] [--seconds 5]
+
+The gateway has core 0 to itself; upstream and load share core 1. Three cases: one JSON answer; a stream of twenty chunks at once (both over
+16 connections, as fast as answers come); a stream of twenty chunks 5 ms apart (64 connections). Each answer is checked to be whole. CPU is
+that of the gateway's processes, from /proc; memory is their resident set after the run. Cases alternate over the gateways, `ROUNDS` times,
+and the median round counts.
+
+Segue runs with its ledger, keys and metrics on, and streams from upstream even where one JSON answer is asked for; the others run with nothing
+of the kind, and take the document. nginx only passes bytes on: the floor of any hop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import uvloop
+
+from benchmarks.free_port import free_port
+from benchmarks.gateway_upstream import WORDS
+from benchmarks.peers import Peer, peers
+
+HOST = "127.0.0.1"
+ROUNDS = 3
+WARM = 1.0
+"""Seconds of load before each measurement."""
+
+
+class Case(NamedTuple):
+    name: str
+    stream: bool
+    prompt: str
+    connections: int
+
+
+CASES = (
+    Case("JSON", stream=False, prompt="Say twenty words.", connections=16),
+    Case("SSE, 20 chunks at once", stream=True, prompt="Say twenty words.", connections=16),
+    Case("SSE, 20 chunks 5 ms apart", stream=True, prompt="Say twenty words slowly.", connections=64),
+)
+
+
+class Measure(NamedTuple):
+    """Requests a second, CPU µs a request, milliseconds, MB."""
+
+    rate: float
+    cpu: float
+    p50: float
+    p99: float
+    memory: float
+
+
+class Caller:
+    """One keep-alive connection that asks again and again."""
+
+    def __init__(self, port: int, request: bytes) -> None:
+        self._port = port
+        self._request = request
+        self.seconds: list[float] = []
+
+    async def run(self, until: float) -> None:
+        reader, writer = await asyncio.open_connection(HOST, self._port)
+        while (began := time.perf_counter()) < until:
+            writer.write(self._request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            body = await (self._sized(reader, head) if b"content-length:" in head else _chunked(reader))
+            if b" 200 " not in head or any(word.encode() not in body for word in (WORDS[0], WORDS[-1])):
+                raise RuntimeError(f"no whole answer: {head + body[:500]!r}")
+            self.seconds.append(time.perf_counter() - began)
+        writer.close()
+
+    async def _sized(self, reader: asyncio.StreamReader, head: bytes) -> bytes:
+        return await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
+
+
+async def _chunked(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += await reader.readexactly(size)
+        await reader.readexactly(2)
+    await reader.readexactly(2)
+    return body
+
+
+async def load(peer: Peer, port: int, case: Case, seconds: float) -> list[float]:
+    fields = {"model": peer.model, "stream": case.stream, "messages": [{"role": "user", "content": case.prompt}]}
+    body = json.dumps(fields).encode()
+    headers = {"host": HOST, "content-type": "application/json", "content-length": str(len(body)), **peer.headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"POST {peer.path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+    callers = [Caller(port, request) for _ in range(case.connections)]
+    until = time.perf_counter() + seconds
+    await asyncio.gather(*(caller.run(until) for caller in callers))
+    return sorted(second for caller in callers for second in caller.seconds)
+
+
+def family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def cpu(pid: int) -> float:
+    """Seconds, user and system, of a process and its children."""
+    total = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int) -> float:
+    pages = sum(int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1]) for one in family(pid))
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def measure(peer: Peer, port: int, pid: int, case: Case, seconds: float) -> Measure:
+    uvloop.run(load(peer, port, case, WARM))
+    used, began = cpu(pid), time.perf_counter()
+    times = uvloop.run(load(peer, port, case, seconds))
+    took, used = time.perf_counter() - began, cpu(pid) - used
+    count = len(times)
+    return Measure(
+        count / took, used / count * 1e6, times[count // 2] * 1e3, times[int(count * 0.99)] * 1e3, memory(pid)
+    )
+
+
+@contextmanager
+def running(command: list[str], core: int, env: dict[str, str], log: Path) -> Iterator[int]:
+    def pin() -> None:
+        os.sched_setaffinity(0, {core})
+
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=out, preexec_fn=pin, cwd=log.parent)
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def answers(peer: Peer, port: int) -> str:
+    """Waits until the gateway gives a whole answer; what was wrong if it never does."""
+    until, wrong = time.monotonic() + peer.patience, "nobody listens"
+    while time.monotonic() < until:
+        try:
+            uvloop.run(load(peer, port, CASES[0]._replace(connections=1), 0.01))
+            return ""
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {error}"
+            time.sleep(0.2)
+    return wrong
+
+
+def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str, Measure] | str:
+    """One gateway's measures by case, or why there are none."""
+    peer = peer._replace(headers={name: said.format(upstream=upstream) for name, said in peer.headers.items()})
+    room = folder / peer.name
+    room.mkdir(exist_ok=True)
+    try:
+        command, env, port = peer.start(upstream, free_port(), room)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"could not be installed: {error}"
+    log = room / "log.txt"
+    with running(command, 0, {**os.environ, **env}, log) as pid:
+        port = peer.port_of(log, port)
+        if wrong := answers(peer, port):
+            return f"did not answer: {wrong[:300]}"
+        return {case.name: measure(peer, port, pid, case, seconds) for case in CASES}
+
+
+def middle(rounds: list[Measure]) -> Measure:
+    """The round whose CPU is the median."""
+    return sorted(rounds, key=lambda one: one.cpu)[len(rounds) // 2]
+
+
+def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str], print: Callable[[str], None]) -> None:
+    ours = found.get("segue")
+    for case in CASES:
+        print(f"\n{case.name}, {case.connections} connections\n")
+        print("| gateway | requests/s | CPU µs a request | its CPU / Segue's | p50 / p99 ms | MB |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        base = middle([one[case.name] for one in ours]).cpu if ours else float("nan")
+        for name, rounds in found.items():
+            one = middle([measured[case.name] for measured in rounds])
+            spread = [measured[case.name].cpu for measured in rounds]
+            print(
+                f"| {name} | {statistics.median(m[case.name].rate for m in rounds):,.0f} | {one.cpu:,.0f} ({min(spread):,.0f} to "
+                f"{max(spread):,.0f}) | {one.cpu / base:.2f} | {one.p50:.1f} / {one.p99:.1f} | {one.memory:,.0f} |"
+            )
+    for name, why in failed.items():
+        print(f"\n{name}: {why}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="names, with commas")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    said = parser.parse_args()
+    chosen = [peer for peer in peers() if said.only is None or peer.name in said.only.split(",")]
+    os.sched_setaffinity(0, {1})
+    found: dict[str, list[dict[str, Measure]]] = {}
+    failed: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, upstream = Path(temporary), free_port()
+        provider = [sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream)]
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        with running(provider, 1, env, folder / "upstream.txt"):
+            for _ in range(ROUNDS):
+                for peer in chosen:
+                    if peer.name in failed:
+                        continue
+                    result = contend(peer, upstream, said.seconds, folder)
+                    if isinstance(result, str):
+                        failed[peer.name] = result
+                    else:
+                        found.setdefault(peer.name, []).append(result)
+    show(found, failed, print)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The gateways of `benchmarks.gateways`: how each is installed, started and asked. Versions are pinned; what is installed goes to `.peers`.
+
+Every one is set to pass Chat Completions on to one OpenAI-compatible address, without a database, as its documentation has it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+HOME = Path(__file__).parent / ".peers"
+HOST = "127.0.0.1"
+
+Started = tuple[list[str], dict[str, str], int]
+"""A command, its environment beside ours, and the port."""
+
+
+class Peer(NamedTuple):
+    """`start` takes the upstream's port, a free one and a folder. `headers` may name the upstream's port as `{upstream}`. `finds_port`: the
+    gateway chooses a port itself and logs it."""
+
+    name: str
+    start: Callable[[int, int, Path], Started]
+    path: str = "/v1/chat/completions"
+    model: str = "gpt-4.1"
+    headers: dict[str, str] = {}
+    patience: float = 30.0
+    finds_port: bool = False
+
+    def port_of(self, log: Path, port: int) -> int:
+        if not self.finds_port:
+            return port
+        until = time.monotonic() + self.patience
+        while time.monotonic() < until:
+            if found := re.search(rf"listens at http://{HOST}:(\d+)", log.read_text("utf-8", "replace")):
+                return int(found[1])
+            time.sleep(0.1)
+        return port
+
+
+def peers() -> list[Peer]:
+    custom = {
+        "authorization": "Bearer k",
+        "x-portkey-provider": "openai",
+        "x-portkey-custom-host": f"http://{HOST}:{{upstream}}/v1",
+    }
+    return [
+        Peer("segue", _segue, headers={"authorization": f"Bearer {_key()}"}),
+        Peer("nginx", _nginx),
+        Peer("TensorZero", _tensorzero, "/openai/v1/chat/completions", "tensorzero::model_name::m", finds_port=True),
+        Peer("Portkey", _portkey, headers=custom),
+        Peer("LiteLLM", _litellm, headers={"authorization": "Bearer k"}, patience=120.0),
+    ]
+
+
+def _keys() -> Path:
+    return HOME / "keys.sqlite"
+
+
+def _key() -> str:
+    """A key of our own gateway, made once a run."""
+    from segue.server.keys import KeyRing
+
+    HOME.mkdir(exist_ok=True)
+    _keys().unlink(missing_ok=True)
+    return KeyRing(_keys()).create("benchmark")[1].reveal()
+
+
+def _segue(upstream: int, port: int, folder: Path) -> Started:
+    env = {
+        "OPENAI_API_KEY": "k",
+        "OPENAI_BASE_URL": f"http://{HOST}:{upstream}/v1",
+        "OPENAI_MODEL": "gpt-4.1",
+        "SEGUE_CHAIN": "openai",
+        "SEGUE_KEYS": str(_keys()),
+        "SEGUE_LEDGER": str(folder / f"ledger-{port}.sqlite"),
+    }
+    return [sys.executable, "-m", "segue", "serve", "--keys", "--port", str(port)], env, port
+
+
+def _nginx(upstream: int, port: int, folder: Path) -> Started:
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    if not Path(program).exists():
+        raise OSError("Debian's package nginx-light is not there")
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"""
+        daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
+        events {{ worker_connections 1024; }}
+        http {{
+          access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+          upstream provider {{ server {HOST}:{upstream}; keepalive 64; }}
+          server {{ listen {HOST}:{port};
+            location / {{ proxy_pass http://provider; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }} }}
+        }}
+        """,
+        encoding="utf-8",
+    )
+    return [program, "-c", str(config), "-e", str(folder / "error.log")], {}, port
+
+
+def _tensorzero(upstream: int, port: int, folder: Path) -> Started:
+    python = _environment("tensorzero", "tensorzero==2026.6.0")
+    config = folder / "tensorzero.toml"
+    config.write_text(
+        f"""
+        gateway.observability.enabled = false
+        [models.m]
+        routing = ["up"]
+        [models.m.providers.up]
+        type = "openai"
+        model_name = "gpt-4.1"
+        api_base = "http://{HOST}:{upstream}/v1/"
+        api_key_location = "none"
+        """,
+        encoding="utf-8",
+    )
+    program = (
+        "import sys, threading, tensorzero.tensorzero as t\n"
+        "options = dict(clickhouse_url=None, postgres_url=None, valkey_url=None, async_setup=False)\n"
+        "gateway = t._start_http_gateway(config_file=sys.argv[1], **options)\n"
+        "print('listens at', gateway.base_url, flush=True)\n"
+        "threading.Event().wait()\n"
+    )
+    return [str(python), "-c", program, str(config)], {}, port
+
+
+def _portkey(upstream: int, port: int, folder: Path) -> Started:
+    home = HOME / "portkey"
+    server = home / "node_modules/@portkey-ai/gateway/build/start-server.js"
+    if not server.exists():
+        subprocess.run(
+            [
+                "npm",
+                "install",
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--prefix",
+                str(home),
+                "@portkey-ai/gateway@1.15.2",
+            ],
+            check=True,
+        )
+    env = {"TRUSTED_CUSTOM_HOSTS": HOST, "NODE_ENV": "production"}
+    return ["node", str(server), f"--port={port}", "--headless"], env, port
+
+
+def _litellm(upstream: int, port: int, folder: Path) -> Started:
+    python = _environment("litellm", "litellm[proxy]==1.106.0")
+    config = folder / "litellm.yaml"
+    config.write_text(
+        "model_list:\n  - model_name: gpt-4.1\n    litellm_params:\n      model: openai/gpt-4.1\n"
+        f"      api_base: http://{HOST}:{upstream}/v1\n      api_key: k\n",
+        encoding="utf-8",
+    )
+    command = [str(python.parent / "litellm"), "--config", str(config), "--host", HOST, "--port", str(port)]
+    return command, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}, port
+
+
+def _environment(name: str, package: str) -> Path:
+    """The interpreter of an environment with this package in it."""
+    home = HOME / name
+    python = home / "bin/python"
+    if not (home / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package],
+            check=True,
+            env={**os.environ, "PIP_CONSTRAINT": ""},
+        )
+        (home / "ready").touch()
+    return python
