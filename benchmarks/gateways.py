@@ -169,7 +169,7 @@ def answers(peer: Peer, port: int) -> str:
 
 
 def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str, Measure] | str:
-    """One gateway's measures by case, or why there are none."""
+    """One gateway's measures by case, without the cases in which it gave no whole answer; or why there are none at all."""
     peer = peer._replace(headers={name: said.format(upstream=upstream) for name, said in peer.headers.items()})
     room = folder / peer.name
     room.mkdir(exist_ok=True)
@@ -182,7 +182,13 @@ def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str
         port = peer.port_of(log, port)
         if wrong := answers(peer, port):
             return f"did not answer: {wrong[:300]}"
-        return {case.name: measure(peer, port, pid, case, seconds) for case in CASES}
+        found = {}
+        for case in CASES:
+            try:
+                found[case.name] = measure(peer, port, pid, case, seconds)
+            except RuntimeError as error:
+                print(f"{peer.name}, {case.name}: {str(error)[:300]}", file=sys.stderr)
+        return found
 
 
 def middle(rounds: list[Measure]) -> Measure:
@@ -197,11 +203,15 @@ def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str], pri
         print("| gateway | requests/s | CPU µs a request | its CPU / Segue's | p50 / p99 ms | MB |")
         print("| --- | --- | --- | --- | --- | --- |")
         base = middle([one[case.name] for one in ours]).cpu if ours else float("nan")
-        for name, rounds in found.items():
-            one = middle([measured[case.name] for measured in rounds])
-            spread = [measured[case.name].cpu for measured in rounds]
+        for name, every in found.items():
+            rounds = [measured[case.name] for measured in every if case.name in measured]
+            if not rounds:
+                print(f"| {name} | no whole answer | | | | |")
+                continue
+            one = middle(rounds)
+            spread = [measured.cpu for measured in rounds]
             print(
-                f"| {name} | {statistics.median(m[case.name].rate for m in rounds):,.0f} | {one.cpu:,.0f} ({min(spread):,.0f} to "
+                f"| {name} | {statistics.median(measured.rate for measured in rounds):,.0f} | {one.cpu:,.0f} ({min(spread):,.0f} to "
                 f"{max(spread):,.0f}) | {one.cpu / base:.2f} | {one.p50:.1f} / {one.p99:.1f} | {one.memory:,.0f} |"
             )
     for name, why in failed.items():
