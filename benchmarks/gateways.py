@@ -35,6 +35,8 @@ from benchmarks.peers import Peer, peers
 
 HOST = "127.0.0.1"
 ROUNDS = 3
+PATIENCE = 10.0
+"""Seconds for the answers that are under way when the load ends."""
 WARM = 1.0
 """Seconds of load before each measurement."""
 
@@ -66,8 +68,9 @@ class Measure(NamedTuple):
 class Caller:
     """One keep-alive connection that asks again and again."""
 
-    def __init__(self, port: int, request: bytes) -> None:
+    def __init__(self, port: int, request: bytes, *, stream: bool) -> None:
         self._port = port
+        self._stream = stream
         self._request = request
         self.seconds: list[float] = []
 
@@ -77,7 +80,8 @@ class Caller:
             writer.write(self._request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             body = await (self._sized(reader, head) if b"content-length:" in head else _chunked(reader))
-            if b" 200 " not in head or any(word.encode() not in body for word in (WORDS[0], WORDS[-1])):
+            marks = (WORDS[0], WORDS[-1], *(["[DONE]"] if self._stream else []))
+            if b" 200 " not in head or any(mark.encode() not in body for mark in marks):
                 raise RuntimeError(f"no whole answer: {head + body[:500]!r}")
             self.seconds.append(time.perf_counter() - began)
         writer.close()
@@ -101,9 +105,10 @@ async def load(peer: Peer, port: int, case: Case, seconds: float) -> list[float]
     headers = {"host": HOST, "content-type": "application/json", "content-length": str(len(body)), **peer.headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     request = f"POST {peer.path} HTTP/1.1\r\n{lines}\r\n".encode() + body
-    callers = [Caller(port, request) for _ in range(case.connections)]
+    callers = [Caller(port, request, stream=case.stream) for _ in range(case.connections)]
     until = time.perf_counter() + seconds
-    await asyncio.gather(*(caller.run(until) for caller in callers))
+    async with asyncio.timeout(seconds + PATIENCE):
+        await asyncio.gather(*(caller.run(until) for caller in callers))
     return sorted(second for caller in callers for second in caller.seconds)
 
 
@@ -186,8 +191,8 @@ def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str
         for case in CASES:
             try:
                 found[case.name] = measure(peer, port, pid, case, seconds)
-            except RuntimeError as error:
-                print(f"{peer.name}, {case.name}: {str(error)[:300]}", file=sys.stderr)
+            except (RuntimeError, OSError, EOFError, ValueError) as error:
+                print(f"{peer.name}, {case.name}: {repr(error)[:300]}", file=sys.stderr)
         return found
 
 

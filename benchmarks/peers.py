@@ -5,6 +5,7 @@ Every one is set to pass Chat Completions on to one OpenAI-compatible address, w
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -132,23 +133,20 @@ def _tensorzero(upstream: int, port: int, folder: Path) -> Started:
     return [str(python), "-c", program, str(config)], {}, port
 
 
+PORTKEY = {
+    "dependencies": {"@portkey-ai/gateway": "1.15.2"},
+    # With the newest that it admits, each streamed answer is a 500, "immutable".
+    "overrides": {"@hono/node-server": "1.13.8"},
+}
+
+
 def _portkey(upstream: int, port: int, folder: Path) -> Started:
     home = HOME / "portkey"
     server = home / "node_modules/@portkey-ai/gateway/build/start-server.js"
     if not server.exists():
-        subprocess.run(
-            [
-                "npm",
-                "install",
-                "--silent",
-                "--no-audit",
-                "--no-fund",
-                "--prefix",
-                str(home),
-                "@portkey-ai/gateway@1.15.2",
-            ],
-            check=True,
-        )
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "package.json").write_text(json.dumps(PORTKEY), encoding="utf-8")
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], check=True, cwd=home)
     env = {"TRUSTED_CUSTOM_HOSTS": HOST, "NODE_ENV": "production"}
     return ["node", str(server), f"--port={port}", "--headless"], env, port
 

@@ -85,6 +85,7 @@ def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
         "port": options.port,
         "http": BoundedProtocol,
         "ws": "none",
+        "proxy_headers": False,
         "loop": "auto",
         "lifespan": "on",
         "access_log": False,
