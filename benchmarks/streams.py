@@ -23,6 +23,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from benchmarks.free_port import free_port
+
 HOST = "127.0.0.1"
 BEAT = 1.0
 """Seconds between the words of a stream."""
@@ -141,12 +143,6 @@ def environment(upstream: int, ledger: str) -> dict[str, str]:
         "SEGUE_CHAIN": "openai",
         "SEGUE_LEDGER": ledger,
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

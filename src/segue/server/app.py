@@ -100,11 +100,10 @@ class Gateway:
         await exchange.reply(ingress(dialect).error(error), {"x-segue-attempts": str(len(attempts))})
 
     async def _answer(self, exchange: Exchange, route: Route) -> None:
+        key = "" if route.open else self._identify(exchange)
         if route.kind is Kind.GENERATE or route.kind is Kind.COUNT:
-            key = self._identify(exchange)
             await self._generate(exchange, route, key)
             return
-        key = "" if route.open else self._identify(exchange)
         reply: Reply
         match route.kind:
             case Kind.EMBED:

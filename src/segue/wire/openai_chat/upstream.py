@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -23,17 +24,7 @@ class Upstream:
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         fields, omitted = body(request, call)
-        return WireRequest(
-            method="POST",
-            url=f"{call.base_url}/chat/completions",
-            headers={
-                "content-type": "application/json",
-                "accept": "text/event-stream" if call.stream else "application/json",
-                **auth_headers(call),
-            },
-            body=msgspec.json.encode(fields),
-            omitted=omitted,
-        )
+        return posting("/chat/completions", fields, omitted, call)
 
     def decoder(self, content_type: str) -> AnswerDecoder:
         """`content_type` is not believed: the answer's first byte tells a stream from a document."""
@@ -43,8 +34,24 @@ class Upstream:
         return failures.of_http(status, headers, body, wall)
 
     def list_models(self, call: Call) -> WireRequest:
-        headers = {"accept": "application/json", **auth_headers(call)}
-        return WireRequest(method="GET", url=f"{call.base_url}/models", headers=headers)
+        return listing(call)
+
+
+def posting(path: str, fields: dict[str, Any], omitted: tuple[str, ...], call: Call) -> WireRequest:
+    """A request for an answer, at a path below the target's address."""
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if call.stream else "application/json",
+        **auth_headers(call),
+    }
+    url = f"{call.base_url}{path}"
+    return WireRequest(method="POST", url=url, headers=headers, body=msgspec.json.encode(fields), omitted=omitted)
+
+
+def listing(call: Call) -> WireRequest:
+    """The free probe."""
+    headers = {"accept": "application/json", **auth_headers(call)}
+    return WireRequest(method="GET", url=f"{call.base_url}/models", headers=headers)
 
 
 def auth_headers(call: Call) -> dict[str, str]:

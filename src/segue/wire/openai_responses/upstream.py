@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.wire.codec import Call, WireRequest
-from segue.wire.openai_chat.upstream import auth_headers
+from segue.wire.openai_chat.upstream import listing, posting
 from segue.wire.openai_responses import failures
 from segue.wire.openai_responses.decode import AnswerDecoder
 from segue.wire.openai_responses.encode import body
@@ -24,17 +22,7 @@ class Upstream:
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         fields, omitted = body(request, call)
-        return WireRequest(
-            method="POST",
-            url=f"{call.base_url}/responses",
-            headers={
-                "content-type": "application/json",
-                "accept": "text/event-stream" if call.stream else "application/json",
-                **auth_headers(call),
-            },
-            body=msgspec.json.encode(fields),
-            omitted=omitted,
-        )
+        return posting("/responses", fields, omitted, call)
 
     def decoder(self, content_type: str) -> AnswerDecoder:
         """`content_type` is not believed: the answer's first byte tells a stream from a document."""
@@ -44,5 +32,4 @@ class Upstream:
         return failures.of_http(status, headers, body, wall)
 
     def list_models(self, call: Call) -> WireRequest:
-        headers = {"accept": "application/json", **auth_headers(call)}
-        return WireRequest(method="GET", url=f"{call.base_url}/models", headers=headers)
+        return listing(call)
