@@ -29,7 +29,18 @@ if TYPE_CHECKING:
         ToolCalled,
         UsageReport,
     )
-    from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, assistant, system, user
+    from segue.chat.messages import (
+        Image,
+        Message,
+        Text,
+        Thinking,
+        ToolCall,
+        ToolResult,
+        assistant,
+        system,
+        tool_result,
+        user,
+    )
     from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
     from segue.chat.usage import Usage
     from segue.client import Segue
@@ -60,7 +71,7 @@ _HOME = {
     "segue.answer": "Answer AnswerStream",
     "segue.catalog.providers": "Provider",
     "segue.chat.events": "ChatEvent Finished FinishReason Seam Started TextDelta ThinkingDelta ToolCalled UsageReport",
-    "segue.chat.messages": "Image Message Text Thinking ToolCall ToolResult assistant system user",
+    "segue.chat.messages": "Image Message Text Thinking ToolCall ToolResult assistant system tool_result user",
     "segue.chat.request": "ChatRequest OutputSchema Tool ToolChoice",
     "segue.chat.usage": "Usage",
     "segue.client": "Segue",
@@ -138,6 +149,7 @@ __all__ = [
     "preferred_order",
     "registry",
     "system",
+    "tool_result",
     "user",
 ]
 

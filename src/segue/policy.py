@@ -21,6 +21,7 @@ class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     minimum: int = 10
     """… once the window holds this many outcomes."""
     window: float = 60.0
+    """Seconds that outcomes count."""
     open_for: tuple[float, ...] = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
     """How long the first, second, … opening in a row lasts; the last one repeats."""
     jitter: float = 0.2
@@ -35,14 +36,17 @@ class StallPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     first_hedge: tuple[float, float] = (0.8, 10.0)
     """Bounds of the hedge point before content, once it is estimated (p95) from `enough` samples."""
     enough: int = 20
+    """Samples from which on the timers are estimated from what was seen."""
     first_hedge_unknown: float = 3.0
     """Hedge point before content without enough samples …"""
     first_hedge_per_32k: float = 1.0
     """… plus this for each 32 000 prompt tokens."""
     first_hedge_reasoning: float = 15.0
+    """The same for models that reason first."""
     first_give_up: float = 10.0
     """Give up before content after this, or 3 × p99 if that is longer."""
     first_give_up_reasoning: float = 120.0
+    """The same for models that reason first."""
     gap_hedge: tuple[float, float] = (1.0, 8.0)
     """Bounds of the hedge point on a gap in text, estimated as 6 × p99 of the gaps seen."""
     gap_give_up: float = 10.0
@@ -89,7 +93,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     successor: bool = True
     """True: a retired model's successor is tried in its place."""
     breaker: BreakerPolicy = BreakerPolicy()
+    """When a target is left alone."""
     stall: StallPolicy = StallPolicy()
+    """How long content may be missing."""
 
     def replace(self, **changes: Any) -> Policy:
         """A copy with these fields changed; an unknown name raises `TypeError`."""

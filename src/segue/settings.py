@@ -15,6 +15,8 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     NAME_DIALECT       the dialect it speaks: openai_chat, openai_responses, claude or gemini
     NAME_TIER          `free` keeps to the free tier's known limits, `paid` (the default) learns limits only from refusals
     SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
+    SEGUE_CONFIG       another settings file
+    SEGUE_HOME         the directory of the ledger and of the gateway's keys
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
     SEGUE_KEYS         the file of the gateway's keys
     MONGODB_URL        where usage is kept for several processes
@@ -49,43 +51,66 @@ class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Limits that are kept before they are exceeded; None is no limit, or with `tier = "free"` the model's known free one."""
 
     tier: Literal["free", "paid"] = "paid"
-
+    """`free` keeps the model's known free limits where none is set below."""
     requests_per_minute: int | None = None
+    """Requests within any 60 s, failed ones too."""
     tokens_per_minute: int | None = None
+    """Prompt tokens within any 60 s."""
     requests_per_day: int | None = None
+    """Requests a day, which begins at midnight in Los Angeles."""
 
 
 class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is set for one target; None where nothing is. Ranges are those of the environment variables above."""
 
     provider: str | None = None
+    """Who bills for it, if that is not the target's own name: a preset's name."""
     dialect: str | None = None
+    """`openai_chat`, `openai_responses`, `claude` or `gemini`; else the provider's own."""
     model: str | None = None
+    """The model's id, as the provider has it; else the provider's default."""
     base_url: str | None = None
+    """Another address: http:// or https://, up to and without the dialect's own path."""
     api_key: Secret = Secret("")
+    """Better in the environment or in `.env`."""
     temperature: float | None = None
+    """0 to 2; left out where the model does not take it."""
     max_tokens: int | None = None
+    """The longest answer, in tokens."""
     timeout: float | None = None
+    """Seconds to the first content."""
     streams: bool = True
+    """False: it can't stream, so its timers are totals."""
     simulated: bool = False
     """A local stand-in answers, no model; whatever shows its answers says so."""
     headers: dict[str, str] = {}
+    """Sent with every request."""
     quirks: dict[str, Any] = {}
+    """How it departs from its dialect; a preset has them already."""
     quota: QuotaSettings | None = None
+    """Limits that are kept before they are exceeded."""
 
 
 class ChainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A named chain: its targets in order and the policy it runs under."""
 
     targets: tuple[str, ...]
+    """Targets' names, in order."""
     policy: Policy
+    """In the file, its fields stand in the chain's own table."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is set."""
+
     chain: tuple[str, ...] = DEFAULT_CHAIN
+    """The default chain: targets' names, in order."""
     targets: dict[str, TargetSettings] = {}
+    """What is set for each target."""
     chains: dict[str, ChainSettings] = {}
+    """Further chains, each with a name."""
     policy: Policy = Policy()
+    """Every knob of failing over."""
     prices: dict[str, dict[str, Any]] = {}
     """Tables of prices by model, as `catalog.prices.read_overrides` takes them: US dollars a million tokens."""
     ledger: str | None = None
@@ -93,6 +118,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: str | None = None
     """Path of the file with the gateway's keys; None for the default place."""
     mongodb_url: Secret = Secret("")
+    """In the environment only."""
 
     def target(self, name: str) -> TargetSettings:
         """What is set for a target; all defaults for one that is not mentioned."""

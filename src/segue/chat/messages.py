@@ -81,3 +81,8 @@ def user(text: str) -> Message:
 
 def assistant(text: str) -> Message:
     return Message("assistant", (Text(text),))
+
+
+def tool_result(call: ToolCall, text: str, *, is_error: bool = False) -> Message:
+    """What the tool gave back for a call. Calls that the model made together are answered by as many messages in a row."""
+    return Message("tool", (ToolResult(call_id=call.id, name=call.name, content=(Text(text),), is_error=is_error),))

@@ -1,0 +1,42 @@
+"""The documentation site builds, and its reference of the settings is what the code says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.settings_page import page
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "ko.html").is_file()
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert pages == set(re.findall(r"[\w/]+\.md", navigation))
+
+
+def test_the_settings_page_says_what_the_code_says() -> None:
+    """Made anew with `python -m tests.docs.settings_page > docs/settings.md`."""
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == page()
+
+
+def test_every_variable_that_is_read_is_in_the_settings_page() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "segue").rglob("*.py"))
+    read = set(re.findall(r"""(?:get|getenv|environ\[?)\(?["'](SEGUE_\w+|MONGODB_\w+)["']""", source))
+    assert read
+    assert read <= set(re.findall(r"`(\w+)`", page()))
+
+
+def test_every_setting_is_explained() -> None:
+    unexplained = [row for row in page().splitlines() if re.match(r"\| `\w+` \|.*\|  \|$", row)]
+    assert unexplained == []
