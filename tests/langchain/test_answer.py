@@ -162,7 +162,7 @@ def test_a_tool_call_arrives_whole_and_its_result_is_answered(backend: Backend, 
         return a + b
 
     far.tell("openai", far.call("add", '{"a": 1, "b": 2}'), far.say("3"))
-    llm = OpenAIClient(backend=backend).bind_tools([add], tool_choice="any")
+    llm = OpenAIClient(backend=backend).bind_tools([add])
     turn = llm.invoke("1+2")
     assert turn.tool_calls == [{"name": "add", "args": {"a": 1, "b": 2}, "id": "call_1", "type": "tool_call"}]
     assert turn.response_metadata["finish_reason"] == "tool_calls"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
@@ -113,6 +114,7 @@ def test_a_choice_of_no_tool_is_refused_when_it_is_bound(llm: LLMClient, said: A
 
 
 def test_bound_tools_reach_the_provider_with_their_choice(backend: Backend, far: Any) -> None:
+    far.tell("openai", far.call("Look", '{"where": "here"}'))
     bound = OpenAIClient(backend=backend).bind_tools(
         [add, Look], tool_choice="Look", parallel_tool_calls=False, temperature=0.5
     )
@@ -123,6 +125,17 @@ def test_bound_tools_reach_the_provider_with_their_choice(backend: Backend, far:
     assert request.tools[0].description == "Adds two numbers."
     assert request.tool_choice == ToolChoice(mode="tool", name="Look")
     assert request.temperature == 0.5
+
+
+@pytest.mark.parametrize("choice", ["any", "add"])
+async def test_a_text_where_a_call_was_demanded_is_its_targets_failure(llm: LLMClient, far: Any, choice: str) -> None:
+    far.tell("gemini", far.say("I would rather talk."))
+    far.tell("openai", far.call("add", '{"a": 1, "b": 2}'))
+    bound = llm.bind_tools([add], tool_choice=choice)
+    for answer in (bound.invoke("x"), await anext(bound.astream("x"))):
+        assert isinstance(answer, AIMessage)
+        assert (answer.content, len(answer.tool_calls)) == ("", 1)
+    assert far.order == ["gemini", "openai"] * 2
 
 
 def test_without_a_choice_none_is_said(llm: LLMClient, far: Any) -> None:

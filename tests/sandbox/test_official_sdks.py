@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from segue.sandbox import Sandbox
+from segue.chat.usage import Usage
+from segue.sandbox import Reply, Sandbox
 from segue.sandbox.replies import MARK
 
 anthropic = pytest.importorskip("anthropic")
@@ -66,6 +67,14 @@ class TestOpenAI:
             call = answer.choices[0].message.tool_calls[0]
             assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", {"city": "Seoul"})
             assert answer.choices[0].finish_reason == "tool_calls"
+
+    def test_a_calls_arguments_come_in_pieces(self, client: Any) -> None:
+        tools = [{"type": "function", "function": {"name": "get_weather", "parameters": PARAMETERS}}]
+        chunks = self._ask(client, "What is the weather in Seoul?", tools=tools, stream=True)
+        deltas = [call for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or ()]
+        pieces = [delta.function.arguments for delta in deltas]
+        assert len([piece for piece in pieces if piece]) > 1
+        assert json.loads("".join(pieces)) == {"city": "Seoul"}
 
     def test_schema(self, client: Any) -> None:
         messages = [{"role": "user", "content": "Where?"}]
@@ -124,6 +133,30 @@ class TestClaude:
             answer = client.messages.create(**self._request("What is the weather in Seoul?", tools=tools, **options))
             assert (answer.content[0].name, answer.content[0].input) == ("get_weather", {"city": "Seoul"})
             assert answer.stop_reason == "tool_use"
+
+    def test_a_calls_arguments_come_in_pieces(self, client: Any) -> None:
+        tools = [{"name": "get_weather", "input_schema": PARAMETERS}]
+        with client.messages.stream(**self._request("What is the weather in Seoul?", tools=tools)) as stream:
+            pieces = [event.partial_json for event in stream if event.type == "input_json"]
+            assert len(pieces) > 1
+            assert stream.get_final_message().content[0].input == {"city": "Seoul"}
+
+    def test_an_answer_may_be_scripted_with_its_thinking_and_usage(self) -> None:
+        scripted = Reply(
+            thinking="Hm. Let me see.", text="So be it.", usage=Usage(input_tokens=3, cache_read_tokens=40)
+        )
+        with (
+            Sandbox(reply=lambda request: scripted) as box,
+            anthropic.Anthropic(base_url=box.base_url("claude"), api_key="any") as client,
+        ):
+            thinking = {"type": "enabled", "budget_tokens": 1024}
+            request = self._request(thinking=thinking, max_tokens=2048)
+            with client.messages.stream(**request) as stream:
+                answer = stream.get_final_message()
+        assert [block.type for block in answer.content] == ["thinking", "text"]
+        assert (answer.content[0].thinking, answer.content[1].text) == ("Hm. Let me see.", "So be it.")
+        assert answer.content[0].signature
+        assert (answer.usage.input_tokens, answer.usage.cache_read_input_tokens) == (3, 40)
 
     def test_schema(self, client: Any) -> None:
         answer = client.messages.parse(**self._request("Where?", output_format=City))

@@ -8,6 +8,7 @@ import pytest
 from segue.chat.events import FinishReason
 from segue.chat.messages import Message, Text, ToolCall, ToolResult, assistant, system, user
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
+from segue.chat.usage import Usage
 from segue.failover.continuation import continuation_request
 from segue.sandbox.replies import MARK, NUMBERED, Reply, reply_to, tokens_of
 
@@ -75,6 +76,24 @@ def test_numbered_answers_count_their_tokens() -> None:
 def test_a_function_may_say_what_is_answered() -> None:
     reply = reply_to(ASKED, lambda request: request.messages[-1].text.upper())
     assert reply.text == "TELL ME ABOUT REDIS"
+
+
+def test_a_function_may_say_all_of_an_answer_and_it_is_continued_as_texts_are() -> None:
+    call = ToolCall(id="1", name="get_time", arguments="{}")
+    scripted = Reply(thinking="Hm.", text="Let me look.", calls=(call,), usage=Usage(output_tokens=5))
+    reply = reply_to(ASKED, lambda request: scripted)
+    assert (reply.thinking, reply.text, reply.calls, reply.usage) == ("Hm.", "Let me look.", (call,), scripted.usage)
+    assert reply.reason is FinishReason.TOOL_CALLS
+    request, _ = continuation_request(ASKED, "Let me", prefill=True)
+    rest = reply_to(request, lambda request: scripted)
+    assert (rest.thinking, rest.text, rest.calls, rest.continued) == ("", " look.", (call,), True)
+
+
+def test_a_model_that_cannot_be_made_to_call_does_as_it_is_told() -> None:
+    for wish, called in (("the tool `get_time`", "get_time"), ("one of the tools", "get_weather")):
+        messages = (system(f"Be kind.\n\nAnswer by calling {wish}."), user("hello"))
+        reply = reply_to(ChatRequest(messages=messages, tools=(WEATHER, TIME), tool_choice=ToolChoice()))
+        assert [call.name for call in reply.calls] == [called]
 
 
 def test_a_stop_sequence_ends_the_text_before_itself() -> None:

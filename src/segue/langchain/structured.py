@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from segue.chat.request import OutputSchema
 from segue.errors import ConfigurationError, LLMServiceUnavailableError
-from segue.langchain.tools import openai_tool
+from segue.langchain.tools import MustCall, openai_tool
 
 METHODS: Final = ("json_schema", "function_calling", "json_mode")
 
@@ -126,21 +126,6 @@ class Check:
     def __repr__(self) -> str:
         document = json.dumps(self._schema.document, sort_keys=True, default=str)
         return f"Check({self._schema.name}, {hashlib.sha256(document.encode()).hexdigest()[:12]})"
-
-
-class MustCall:
-    """Refuses a text where a tool call was asked for: the engine asks about texts without calls only."""
-
-    def __init__(self, *, refused: list[str] | None = None) -> None:
-        self._refused = refused
-
-    def __call__(self, text: str) -> str | None:
-        if self._refused is not None:
-            self._refused.append(text)
-        return "the answer calls no tool, though one was asked for"
-
-    def __repr__(self) -> str:
-        return "MustCall()"
 
 
 def _short(error: BaseException) -> str:

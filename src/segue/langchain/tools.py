@@ -84,14 +84,34 @@ def engine_choice(choice: Any, names: Sequence[str]) -> ToolChoice | None:
     )
 
 
+class MustCall:
+    """Refuses a text where a tool call was asked for: the engine asks about texts without calls only."""
+
+    def __init__(self, *, refused: list[str] | None = None) -> None:
+        self._refused = refused
+
+    def __call__(self, text: str) -> str | None:
+        if self._refused is not None:
+            self._refused.append(text)
+        return "the answer calls no tool, though one was asked for"
+
+    def __repr__(self) -> str:
+        return "MustCall()"
+
+
 def structure(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options of a call that have forms of their own, as `Segue` takes them."""
+    """Those options of a call that have forms of their own, as `Segue` takes them.
+
+    Not every model can be made to call a tool; where one must be called, a text is the failure of the target that gave it.
+    """
     options: dict[str, Any] = {}
     if said.get("tools"):
         functions = options["tools"] = engine_tools(said["tools"], strict=said.get("strict"))
         choice = engine_choice(said.get("tool_choice"), [function.name for function in functions])
         if choice is not None:
             options["tool_choice"] = choice
+            if choice.mode in ("required", "tool"):
+                options["validate"] = MustCall()
     output = output_schema(said.get("output") or said.get("response_format"))
     if output is not None:
         options["output"] = output

@@ -2,5 +2,6 @@
 
 from segue.sandbox.bill import BillEntry
 from segue.sandbox.box import Sandbox
+from segue.sandbox.replies import Reply
 
-__all__ = ["BillEntry", "Sandbox"]
+__all__ = ["BillEntry", "Reply", "Sandbox"]

@@ -5,9 +5,20 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 
+import msgspec
+
 from segue.catalog.models import find_model
 from segue.catalog.tokens import estimate_request_tokens, estimate_tokens
-from segue.chat.events import Finished, FinishReason, Started, TextDelta, ToolCalled, UsageReport
+from segue.chat.events import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCalled,
+    UsageReport,
+)
 from segue.chat.usage import Usage
 from segue.sandbox.bill import BillEntry
 from segue.sandbox.faults import AnswerOver, Fault
@@ -17,6 +28,8 @@ from segue.sandbox.replies import Reply, tokens_of
 from segue.wire.codec import Encoder, IngressRequest
 
 _PHASES_AT_START = ("headers", "whole")
+SIGNATURE = "c2ltdWxhdGVk"
+"""Claude's proof of its thinking; a simulated one takes any back."""
 
 
 class Answering:
@@ -126,13 +139,15 @@ class Answering:
 
     def _pieces(self) -> list[bytes]:
         """The answer's content as it is sent, a piece for each token. A call is as many pieces as the dialect has events for it."""
-        if not self._reply.calls:
-            return [self._encoder.feed(TextDelta(token)) for token in self._tokens]
-        pieces: list[bytes] = []
-        self._tokens = []
+        thoughts: list[ChatEvent] = [ThinkingDelta(token) for token in tokens_of(self._reply.thinking)]
+        if thoughts and self.dialect == "claude":
+            thoughts.append(ThinkingDelta(signature=SIGNATURE, dialect="claude"))
+        words = [TextDelta(token) for token in self._tokens]
+        pieces = [self._encoder.feed(event) for event in [*thoughts, *words]]
+        self._tokens = [getattr(thought, "text", "") for thought in thoughts] + self._tokens
         for index, call in enumerate(self._reply.calls):
-            events = _events(self._encoder.feed(ToolCalled(index, call)))
-            said = [call.name, call.arguments] if len(events) > 1 else [call.name + call.arguments]
+            events = _events(self._encoder.feed(ToolCalled(index, call)), call.arguments)
+            said = [call.name, *tokens_of(call.arguments)] if len(events) > 1 else [call.name + call.arguments]
             pieces += events
             self._tokens += said + [""] * (len(events) - len(said))
         return pieces
@@ -152,24 +167,35 @@ class Answering:
             await fault.kind.act(self, fault)
 
     def _usage(self, sent: int) -> Usage:
+        if self._reply.usage is not None:
+            return self._reply.usage
         said = "".join(self._tokens[:sent])
         return Usage(input_tokens=self._prompt_tokens, output_tokens=estimate_tokens(said))
 
 
-def _events(data: bytes) -> list[bytes]:
-    """Server-sent events, one by one."""
-    return [event + b"\n\n" for event in data.removesuffix(b"\n\n").split(b"\n\n")] if b"\n\n" in data else [data]
+def _events(data: bytes, arguments: str) -> list[bytes]:
+    """A call's server-sent events, one by one; that which has its arguments as a text is sent in pieces, as providers do."""
+    if b"\n\n" not in data:
+        return [data]
+    events = [event + b"\n\n" for event in data.removesuffix(b"\n\n").split(b"\n\n")]
+    whole = msgspec.json.encode(arguments)
+    at = next((number for number, event in enumerate(events) if whole in event), None)
+    if at is not None:
+        pieces = [events[at].replace(whole, msgspec.json.encode(piece)) for piece in tokens_of(arguments) or ("",)]
+        events[at : at + 1] = pieces
+    return events
 
 
 def _within(reply: Reply, limit: int | None) -> tuple[Reply, list[str]]:
     """The reply and its tokens, cut to the request's `max_tokens`. Calls are counted, not cut."""
-    if reply.calls:
-        return reply, [call.name + call.arguments for call in reply.calls]
     tokens = tokens_of(reply.text)
+    if reply.calls:
+        return reply, tokens
     if limit is None or estimate_tokens(reply.text) <= limit:
         return reply, tokens
     count = bisect_right(range(len(tokens)), limit, key=lambda n: estimate_tokens("".join(tokens[: n + 1])))
-    return Reply(text="".join(tokens[:count]), reason=FinishReason.LENGTH, continued=reply.continued), tokens[:count]
+    cut = msgspec.structs.replace(reply, text="".join(tokens[:count]), reason=FinishReason.LENGTH)
+    return cut, tokens[:count]
 
 
 def refuses_prefill(provider: str, asked: IngressRequest, dialect: str) -> bool:

@@ -38,8 +38,8 @@ class Sandbox:
 
     Nothing it says is a model's work; text begins with "(simulated)". `faults` maps a provider's name to a fault (see
     `segue.sandbox.faults`). `delay` is in seconds between tokens. `reply` is "prose", "numbered" (`t0 t1 t2 …`) or a function from a
-    `ChatRequest` to text. `seed` decides about faults that have a probability. `port` is the first provider's port, the others follow;
-    None takes free ones. Usable with `with` and `async with`.
+    `ChatRequest` to a text, or to a `Reply` (thinking, text, calls, usage). `seed` decides about faults that have a probability. `port`
+    is the first provider's port, the others follow; None takes free ones. Usable with `with` and `async with`.
 
     Raises `ConfigurationError` for an unknown provider or fault.
     """

@@ -14,40 +14,58 @@ import msgspec
 
 from segue.chat.events import FinishReason
 from segue.chat.messages import Message, ToolCall
-from segue.chat.request import ChatRequest, Tool
+from segue.chat.request import ChatRequest, Tool, ToolChoice
+from segue.chat.usage import Usage
 from segue.failover.continuation import INSTRUCTION
 from segue.sandbox.filler import fill
 from segue.sandbox.material import material_of
-
-ReplyMode: TypeAlias = Literal["prose", "numbered"] | Callable[[ChatRequest], str]
 
 MARK: Final = "(simulated) "
 NUMBERED: Final = 60
 """Tokens of a numbered answer."""
 
 _TOKEN = re.compile(r"\s*\S{1,10}|\s+")
+_TOLD_TO_CALL = re.compile(r"Answer by calling (?:the tool `(?P<name>[^`]+)`|one of the tools)\.")
+"""What a model is told that can't be made to call a tool (see `segue.wire.claude.encode`)."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """`text` or tool calls. `continued`: the text goes on with one that had been begun elsewhere."""
+    """What is said, in this order. `usage` is what is reported at the end; None counts what was asked and said.
 
+    `continued`: the text goes on with one that had been begun elsewhere.
+    """
+
+    thinking: str = ""
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
+    usage: Usage | None = None
     reason: FinishReason = FinishReason.STOP
     continued: bool = False
 
 
+ReplyMode: TypeAlias = Literal["prose", "numbered"] | Callable[[ChatRequest], str | Reply]
+
+
 def reply_to(request: ChatRequest, mode: ReplyMode = "prose") -> Reply:
     """The answer to a request."""
-    if calls := _calls(request):
-        return Reply(calls=calls, reason=FinishReason.TOOL_CALLS)
     before, begun = _split_continuation(request.messages)
     if begun is not None:
-        original = msgspec.structs.replace(request, messages=before)
-        whole = _text(original, mode)
-        if whole.startswith(begun) and (len(whole) > len(begun) or _demands_more(request.messages)):
-            return Reply(text=_stopped(whole, request.stop)[len(begun) :], continued=True)
-    return Reply(text=_stopped(_text(request, mode), request.stop))
+        whole = _whole(msgspec.structs.replace(request, messages=before), mode)
+        longer = len(whole.text) > len(begun) or _demands_more(request.messages)
+        if whole.text.startswith(begun) and longer:
+            text = _stopped(whole.text, request.stop)[len(begun) :]
+            return msgspec.structs.replace(whole, thinking="", text=text, continued=True)
+    return _whole(request, mode, stops=request.stop)
+
+
+def _whole(request: ChatRequest, mode: ReplyMode, *, stops: Sequence[str] = ()) -> Reply:
+    """An answer from its beginning. A function that says only a text says it where neither a call nor a schema is asked for."""
+    said = mode(request) if callable(mode) else mode
+    if isinstance(said, Reply):
+        return msgspec.structs.replace(said, reason=FinishReason.TOOL_CALLS) if said.calls else said
+    if calls := _calls(request):
+        return Reply(calls=calls, reason=FinishReason.TOOL_CALLS)
+    return Reply(text=_stopped(_text(request, said, scripted=callable(mode)), stops))
 
 
 def tokens_of(text: str) -> list[str]:
@@ -75,7 +93,7 @@ def _stopped(text: str, stops: Sequence[str]) -> str:
 
 def _calls(request: ChatRequest) -> tuple[ToolCall, ...]:
     """Calls of the tools that the request demands; with a free choice, of the tool that the prompt names, unless it was just used."""
-    choice = request.tool_choice
+    choice = _told(request) or request.tool_choice
     mode = choice.mode if choice else "auto"
     if not request.tools or mode == "none":
         return ()
@@ -95,6 +113,13 @@ def _calls(request: ChatRequest) -> tuple[ToolCall, ...]:
     )
 
 
+def _told(request: ChatRequest) -> ToolChoice | None:
+    for message in request.messages:
+        if message.role == "system" and (told := _TOLD_TO_CALL.search(message.text)):
+            return ToolChoice(mode="tool" if told["name"] else "required", name=told["name"] or "")
+    return None
+
+
 def _named(request: ChatRequest) -> list[Tool]:
     said = next((message.text.lower() for message in reversed(request.messages) if message.role == "user"), "")
     words = set(re.findall(r"\w+", said))
@@ -107,13 +132,14 @@ def _named(request: ChatRequest) -> list[Tool]:
     return [tool for tool in request.tools if fits(tool)]
 
 
-def _text(request: ChatRequest, mode: ReplyMode) -> str:
+def _text(request: ChatRequest, said: str, *, scripted: bool) -> str:
+    """`said` is the text where it is scripted, else the mode."""
     if request.output is not None:
         schema = request.output.schema or {"type": "object", "properties": {"answer": {"type": "string"}}}
         return msgspec.json.encode(fill(schema, material_of(request.messages))).decode()
-    if callable(mode):
-        return mode(request)
-    if mode == "numbered":
+    if scripted:
+        return said
+    if said == "numbered":
         return " ".join(f"t{number}" for number in range(NUMBERED))
     return _prose(request)
 
