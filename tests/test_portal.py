@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import threading
 import weakref
 
@@ -92,3 +94,23 @@ def test_a_forgotten_portal_ends_its_thread() -> None:
     gc.collect()
     assert gone() is None
     assert len(threads()) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_starts_a_thread_of_its_own_and_leaves_its_parents_alone() -> None:
+    portal = Portal()
+    assert portal.run(double(1)) == 2
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # a thread that is not there is waited for for ever
+        status = 1
+        try:
+            status = portal.run(double(21)) - 42
+            portal.close()
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert portal.run(double(2)) == 4
+    portal.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Coroutine
@@ -15,7 +16,7 @@ class Portal:
     """A loop in a thread of its own, for synchronous calls; started by the first of them.
 
     It ends when it is closed, forgotten, or the process exits; asynchronous generators of its loop are then closed, which is
-    how a transport's connections end.
+    how a transport's connections end. A process that was forked has none of its parent's threads: there a new one is started.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class Portal:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`. Interrupted while it waits, it cancels the work."""
-        future = asyncio.run_coroutine_threadsafe(work, self._running().loop)
+        future = asyncio.run_coroutine_threadsafe(work, self.loop())
         try:
             return future.result()
         except BaseException:
@@ -39,23 +40,27 @@ class Portal:
                 self._end()
             self._end = self._loop = None
 
-    def _running(self) -> _Loop:
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop."""
         with self._lock:
-            if self._loop is None:
+            if self._loop is None or self._loop.process != os.getpid():
                 self._loop = _Loop()
                 self._end = weakref.finalize(self, _Loop.end, self._loop)
-            return self._loop
+            return self._loop.loop
 
 
 class _Loop:
     """A running loop and its thread. Knows nothing of its portal, which may therefore be forgotten."""
 
     def __init__(self) -> None:
+        self.process = os.getpid()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="segue", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
+        if self.process != os.getpid():
+            return  # a fork brought it along: its sockets are the parent's too
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.loop.stop)
         if threading.current_thread() is not self._thread:

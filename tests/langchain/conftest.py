@@ -64,6 +64,11 @@ def thought(reasoning: str, answer: str, signature: str = "sig==") -> Say:
     return Say((ThinkingDelta(reasoning), ThinkingDelta(signature=signature, dialect="claude"), TextDelta(answer)))
 
 
+def events(*said: ChatEvent) -> Say:
+    called = any(isinstance(event, ToolCalled) for event in said)
+    return Say(said, FinishReason.TOOL_CALLS if called else FinishReason.STOP)
+
+
 class Far:
     """What stands behind the providers' addresses. Each answers as told, the last word again and again; untold, it says its own name.
 
@@ -73,6 +78,7 @@ class Far:
     say = staticmethod(text)
     call = staticmethod(call)
     thought = staticmethod(thought)
+    events = staticmethod(events)
     fail = Fail
 
     def __init__(self) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
+import functools
+import operator
 from typing import Any
 
 import pytest
-from langchain_core._api import LangChainBetaWarning
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage, message_chunk_to_message
 
 from segue.chat.events import FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
-from segue.chat.messages import Thinking, ToolCall
+from segue.chat.messages import Text, Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.langchain import answer
 from segue.langchain.backend import Backend
-from segue.langchain.clients import ClaudeClient, LLMClient, OpenAIClient
+from segue.langchain.clients import ClaudeClient, OpenAIClient
 from segue.langchain.convert import CALL_SIGNATURES, THINKING, to_chat
 
 
@@ -135,25 +135,45 @@ def test_a_refusal_is_told(backend: Backend, far: Any) -> None:
     assert message.response_metadata["refusal"] == "I'd rather not."
 
 
+def by_invoke(llm: Any, messages: list[Any]) -> AIMessage:
+    answer: AIMessage = llm.invoke(messages)
+    return answer
+
+
+def by_stream(llm: Any, messages: list[Any]) -> AIMessage:
+    answer: AIMessage = functools.reduce(operator.add, llm.stream(messages))
+    return answer
+
+
+def by_events(llm: Any, messages: list[Any]) -> AIMessage:
+    answer: AIMessage = llm.stream_events(messages, version="v3").output
+    return answer
+
+
+@pytest.mark.parametrize("ask", [by_invoke, by_stream, by_events])
 @pytest.mark.parametrize("version", [None, "v1"])
-async def test_a_turn_with_thinking_and_a_tool_goes_there_and_back_in_both_output_versions(
-    backend: Backend, far: Any, version: str | None
+def test_a_turn_of_thinking_text_and_two_calls_is_the_same_in_every_form_and_goes_back_as_it_was(
+    backend: Backend, far: Any, version: str | None, ask: Any
 ) -> None:
     tool = {"type": "function", "function": {"name": "add", "description": "adds", "parameters": {"type": "object"}}}
-    llm = ClaudeClient(backend=backend, output_version=version)
-    far.tell("claude", far.thought("let me see", "thinking done"), far.say("2"))
-    bound = llm.bind_tools([tool])
-    question = HumanMessage("1+1")
-    turn: Any = None
-    async for chunk in bound.astream([question]):
-        turn = chunk if turn is None else turn + chunk
-    assert turn is not None
-    assert turn.text == "thinking done"
-    assert isinstance(turn.content, list if version == "v1" else str)
-    await bound.ainvoke([question, turn, HumanMessage("sure?")])
-    sent = far.asked[1][1].messages[1]
-    assert Thinking(text="let me see", signature="sig==", dialect="claude") in sent.parts
-    assert sent.text == "thinking done"
+    calls = [ToolCall(id=f"c{n}", name="add", arguments=f'{{"a": {n}}}') for n in (0, 1)]
+    thought = ThinkingDelta("let me see"), ThinkingDelta(signature="sig==", dialect="claude")
+    far.tell("claude", far.events(*thought, TextDelta("I add."), *(ToolCalled(n, c) for n, c in enumerate(calls))))
+    bound = ClaudeClient(backend=backend, output_version=version).bind_tools([tool])
+    turn = ask(bound, [HumanMessage("1+1")])
+    assert turn.text == "I add."
+    assert [call["args"] for call in turn.tool_calls] == [{"a": 0}, {"a": 1}]
+    assert [block["type"] for block in turn.content_blocks] == ["reasoning", "text", "tool_call", "tool_call"]
+    assert turn.content_blocks[0]["extras"] == {"signature": "sig==", "dialect": "claude"}
+    assert isinstance(turn.content, list if version == "v1" or ask is by_events else str)
+    assert turn.response_metadata["target"] == "claude"
+    assert turn.usage_metadata["output_tokens"] == 7
+    far.tell("claude", far.say("so it is"))
+    results = [ToolMessage("1", tool_call_id=call.id) for call in calls]
+    bound.invoke([HumanMessage("1+1"), turn, *results])
+    sent = far.asked[-1][1].messages[1]
+    proof = Thinking(text="let me see", signature="sig==", dialect="claude")
+    assert sent.parts == (proof, Text("I add."), *calls)
 
 
 def test_a_tool_call_arrives_whole_and_its_result_is_answered(backend: Backend, far: Any) -> None:
@@ -179,18 +199,3 @@ def test_a_streamed_tool_call_merges_to_a_parsed_one(backend: Backend, far: Any)
         whole = chunk if whole is None else whole + chunk
     assert whole.tool_calls == [{"name": "add", "args": {"a": 1}, "id": "call_1", "type": "tool_call"}]
     assert len(whole.tool_call_chunks) == 1
-
-
-async def test_langchains_third_way_to_stream_sees_text_reasoning_calls_and_usage(
-    llm: LLMClient, far: Any, backend: Backend
-) -> None:
-    far.tell("claude", far.thought("let me see", "answer"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LangChainBetaWarning)
-        stream = await ClaudeClient(backend=backend).astream_events("x", version="v3")
-        message = await stream.output
-    kinds = [block["type"] for block in message.content_blocks]
-    assert kinds == ["reasoning", "text"]
-    assert message.text == "answer"
-    assert message.usage_metadata is not None
-    assert message.usage_metadata["output_tokens"] == 7

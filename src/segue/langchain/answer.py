@@ -58,7 +58,7 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "cost": None if answer.cost is None else float(answer.cost),
         "simulated": answer.simulated,
         **({"refusal": answer.refusal} if answer.refusal else {}),
-        **({"dialect": answer.thinking[-1].dialect} if answer.thinking else {}),
+        **({"dialect": maker} if (maker := answer.thinking[-1].dialect if answer.thinking else "") else {}),
     }
 
 
@@ -160,7 +160,7 @@ def content_blocks(message: AIMessage) -> list[Any]:
     shown: list[Any] = []
     if isinstance(content, str):
         shown += [_reasoning(block) for block in message.additional_kwargs.get(THINKING) or ()]
-        shown += [{"type": "text", "text": content}] if content else []
+        shown += [_text(message, content)] if content else []
     else:
         shown += [{"type": "text", "text": block} if isinstance(block, str) else block for block in content]
     if isinstance(message, AIMessageChunk) and message.chunk_position != "last":
@@ -171,6 +171,11 @@ def content_blocks(message: AIMessage) -> list[Any]:
             {"type": "tool_call", **_without_type(call)} for call in message.tool_calls if call["id"] not in known
         ]
     return shown
+
+
+def _text(message: AIMessage, text: str) -> dict[str, Any]:
+    # A piece without an index is given the next number, which is that of a tool call too; the two would be merged to one block.
+    return {"type": "text", "text": text} | ({"index": "lc_text"} if isinstance(message, AIMessageChunk) else {})
 
 
 def _reasoning(block: dict[str, Any]) -> dict[str, Any]:

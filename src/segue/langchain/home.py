@@ -1,16 +1,23 @@
-"""Where LangChain's models live: one event loop, in a thread of its own, for as long as the process lasts.
+"""Where LangChain's models are asked: in a task of its own, whose context nobody listens to, and in an event loop that stays.
 
 Their SDKs keep connections from one call to the next, which belong to the event loop of the first. In another loop, and there is
-another with every `asyncio.run` and for synchronous calls, the kept connections fail with "Event loop is closed".
+another with every `asyncio.run` and for synchronous calls, the kept connections fail with "Event loop is closed". So there is one loop
+for all of them, in a thread of its own, for as long as the process lives.
+
+LangChain hands listeners down by context variables too (a graph's streaming, usage counters, tracers). They hear of the outer
+call; a model within it would tell them everything a second time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final, Literal, TypeVar
+
+from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers import context as tracing
+from langsmith.run_helpers import tracing_context
 
 from segue.portal import Portal
 
@@ -25,18 +32,22 @@ FAREWELL: Final = 1.0
 _Told = tuple[Literal["piece", "failed", "over"], Any]
 
 _portal = Portal()
-_lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
 
 
-async def at_home(make: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
-    """The pieces of the generator that `make` makes in the models' loop. Closing this one closes that one."""
-    here, home = asyncio.get_running_loop(), _home()
-    if here is home:
-        async with contextlib.aclosing(make()) as pieces:
-            async for piece in pieces:
-                yield piece
-        return
+def at_home(make: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+    """The pieces of the generator that `make` makes, in the models' loop. Closing this one closes that one."""
+    return _apart(make, _portal.loop())
+
+
+def at_hand(make: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+    """The same in the caller's loop."""
+    return _apart(make, asyncio.get_running_loop())
+
+
+async def _apart(
+    make: Callable[[], AsyncGenerator[T, None]], home: asyncio.AbstractEventLoop
+) -> AsyncGenerator[T, None]:
+    here = asyncio.get_running_loop()
     arrived: asyncio.Queue[_Told] = asyncio.Queue()
     room = asyncio.Semaphore(WINDOW)
 
@@ -46,11 +57,13 @@ async def at_home(make: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator
             here.call_soon_threadsafe(arrived.put_nowait, told)
 
     async def produce() -> None:
+        _silence()
         try:
-            async with contextlib.aclosing(make()) as pieces:
-                async for piece in pieces:
-                    await room.acquire()
-                    tell(("piece", piece))
+            with tracing_context(enabled=False, parent=False):
+                async with contextlib.aclosing(make()) as pieces:
+                    async for piece in pieces:
+                        await room.acquire()
+                        tell(("piece", piece))
         except Exception as error:
             tell(("failed", error))
         finally:
@@ -76,13 +89,8 @@ async def at_home(make: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator
                         pass
 
 
-def _home() -> asyncio.AbstractEventLoop:
-    global _loop
-    with _lock:
-        if _loop is None or _loop.is_closed():
-            _loop = _portal.run(_own())
-        return _loop
-
-
-async def _own() -> asyncio.AbstractEventLoop:
-    return asyncio.get_running_loop()
+def _silence() -> None:
+    """Clears what LangChain hands down in this task's own copy of the context; what others keep there (traces of HTTP …) stays."""
+    var_child_runnable_config.set(None)
+    for hook in tracing._configure_hooks:
+        hook[0].set(None)

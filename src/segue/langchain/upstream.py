@@ -2,7 +2,7 @@
 
 What LangChain's models do that a target must not, and what is done about it:
 
-- They tell the caller's callbacks of every token, and so would we: nested runs get no callbacks.
+- They tell the caller's callbacks of every token, and so would we: nested runs get no callbacks, by parameter or by context.
 - Their SDKs try again by themselves, which multiplies with ours: the model is made anew with retries off, where its class allows.
 - A stream that just breaks off ends like a whole one; LangChain adds the last chunk's mark itself. So a stream must name a finish
   reason. A model that never does is registered with `streams=False`: a whole message is a whole answer.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +28,7 @@ from segue.chat.request import ChatRequest, OutputSchema, Tool
 from segue.failover.upstream import Ask, Receipt
 from segue.langchain.convert import to_langchain
 from segue.langchain.failures import failure_of, status_of
-from segue.langchain.home import at_home
+from segue.langchain.home import at_hand, at_home
 from segue.langchain.reading import Reading
 from segue.routing.target import Target
 
@@ -59,7 +59,7 @@ class LangChainUpstream:
             receipt.sent = True
             reading = Reading(self._target.dialect)
             take = reading.feed if self._target.streams else reading.whole
-            said = at_home if self._settled else _here
+            said = at_home if self._settled else at_hand
             async with contextlib.aclosing(said(lambda: self._pieces(model, messages, options))) as pieces:
                 async for piece in pieces:
                     yield take(piece)
@@ -154,9 +154,3 @@ def _takes_config(method: Any) -> bool:
     """Whether a method has LangChain's parameters; the guide's clients have the messages only."""
     parameters = inspect.signature(method).parameters
     return "config" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-async def _here(make: Callable[[], AsyncGenerator[Any, None]]) -> AsyncGenerator[Any, None]:
-    async with contextlib.aclosing(make()) as pieces:
-        async for piece in pieces:
-            yield piece
