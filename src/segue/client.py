@@ -78,10 +78,18 @@ class Segue:
             self._upstream,
             health=HealthBook(self.settings.policy.breaker),
             enough=self.settings.policy.stall.enough,
-            listeners=(self._recorder, quotas, *listeners),
+            listeners=(self._recorder, quotas),
         )
+        for listener in listeners:
+            self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
         self._portal = Portal()
+
+    def listen(self, listener: Listener) -> None:
+        """Tells a listener of all that begins from now on."""
+        self.engine.listen(listener)
+        if (booked := getattr(listener, "attempt_booked", None)) is not None:
+            self._recorder.tell(booked)
 
     # Calls.
 

@@ -21,7 +21,7 @@ from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.failover.attempt import Attempt
 from segue.failover.budget import HedgeBudget
-from segue.failover.listener import AttemptEnd, AttemptStart, Listener
+from segue.failover.listener import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
 from segue.failover.plan import Entry
 from segue.failover.prober import Prober
 from segue.failover.relay import Relay
@@ -35,6 +35,9 @@ from segue.policy import Policy
 from segue.routing.target import Target
 
 log = logging.getLogger("segue")
+
+EVENTS = ("request_started", "request_ended", "attempt_started", "attempt_ended")
+"""What listeners are told of, by the names of their methods."""
 
 QUOTA_PATIENCE = 1.0
 """Seconds that a request waits for a quota's room; a target that needs longer is passed over …"""
@@ -90,7 +93,9 @@ class Engine:
         self.latency = LatencyBook(enough=enough)
         self.quota = QuotaBook()
         self.budget = HedgeBudget()
-        self.listeners = tuple(listeners)
+        self._listening: dict[str, list[Callable[[Any], None]]] = {name: [] for name in EVENTS}
+        for listener in listeners:
+            self.listen(listener)
         self.wall = wall
         self.rng = rng or random.Random()
         self.new_id = new_id
@@ -103,7 +108,21 @@ class Engine:
         if not job.targets:
             raise ValueError("a job needs at least one target")
         self._prober.start_due(job.targets, connect=job.policy.connect)
-        return Relay(self, job, self.new_id())
+        request_id = self.new_id()
+        return Relay(self, job, request_id, self._announce(job, request_id) if self._tells_requests else None)
+
+    def _announce(self, job: Job, request_id: str) -> RequestStart:
+        start = RequestStart(
+            request_id=request_id,
+            request=job.request,
+            target=job.targets[0],
+            chain=job.chain,
+            wall=self.wall(),
+            hold=job.hold,
+            metadata=job.metadata,
+        )
+        self._tell("request_started", start)
+        return start
 
     # ---- what a relay asks
 
@@ -170,6 +189,16 @@ class Engine:
 
     # ---- what a relay tells
 
+    def listen(self, listener: Listener) -> None:
+        """Tells `listener` too, after those that listen already, of all that begins from now on."""
+        for name, calls in self._listening.items():
+            if (call := getattr(listener, name, None)) is not None:
+                calls.append(call)
+        self._tells_requests = bool(self._listening["request_started"] or self._listening["request_ended"])
+
+    def request_ended(self, end: RequestEnd) -> None:
+        self._tell("request_ended", end)
+
     def began(self, start: AttemptStart) -> None:
         self._tell("attempt_started", start)
 
@@ -219,9 +248,9 @@ class Engine:
             self.quota.adjust(QuotaKey(keys.credential, keys.model), difference, now, reserved_at=attempt.began)
 
     def _tell(self, method: str, event: Any) -> None:
-        for listener in self.listeners:
+        for call in self._listening[method]:
             try:
-                getattr(listener, method)(event)
+                call(event)
             except Exception:
                 log.exception("a listener failed in %s", method)
 

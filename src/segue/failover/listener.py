@@ -6,13 +6,49 @@ never disturbs serving.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from segue.chat.failure import Failure
+from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
+from segue.errors import AttemptSummary, SegueError
 from segue.routing.target import Target
+
+
+class RequestStart(msgspec.Struct, frozen=True, kw_only=True):
+    """A request was taken on. `wall` is epoch seconds; `target` the first of its chain; `hold`: its answer is given out whole only."""
+
+    request_id: str
+    request: ChatRequest
+    target: Target
+    chain: str
+    wall: float
+    hold: bool
+    metadata: dict[str, str]
+
+
+class RequestEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """A request is over, and so are all its attempts. Exactly one for each `RequestStart`.
+
+    "cancelled": its reader left before the end. `target` and `model` are those that spoke last, "" if none did. `first_content` is in
+    seconds from the request's start. `text` is what the caller was shown, without thinking and tool calls.
+    """
+
+    start: RequestStart
+    outcome: Literal["ok", "failed", "cancelled"]
+    seconds: float
+    target: str = ""
+    model: str = ""
+    first_content: float | None = None
+    error: SegueError | None = None
+    attempts: tuple[AttemptSummary, ...] = ()
+    seams: int = 0
+    hedges: int = 0
+    rounds: int = 1
+    usage: Usage = Usage()
+    text: str = ""
 
 
 class AttemptStart(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +87,12 @@ class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listener(Protocol):
+    """A listener that also has `request_started(RequestStart)` or `request_ended(RequestEnd)` is told of whole requests too.
+
+    One that has `attempt_booked(AttemptEnd, AttemptRecord)` is told what an ended attempt cost, as the ledger has it: at once, but in the
+    first second of a process, while prices are read, later and from another thread.
+    """
+
     def attempt_started(self, start: AttemptStart) -> None: ...
 
     def attempt_ended(self, end: AttemptEnd) -> None: ...

@@ -25,9 +25,11 @@ from segue.failover.attempt import Attempt
 from segue.failover.budget import CONTINUATION, HEDGE, Deadline
 from segue.failover.continuation import continuation_request
 from segue.failover.field import FOREVER, Field, Part, Report
+from segue.failover.listener import RequestStart
 from segue.failover.plan import Entry, Plan
 from segue.failover.splice import Next, Splice
 from segue.failover.stall import Action, Phase
+from segue.failover.telling import ending
 from segue.health.target import Availability
 from segue.routing.fitness import need_of, takes_prefill
 from segue.routing.target import Target
@@ -41,15 +43,20 @@ LOOK_AGAIN = 1.0
 
 
 class Relay:
-    """One request. Made by `Engine.start`, read by one task with `next()`, closed if it is not read to its end."""
+    """One request. Made by `Engine.start`, read by one task with `next()`, closed if it is not read to its end.
 
-    def __init__(self, engine: Engine, job: Job, request_id: str) -> None:
+    `told`: its beginning was told to listeners, so its end will be too.
+    """
+
+    def __init__(self, engine: Engine, job: Job, request_id: str, told: RequestStart | None = None) -> None:
         self._engine = engine
         self._job = job
         self._policy = policy = job.policy
         self._now = asyncio.get_running_loop().time
         self._tokens = engine.count_tokens(job.request)
-        self._deadline = Deadline(policy.deadline, self._now(), policy.last_share)
+        self._began = self._now()
+        self._first_content: float | None = None
+        self._deadline = Deadline(policy.deadline, self._began, policy.last_share)
         self._plan = Plan(job.targets, need_of(job.request, self._tokens), policy, successor=engine.successor)
         self._splice = Splice(
             hold=job.hold, continuations=policy.continuations, seam_chars=policy.seam_chars, validate=job.validate
@@ -67,6 +74,7 @@ class Relay:
         self._done = False
         self.report = Report(request_id=request_id)
         self._field = Field(engine, job, self.report, self._tokens)
+        self._told = told
 
     # The reader's side.
 
@@ -97,6 +105,12 @@ class Relay:
         self._done = True
         self.report.rounds = self._plan.round
         self._field.close()
+        if (start := self._told) is not None:
+            self._told = None
+            seconds = self._now() - self._began
+            self._engine.request_ended(
+                ending(start, self.report, self._splice, self.speaker, self._error, seconds, self._first_content)
+            )
 
     @property
     def speaker(self) -> Target | None:
@@ -154,6 +168,8 @@ class Relay:
                 self._splice.restart(self._spoke.target.name, attempt.target.name)
         if before is not None:
             self._overtake(before, attempt)
+        if self._spoke is None:
+            self._first_content = self._now() - self._began
         self._spoke = attempt
 
     def _show(self, attempt: Attempt, event: UpstreamEvent) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from segue.catalog.tokens import estimate_tokens
@@ -12,6 +13,8 @@ from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.ledger.billing import Ending
 from segue.ledger.bookkeeper import Bookkeeper, Reservation
 from segue.ledger.record import AttemptRecord, Settlement
+
+log = logging.getLogger("segue")
 
 COSTS_KEPT = 10_000
 """Requests whose cost is kept for asking; a caller who leaves never asks."""
@@ -40,6 +43,7 @@ class Recorder:
         self._books = bookkeeper
         self._open: dict[str, Reservation] = {}
         self._costs: dict[str, Decimal | None] = {}
+        self._told: list[Callable[[AttemptEnd, AttemptRecord], None]] = []
         self._lock = threading.Lock()
         self._waiting: list[AttemptEnd] | None = None
         self._caught_up = threading.Event()
@@ -57,6 +61,10 @@ class Recorder:
         self._waiting = []
         self._caught_up.clear()
         threading.Thread(target=work, name="segue-prices", daemon=True).start()
+
+    def tell(self, call: Callable[[AttemptEnd, AttemptRecord], None]) -> None:
+        """Calls `call` with every attempt that is settled from now on."""
+        self._told.append(call)
 
     async def caught_up(self) -> None:
         """Waits until what has ended is settled; at once, but for the first second of a process."""
@@ -115,6 +123,15 @@ class Recorder:
         self._costs[request] = None if before is None or record.cost is None else before + record.cost
         if len(self._costs) > COSTS_KEPT:
             del self._costs[next(iter(self._costs))]
+        for call in self._told:
+            try:
+                call(end, record)
+            except Exception:
+                log.exception("a listener failed in attempt_booked")
+
+    def cost(self, request_id: str) -> Decimal | None:
+        """What the attempts of a request have cost so far, in US dollars; None where it is not known."""
+        return None if self._waiting is not None else self._costs.get(request_id, Decimal(0))
 
     def take_cost(self, request_id: str) -> Decimal | None:
         """What all attempts of a request cost together, in US dollars; None where one of them has no known price. Forgets it."""
