@@ -108,25 +108,51 @@ async def test_a_call_to_wake_nobody_is_not_remembered() -> None:
     assert now() == pytest.approx(begun + 1.0)
 
 
-async def test_a_reader_that_was_served_leaves_no_timer_that_could_wake_its_next_wait_early() -> None:
+async def test_a_wait_that_was_served_does_not_end_the_next_one_early() -> None:
     box: Mailbox[str] = Mailbox()
     begun = now()
     later(1.0, box.put, "a")
-    await box.wait(begun + 2.0)
-    assert pending_timers() == []
+    assert not await box.wait(begun + 2.0)
     box.take()
-    await box.wait(begun + 9.0)
+    assert await box.wait(begun + 9.0)
     assert now() == pytest.approx(begun + 9.0)
 
 
-async def test_a_cancelled_reader_leaves_no_timer_and_the_box_works_on() -> None:
+async def test_a_wait_that_is_to_end_before_the_one_before_it_does() -> None:
+    box: Mailbox[str] = Mailbox()
+    begun = now()
+    later(1.0, box.put, "a")
+    await box.wait(begun + 9.0)
+    box.take()
+    assert await box.wait(begun + 2.0)
+    assert now() == pytest.approx(begun + 2.0)
+
+
+async def test_many_waits_that_are_served_set_one_timer() -> None:
+    box: Mailbox[str] = Mailbox()
+    for _ in range(5):
+        later(0.1, box.put, "a")
+        await box.wait(now() + 3.0)
+        box.take()
+        assert len(pending_timers()) == 1
+
+
+async def test_a_closed_box_leaves_no_timer() -> None:
+    box: Mailbox[str] = Mailbox()
+    reader = asyncio.create_task(box.wait(now() + 50.0))
+    await asyncio.sleep(0)
+    box.close()
+    assert not await reader
+    assert pending_timers() == []
+
+
+async def test_after_a_cancelled_reader_the_box_works_on() -> None:
     box: Mailbox[str] = Mailbox()
     reader = asyncio.create_task(box.wait(now() + 50.0))
     await asyncio.sleep(0)
     reader.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reader
-    assert pending_timers() == []
     box.put("a")
     await box.wait(inf)
     assert box.take() == "a"

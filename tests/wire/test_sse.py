@@ -36,7 +36,7 @@ def test_a_stream_gives_its_events_and_keeps_what_was_cut_off(
     stream: bytes, events: list[tuple[str, bytes]], leftover: bytes
 ) -> None:
     parser = SSEParser()
-    assert [tuple(event) for event in parser.feed(stream)] == events
+    assert [(event.event, event.data) for event in parser.feed(stream)] == events
     assert parser.leftover() == leftover
 
 
@@ -46,10 +46,10 @@ def test_a_stream_split_at_every_byte_gives_the_same(
 ) -> None:
     for at in range(len(stream) + 1):
         parser = SSEParser()
-        assert [tuple(event) for event in (*parser.feed(stream[:at]), *parser.feed(stream[at:]))] == events
+        assert [(event.event, event.data) for event in (*parser.feed(stream[:at]), *parser.feed(stream[at:]))] == events
         assert parser.leftover() == leftover
     parser = SSEParser()
-    assert [tuple(event) for byte in stream for event in parser.feed(bytes([byte]))] == events
+    assert [(event.event, event.data) for byte in stream for event in parser.feed(bytes([byte]))] == events
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=6))

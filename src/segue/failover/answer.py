@@ -8,7 +8,7 @@ from typing import TypeAlias
 from segue.chat.events import Finished, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
-from segue.failover.seam import Context, FenceTracker
+from segue.failover.seam import Context, fence_state
 
 Validate: TypeAlias = Callable[[str], str | None]
 """Says what is wrong with a structured answer, or None."""
@@ -19,23 +19,20 @@ CLEAN = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 
 def is_content(event: UpstreamEvent) -> bool:
     """Whether an event carries something of the answer itself: `Started`, usage, signatures and empty deltas do not."""
-    match event:
-        case TextDelta(text):
-            return bool(text)
-        case ThinkingDelta(text=text, redacted=redacted):
-            return bool(text or redacted)
-        case ToolCallDelta(name=name, arguments=arguments):
-            return bool(name or arguments)
-        case _:
-            return False
+    if isinstance(event, TextDelta):
+        return bool(event.text)
+    if isinstance(event, ThinkingDelta):
+        return bool(event.text or event.redacted)
+    return isinstance(event, ToolCallDelta) and bool(event.name or event.arguments)
 
 
 class Answer:
     """What the answer consists of so far."""
 
+    __slots__ = ("_pieces", "calls", "length", "thinking")
+
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._fences = FenceTracker()
         self.length = 0
         self.thinking: list[ThinkingDelta] = []
         self.calls: list[ToolCall] = []
@@ -48,7 +45,7 @@ class Answer:
     @property
     def in_code(self) -> bool:
         """Whether the text stops inside code or a table."""
-        return self._fences.state is not Context.PROSE
+        return fence_state(self.text) is not Context.PROSE
 
     @property
     def begun(self) -> bool:
@@ -58,7 +55,6 @@ class Answer:
     def add(self, text: str) -> None:
         self._pieces.append(text)
         self.length += len(text)
-        self._fences.feed(text)
 
     def verdict(self, finish: Finished, validate: Validate | None) -> Failure | None:
         """What is wrong with the whole answer, if anything.

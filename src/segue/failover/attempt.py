@@ -73,12 +73,21 @@ class Attempt:
         self.lost = False
         self.over = False
         self._pieces = 0
-        self.room = asyncio.Event()
-        self.room.set()
+        self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def run(self, upstream: Upstream, post: Post, clock: Callable[[], float]) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._pump(upstream, post, clock))
+    def run(self, upstream: Upstream, post: Post, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._pump(upstream, post, loop.time))
+
+    def hold(self) -> None:
+        """Has it stop reading: nobody takes what it brings."""
+        if self._room is None:
+            self._room = asyncio.get_running_loop().create_future()
+
+    def go_on(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     def stop(self) -> None:
         """Ends the reading and closes the socket, unless all is said and only the body's end is waited for, briefly."""
@@ -120,8 +129,8 @@ class Attempt:
                     post(self, batch)
                 if self.receipt.complete:
                     post(self, None)
-                if not self.room.is_set():
-                    await self.room.wait()
+                if self._room is not None:
+                    await self._room
                     self.watch.resume(clock())
         except Exception as error:  # an upstream that raises is a defect in it, and the chain goes on all the same
             failure = Failure(kind=FailureKind.BROKEN, message=f"the upstream raised {type(error).__name__}")
@@ -133,20 +142,21 @@ class Attempt:
     def _stamp(self, batch: list[UpstreamEvent], now: float) -> None:
         self.watch.heard(now)
         for event in batch:
-            match event:
-                case TextDelta(text) if text:
-                    self._content(Phase.TEXT, text, now)
-                case ThinkingDelta(text) if text:
-                    self._content(Phase.THINKING, text, now)
-                case ToolCallDelta(name=name, arguments=arguments) if name or arguments:
-                    self._content(Phase.TOOL, name + arguments, now)
-                case UsageReport(usage):
-                    self.usage = usage
-                case Finished():
-                    self.finished = True
-                    self.watch.finished = True
+            if isinstance(event, TextDelta):
+                self._content(Phase.TEXT, event.text, now)
+            elif isinstance(event, ThinkingDelta):
+                self._content(Phase.THINKING, event.text, now)
+            elif isinstance(event, ToolCallDelta):
+                self._content(Phase.TOOL, event.name + event.arguments, now)
+            elif isinstance(event, UsageReport):
+                self.usage = event.usage
+            elif isinstance(event, Finished):
+                self.finished = True
+                self.watch.finished = True
 
     def _content(self, phase: Phase, text: str, now: float) -> None:
+        if not text:
+            return
         if self.first_content is None:
             self.first_content = now - self.began
         elif phase is Phase.TEXT:

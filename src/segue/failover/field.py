@@ -71,7 +71,8 @@ class Field:
         self._job = job
         self._report = report
         self._tokens = tokens
-        self._now: Callable[[], float] = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._now: Callable[[], float] = self._loop.time
         self._ended: list[Attempt] = []
         self.running: list[Attempt] = []
         self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox()
@@ -90,7 +91,7 @@ class Field:
         if (item := self.mail.take()) is None:
             return None
         if len(self.mail) < MAILBOX_ROOM // 2:
-            item[0].room.set()
+            item[0].go_on()
         return item
 
     def start(self, entry: Entry, part: Part, *, limit: float | None, hedge: bool) -> None:
@@ -119,7 +120,7 @@ class Field:
         attempt = Attempt(entry, ask, start, watch, now, probe=probe, stripped=part.stripped, limit=limit)
         self.running.append(attempt)
         engine.began(start)
-        attempt.run(engine.upstream(target), self._post, self._now)
+        attempt.run(engine.upstream(target), self._post, self._loop)
 
     def answered(self, attempt: Attempt, *, cancelled: bool = False) -> None:
         """Its target has proved to be well: by a whole answer, or, `cancelled`, by as much of one as there was need for."""
@@ -150,7 +151,7 @@ class Field:
                 self.leave(attempt)
             else:
                 self.release(attempt)
-        self.mail.wake()
+        self.mail.close()
 
     async def closed(self) -> None:
         """Waits until no ended attempt has a task left."""
@@ -174,7 +175,7 @@ class Field:
     def _post(self, attempt: Attempt, events: list[UpstreamEvent] | None) -> None:
         self.mail.put((attempt, events))
         if len(self.mail) >= MAILBOX_ROOM:
-            attempt.room.clear()
+            attempt.hold()
 
     def _end(self, attempt: Attempt, outcome: str, failure: Failure | None = None) -> None:
         attempt.stop()

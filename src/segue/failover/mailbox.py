@@ -9,12 +9,25 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
+NEVER = float("inf")
+
+
 class Mailbox(Generic[Item]):
-    """One reader, any number of writers, all in one event loop."""
+    """One reader, any number of writers, all in one event loop. `close` it when nobody reads it any more.
+
+    Most waits end by an arrival. So the alarm that ends the others outlives its wait, and is set anew only where it would go off too
+    late; one that goes off too early costs less than one for each wait.
+    """
+
+    __slots__ = ("_alarm", "_alarm_at", "_items", "_loop", "_reader", "_until")
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._items: deque[Item] = deque()
         self._reader: asyncio.Future[bool] | None = None
+        self._until = NEVER
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = NEVER
 
     def __len__(self) -> int:
         return len(self._items)
@@ -39,18 +52,33 @@ class Mailbox(Generic[Item]):
         """
         if self._items:
             return False
-        loop = asyncio.get_running_loop()
-        reader: asyncio.Future[bool] = loop.create_future()
+        self._until = until
+        if until < self._alarm_at:
+            self._set_alarm(until)
+        reader: asyncio.Future[bool] = self._loop.create_future()
         self._reader = reader
-        timer = loop.call_at(until, self._time_out, reader) if until != float("inf") else None
         try:
             return await reader
         finally:
             self._reader = None
-            if timer is not None:
-                timer.cancel()
 
-    @staticmethod
-    def _time_out(reader: asyncio.Future[bool]) -> None:
-        if not reader.done():
+    def close(self) -> None:
+        """Takes the alarm back; a reader who waits looks again."""
+        self._set_alarm(NEVER)
+        self.wake()
+
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at, self._go_off) if at < NEVER else None
+        self._alarm_at = at
+
+    def _go_off(self) -> None:
+        at, self._alarm, self._alarm_at = self._alarm_at, None, NEVER
+        reader = self._reader
+        if reader is None or reader.done():
+            return
+        if self._until <= at:
             reader.set_result(True)
+        else:
+            self._set_alarm(self._until)

@@ -192,7 +192,7 @@ class Relay:
         if self._splice.finished is not None and self._finished is None:
             self._finished = self._splice.finished
             self._linger_until = self._now() + self._policy.linger
-        if is_content(event) or self._finished is not None:
+        if len(self._field.running) > 1 and (self._finished is not None or is_content(event)):
             self._leave_behind(attempt)
 
     def _is_refusal(self, event: UpstreamEvent) -> bool:

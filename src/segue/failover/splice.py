@@ -209,25 +209,25 @@ class Splice:
         self.failure = None
 
     def _take(self, event: UpstreamEvent) -> list[ChatEvent]:
-        events: list[ChatEvent] = []
-        if is_content(event) or isinstance(event, ToolCallEnd):
-            self._part.content_seen = self._part.content_seen or is_content(event)
-            events += self._give_calls(self._part.calls.settle())
-        match event:
-            case TextDelta(text) if text:
-                events += self._take_text(text)
-            case ThinkingDelta():
-                events += self._take_thinking(event)
-            case ToolCallDelta():
-                self._part.calls.add(event)
-            case ToolCallEnd(index):
-                events += self._give_calls(self._part.calls.end(index))
-            case Started():
-                self._gate.started(event)
-            case Finished():
-                events += self._take_finish(event)
-            case Failed(failure):
-                self.failure = failure
+        part = self._part
+        content = is_content(event)
+        part.content_seen = part.content_seen or content
+        settled = part.calls.settle() if content or isinstance(event, ToolCallEnd) else ()
+        events = self._give_calls(settled) if settled else []
+        if isinstance(event, TextDelta):
+            events += self._take_text(event.text)
+        elif isinstance(event, ThinkingDelta):
+            events += self._take_thinking(event)
+        elif isinstance(event, ToolCallDelta):
+            part.calls.add(event)
+        elif isinstance(event, ToolCallEnd):
+            events += self._give_calls(part.calls.end(event.index))
+        elif isinstance(event, Started):
+            self._gate.started(event)
+        elif isinstance(event, Finished):
+            events += self._take_finish(event)
+        elif isinstance(event, Failed):
+            self.failure = event.failure
         return events
 
     def _take_usage(self, usage: Usage) -> list[ChatEvent]:
@@ -238,7 +238,7 @@ class Splice:
 
     def _take_text(self, text: str) -> list[ChatEvent]:
         text_seam = self._part.seam
-        return self._give_text(text if text_seam is None else text_seam.feed(text))
+        return self._give_text(text if text_seam is None or not text else text_seam.feed(text))
 
     def _take_thinking(self, event: ThinkingDelta) -> list[ChatEvent]:
         if self._part.seam is not None or event == ThinkingDelta():

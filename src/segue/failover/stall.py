@@ -16,7 +16,6 @@ A hedge is asked for once in each silence; content ends the silence.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from enum import StrEnum
 from math import inf
 from typing import Any, Final
@@ -121,6 +120,10 @@ def _hedge_first(
     return _clamp(p95, low, max(high, policy.first_hedge_reasoning) if reasoning else high)
 
 
+def _or_never(seconds: float | None) -> float:
+    return inf if seconds is None else seconds
+
+
 def _clamp(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
@@ -132,11 +135,23 @@ class Watch:
     from then on the verdict is to wait.
     """
 
-    __slots__ = ("_byte", "_content", "_drip", "_drip_size", "_hedged", "_limits", "_phase", "_text_since", "finished")
+    __slots__ = (
+        "_byte",
+        "_content",
+        "_drip",
+        "_drip_size",
+        "_give_up",
+        "_hedge",
+        "_hedged",
+        "_limits",
+        "_no_byte",
+        "_phase",
+        "_text_since",
+        "finished",
+    )
 
     def __init__(self, limits: Limits, started: float) -> None:
         self._limits = limits
-        self._phase = Phase.BEFORE
         self._byte = started
         self._content = started
         self._hedged = False
@@ -145,6 +160,7 @@ class Watch:
         self._drip: deque[tuple[float, int]] = deque()
         self._drip_size = 0
         self.finished = False
+        self._enter(Phase.BEFORE)
 
     @property
     def phase(self) -> Phase:
@@ -164,7 +180,7 @@ class Watch:
         if size <= 0:
             return
         if phase is not self._phase:
-            self._phase = phase
+            self._enter(phase)
             self._restart_drip(now)
         self._content = now
         self._hedged = False
@@ -184,12 +200,13 @@ class Watch:
     def spare(self) -> None:
         """Content may take as long as it likes to begin, while bytes come."""
         self._limits = self._limits.replace(give_up_first=None)
+        self._enter(self._phase)
 
     def check(self, now: float) -> Verdict:
         """The verdict now. `HEDGE` is given once in a silence; `GIVE_UP` goes before it, with its earliest reason."""
-        due = [moment for moment in self._moments() if moment[0] <= now]
-        if not due:
+        if now < self.next_check():
             return _WAIT
+        due = [moment for moment in self._moments() if moment[0] <= now]
         _, action, reason = min(due, key=lambda moment: (moment[1] is Action.HEDGE, moment[0]))
         if action is Action.HEDGE:
             self._hedged = True
@@ -197,25 +214,37 @@ class Watch:
 
     def next_check(self) -> float:
         """The earliest moment at which the verdict can change without further input; infinite if none."""
-        return min((at for at, _, _ in self._moments()), default=inf)
-
-    def _moments(self) -> Iterator[tuple[float, Action, str]]:
-        """What lies ahead if nothing arrives: when, what, and the name of its reason."""
         if self.finished:
-            return
-        limits, silence = self._limits, self._phase.value
-        hedge, give_up = {
-            Phase.BEFORE: (limits.hedge_first, limits.give_up_first),
-            Phase.TEXT: (limits.hedge_gap, limits.give_up_gap),
-        }.get(self._phase, (None, limits.quiet_give_up))
-        if hedge is not None and not self._hedged:
-            yield self._content + hedge, Action.HEDGE, silence
-        if give_up is not None:
-            yield self._content + give_up, Action.GIVE_UP, silence
-        if limits.no_byte is not None:
-            yield self._byte + limits.no_byte, Action.GIVE_UP, "byte"
-        if limits.drip_window is not None and self._phase is Phase.TEXT and limits.drip_floor > 0:
-            yield self._drip_from() + limits.drip_window, Action.GIVE_UP, "drip"
+            return inf
+        wait = self._give_up if self._hedged or self._give_up < self._hedge else self._hedge
+        return min(self._content + wait, self._byte + self._no_byte, self._drip_ends())
+
+    def _moments(self) -> tuple[tuple[float, Action, str], ...]:
+        """What lies ahead if nothing arrives: when, what, and the name of its reason."""
+        silence = self._phase.value
+        return (
+            (inf if self._hedged else self._content + self._hedge, Action.HEDGE, silence),
+            (self._content + self._give_up, Action.GIVE_UP, silence),
+            (self._byte + self._no_byte, Action.GIVE_UP, "byte"),
+            (self._drip_ends(), Action.GIVE_UP, "drip"),
+        )
+
+    def _enter(self, phase: Phase) -> None:
+        limits = self._limits
+        hedge, give_up = None, limits.quiet_give_up
+        if phase is Phase.BEFORE:
+            hedge, give_up = limits.hedge_first, limits.give_up_first
+        elif phase is Phase.TEXT:
+            hedge, give_up = limits.hedge_gap, limits.give_up_gap
+        self._phase = phase
+        self._hedge, self._give_up, self._no_byte = _or_never(hedge), _or_never(give_up), _or_never(limits.no_byte)
+
+    def _drip_ends(self) -> float:
+        """When the text is too slow if no more of it comes."""
+        window = self._limits.drip_window
+        if window is None or self._phase is not Phase.TEXT or self._limits.drip_floor <= 0:
+            return inf
+        return self._drip_from() + window
 
     def _drip_from(self) -> float:
         """The beginning of the latest window that still reaches the floor, but not before the text began."""

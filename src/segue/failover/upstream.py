@@ -91,17 +91,28 @@ class HttpUpstream:
             return
         receipt.omitted = wire.omitted
         receipt.sent = True
+        answer: Answer | None = None
         try:
             answer = await self._transport.send(wire, connect=ask.connect)
             receipt.status = answer.status
-            try:
-                async for events in self._read(codec, answer, receipt):
-                    yield events
-            finally:
-                answer.close()
+            if not 200 <= answer.status < 300:
+                yield [Failed(await self._refusal(codec, answer))]
+                return
+            decoder = codec.decoder(answer.headers.get("content-type", ""))
+            while not decoder.complete and (data := await answer.read()):
+                events = _joined(decoder.feed(data))
+                receipt.complete = decoder.complete
+                yield events
+            if decoder.complete:
+                await _drain(answer)
+            else:
+                yield decoder.eof()
         except TransportError as error:
             receipt.sent = error.phase not in UNSENT
             yield [Failed(_transport_failure(error))]
+        finally:
+            if answer is not None:
+                answer.close()
 
     async def probe(self, *, connect: float) -> Failure | None:
         """Asks for the list of models."""
@@ -110,10 +121,7 @@ class HttpUpstream:
             async with asyncio.timeout(PROBE_WAIT):
                 answer = await self._transport.send(self._codec.list_models(self._call(ask)), connect=connect)
                 try:
-                    if 200 <= answer.status < 300:
-                        return None
-                    body = await _error_body(answer)
-                    return self._codec.failure(answer.status, answer.headers, body, wall=self._wall())
+                    return None if 200 <= answer.status < 300 else await self._refusal(self._codec, answer)
                 finally:
                     answer.close()
         except TransportError as error:
@@ -121,22 +129,9 @@ class HttpUpstream:
         except TimeoutError:
             return Failure(kind=FailureKind.STALL, message=f"no answer to a free probe within {PROBE_WAIT:g} s")
 
-    async def _read(
-        self, codec: UpstreamCodec, answer: Answer, receipt: Receipt
-    ) -> AsyncGenerator[list[UpstreamEvent], None]:
-        if not 200 <= answer.status < 300:
-            body = await _error_body(answer)
-            yield [Failed(codec.failure(answer.status, answer.headers, body, wall=self._wall()))]
-            return
-        decoder = codec.decoder(answer.headers.get("content-type", ""))
-        while data := await answer.read():
-            events = _joined(decoder.feed(data))
-            receipt.complete = decoder.complete
-            yield events
-            if decoder.complete:
-                await _drain(answer)
-                return
-        yield decoder.eof()
+    async def _refusal(self, codec: UpstreamCodec, answer: Answer) -> Failure:
+        body = await _error_body(answer)
+        return codec.failure(answer.status, answer.headers, body, wall=self._wall())
 
     def _codec_for(self, request: ChatRequest) -> UpstreamCodec:
         dialect = dialect_for(self._target, request)
@@ -186,12 +181,14 @@ def _with_defaults(request: ChatRequest, target: Target) -> ChatRequest:
 
 async def _drain(answer: Answer) -> None:
     """Reads what follows the dialect's last word, which is nothing but the end: only then is the connection of use to others."""
+    timer = asyncio.get_running_loop().call_later(DRAIN_WAIT, answer.close)
     try:
-        async with asyncio.timeout(DRAIN_WAIT):
-            while await answer.read():
-                pass
-    except (TransportError, TimeoutError):
+        while await answer.read():
+            pass
+    except TransportError:
         pass
+    finally:
+        timer.cancel()
 
 
 async def _error_body(answer: Answer) -> bytes:

@@ -7,10 +7,10 @@ cuts off and what was no event at all is not dropped silently: `leftover()` give
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 
-class ServerSentEvent(NamedTuple):
+class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
     event: str
     """The `event` field, "" if the event had none."""
     data: bytes

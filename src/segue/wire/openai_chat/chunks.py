@@ -1,6 +1,7 @@
 """The shapes of an answer: a chunk of a stream, or the whole document, which is read as one big chunk.
 
-Only what is used is named; other fields are skipped without being built. Types are as wide as providers are known to be.
+Only what is used is named; other fields are skipped without being built. Types are as wide as providers are known to be. What was read
+from bytes has no cycles, so the collector of cycles need not look at it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class FunctionPiece(msgspec.Struct, gc=False):
     arguments: str | dict[str, Any] | None = None
 
 
-class ToolCallPiece(msgspec.Struct):
+class ToolCallPiece(msgspec.Struct, gc=False):
     index: int | None = None
     id: str | int | None = None
     function: FunctionPiece | None = None
@@ -25,7 +26,7 @@ class ToolCallPiece(msgspec.Struct):
     """Where Google's compatible face puts the thought signature."""
 
 
-class Piece(msgspec.Struct):
+class Piece(msgspec.Struct, gc=False):
     """A `delta`, or the `message` of a whole answer."""
 
     content: str | list[Any] | None = None
@@ -36,7 +37,7 @@ class Piece(msgspec.Struct):
     function_call: FunctionPiece | None = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     index: int | None = None
     delta: Piece | None = None
     message: Piece | None = None
@@ -45,12 +46,12 @@ class Choice(msgspec.Struct):
     error: Any = None
 
 
-class Groq(msgspec.Struct):
+class Groq(msgspec.Struct, gc=False):
     usage: WireUsage | None = None
     error: Any = None
 
 
-class Chunk(msgspec.Struct):
+class Chunk(msgspec.Struct, gc=False):
     id: str | int | None = None
     model: str | None = None
     choices: list[Choice] | None = None
