@@ -19,6 +19,7 @@ from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
 from segue.failover.engine import Engine, Job
 from segue.failover.listener import Listener
+from segue.failover.local import LocalUpstream
 from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream, Upstream
 from segue.health.book import HealthBook
@@ -215,7 +216,7 @@ class Segue:
         found = {target: self.target(target) for target in names if said is not None or self.usable(target)}
         usable = tuple(target for name, target in found.items() if self.usable(name))
         if not usable:
-            variables = ", ".join(f"{target.upper()}_API_KEY" for target in names)
+            variables = ", ".join(f"{resolve.variable(target)}_API_KEY" for target in names)
             raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
         return name, usable, policy
 
@@ -225,9 +226,13 @@ class Segue:
         key = (target.name, target.model.id)
         known = self._upstreams.get(key)
         if known is None:
-            known = HttpUpstream(target, upstream(target.dialect), self._transport, self.engine.wall)
-            self._upstreams[key] = known
+            known = self._upstreams[key] = self._made(target)
         return known
+
+    def _made(self, target: Target) -> Upstream:
+        if target.lookup:
+            return LocalUpstream(target, self._providers, self._transport, self.engine.wall)
+        return HttpUpstream(target, upstream(target.dialect), self._transport, self.engine.wall)
 
     async def _answer(self, relay: Relay, events: Iterable[ChatEvent]) -> Answer:
         await self._recorder.caught_up()

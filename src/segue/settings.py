@@ -15,6 +15,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     NAME_DIALECT       the dialect it speaks: openai_chat, openai_responses, claude or gemini
     NAME_TIER          `free` keeps to the free tier's known limits, `paid` (the default) learns limits only from refusals
     SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
+    SEGUE_LOCAL        `auto`: the chain ends with whichever local server is found running, as `local` in the chain does
     SEGUE_CONFIG       another settings file
     SEGUE_HOME         the directory of the ledger and of the gateway's keys
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
@@ -44,7 +45,16 @@ DEFAULT_TEMPERATURE = 0.7
 """The original guide's, as is `DEFAULT_MAX_TOKENS`."""
 DEFAULT_MAX_TOKENS = 1500
 
-KEY_ALIASES = {"gemini": ("GOOGLE_API_KEY",), "claude": ("ANTHROPIC_API_KEY",)}
+KEY_ALIASES = {
+    "gemini": ("GOOGLE_API_KEY",),
+    "claude": ("ANTHROPIC_API_KEY",),
+    "azure": ("AZURE_OPENAI_API_KEY",),
+    "clova": ("CLOVASTUDIO_API_KEY", "CLOVA_STUDIO_API_KEY"),
+    "moonshot": ("KIMI_API_KEY",),
+    "perplexity": ("PPLX_API_KEY",),
+    "zhipu": ("ZHIPUAI_API_KEY",),
+}
+"""Other variables in which a provider's key is looked for, as its own documentation names them."""
 
 
 class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -191,7 +201,9 @@ def _chain(env: _Environment, document: dict[str, Any], path: str) -> tuple[str,
         names, place = _convert(document.get("chain", DEFAULT_CHAIN), tuple[str, ...], "chain", path), f"in {path}"
     if not names or len(set(names)) != len(names):
         raise ConfigurationError(f"chain must name each of its targets once, and at least one ({place})")
-    return names
+    if (local := env.get("SEGUE_LOCAL")) not in (None, "auto", "off"):
+        raise ConfigurationError(f"SEGUE_LOCAL={local} is not known: use auto or off ({env.place('SEGUE_LOCAL')})")
+    return names if local != "auto" or "local" in names else (*names, "local")
 
 
 def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSettings:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from segue.cli import app
 
-PROVIDERS = ("GEMINI", "OPENAI", "CLAUDE", "GOOGLE", "ANTHROPIC", "GROQ")
+PROVIDERS = ("GEMINI", "OPENAI", "CLAUDE", "GOOGLE", "ANTHROPIC", "GROQ", "AZURE")
 
 
 class Run(Protocol):

@@ -115,7 +115,7 @@ def test_a_deadline_is_kept(run: Run) -> None:
         (("--break", "gemeni"), "'gemeni' is no provider of the sandbox: use one of gemini, openai, claude"),
         (("--break", "gemini=explode"), "'explode' is no fault of the sandbox: use one of refused"),
         (("--chain", "nothing"), "'nothing'"),
-        (("--chain", "groq"), "GROQ_MODEL"),
+        (("--chain", "azure"), "AZURE_MODEL"),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], told: str) -> None:

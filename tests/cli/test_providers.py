@@ -57,10 +57,10 @@ def test_a_model_that_has_aged_is_told_with_its_successor(run: Run, monkeypatch:
 
 
 def test_a_target_that_lacks_a_setting_says_which(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEGUE_CHAIN", "gemini,groq")
-    row = _rows(run)["groq"]
+    monkeypatch.setenv("SEGUE_CHAIN", "gemini,azure")
+    row = _rows(run)["azure"]
     assert row["model"] is None
-    assert "GROQ_MODEL" in row["problem"]
+    assert "AZURE_MODEL" in row["problem"]
 
 
 def test_people_get_a_table(run: Run) -> None:

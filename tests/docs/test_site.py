@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.docs import providers_page
 from tests.docs.settings_page import page
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,12 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_the_settings_page_says_what_the_code_says() -> None:
     """Made anew with `python -m tests.docs.settings_page > docs/settings.md`."""
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == page()
+
+
+def test_the_table_of_presets_says_what_the_data_says() -> None:
+    """Made anew with `python -m tests.docs.providers_page`."""
+    page = providers_page.PAGE.read_text(encoding="utf-8")
+    assert page == providers_page.written(page)
 
 
 def test_every_variable_that_is_read_is_in_the_settings_page() -> None:

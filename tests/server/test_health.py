@@ -110,9 +110,9 @@ def test_a_target_outside_the_default_chain_makes_nobody_ready() -> None:
 
 
 def test_a_target_that_lacks_a_setting_is_off_and_says_which() -> None:
-    status, targets = look(segue_of({"SEGUE_CHAIN": "groq", "GROQ_API_KEY": SECRET}))
-    assert (status, targets["groq"]["state"], targets["groq"]["model"]) == (503, "off", "")
-    assert "GROQ_MODEL" in targets["groq"]["reason"]
+    status, targets = look(segue_of({"SEGUE_CHAIN": "azure", "AZURE_API_KEY": SECRET}))
+    assert (status, targets["azure"]["state"], targets["azure"]["model"]) == (503, "off", "")
+    assert "AZURE_MODEL" in targets["azure"]["reason"]
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])

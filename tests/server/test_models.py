@@ -24,7 +24,7 @@ TOML = """
 [chains.fast]
 targets = ["openai", "gemini"]
 [chains.keyless]
-targets = ["groq"]
+targets = ["azure"]
 """
 OWN = ["gemini-3.5-flash-lite", "gpt-6-luna", "claude-sonnet-5-5"]
 ALL = [
@@ -146,7 +146,7 @@ def test_only_targets_with_a_key_are_listed() -> None:
 
 
 def test_a_target_that_lacks_a_setting_takes_no_other_off_the_list() -> None:
-    segue = segue_of({"SEGUE_CHAIN": "openai,groq", "OPENAI_API_KEY": "k", "GROQ_API_KEY": "k"})
+    segue = segue_of({"SEGUE_CHAIN": "openai,azure", "OPENAI_API_KEY": "k", "AZURE_API_KEY": "k"})
     assert ids(segue) == ["gpt-6-luna", "openai/gpt-6-luna"]  # no auto: a request to it would fail over that setting
 
 

@@ -45,5 +45,12 @@ EMBEDDERS: Final = {
     ),
     "mistral": Embedder(models=("mistral-embed*", "codestral-embed*"), source="https://docs.mistral.ai/api/"),
     "openrouter": Embedder(source="https://openrouter.ai/docs/api_reference/embeddings"),
+    "together": Embedder(source="https://docs.together.ai/docs/openai-api-compatibility"),
+    "fireworks": Embedder(source="https://docs.fireworks.ai/guides/querying-embeddings-models"),
+    "clova": Embedder(source="https://api.ncloud-docs.com/docs/en/clovastudio-openaicompatibility"),
+    "azure": Embedder(source="https://learn.microsoft.com/en-us/azure/foundry/openai/api-version-lifecycle"),
     "ollama": Embedder(source="https://docs.ollama.com/api/openai-compatibility"),
+    "lmstudio": Embedder(source="https://lmstudio.ai/docs/api/openai-api"),
+    "vllm": Embedder(source="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"),
+    "llamacpp": Embedder(source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
 }

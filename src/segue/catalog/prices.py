@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from segue.catalog.models import find_model, our_name, plain_name
+from segue.catalog.providers import PROVIDERS
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
 
@@ -56,6 +57,8 @@ class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
         return chosen
 
 
+FREE = UnitPrices(input=_ZERO, output=_ZERO)
+
 Overrides: TypeAlias = Mapping[str, UnitPrices]
 """Prices by `provider/model`, `model`, `provider/*` or `*`, looked for in this order; provider names are ours."""
 
@@ -83,13 +86,16 @@ def price_of(provider: str, model: str, when: date | datetime, overrides: Overri
     """The unit prices of a model at a moment, or `None` where nobody knows them.
 
     A `datetime` without a zone is UTC; a plain `date` stands for its noon, UTC, which matters only to the few providers whose
-    prices change with the hour. A model that its provider redirects has the prices of the one that answers.
+    prices change with the hour. A model that its provider redirects has the prices of the one that answers. A local server's cost
+    nothing.
     """
     moment = _moment(when)
     name = our_name(provider)
     for key in (f"{name}/{model}", model, f"{name}/*", "*"):
         if overrides and key in overrides:
             return overrides[key]
+    if (preset := PROVIDERS.get(name)) is not None and preset.local:
+        return FREE
     info = find_model(provider, model)
     billed = info.billed_as(moment.date())
     return _listed(_LISTED_AS.get(name, name), plain_name(name, model) if billed == info.id else billed, moment)

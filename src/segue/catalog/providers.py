@@ -1,36 +1,71 @@
-"""Providers by name: how each is reached and what is asked of it where nothing is set.
+"""Providers by name: how each is reached, what is asked of it where nothing is set, and where it departs from its dialect.
 
-A provider that speaks a known dialect is one entry here, or one `registry.register(name, Provider(...))`.
+The data is `providers.jsonl`, one JSON object a line, each with its `sources` and the day it was `checked`. A provider that speaks a
+known dialect is one line there, or one `registry.register(name, Provider(...))`. What single models take is in `models.jsonl`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
+QUIRKS: Final = {
+    "prefix": "the start of a turn that is to be continued is marked `prefix: true`",
+    "prefix_path": "such a request goes to this path of the address instead of its own",
+    "max_tokens_param": "the output limit is sent under this name, whatever the model",
+    "no_stream_options": "`stream_options` is not sent; usage comes without being asked for",
+    "top_k": "`top_k` is sent, which OpenAI does not know",
+    "seed_param": "the seed is sent under this name",
+    "leave_out": "these fields are never sent",
+    "tool_choices": "of the tool choices only these are sent; `tool` becomes `required` with that one tool, `none` leaves the tools out",
+    "no_strict": "`strict` is left out of tools and schemas",
+    "formats": "of the response formats only these are sent; else JSON is asked for in words",
+    "thinking_switch": "thinking is switched by `thinking: {type: enabled | disabled}`",
+    "reasoning_field": "reasoning is sent back in this field of its turn",
+    "tool_id_length": "tool-call ids are replaced by ones of exactly so many letters and digits",
+    "tool_images": "tool results may hold images",
+    "plain_content": "content is one string, unless there are images",
+    "alternate": "system text goes first, and turns of one role are joined",
+    "system_role": "system messages have this role",
+    "key_header": "the bare key goes into this header",
+    "query": "these parameters are added to every URL",
+    "bearer": "Claude's dialect: the key goes into `authorization`",
+}
+"""What a codec can do otherwise for a provider, by the names that presets and settings use."""
+
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A preset. `base_url` None is the dialect's public address; `model` is the default, None where one must be named.
+    """A preset.
 
-    `keyless` providers need no key (local servers). `quirks` are the deviations that the dialect's codec knows of.
+    `base_url` None is the dialect's public address, or, where `address` shows how one's own looks, one that must be set. `model` is the
+    default, None where one must be named, or for a `local` server the first that it lists. `keyless` providers need no key. `quirks` are
+    those of `QUIRKS`.
     """
 
     dialect: str
+    title: str = ""
     base_url: str | None = None
+    address: str | None = None
     model: str | None = None
     keyless: bool = False
+    local: bool = False
     quirks: dict[str, Any] = {}
+    sources: tuple[str, ...] = ()
+    checked: date | None = None
 
 
-PROVIDERS: dict[str, Provider] = {
-    "gemini": Provider(dialect="gemini", model="gemini-3.5-flash-lite"),
-    "openai": Provider(dialect="openai_chat", model="gpt-6-luna"),
-    "claude": Provider(dialect="claude", model="claude-sonnet-5-5"),
-    "groq": Provider(dialect="openai_chat", base_url="https://api.groq.com/openai/v1"),
-    "deepseek": Provider(dialect="openai_chat", base_url="https://api.deepseek.com/v1"),
-    "mistral": Provider(dialect="openai_chat", base_url="https://api.mistral.ai/v1", quirks={"prefix": True}),
-    "openrouter": Provider(dialect="openai_chat", base_url="https://openrouter.ai/api/v1"),
-    "ollama": Provider(dialect="openai_chat", base_url="http://127.0.0.1:11434/v1", keyless=True),
-}
-"""Default models: the three of the original guide's chain, brought up to November 2026 (see models.jsonl for their sources)."""
+def _read() -> dict[str, Provider]:
+    lines: list[dict[str, Any]] = msgspec.json.Decoder().decode_lines(
+        Path(__file__).with_name("providers.jsonl").read_bytes()
+    )
+    return {line.pop("name"): msgspec.convert(line, Provider) for line in lines}
+
+
+PROVIDERS: Final = _read()
+"""The presets, in the order in which docs/providers.md lists them."""
+
+LOCAL: Final = "local"
+"""The provider that is whichever of the local servers is found running."""

@@ -185,7 +185,7 @@ class Field:
         self._report.attempts.append(
             AttemptSummary(
                 target=attempt.target.name,
-                model=attempt.target.model.id,
+                model=attempt.receipt.model or attempt.target.model.id,
                 outcome=outcome,
                 reason=failure.message if failure is not None else "",
                 status=attempt.receipt.status if failure is None else failure.status,

@@ -235,7 +235,8 @@ class Relay:
     def _sign_off(self, finished: Finished) -> None:
         """The last words to the caller, and the report."""
         assert self._spoke is not None
-        self.report.target, self.report.model = self._spoke.target.name, self._spoke.target.model.id
+        self.report.target = self._spoke.target.name
+        self.report.model = self._spoke.receipt.model or self._spoke.target.model.id
         self.report.seams = self._splice.seams
         self.report.usage = usage = self._splice.usage
         if usage.total_tokens:

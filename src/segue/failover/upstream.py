@@ -50,11 +50,13 @@ class Receipt:
     """What an upstream tells of an attempt beside its events.
 
     `sent`: a part of the request may have gone out. `complete`: the answer's last word was read, and only the end of the body may follow.
+    `model`: which model was asked, where the target does not say.
     """
 
-    __slots__ = ("complete", "omitted", "sent", "status")
+    __slots__ = ("complete", "model", "omitted", "sent", "status")
 
     def __init__(self) -> None:
+        self.model = ""
         self.status: int | None = None
         self.omitted: tuple[str, ...] = ()
         self.sent = False

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from segue.catalog.models import FreeQuota, ModelInfo, find_model
-from segue.catalog.providers import PROVIDERS, Provider
+from segue.catalog.providers import LOCAL, PROVIDERS, QUIRKS, Provider
 from segue.errors import ConfigurationError
 from segue.health.quota import QuotaLimits
 from segue.routing.dialect import CHAT
@@ -15,6 +15,8 @@ from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
 from segue.wire.dialects import DIALECTS, upstream
 
+ANY_MODEL = "any"
+"""Stands for the model of a local server until one is found."""
 REASONING_MAX_TOKENS = 8000
 """The default where a model thinks before it answers: its thinking counts, and 1500 tokens may not last to the first word."""
 
@@ -32,14 +34,14 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
             f"target {name!r}: {provider_name!r} is no known provider ({known}); set its dialect to one of "
             f"{', '.join(DIALECTS)} and its base_url"
         )
+    for quirk in settings.quirks.keys() - QUIRKS.keys():
+        raise ConfigurationError(f"targets.{name}.quirks.{quirk} is no quirk: use one of {', '.join(QUIRKS)}")
     model = settings.model or (provider.model if provider else None)
-    if not model:
-        raise ConfigurationError(f"target {name!r} names no model: set {name.upper()}_MODEL or targets.{name}.model")
-    info = named(provider_name, model)
-    base_url = (
-        settings.base_url or (provider.base_url if provider else None) or _public_address(name, dialect, provider)
-    )
-    base_url = base_url.rstrip("/")
+    lookup = _lookup(provider_name, provider, settings, providers)
+    if not (model or lookup):
+        raise ConfigurationError(f"target {name!r} names no model: set {variable(name)}_MODEL or targets.{name}.model")
+    info = named(provider_name, model or ANY_MODEL)
+    base_url = _address(name, dialect, provider, settings).rstrip("/")
     return Target(
         name=name,
         provider=provider_name,
@@ -56,6 +58,7 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
         # Other addresses may not know it, and a dialect that was set stays set.
         responses=settings.dialect is None and dialect == CHAT and base_url == upstream(CHAT).base_url,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
+        lookup=lookup,
     )
 
 
@@ -96,9 +99,29 @@ def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     return bool(settings.api_key) or bool(settings.base_url) or (provider is not None and provider.keyless)
 
 
-def _public_address(name: str, dialect: str, provider: Provider | None) -> str:
-    if provider is None:
+def variable(name: str) -> str:
+    """What the environment's variables for a target begin with."""
+    return name.upper().replace("-", "_")
+
+
+def _lookup(
+    name: str, provider: Provider | None, settings: TargetSettings, providers: Mapping[str, Provider]
+) -> tuple[str, ...]:
+    """Which local servers to look for: none where it is set who is asked for what."""
+    if provider is None or not provider.local:
+        return ()
+    if name == LOCAL and not settings.base_url:
+        return tuple(other for other, preset in providers.items() if preset.local and other != LOCAL)
+    return () if settings.model else (name,)
+
+
+def _address(name: str, dialect: str, provider: Provider | None, settings: TargetSettings) -> str:
+    address = settings.base_url or (provider.base_url if provider else None)
+    if address is not None:
+        return address
+    if provider is None or provider.address is not None:
+        example = f", e.g. {provider.address}" if provider else ""
         raise ConfigurationError(
-            f"target {name!r} has no address: set {name.upper()}_BASE_URL or targets.{name}.base_url"
+            f"target {name!r} has no address: set {variable(name)}_BASE_URL or targets.{name}.base_url{example}"
         )
-    return upstream(dialect).base_url
+    return "http://127.0.0.1" if provider.local else upstream(dialect).base_url

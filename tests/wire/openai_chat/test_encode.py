@@ -424,3 +424,18 @@ def test_every_openai_model_of_the_catalogue_can_be_asked() -> None:
     for name in ("gpt-4.1", "gpt-4-1106-preview", "gpt-4o", "o3", "gpt-5", "gpt-5.6-sol", "gpt-6-luna", "gpt-9"):
         wire = Upstream().encode(request, call(find_model("openai", name)))
         assert msgspec.json.decode(wire.body)["model"] == name
+
+
+def test_query_parameters_are_added_to_every_url() -> None:
+    azure = call(base_url="https://r.test/openai", quirks={"query": {"api-version": "2024-10-21"}})
+    assert Upstream().encode(asking(), azure).url == "https://r.test/openai/chat/completions?api-version=2024-10-21"
+    assert Upstream().list_models(azure).url == "https://r.test/openai/models?api-version=2024-10-21"
+
+
+def test_only_a_prefilled_request_goes_to_the_path_of_its_own() -> None:
+    quirks = {"prefix": True, "prefix_path": "/beta"}
+    begun = ChatRequest(messages=(user("?"), assistant("The ans")))
+    for prefill, url in ((True, "https://d.test/beta/chat/completions"), (False, "https://d.test/v1/chat/completions")):
+        wire = Upstream().encode(begun, call(base_url="https://d.test/v1", quirks=quirks, prefill=prefill))
+        assert wire.url == url
+        assert (b'"prefix":true' in wire.body) is prefill

@@ -1,26 +1,12 @@
 """A request as a Chat Completions body.
 
 What the model is known not to take is left out and named, by the names of `ChatRequest`; so is what the target has refused
-before (`Call.omit`, which knows a field by our name or by the wire's). Quirks, all optional, are a preset's deviations:
-
-    prefix             True: a prefilled turn is marked `"prefix": true` (DeepSeek's beta address, Mistral)
-    max_tokens_param   the name of the output limit, instead of the model's own
-    no_stream_options  True: the provider refuses `stream_options`
-    top_k              True: the provider takes `top_k`, which OpenAI does not
-    seed_param         the name of the seed (Mistral: "random_seed")
-    leave_out          names of fields the provider refuses whatever the model
-    thinking_switch    True: thinking is switched by `{"thinking": {"type": "enabled" | "disabled"}}` (DeepSeek, GLM, Kimi)
-    reasoning_field    the field of an assistant message in which its reasoning is sent back ("reasoning_content")
-    tool_id_length     tool-call ids must have exactly so many letters and digits (Mistral: 9)
-    tool_images        True: tool results may hold images
-    plain_content      True: content must be one string, unless there are images
-    alternate          True: system text must come first, and roles must change from turn to turn
-    system_role        the role of system messages, e.g. "developer"
-    key_header         the header that holds the bare key, instead of `authorization` (Azure: "api-key")
+before (`Call.omit`, which knows a field by our name or by the wire's). Quirks are those of `catalog.providers.QUIRKS`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -32,6 +18,7 @@ from segue.wire.openai_chat.effort import asked_effort, fitting_effort
 from segue.wire.openai_chat.failures import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.messages import DIALECT, wire_messages
 
+FORMATS = ("json_object", "json_schema")
 _MAX_STOPS = 4
 _NEVER_OMITTED = frozenset({"model", "messages", "stream"})
 _OUR_NAMES = {
@@ -115,7 +102,8 @@ def _tools(fields: dict[str, Any], request: ChatRequest, call: Call, effort: str
     if not request.tools:
         return
     model = call.model
-    fields["tools"] = [_tool(tool) for tool in request.tools]
+    strict = not call.quirks.get("no_strict") and "strict" not in call.omit
+    fields["tools"] = [_tool(tool, strict=strict) for tool in request.tools]
     if request.parallel_tool_calls is not None:
         fields["parallel_tool_calls"] = request.parallel_tool_calls
     if (choice := request.tool_choice) is None:
@@ -124,15 +112,29 @@ def _tools(fields: dict[str, Any], request: ChatRequest, call: Call, effort: str
     if choice.mode in ("required", "tool") and not allowed:
         omitted.append("tool_choice")
     else:
+        _choose(fields, choice, call.quirks.get("tool_choices"), omitted)
+
+
+def _choose(fields: dict[str, Any], choice: ToolChoice, taken: Sequence[str] | None, omitted: list[str]) -> None:
+    """Says the choice, or the same in another way: `taken` are the modes that the provider knows, None for all."""
+    if taken is None or choice.mode in taken:
         fields["tool_choice"] = _choice(choice)
+    elif choice.mode == "none":
+        del fields["tools"]
+        fields.pop("parallel_tool_calls", None)
+    elif choice.mode == "tool" and "required" in taken:
+        fields["tools"] = [tool for tool in fields["tools"] if tool["function"]["name"] == choice.name]
+        fields["tool_choice"] = "required"
+    elif choice.mode != "auto":
+        omitted.append("tool_choice")
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
     function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
-    if tool.strict is not None:
+    if strict and tool.strict is not None:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
 
@@ -147,15 +149,22 @@ def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: l
     output = request.output
     if output is None:
         return
-    if output.schema is not None and call.model.json_schema:
-        fields["response_format"] = {"type": "json_schema", "json_schema": schema_fields(output)}
+    formats = call.quirks.get("formats", FORMATS)
+    if not call.omit.isdisjoint(("output", "response_format")):
+        formats = ()
+    if output.schema is not None and call.model.json_schema and "json_schema" in formats:
+        schema = schema_fields(output)
+        if call.quirks.get("no_strict") or "strict" in call.omit:
+            schema.pop("strict", None)
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
         return
-    fields["response_format"] = {"type": "json_object"}
+    if "json_object" in formats:
+        fields["response_format"] = {"type": "json_object"}
     if output.schema is not None:
         omitted.append("output.schema")
-        schema = msgspec.json.encode(output.schema).decode()
-        _ask(fields, f"Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{schema}")
-    elif not mentions_json(request):
+        text = msgspec.json.encode(output.schema).decode()
+        _ask(fields, f"Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{text}")
+    elif not mentions_json(request) or "json_object" not in formats:
         _ask(fields, "Answer with one JSON object and with nothing else.")
 
 

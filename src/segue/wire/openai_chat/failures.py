@@ -1,7 +1,7 @@
 """What an error of this dialect means; the same for HTTP errors, for errors inside a 200, and for odd finish reasons.
 
 First the provider's code and type, money before rate; then the status; the message only where the status says too little (400,
-403, 404, 422, 429, or none at all). OpenAI's codes are those of its error guide and its SDK in November 2026; beside them stand
+403, 404, 412, 422, 429, or none at all). OpenAI's codes are those of its error guide and its SDK in November 2026; beside them stand
 the words of the providers that took the dialect over. A `CAPABILITY` failure has a `param` only where leaving that field out
 would cure it.
 """
@@ -78,6 +78,7 @@ _AMBIGUOUS: dict[int | None, FailureKind] = {
     400: _K.CALLER,
     403: _K.AUTH,
     404: _K.MODEL_GONE,
+    412: _K.CALLER,
     422: _K.CALLER,
     429: _K.RATE,
     None: _K.OVERLOAD,
@@ -165,7 +166,7 @@ _MESSAGES: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
     (
         _any(
             r"model.{0,80}(does not exist|not found|not exist|decommissioned|deprecated|no longer|not available)",
-            r"(unknown|invalid) model|not a valid model|access to (the )?model",
+            r"(unknown|invalid) model|not a valid model|access to (the )?model|supported (api )?model names",
         ),
         _K.MODEL_GONE,
     ),

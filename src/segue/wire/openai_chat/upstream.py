@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
@@ -24,6 +25,10 @@ class Upstream:
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         fields, omitted = body(request, call)
+        path = call.quirks.get("prefix_path") if call.prefill and call.quirks.get("prefix") else None
+        if path is not None:
+            address = urlsplit(call.base_url)
+            call = msgspec.structs.replace(call, base_url=f"{address.scheme}://{address.netloc}{path}")
         return posting("/chat/completions", fields, omitted, call)
 
     def decoder(self, content_type: str) -> AnswerDecoder:
@@ -44,14 +49,19 @@ def posting(path: str, fields: dict[str, Any], omitted: tuple[str, ...], call: C
         "accept": "text/event-stream" if call.stream else "application/json",
         **auth_headers(call),
     }
-    url = f"{call.base_url}{path}"
+    url = _url(call, path)
     return WireRequest(method="POST", url=url, headers=headers, body=msgspec.json.encode(fields), omitted=omitted)
 
 
 def listing(call: Call) -> WireRequest:
     """The free probe."""
     headers = {"accept": "application/json", **auth_headers(call)}
-    return WireRequest(method="GET", url=f"{call.base_url}/models", headers=headers)
+    return WireRequest(method="GET", url=_url(call, "/models"), headers=headers)
+
+
+def _url(call: Call, path: str) -> str:
+    query = call.quirks.get("query")
+    return f"{call.base_url}{path}?{urlencode(query)}" if query else f"{call.base_url}{path}"
 
 
 def auth_headers(call: Call) -> dict[str, str]:
