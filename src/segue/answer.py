@@ -11,7 +11,7 @@ import msgspec
 from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import Message, Text, Thinking, ToolCall
 from segue.chat.usage import Usage
-from segue.errors import AttemptSummary
+from segue.errors import AttemptSummary, SegueError
 from segue.failover.field import Report
 from segue.failover.relay import Relay
 
@@ -59,10 +59,12 @@ class AnswerStream:
         self,
         start: Callable[[], Relay],
         finish: Callable[[Relay, list[ChatEvent]], Awaitable[Answer]],
+        written: Callable[[], Awaitable[None]],
         run: Callable[[Coroutine[Any, Any, Any]], Any],
     ) -> None:
         self._start = start
         self._finish = finish
+        self._written = written
         self._run = run
         self._relay: Relay | None = None
         self._events: list[ChatEvent] = []
@@ -79,7 +81,11 @@ class AnswerStream:
         """The events that have come since, at least one; [] at the end. The fastest way to read."""
         if self._relay is None:
             self._relay = self._start()
-        events = await self._relay.next()
+        try:
+            events = await self._relay.next()
+        except SegueError:
+            await self._written()
+            raise
         self._events += events
         if events and isinstance(events[-1], Finished):
             self._answer = await self._finish(self._relay, self._events)

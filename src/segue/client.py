@@ -124,12 +124,18 @@ class Segue:
     def _open(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> AnswerStream:
         job = self.job(prompt, options, hold=hold)
         self._warm(job.targets)
-        return AnswerStream(lambda: self.engine.start(job), self._answer, self._portal.run)
+        return AnswerStream(lambda: self.engine.start(job), self._answer, self.written, self._portal.run)
 
     def start(self, job: Job) -> Relay:
         """Begins a job in the running event loop: the engine's own face, for servers. The relay must be read to its end or closed."""
         self._warm(job.targets)
         return self.engine.start(job)
+
+    async def written(self) -> None:
+        """Waits until what has ended is in the ledger and would survive this process, or until the disk has had its time (see
+        `LedgerStore.written`): to be awaited before an answer's end, or an error, is given out."""
+        await self._recorder.caught_up()
+        await self.ledger.written()
 
     async def warm_up(self) -> None:
         """Does now, for the default chain, what the first call would have to: reading the price list takes up to a second."""
@@ -235,7 +241,7 @@ class Segue:
         return HttpUpstream(target, upstream(target.dialect), self._transport, self.engine.wall)
 
     async def _answer(self, relay: Relay, events: Iterable[ChatEvent]) -> Answer:
-        await self._recorder.caught_up()
+        await self.written()
         report = relay.report
         simulated = self.target(report.target).simulated
         return assemble(report, events, cost=self._recorder.take_cost(report.request_id), simulated=simulated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import sqlite3
@@ -347,3 +348,15 @@ def test_a_read_only_file_is_read_and_what_is_written_waits_in_memory(python: Ru
             file.unlink()
         directory.rmdir()
     assert out.splitlines() == ["['old']", "['new', 'old']", "['new', 'old']"]
+
+
+async def test_what_was_waited_for_is_in_the_file(tmp_path: Path, attempt: Any) -> None:
+    store = SqliteStore(tmp_path / "ledger.sqlite3", gather=30.0)
+    for number in range(20):
+        store.reserve(attempt(f"a{number}", Settlement.RESERVED))
+        store.settle(attempt(f"a{number}"))
+        assert await store.written()
+        with contextlib.closing(sqlite3.connect(store.path)) as other:
+            assert other.execute("SELECT settlement FROM attempts").fetchall() == [("settled",)] * (number + 1)
+    store.close()
+    assert not await store.written()

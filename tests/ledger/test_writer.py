@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable
@@ -228,3 +229,106 @@ def test_no_log_line_tells_what_was_written(
     writer.close()
     assert caplog.messages
     assert not any(word in caplog.text for word in ("caller's words", "team-secret", "kim@example.com"))
+
+
+async def test_all_who_wait_are_served_by_one_transaction_at_once(
+    sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any
+) -> None:
+    writer = writer_of(gather=30.0)
+
+    async def answer(number: int) -> bool:
+        writer.put(attempt(f"a{number}"))
+        return await writer.written()
+
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*(answer(number) for number in range(100))) == [True] * 100
+    assert sorted(sink.written()) == sorted(f"a{number}" for number in range(100))
+    assert len(sink.batches) <= 2
+    assert writer.status().unconfirmed == 0
+
+
+async def test_who_waits_has_written_all_that_was_put_before_however_the_threads_meet(
+    sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any
+) -> None:
+    writer = writer_of(gather=30.0)
+
+    async def answer(number: int) -> None:
+        for turn in range(50):
+            writer.put(attempt(f"a{number}-{turn}"))
+            assert await writer.written()
+            assert f"a{number}-{turn}" in sink.written()
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(answer(number) for number in range(4)))
+
+
+async def test_nobody_waits_when_there_was_never_anything_to_write(writer_of: Callable[..., GroupWriter]) -> None:
+    assert await writer_of().written()
+
+
+async def test_a_sink_that_hangs_is_waited_for_once_and_until_it_is_back_no_more(
+    sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any
+) -> None:
+    writer = writer_of(patience=0.1)
+    loop = asyncio.get_running_loop()
+    sink.open.clear()
+    writer.put(attempt("a"))
+    assert not await writer.written()
+    before = loop.time()
+    assert [await writer.written() for _ in range(20)] == [False] * 20
+    assert loop.time() - before < 0.1, "they waited though it was known to hang"
+    assert writer.status().unconfirmed == 21
+    sink.open.set()
+    assert not await asyncio.to_thread(writer.settle_down, 10)
+    writer.put(attempt("b"))
+    assert await writer.written()
+    assert sink.written() == ["a", "b"]
+
+
+async def test_a_sink_that_refuses_is_not_waited_for(
+    sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = writer_of(gather=30.0, patience=30.0, retry=(30.0, 30.0))
+    sink.problem = OSError("full")
+    writer.put(attempt("a"))
+    async with asyncio.timeout(10):
+        assert [await writer.written() for _ in range(20)] == [False] * 20
+    assert (writer.status().unconfirmed, writer.status().problem) == (20, "full")
+    assert sum("answers leave before their records are written" in message for message in caplog.messages) == 1
+
+
+async def test_one_who_no_longer_waits_takes_no_other_along(
+    sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any
+) -> None:
+    writer = writer_of()
+    sink.open.clear()
+    writer.put(attempt("a"))
+    leaving, staying = (asyncio.ensure_future(writer.written()) for _ in range(2))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    sink.open.set()
+    assert await staying
+    assert leaving.cancelled()
+
+
+def test_loops_that_come_and_go_may_all_wait(
+    sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any
+) -> None:
+    writer = writer_of(gather=30.0)
+
+    async def impatient() -> None:
+        sink.open.clear()
+        writer.put(attempt("left behind"))
+        waiting = asyncio.ensure_future(writer.written())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+
+    async def patient() -> bool:
+        writer.put(attempt("waited for"))
+        return await writer.written()
+
+    asyncio.run(impatient())
+    sink.open.set()
+    assert asyncio.run(patient())
+    assert sink.written() == ["left behind", "waited for"]

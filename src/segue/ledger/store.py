@@ -3,6 +3,9 @@
 *Writing* (`reserve`, `settle`, `save`) takes the record and returns: no I/O and no waiting on the caller's thread, so an event loop
 may call it for every attempt. Whatever becomes of the disk, nothing of it is raised there: `status` tells, and the log does.
 
+*Waiting* (`written`) is for whoever is about to give an answer away: it ends when the answer's records would survive the process, and in
+bounded time whatever becomes of the disk.
+
 *Reading* (`records`, `daily`, `load`) and `flush` wait for the disk. They are plain functions because their callers are: a command
 line, a database thread, a program without a loop. In an event loop, read through `asyncio.to_thread(store.daily, …)`.
 All of it may be called from any thread.
@@ -75,8 +78,9 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How the store fares.
 
     `written` counts records and states that reached it, `pending` those held in memory, `errors` the tries to write that failed,
-    `dropped` what was given up: over the bound on `pending`, impossible to store, or written after `close`. `problem` is the reason
-    of the latest failed try, "" if the latest try went well.
+    `dropped` what was given up: over the bound on `pending`, impossible to store, or written after `close`. `unconfirmed` counts answers that
+    left before their records were stored, for want of a disk that takes them in time. `problem` is the reason of the latest failed
+    try, "" if the latest try went well.
     """
 
     location: str
@@ -84,6 +88,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     pending: int = 0
     errors: int = 0
     dropped: int = 0
+    unconfirmed: int = 0
     problem: str = ""
 
 
@@ -94,6 +99,11 @@ class LedgerStore(Protocol):
 
     def settle(self, record: AttemptRecord) -> None:
         """Books how an attempt ended, reserved before or not; ignored if its id is settled. `ValueError` if it is `RESERVED`."""
+        ...
+
+    async def written(self) -> bool:
+        """Waits, in any event loop, until what was written before would survive the death of this process: True. False, and counted
+        as `unconfirmed`, if the disk refuses it or takes longer than a set time, 1 s by default."""
         ...
 
     def records(

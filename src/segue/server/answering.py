@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias
 
 from segue.chat.events import ChatEvent, Finished
 from segue.client import Segue
@@ -24,6 +25,9 @@ FALLBACK, DEADLINE = "x-segue-fallback", "x-segue-deadline"
 """What a caller may say beside the dialect: `false`, to ask the first target only; seconds for the whole request."""
 
 EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+Written: TypeAlias = Callable[[], Awaitable[None]]
 
 
 def falls_back(headers: dict[str, str]) -> bool:
@@ -50,26 +54,37 @@ def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str],
 
 
 async def answer(exchange: Exchange, segue: Segue, codec: IngressCodec, asked: IngressRequest, job: Job) -> None:
-    """Answers a request. Raises its `SegueError` while nothing was sent, `CallerLeftError` when nobody is left to answer."""
+    """Answers a request; what it cost is in the ledger before the answer's last byte, or the error, leaves.
+
+    Raises its `SegueError` while nothing was sent, `CallerLeftError` when nobody is left to answer.
+    """
     with exchange.watch() as watch:
         relay = segue.start(job)
         try:
             give = _stream if asked.stream else _whole
-            await give(exchange, codec, asked, relay, watch)
+            await give(exchange, codec, asked, relay, watch, segue.written)
+        except SegueError:
+            await segue.written()
+            raise
         finally:
             relay.close()
 
 
-async def _whole(exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: Watch) -> None:
+async def _whole(
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: Watch, written: Written
+) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
     body = b""
     while events := await relay.next():
         body += _said(encoder.feed, events)
     headers = {"content-type": encoder.content_type}
+    await written()
     await watch.written(exchange.reply((200, headers, body), about(relay)))
 
 
-async def _stream(exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: Watch) -> None:
+async def _stream(
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: Watch, written: Written
+) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
 
     async def begin() -> None:
@@ -88,6 +103,8 @@ async def _stream(exchange: Exchange, codec: IngressCodec, asked: IngressRequest
             data = _said(encoder.feed, events)
             if not data and not ended:
                 continue
+            if ended:
+                await written()
             if not exchange.status:
                 await begin()
             await watch.written(exchange.write(data, more=not ended))
@@ -97,6 +114,7 @@ async def _stream(exchange: Exchange, codec: IngressCodec, asked: IngressRequest
         if not exchange.status:
             raise
         watch.on_silence = None
+        await written()
         await watch.written(exchange.write(encoder.fail(error), more=False))
 
 

@@ -78,6 +78,7 @@ async def forward(segue: Segue, body: bytes, *, key: str = "") -> Reply:
         fields["model"] = msgspec.Raw(msgspec.json.encode(target.model.id))
         start = _start(segue, target, body, key)
         got = await _attempt(segue, start, _request(target, embedder, msgspec.json.encode(fields)))
+        await segue.written()
     except SegueError as error:
         return ingress(DIALECT).error(error)
     if got.failure is not None:

@@ -41,6 +41,9 @@ class MemoryStore:
                 if self._limit is not None and len(self._books) > self._limit:
                     del self._books[next(iter(self._books))]
 
+    async def written(self) -> bool:
+        return True
+
     def records(
         self,
         since: float | None = None,

@@ -1,8 +1,8 @@
 """The embedded books: one SQLite file, next to no work for the thread that serves.
 
-The file is in WAL mode with `synchronous=NORMAL`. What `flush` has acknowledged survives the death of the process, `kill -9`
+The file is in WAL mode with `synchronous=NORMAL`. What `written` or `flush` has acknowledged survives the death of the process, `kill -9`
 included; a power cut or a crash of the system may take the last commits with it but never leaves the file corrupt. What
-was not flushed is written within about 50 ms. Several processes may write to one file: a transaction starts with the write lock
+nobody waits for is written within about 50 ms. Several processes may write to one file: a transaction starts with the write lock
 (`BEGIN IMMEDIATE`) and waits for it up to `busy` seconds, on the writer's thread only.
 A file system that is full, read-only or gone is a matter of the writer (see `writer`): meanwhile reads add what is held in memory.
 The file and its directory are made with the first write, for the owner only.
@@ -113,8 +113,8 @@ class SqliteStore:
     """A `LedgerStore` in the file `path`.
 
     `gather` is how long writes are collected for one transaction, `busy` how long another process's transaction is waited for,
-    `retry` the first and the longest wait after an error, all in seconds; `max_pending` bounds the entries held in
-    memory. `clock` (monotonic) only paces the log.
+    `retry` the first and the longest wait after an error, `patience` the longest that `written` waits, all in seconds; `max_pending`
+    bounds the entries held in memory. `clock` (monotonic) only paces the log.
     """
 
     def __init__(
@@ -125,12 +125,18 @@ class SqliteStore:
         busy: float = 5.0,
         retry: tuple[float, float] = (0.1, 30.0),
         max_pending: int = 10_000,
+        patience: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = Path(path).expanduser().absolute()
         self._busy = busy
         self._writer = GroupWriter(
-            _File(self.path, busy=busy), gather=gather, retry=retry, max_pending=max_pending, clock=clock
+            _File(self.path, busy=busy),
+            gather=gather,
+            retry=retry,
+            max_pending=max_pending,
+            patience=patience,
+            clock=clock,
         )
         weakref.finalize(self, self._writer.stop).atexit = False
 
@@ -149,6 +155,9 @@ class SqliteStore:
 
     def save(self, name: str, value: dict[str, Any]) -> None:
         self._writer.put(State(name, msgspec.json.encode(value).decode()))
+
+    async def written(self) -> bool:
+        return await self._writer.written()
 
     def load(self, name: str) -> dict[str, Any] | None:
         """Never raises: what can't be read was never saved."""

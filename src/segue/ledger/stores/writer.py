@@ -1,7 +1,8 @@
 """One thread that writes for everybody: what is put is gathered for a moment and goes to the sink in one transaction.
 
 `put` never waits: the queue is C code without a lock that Python code holds, and the thread is woken once a batch, not once a
-record. A batch that the sink refuses is kept, grows by what arrives, and is tried again after 0.1 s, then twice as long each time
+record. Who awaits `written` has the batch written at once, with whatever else is there: a thousand who wait cost a few transactions.
+Nobody waits for longer than `patience` seconds, and nobody at all while the sink is known to refuse or to hang. A batch that the sink refuses is kept, grows by what arrives, and is tried again after 0.1 s, then twice as long each time
 up to 30 s; whoever flushes has it tried at once. Up to `max_pending` items are held, later ones are dropped and counted: the books
 then lack attempts, but a reservation that was held keeps its bound, so what they show was never less than what it says it is.
 
@@ -10,7 +11,9 @@ The thread starts with the first item, and again in the child of a fork, which l
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import contextlib
 import logging
 import os
 import queue
@@ -88,7 +91,30 @@ class _Barrier:
         self.stop = stop
 
 
-_Item: TypeAlias = AttemptRecord | State | _Barrier
+class _Waiting:
+    """Those in one event loop who wait for the next transaction. Used in the loop's thread only."""
+
+    __slots__ = ("futures", "loop", "timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.futures: list[asyncio.Future[bool]] = []
+        self.timer: asyncio.TimerHandle | None = None
+
+    def answer(self, written: bool) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        for future in self.futures:
+            if not future.done():
+                future.set_result(written)
+
+
+class _Wake:
+    """Somebody waits, though there may be nothing to write."""
+
+
+_WAKE = _Wake()
+_Item: TypeAlias = AttemptRecord | State | _Barrier | _Wake
 
 
 class GroupWriter:
@@ -101,9 +127,11 @@ class GroupWriter:
         gather: float = 0.05,
         retry: tuple[float, float] = (0.1, 30.0),
         max_pending: int = 10_000,
+        patience: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink = sink
+        self._patience = patience
         self._gather = gather
         self._retry = retry
         self._max_pending = max_pending
@@ -112,6 +140,7 @@ class GroupWriter:
         self._written = 0
         self._errors = 0
         self._dropped = 0
+        self._unconfirmed = 0
         self._lost = 0
         self._problem = ""
         self._logged: dict[str, float] = {}
@@ -124,6 +153,8 @@ class GroupWriter:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._held = 0
+        self._hangs = False
+        self._waiting: dict[asyncio.AbstractEventLoop, _Waiting] = {}
 
     def put(self, item: AttemptRecord | State) -> None:
         """Queues the item, or drops it if too many are pending or the writer is closed."""
@@ -133,6 +164,38 @@ class GroupWriter:
         self._queue.put(item)
         if self._thread is None:
             self._start()
+
+    async def written(self) -> bool:
+        """Waits until all that was put before is written: True. False, and counted, if it isn't within `patience` seconds, or the sink is
+        known to refuse or to hang."""
+        if self._thread is None:
+            return True
+        if not (self._problem or self._hangs or self.closed):
+            loop = asyncio.get_running_loop()
+            waiting = self._waiting.get(loop) or self._wait_in(loop)
+            future = loop.create_future()
+            waiting.futures.append(future)
+            if await future:
+                return True
+        self._unconfirmed += 1
+        self._complain("patience", f"answers leave before their records are written, {self._unconfirmed} so far")
+        return False
+
+    def _wait_in(self, loop: asyncio.AbstractEventLoop) -> _Waiting:
+        waiting = _Waiting(loop)
+        waiting.timer = loop.call_later(self._patience, self._lose_patience, waiting)
+        with self._lock:
+            self._waiting[loop] = waiting
+        self._queue.put(_WAKE)
+        self._hurry.set()
+        return waiting
+
+    def _lose_patience(self, waiting: _Waiting) -> None:
+        self._hangs = True
+        with self._lock:
+            if self._waiting.get(waiting.loop) is waiting:
+                del self._waiting[waiting.loop]
+        waiting.answer(False)
 
     def settle_down(self, timeout: float) -> Batch:
         """Has everything written that was put before, and gives back what the sink refused. `TimeoutError` after `timeout` seconds."""
@@ -175,6 +238,7 @@ class GroupWriter:
             pending=self._queue.qsize() + self._held,
             errors=self._errors,
             dropped=self._dropped,
+            unconfirmed=self._unconfirmed,
             problem=self._problem,
         )
 
@@ -191,9 +255,13 @@ class GroupWriter:
         delay = 0.0
         stop = False
         while not stop:
-            barriers = self._collect(batch, delay)
+            barriers, waiting = self._collect(batch, delay)
             stop = any(barrier.stop for barrier in barriers)
-            if self._commit(batch):
+            written = self._commit(batch)
+            for group in waiting:
+                with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits any more
+                    group.loop.call_soon_threadsafe(group.answer, written)
+            if written:
                 batch = Batch()
                 delay = 0.0
             else:
@@ -204,22 +272,27 @@ class GroupWriter:
                 barrier.done.set()
         self._give_up(batch)
 
-    def _collect(self, batch: Batch, delay: float) -> list[_Barrier]:
-        """Moves what was put into `batch`: after `delay` seconds if the batch is to be tried again, else as soon as there is something."""
+    def _collect(self, batch: Batch, delay: float) -> tuple[list[_Barrier], list[_Waiting]]:
+        """Moves what was put into `batch`: after `delay` seconds if the batch is to be tried again, else as soon as there is something.
+
+        Those who wait are taken before the queue is emptied, so that all they have put is in it.
+        """
         barriers: list[_Barrier] = []
-        if not batch:
+        if not batch and not self._waiting:
             self._sort(self._queue.get(), batch, barriers)
         self._hurry.wait(delay or self._gather)
         self._hurry.clear()
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
         for _ in range(self._queue.qsize()):
             self._sort(self._queue.get_nowait(), batch, barriers)
-        return barriers
+        return barriers, list(waiting.values())
 
     @staticmethod
     def _sort(item: _Item, batch: Batch, barriers: list[_Barrier]) -> None:
         if isinstance(item, _Barrier):
             barriers.append(item)
-        else:
+        elif not isinstance(item, _Wake):
             batch.add(item)
 
     def _commit(self, batch: Batch) -> bool:
@@ -235,6 +308,7 @@ class GroupWriter:
         if self._problem:
             logger.info("ledger %s: it is written again, %d entries had waited", self._sink.location, len(batch))
         self._problem = ""
+        self._hangs = False
         self._written += len(batch) - refused
         if refused:
             self._drop(refused, "they can't be stored")
