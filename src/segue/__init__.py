@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from segue.langchain.registry import LLMRegistry, registry
     from segue.ledger.monitor import monitor_llm_performance
     from segue.ledger.tracker import LLMUsageTracker
+    from segue.monitoring.log import configure_logging
     from segue.policy import Policy
     from segue.sandbox import Sandbox
     from segue.settings import Settings, load
@@ -84,6 +85,7 @@ _HOME = {
     "segue.langchain.registry": "LLMRegistry registry",
     "segue.ledger.monitor": "monitor_llm_performance",
     "segue.ledger.tracker": "LLMUsageTracker",
+    "segue.monitoring.log": "configure_logging",
     "segue.policy": "Policy",
     "segue.sandbox": "Sandbox",
     "segue.settings": "Settings load",
@@ -142,6 +144,7 @@ __all__ = [
     "UsageReport",
     "assistant",
     "call_llm_with_fallback",
+    "configure_logging",
     "generate_with_retry",
     "get_llm_client",
     "load",

@@ -29,6 +29,8 @@ from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.opening import shared_store
+from segue.monitoring.log import RequestLog
+from segue.monitoring.redaction import redactor_of
 from segue.policy import Policy
 from segue.portal import Portal
 from segue.routing import resolve
@@ -81,6 +83,10 @@ class Segue:
             enough=self.settings.policy.stall.enough,
             listeners=(self._recorder, quotas),
         )
+        monitoring = self.settings.monitoring
+        if monitoring.log is not None:
+            redact = redactor_of(self.settings)
+            self.listen(RequestLog(redact, bodies=monitoring.log_bodies, cost=self._recorder.cost))
         for listener in listeners:
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)

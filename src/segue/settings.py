@@ -20,9 +20,15 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_HOME         the directory of the ledger and of the gateway's keys
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
     SEGUE_KEYS         the file of the gateway's keys
+    SEGUE_LOG          `json` or `text`: a line for each request and attempt
+    SEGUE_LOG_LEVEL    `debug`, `info` (the default), `warning` or `error`
+    SEGUE_LOG_BODIES   `true`: what is asked and answered is in the log too
+    SEGUE_OTEL         `true`: the gateway sends traces and metrics, see the OTEL_ variables
+    SEGUE_HEALTH_CHECK seconds between the gateway's free health checks; 0 for none
     MONGODB_URL        where usage is kept for several processes
 
-`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `[targets.NAME]`, `[chains.NAME]`, `[policy]` and `[prices.MODEL]`.
+`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `[targets.NAME]`, `[chains.NAME]`, `[policy]`, `[prices.MODEL]` and
+`[monitoring]`.
 """
 
 from __future__ import annotations
@@ -31,7 +37,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from dotenv import dotenv_values
@@ -110,6 +116,21 @@ class ChainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """In the file, its fields stand in the chain's own table."""
 
 
+class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written down and sent out about requests, and how providers are watched."""
+
+    log: Literal["json", "text"] | None = None
+    """A line for each request and each attempt, in this form; none where nothing is set."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+    log_bodies: bool = False
+    """What is asked and answered is in the log too, its secrets taken out."""
+    otel: bool = False
+    """The gateway sends traces and metrics to where the OTEL_ variables of the environment say."""
+    health_check: float = 60.0
+    """Seconds between the gateway's free health checks of each key; 0 for none."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All that is set."""
 
@@ -129,6 +150,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the file with the gateway's keys; None for the default place."""
     mongodb_url: Secret = Secret("")
     """In the environment only."""
+    monitoring: MonitoringSettings = MonitoringSettings()
+    """Logs, traces and health checks."""
 
     def target(self, name: str) -> TargetSettings:
         """What is set for a target; all defaults for one that is not mentioned."""
@@ -170,10 +193,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
-    known = {"chain", "ledger", "keys", "targets", "chains", "policy", "prices"}
+    known = {"chain", "ledger", "keys", "targets", "chains", "policy", "prices", "monitoring"}
     for key in document.keys() - known:
         raise ConfigurationError(f"{key!r} is no setting: use one of {', '.join(sorted(known))} (in {path})")
-    for key in ("targets", "chains", "policy", "prices"):
+    for key in ("targets", "chains", "policy", "prices", "monitoring"):
         if not isinstance(document.get(key, {}), dict):
             raise ConfigurationError(f"{key} must be a table: write [{key}] (in {path})")
     policy = _convert({**document.get("policy", {})}, Policy, "policy", path)
@@ -190,6 +213,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         ledger=env.get("SEGUE_LEDGER") or document.get("ledger"),
         keys=env.get("SEGUE_KEYS") or document.get("keys"),
         mongodb_url=Secret(env.get("MONGODB_URL") or ""),
+        monitoring=_monitoring(env, document.get("monitoring", {}), path),
     )
 
 
@@ -218,7 +242,36 @@ def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSetti
     )
 
 
-_RANGES: dict[str, tuple[type[int] | type[float], float, float, str]] = {
+_WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "SEGUE_LOG": ("log", ("json", "text")),
+    "SEGUE_LOG_LEVEL": ("log_level", ("debug", "info", "warning", "error")),
+    "SEGUE_LOG_BODIES": ("log_bodies", ("true", "false")),
+    "SEGUE_OTEL": ("otel", ("true", "false")),
+}
+"""Variables that are one of a few words, and the field of `MonitoringSettings` that each sets."""
+
+
+def _monitoring(env: _Environment, table: dict[str, Any], path: str) -> MonitoringSettings:
+    values = {**table}
+    for variable, (field, words) in _WORDS.items():
+        if (said := env.get(variable)) is not None:
+            if (word := said.lower()) not in words:
+                raise ConfigurationError(f"{variable}={said}: use {' or '.join(words)} ({env.place(variable)})")
+            values[field] = word == "true" if "true" in words else word
+    interval, place = values.get("health_check", 60.0), f"in {path}"
+    what = "monitoring.health_check"
+    if (said := env.get("SEGUE_HEALTH_CHECK")) is not None:
+        interval, place, what = said, env.place("SEGUE_HEALTH_CHECK"), "SEGUE_HEALTH_CHECK"
+    values["health_check"] = _number(what, interval, _HEALTH_CHECK, place)
+    settings: MonitoringSettings = _convert(values, MonitoringSettings, "monitoring", path)
+    return settings
+
+
+_Range: TypeAlias = tuple[type[int] | type[float], float, float, str]
+"""A number's type, its least and greatest, and how to say so."""
+
+_HEALTH_CHECK: _Range = (float, 0.0, 86400.0, "use seconds, 0 for none")
+_RANGES: dict[str, _Range] = {
     "temperature": (float, 0.0, 2.0, "use 0 to 2"),
     "max_tokens": (int, 1, float("inf"), "use a whole number from 1"),
     "timeout": (float, 1e-3, float("inf"), "use seconds, more than 0"),
@@ -233,11 +286,11 @@ def _target(name: str, table: Any, env: _Environment, path: str) -> TargetSettin
     if key is not None and not isinstance(key, str):
         raise ConfigurationError(f"targets.{name}.api_key must be text (in {path})")
     for field in values.keys() & _RANGES.keys():
-        values[field] = _number(f"targets.{name}.{field}", values[field], field, f"in {path}")
+        values[field] = _number(f"targets.{name}.{field}", values[field], _RANGES[field], f"in {path}")
     prefix = name.upper().replace("-", "_")
     for field in ("model", "base_url", "dialect", *_RANGES):
         if (text := env.get(variable := f"{prefix}_{field.upper()}")) is not None:
-            values[field] = _number(variable, text, field, env.place(variable)) if field in _RANGES else text
+            values[field] = _number(variable, text, _RANGES[field], env.place(variable)) if field in _RANGES else text
     if (tier := env.get(variable := f"{prefix}_TIER")) is not None:
         if tier not in ("free", "paid"):
             raise ConfigurationError(f"{variable}={tier} is no tier: use free or paid ({env.place(variable)})")
@@ -251,8 +304,8 @@ def _target(name: str, table: Any, env: _Environment, path: str) -> TargetSettin
     return msgspec.structs.replace(settings, api_key=Secret(key or ""))
 
 
-def _number(what: str, value: Any, field: str, place: str) -> float | int:
-    kind, low, high, allowed = _RANGES[field]
+def _number(what: str, value: Any, range_: _Range, place: str) -> float | int:
+    kind, low, high, allowed = range_
     try:
         number = kind(value)
         if isinstance(value, bool) or (kind is int and float(value) != number):

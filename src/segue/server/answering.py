@@ -60,6 +60,7 @@ async def answer(exchange: Exchange, segue: Segue, codec: IngressCodec, asked: I
     """
     with exchange.watch() as watch:
         relay = segue.start(job)
+        exchange.request_id = relay.report.request_id
         try:
             give = _stream if asked.stream else _whole
             await give(exchange, codec, asked, relay, watch, segue.written)

@@ -16,6 +16,7 @@ import msgspec
 from segue.catalog.tokens import estimate_request_tokens
 from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
+from segue.monitoring.redaction import redactor_of
 from segue.server import embeddings, health, models, routes
 from segue.server.answering import answer, falls_back, job_of
 from segue.server.exchange import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
@@ -26,6 +27,10 @@ from segue.server.selection import select
 from segue.wire.dialects import ingress
 
 log = logging.getLogger("segue.server")
+access = logging.getLogger("segue.http")
+
+PATH: Final = 200
+"""Characters of a path that are logged."""
 
 LEFT: Final = 499
 """What is counted where the caller went away before the answer's head; nginx's number for it."""
@@ -52,6 +57,8 @@ class Gateway:
         metrics.attach(segue)
         self._gatekeeper = gatekeeper
         self._bounds = bounds or Bounds()
+        self._logs = segue.settings.monitoring.log is not None
+        self._redact = redactor_of(segue.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -92,7 +99,19 @@ class Gateway:
                     await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
         finally:
             dialect = route.dialect if route is not None and not route.open else "none"
-            self._metrics.request(dialect, exchange.status, time.perf_counter() - began, exchange.streamed)
+            seconds = time.perf_counter() - began
+            self._metrics.request(dialect, exchange.status, seconds, exchange.streamed)
+            if self._logs and not exchange.request_id:
+                self._log_unasked(exchange, seconds)
+
+    def _log_unasked(self, exchange: Exchange, seconds: float) -> None:
+        """A line for a request that the engine never saw, so that it has none of the engine's: refused, or not a generation."""
+        level = logging.WARNING if exchange.status >= 400 else logging.DEBUG
+        if access.isEnabledFor(level):
+            path = self._redact(exchange.path[:PATH])
+            fields = {"event": "http", "method": exchange.method, "path": path, "status": exchange.status}
+            fields |= {"seconds": round(seconds, 6), "key_id": exchange.key}
+            access.log(level, "%s %s: %d", exchange.method, path, exchange.status, extra={"segue": fields})
 
     async def _refuse(self, exchange: Exchange, error: SegueError) -> None:
         dialect = routes.dialect_of(exchange.path, exchange.headers)
@@ -100,7 +119,7 @@ class Gateway:
         await exchange.reply(ingress(dialect).error(error), {"x-segue-attempts": str(len(attempts))})
 
     async def _answer(self, exchange: Exchange, route: Route) -> None:
-        key = "" if route.open else self._identify(exchange)
+        key = exchange.key = "" if route.open else self._identify(exchange)
         if route.kind is Kind.GENERATE or route.kind is Kind.COUNT:
             await self._generate(exchange, route, key)
             return

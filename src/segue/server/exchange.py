@@ -50,6 +50,10 @@ class Exchange:
         self.status = 0
         """The answer's, 0 before its head is sent."""
         self.streamed = False
+        self.key = ""
+        """The id of the caller's key, once it is known."""
+        self.request_id = ""
+        """The engine's, once it was asked."""
         self._receive = receive
         self._send = send
         self._bounds = bounds

@@ -12,6 +12,7 @@ import uvicorn
 from segue.catalog.prices import read_overrides
 from segue.client import Segue
 from segue.errors import ConfigurationError
+from segue.monitoring.log import configure_logging
 from segue.server.app import Gateway
 from segue.server.exchange import Bounds
 from segue.server.gatekeeper import Gatekeeper
@@ -45,7 +46,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(settings: Settings, options: ServeOptions) -> Gateway:
-    """The application. Raises `ConfigurationError` where keys are needed and there is none, or no provider has a key."""
+    """The application, its log set up as the settings say. Raises `ConfigurationError` where keys are needed and there is none, or no provider has a key."""
+    configure_logging(settings, loggers=("segue", "uvicorn"))
     gatekeeper = None
     if options.keys or not options.loopback:
         ring = KeyRing(keys_path(settings))
@@ -89,6 +91,7 @@ def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
         "loop": "auto",
         "lifespan": "on",
         "access_log": False,
+        "log_config": None,
         "log_level": "warning",
         "server_header": False,
         "timeout_keep_alive": options.idle,

@@ -1,0 +1,1 @@
+"""What is seen of it all: logs, traces, the providers' history, and free health checks."""
