@@ -14,6 +14,7 @@ from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, SegueError
 from segue.failover.field import Report
 from segue.failover.relay import Relay
+from segue.routing.policy import Route
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +23,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     `target` and `model` say who gave it (who finished it, if there was a seam). `usage` sums what the attempts that spoke reported.
     `cost` is what all attempts of the request cost together, in US dollars; None where a price is unknown. `seams` counts where
     another target went on in mid-text; `omitted` names parameters that the model does not take. `simulated`: a local stand-in spoke,
-    no model.
+    no model. `route` is the order in which a policy put the targets, and why; None where they were asked as written.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 1
     omitted: tuple[str, ...] = ()
     simulated: bool = False
+    route: Route | None = None
 
     @property
     def message(self) -> Message:
@@ -57,7 +59,7 @@ class AnswerStream:
 
     def __init__(
         self,
-        start: Callable[[], Relay],
+        start: Callable[[], Awaitable[Relay]],
         finish: Callable[[Relay, list[ChatEvent]], Awaitable[Answer]],
         written: Callable[[], Awaitable[None]],
         run: Callable[[Coroutine[Any, Any, Any]], Any],
@@ -80,7 +82,7 @@ class AnswerStream:
     async def batch(self) -> list[ChatEvent]:
         """The events that have come since, at least one; [] at the end. The fastest way to read."""
         if self._relay is None:
-            self._relay = self._start()
+            self._relay = await self._start()
         try:
             events = await self._relay.next()
         except SegueError:
@@ -165,6 +167,7 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: Decimal | Non
         rounds=report.rounds,
         omitted=report.omitted,
         simulated=simulated,
+        route=report.route,
     )
 
 

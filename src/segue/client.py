@@ -33,6 +33,7 @@ from segue.monitoring.log import RequestLog
 from segue.monitoring.redaction import redactor_of
 from segue.policy import Policy
 from segue.portal import Portal
+from segue.router import Router
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings, load
@@ -73,7 +74,8 @@ class Segue:
         self._custom = upstreams or {}
         self._transport = transport or default_transport()
         self.ledger = ledger or shared_store(self.settings.ledger)
-        self._recorder = Recorder(Bookkeeper(self.ledger, overrides=read_overrides(self.settings.prices)))
+        overrides = read_overrides(self.settings.prices)
+        self._recorder = Recorder(Bookkeeper(self.ledger, overrides=overrides))
         self._warmed = False
         self._upstreams: dict[tuple[str, str], Upstream] = {}
         quotas = QuotaKeeper(self.ledger)
@@ -90,6 +92,7 @@ class Segue:
         for listener in listeners:
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
+        self._router = Router(self.engine, overrides=overrides, is_free=self._is_free)
         self._portal = Portal()
 
     def listen(self, listener: Listener) -> None:
@@ -110,7 +113,7 @@ class Segue:
         Options are, all by keyword: `chain` (the name of a chain, or names of targets), `model` (for the first target), `system` (a text
         that goes before the prompt), `validate` (says what is wrong with a text, or None: an answer that fails is its target's
         failure), `metadata` (text values for the ledger), any field of `ChatRequest` (`temperature`, `max_tokens`, `tools`, `output` …) and any
-        of `Policy` (`deadline`, `fallback` …).
+        of `Policy` (`deadline`, `fallback`, `policy`, `complexity` …).
 
         Raises `InvalidRequestError` for a request that no target can serve, `LLMServiceUnavailableError` when all targets failed.
         """
@@ -130,11 +133,19 @@ class Segue:
     def _open(self, prompt: Prompt, options: dict[str, Any], *, hold: bool) -> AnswerStream:
         job = self.job(prompt, options, hold=hold)
         self._warm(job.targets)
-        return AnswerStream(lambda: self.engine.start(job), self._answer, self.written, self._portal.run)
+
+        async def begin() -> Relay:
+            if self._router.concerns(job):
+                await self._recorder.caught_up()  # policies decide by prices
+            return self.start(job)
+
+        return AnswerStream(begin, self._answer, self.written, self._portal.run)
 
     def start(self, job: Job) -> Relay:
         """Begins a job in the running event loop: the engine's own face, for servers. The relay must be read to its end or closed."""
         self._warm(job.targets)
+        if self._router.concerns(job):
+            job = self._router.routed(job, asyncio.get_running_loop().time())
         return self.engine.start(job)
 
     async def written(self) -> None:
@@ -160,6 +171,7 @@ class Segue:
         chain, targets, policy = self.chain(rest.pop("chain", None))
         if (model := rest.pop("model", None)) is not None:
             targets = (resolve.with_model(targets[0], model), *targets[1:])
+            policy = policy.replace(policy="priority")  # who names a model is asked for no order
         before = rest.pop("system", None)
         validate, metadata = rest.pop("validate", None), rest.pop("metadata", None)
         knobs = {name: rest.pop(name) for name in _POLICY_FIELDS & rest.keys()}
@@ -231,6 +243,10 @@ class Segue:
             variables = ", ".join(f"{resolve.variable(target)}_API_KEY" for target in names)
             raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
         return name, usable, policy
+
+    def _is_free(self, name: str) -> bool:
+        quota = self.settings.target(name).quota
+        return quota is not None and quota.tier == "free"
 
     def _upstream(self, target: Target) -> Upstream:
         if (custom := self._custom.get(target.name)) is not None:

@@ -6,9 +6,13 @@ is said beside it: *agreed* numbers are this project's own choice, argued in doc
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+
+PolicyName: TypeAlias = Literal["priority", "cost", "latency", "smart", "weights"]
+Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Weight: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0)]
 
 
 class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +68,18 @@ class StallPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the engine may do for one request."""
 
+    policy: PolicyName = "priority"
+    """In which order the chain's targets are asked: `priority` as written, `cost`, `latency`, `smart` or `weights` (docs/routing.md)."""
+    complexity: Share | None = None
+    """How hard a request is, 0 to 1, where the caller knows better than the score."""
+    strong_share: Share = 0.4
+    """The share of requests, 0 to 1, that `smart` takes to be hard and sends to strong targets first."""
+    strong: tuple[str, ...] = ()
+    """The strong targets; () tells them by their prices."""
+    weights: dict[str, Weight] = {}
+    """How often `weights` asks each target first, in proportion; 1 for a target that is not named."""
+    score: bool = False
+    """True: the complexity is booked with every request, whatever the policy, for `segue route simulate`."""
     fallback: bool = True
     """False: only the first target is asked, also when it breaks off in mid-stream."""
     failover_on_refusal: bool = False

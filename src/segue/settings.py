@@ -18,6 +18,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_LOCAL        `auto`: the chain ends with whichever local server is found running, as `local` in the chain does
     SEGUE_CONFIG       another settings file
     SEGUE_HOME         the directory of the ledger and of the gateway's keys
+    SEGUE_POLICY       in which order a chain's targets are asked: priority, cost, latency, smart or weights
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
     SEGUE_KEYS         the file of the gateway's keys
     SEGUE_LOG          `json` or `text`: a line for each request and attempt
@@ -29,6 +30,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
 
 `segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `[targets.NAME]`, `[chains.NAME]`, `[policy]`, `[prices.MODEL]` and
 `[monitoring]`.
+`policy = "smart"` stands for `[policy]` with that one line.
 """
 
 from __future__ import annotations
@@ -37,13 +39,13 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 from dotenv import dotenv_values
 
 from segue.errors import ConfigurationError
-from segue.policy import Policy
+from segue.policy import Policy, PolicyName
 from segue.secret import Secret
 
 DEFAULT_CHAIN = ("gemini", "openai", "claude")
@@ -196,10 +198,18 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
     known = {"chain", "ledger", "keys", "targets", "chains", "policy", "prices", "monitoring"}
     for key in document.keys() - known:
         raise ConfigurationError(f"{key!r} is no setting: use one of {', '.join(sorted(known))} (in {path})")
+    if isinstance(word := document.get("policy"), str):
+        document = {**document, "policy": {"policy": word}}
     for key in ("targets", "chains", "policy", "prices", "monitoring"):
         if not isinstance(document.get(key, {}), dict):
             raise ConfigurationError(f"{key} must be a table: write [{key}] (in {path})")
-    policy = _convert({**document.get("policy", {})}, Policy, "policy", path)
+    policy: Policy = _convert({**document.get("policy", {})}, Policy, "policy", path)
+    if (word := env.get("SEGUE_POLICY")) is not None:
+        if word not in (allowed := get_args(PolicyName)):
+            raise ConfigurationError(
+                f"SEGUE_POLICY={word} is none: use {', '.join(allowed)} ({env.place('SEGUE_POLICY')})"
+            )
+        policy = policy.replace(policy=word)
     chain = _chain(env, document, path)
     chains = {name: _named_chain(name, table, policy, path) for name, table in document.get("chains", {}).items()}
     tables = document.get("targets", {})

@@ -107,6 +107,8 @@ def _field_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
 def _type(annotation: Any) -> str:
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         return " or ".join(_type(kind) for kind in typing.get_args(annotation) if kind is not type(None))
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _type(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f'`"{value}"`' for value in typing.get_args(annotation))
     if typing.get_origin(annotation) is tuple:

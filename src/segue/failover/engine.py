@@ -32,6 +32,7 @@ from segue.health.latency import LatencyBook, LatencyKey, prompt_bucket
 from segue.health.quota import QuotaBook, QuotaKey
 from segue.health.target import HEALTHY, Availability, HealthKeys
 from segue.policy import Policy
+from segue.routing.policy import Route
 from segue.routing.target import Target
 
 log = logging.getLogger("segue")
@@ -69,6 +70,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     validate: Callable[[str], str | None] | None = None
     chain: str = ""
     metadata: dict[str, str] = {}
+    route: Route | None = None
+    """Why the targets stand in this order; None as written."""
 
 
 class Engine:

@@ -24,6 +24,7 @@ from segue.failover.plan import Entry, Skipped
 from segue.failover.stall import Watch
 from segue.failover.upstream import Ask
 from segue.health.breaker import Permit
+from segue.routing.policy import Route
 
 if TYPE_CHECKING:
     from segue.failover.engine import Engine, Job
@@ -35,7 +36,7 @@ class Report(msgspec.Struct, kw_only=True):
     """What became of a request; whole once its relay is done.
 
     `target` and `model` are those that spoke last. `usage` sums what was reported by the attempts that spoke. `omitted` names request
-    fields that were left out because the model does not take them.
+    fields that were left out because the model does not take them. `route` says why the chain was in this order; None as written.
     """
 
     request_id: str
@@ -47,6 +48,7 @@ class Report(msgspec.Struct, kw_only=True):
     rounds: int = 1
     omitted: tuple[str, ...] = ()
     usage: Usage = Usage()
+    route: Route | None = None
 
 
 class Part(NamedTuple):

@@ -72,7 +72,7 @@ class Relay:
         self._out: list[ChatEvent] = []
         self._error: SegueError | None = None
         self._done = False
-        self.report = Report(request_id=request_id)
+        self.report = Report(request_id=request_id, route=job.route)
         self._field = Field(engine, job, self.report, self._tokens)
         self._told = told
 

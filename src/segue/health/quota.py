@@ -96,6 +96,11 @@ class QuotaBook:
         account = self._accounts.get(key)
         return account.wait(tokens, now, wall) if account else 0.0
 
+    def day_left(self, key: QuotaKey, now: float, wall: float) -> tuple[float, float] | None:
+        """The shares, 0 to 1, of the day's requests and of the day itself that are left; None where the day has no known limit."""
+        account = self._accounts.get(key)
+        return account.day_left(now, wall) if account else None
+
     def reserve(self, key: QuotaKey, tokens: int, now: float, wall: float) -> float:
         """Like `wait`, but 0.0 means that the request is reserved."""
         account = self._accounts.get(key)
@@ -166,6 +171,14 @@ class _Account:
         self._minute.add(now, tokens)
         self.day.requests += 1
         self.day.tokens += tokens
+
+    def day_left(self, now: float, wall: float) -> tuple[float, float] | None:
+        most = self.limits.requests_per_day
+        if not most:
+            return None
+        self._begin_day(now, wall)
+        requests = 0.0 if self.day.spent else max(1.0 - self.day.requests / most, 0.0)
+        return requests, min((self.day.ends - wall) / DAY, 1.0)
 
     def adjust(self, difference: int, now: float, reserved_at: float | None) -> None:
         self._minute.used(now)

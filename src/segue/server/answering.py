@@ -17,12 +17,15 @@ from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
 from segue.failover.engine import Job
 from segue.failover.relay import Relay
+from segue.routing.policy import POLICIES
 from segue.server.exchange import Exchange, Watch
 from segue.server.selection import Selection
 from segue.wire.codec import IngressCodec, IngressRequest
 
 FALLBACK, DEADLINE = "x-segue-fallback", "x-segue-deadline"
-"""What a caller may say beside the dialect: `false`, to ask the first target only; seconds for the whole request."""
+"""What a caller may say beside the dialect: `false`, to ask the first target only; seconds for the whole request;"""
+POLICY, COMPLEXITY = "x-segue-policy", "x-segue-complexity"
+"""… the policy that orders the chain, and how hard the request is, 0 to 1."""
 
 EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -43,6 +46,10 @@ def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str],
     policy = selection.policy
     if (said := headers.get(DEADLINE)) is not None:
         policy = policy.replace(deadline=_seconds(said))
+    if (said := headers.get(POLICY)) is not None:
+        policy = policy.replace(policy=_policy(said.strip()))
+    if (said := headers.get(COMPLEXITY)) is not None:
+        policy = policy.replace(complexity=_share(said))
     return Job(
         request=asked.request,
         targets=selection.targets,
@@ -131,6 +138,8 @@ def about(relay: Relay) -> dict[str, str]:
         headers["x-segue-attempts"] = str(len(report.attempts) + (not finished))
         if speaker.simulated:
             headers["x-segue-simulated"] = "true"
+    if report.route is not None:
+        headers["x-segue-route"] = f"{report.route.policy}: {report.route.reason}"
     if report.omitted:
         headers["x-segue-omitted"] = ",".join(report.omitted)
     return headers
@@ -138,6 +147,22 @@ def about(relay: Relay) -> dict[str, str]:
 
 def _said(feed: Callable[[ChatEvent], bytes], events: Iterable[ChatEvent]) -> bytes:
     return b"".join([feed(event) for event in events])
+
+
+def _policy(said: str) -> str:
+    if said not in POLICIES:
+        raise InvalidRequestError(f"{POLICY} is {said!r}: use {', '.join(POLICIES)}", param=POLICY)
+    return said
+
+
+def _share(said: str) -> float:
+    try:
+        share = float(said)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise InvalidRequestError(f"{COMPLEXITY} is {said!r}: use 0 to 1", param=COMPLEXITY)
+    return share
 
 
 def _seconds(said: str) -> float:

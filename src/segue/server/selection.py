@@ -47,6 +47,7 @@ def select(segue: Segue, word: str, *, fallback: bool = True) -> Selection:
         if segue.usable(name):
             start = segue.target(name)
             targets = _first(with_model(start, model) if model else start, targets)
+            policy = policy.replace(policy="priority")  # who names a target or a model is asked for no order
         elif not fallback:
             raise _unknown(word, f"the target {name} has no key")
     return Selection(chain, targets, policy if fallback else policy.replace(fallback=False))

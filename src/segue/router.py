@@ -1,0 +1,130 @@
+"""Gathers what a routing policy decides by, lets it decide, and writes the decision on the job. For every face, in this one place."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from segue.catalog.prices import Overrides, UnitPrices, cost, price_of
+from segue.chat.usage import Usage
+from segue.errors import InvalidRequestError
+from segue.failover.engine import Engine, Job, latency_key
+from segue.health.latency import Ring
+from segue.health.quota import QuotaKey
+from segue.routing.complexity import of_request
+from segue.routing.fitness import need_of, unfit
+from segue.routing.policy import Candidate, Situation, route
+from segue.routing.target import Target
+
+TYPICAL_OUTPUT = 400
+"""Tokens that an answer is taken to have, where `max_tokens` allows …"""
+THINKING = 3
+"""… and how many times as many where the model thinks first. Agreed; what matters is that it is the same for all targets of a kind."""
+
+
+class Router:
+    """Puts a job's targets in the order of its policy. `is_free` says whether a target is asked on a free tier."""
+
+    def __init__(self, engine: Engine, *, overrides: Overrides, is_free: Callable[[str], bool]) -> None:
+        self._engine = engine
+        self._overrides = overrides
+        self._is_free = is_free
+        self._costs = Ring()
+
+    @staticmethod
+    def concerns(job: Job) -> bool:
+        """Whether there is anything to do for a job: by default there is not."""
+        return job.policy.policy != "priority" or job.policy.score
+
+    def routed(self, job: Job, now: float) -> Job:
+        """The job with its targets in order. `now` is monotonic seconds, the event loop's.
+
+        Raises `InvalidRequestError` for a policy that there is not and for a complexity out of range.
+        """
+        policy = job.policy
+        score = policy.complexity
+        if score is not None and not 0.0 <= score <= 1.0:
+            raise InvalidRequestError(f"complexity={score} is out of range: use 0 to 1", param="complexity")
+        if score is None and (policy.score or policy.policy == "smart"):
+            score = of_request(job.request)
+        notes = {} if score is None else {"segue_complexity": f"{score:.3f}"}
+        if policy.policy == "priority":
+            return msgspec.structs.replace(job, metadata=job.metadata | notes)
+        engine = self._engine
+        tokens = engine.count_tokens(job.request)
+        candidates = [self._candidate(target, job, tokens, now) for target in job.targets]
+        situation = Situation(
+            complexity=score,
+            strong_share=policy.strong_share,
+            strong=policy.strong,
+            dearness=self._dearness(candidates),
+            draw=engine.rng.random(),
+        )
+        decided = route(policy.policy, candidates, situation)
+        by_name = {target.name: target for target in job.targets}
+        return msgspec.structs.replace(
+            job,
+            targets=tuple(by_name[name] for name in decided.order),
+            metadata=job.metadata | notes | {"segue_policy": decided.policy, "segue_route": decided.reason},
+            route=decided,
+        )
+
+    def _candidate(self, target: Target, job: Job, tokens: int, now: float) -> Candidate:
+        engine = self._engine
+        prices = self._prices(target)
+        key = latency_key(target, job.request, tokens)
+        seconds = engine.latency.first(key, 0.5)
+        availability = engine.look(target, tokens, now)
+        return Candidate(
+            name=target.name,
+            barred=unfit(target.model, need_of(job.request, tokens))
+            or (availability.reason if availability.barred else ""),
+            cost=None if prices is None else expected_cost(target, job, tokens, prices),
+            price=None if prices is None else blended(prices),
+            free=self._free(target, now),
+            seconds=engine.latency.slowness(key.target) if seconds is None else seconds,
+            weight=job.policy.weights.get(target.name, 1.0),
+            draw=engine.rng.random(),
+        )
+
+    def _prices(self, target: Target) -> UnitPrices | None:
+        moment = datetime.fromtimestamp(self._engine.wall(), UTC)
+        return price_of(target.provider, target.model.id, moment, self._overrides)
+
+    def _free(self, target: Target, now: float) -> float | None:
+        if not self._is_free(target.name):
+            return None
+        keys = self._engine.keys(target)
+        left = self._engine.quota.day_left(QuotaKey(keys.credential, keys.model), now, self._engine.wall())
+        if left is None:
+            return 1.0
+        requests, day = left
+        return requests / max(day, 1e-3)
+
+    def _dearness(self, candidates: list[Candidate]) -> float:
+        """Where this request stands, 0 to 1, among the latest by what it would cost at the cheapest paid target."""
+        paid = [float(one.cost) for one in candidates if one.free is None and one.cost is not None and not one.barred]
+        if not paid:
+            return 1.0
+        due, costs = min(paid), self._costs.ordered
+        rank = bisect_left(costs, due) / len(costs) if costs else 0.5
+        self._costs.add(due)
+        return rank
+
+
+def expected_cost(target: Target, job: Job, tokens: int, prices: UnitPrices) -> Decimal:
+    """US dollars that a request is expected to cost at a target."""
+    request = job.request
+    thinks = target.model.deliberates(request.effort, request.thinking_budget)
+    most = request.max_tokens or target.max_tokens or TYPICAL_OUTPUT * THINKING
+    output = min(TYPICAL_OUTPUT * (THINKING if thinks else 1), most)
+    return cost(Usage(input_tokens=tokens, output_tokens=output), prices)
+
+
+def blended(prices: UnitPrices) -> Decimal:
+    """US dollars a million tokens, three in four of them input: one number to tell a model's class by."""
+    return (3 * prices.input + prices.output) * 250_000
