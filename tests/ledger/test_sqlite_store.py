@@ -266,6 +266,26 @@ def test_trouble_is_logged_once_a_minute_and_its_end_too(
     store.close()
 
 
+def test_what_a_refusing_disk_holds_back_of_the_states_is_read_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    store = quick(path)
+    for name in ("a/1", "a/2", "b"):
+        store.save(name, {"of": "the file"})
+    assert store.flush()
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    store.forget("a/", "a0")
+    store.save("a/2", {"of": "memory"})
+    store.save("a/3", {"of": "memory"})
+    assert not store.flush()
+    assert store.states("a/", "c") == {"a/2": {"of": "memory"}, "a/3": {"of": "memory"}, "b": {"of": "the file"}}
+    assert store.load("a/1") is None
+    locker.execute("ROLLBACK")
+    assert store.flush()
+    assert list(quick(path).states("", "~")) == ["a/2", "a/3", "b"]
+    assert store.close()
+
+
 def test_the_wall_clock_is_never_asked(tmp_path: Path, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """So nothing can go wrong when it is set back."""
 

@@ -273,6 +273,28 @@ def test_a_state_is_what_was_saved_last(store: LedgerStore) -> None:
     assert store.load("other") == {}
 
 
+def test_states_are_found_by_the_range_of_their_names_and_forgotten_by_it(store: LedgerStore) -> None:
+    for name in ("b/2", "a", "b/10", "b", "b/é", "c", "b/1"):
+        store.save(name, {"name": name})
+    store.save("b/1", {"name": "anew"})
+    assert list(store.states("b/", "b0")) == ["b/1", "b/10", "b/2", "b/é"]
+    assert store.states("b/", "b0")["b/1"] == {"name": "anew"}
+    store.flush()
+    store.save("b/3", {})
+    store.forget("b/10", "b/é")
+    store.save("b/2", {"name": "saved again"})
+    assert store.states("b", "b0") == {
+        "b": {"name": "b"},
+        "b/1": {"name": "anew"},
+        "b/2": {"name": "saved again"},
+        "b/é": {"name": "b/é"},
+    }
+    assert store.load("b/3") is None
+    store.flush()
+    assert list(store.states("", "~")) == ["a", "b", "b/1", "b/2", "b/é", "c"]
+    assert store.states("b0", "b") == store.states("x", "y") == {}
+
+
 def test_after_close_reads_work_and_writes_are_dropped_and_counted(store: LedgerStore, attempt: Any) -> None:
     store.settle(attempt("before"))
     assert store.close()

@@ -1,12 +1,12 @@
 """The seam to the books: one protocol, implemented by `stores.sqlite` and `stores.memory` behind one contract suite.
 
-*Writing* (`reserve`, `settle`, `save`) takes the record and returns: no I/O and no waiting on the caller's thread, so an event loop
+*Writing* (`reserve`, `settle`, `save`, `forget`) takes the record and returns: no I/O and no waiting on the caller's thread, so an event loop
 may call it for every attempt. Whatever becomes of the disk, nothing of it is raised there: `status` tells, and the log does.
 
 *Waiting* (`written`) is for whoever is about to give an answer away: it ends when the answer's records would survive the process, and in
 bounded time whatever becomes of the disk.
 
-*Reading* (`records`, `daily`, `load`) and `flush` wait for the disk. They are plain functions because their callers are: a command
+*Reading* (`records`, `daily`, `load`, `states`) and `flush` wait for the disk. They are plain functions because their callers are: a command
 line, a database thread, a program without a loop. In an event loop, read through `asyncio.to_thread(store.daily, …)`.
 All of it may be called from any thread.
 
@@ -139,6 +139,14 @@ class LedgerStore(Protocol):
 
     def load(self, name: str) -> dict[str, Any] | None:
         """What was saved under `name`; None if nothing was or it can't be read."""
+        ...
+
+    def states(self, first: str, last: str) -> dict[str, dict[str, Any]]:
+        """What was saved under names from `first` up to, without, `last`, in the order of the names' UTF-8; {} if it can't be read."""
+        ...
+
+    def forget(self, first: str, last: str) -> None:
+        """Drops what was saved under such names."""
         ...
 
     def status(self) -> StoreStatus: ...

@@ -84,6 +84,16 @@ class MemoryStore:
         encoded = self._states.get(name)
         return None if encoded is None else msgspec.json.decode(encoded, type=dict[str, Any])
 
+    def states(self, first: str, last: str) -> dict[str, dict[str, Any]]:
+        with self._lock:
+            found = {name: self._states[name] for name in sorted(self._states) if first <= name < last}
+        return {name: msgspec.json.decode(encoded, type=dict[str, Any]) for name, encoded in found.items()}
+
+    def forget(self, first: str, last: str) -> None:
+        with self._lock:
+            for name in [name for name in self._states if first <= name < last]:
+                del self._states[name]
+
     def status(self) -> StoreStatus:
         return StoreStatus(location=":memory:", written=self._written, dropped=self._dropped)
 

@@ -21,6 +21,8 @@ BOOK = (
 
 SAVE = "INSERT INTO states (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 LOAD = "SELECT value FROM states WHERE name = ?"
+STATES = "SELECT name, value FROM states WHERE name >= ? AND name < ? ORDER BY name"
+FORGET = "DELETE FROM states WHERE name >= ? AND name < ?"
 
 COUNTS = ("requests", "attempts", "reserved", "estimated", "free", "unpriced")
 _BOUND = "CASE WHEN settlement IN ('reserved', 'estimated') THEN COALESCE(bound_pico, cost_pico) ELSE cost_pico END"

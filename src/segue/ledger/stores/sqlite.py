@@ -31,7 +31,7 @@ from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.plain import DayBounds, check_dimensions, day_bounds, select, summarise
 from segue.ledger.stores.rows import from_row, to_row
 from segue.ledger.stores.schema import migrate
-from segue.ledger.stores.writer import Batch, GroupWriter, State
+from segue.ledger.stores.writer import Batch, Forget, GroupWriter, State
 
 _UNSTORABLE = (
     ValueError,
@@ -85,6 +85,7 @@ class _File:
             refused = 0
         except _UNSTORABLE:
             refused = sum(not _stored(connection, record) for record in batch.records.values())
+        connection.executemany(queries.FORGET, batch.forgotten)
         connection.executemany(queries.SAVE, batch.states.items())
         connection.execute("COMMIT")
         return refused
@@ -162,14 +163,29 @@ class SqliteStore:
     def load(self, name: str) -> dict[str, Any] | None:
         """Never raises: what can't be read was never saved."""
         try:
-            encoded = self._held().states.get(name)
-            if encoded is None:
+            held = self._held()
+            encoded = held.states.get(name)
+            if encoded is None and not any(range_.means(name) for range_ in held.forgotten):
                 with self._reading() as connection:
                     row = connection and connection.execute(queries.LOAD, (name,)).fetchone()
                 encoded = row[0] if row else None
             return None if encoded is None else msgspec.json.decode(encoded, type=dict[str, Any])
         except (ConfigurationError, TimeoutError, msgspec.DecodeError):
             return None
+
+    def states(self, first: str, last: str) -> dict[str, dict[str, Any]]:
+        try:
+            held = self._held()
+            with self._reading() as connection:
+                found = dict(connection.execute(queries.STATES, (first, last)).fetchall()) if connection else {}
+            found = {name: value for name, value in found.items() if not any(f.means(name) for f in held.forgotten)}
+            found |= {name: value for name, value in held.states.items() if first <= name < last}
+            return {name: msgspec.json.decode(found[name], type=dict[str, Any]) for name in sorted(found)}
+        except (ConfigurationError, TimeoutError, msgspec.DecodeError):
+            return {}
+
+    def forget(self, first: str, last: str) -> None:
+        self._writer.put(Forget(first, last))
 
     def records(
         self,

@@ -39,27 +39,45 @@ class State(NamedTuple):
     value: str
 
 
-class Batch:
-    """What is written in one transaction: of each attempt and each name only what stands in the end."""
+class Forget(NamedTuple):
+    """The documents under names from `first` up to, without, `last` are to go."""
 
-    __slots__ = ("records", "states")
+    first: str
+    last: str
+
+    def means(self, name: str) -> bool:
+        return self.first <= name < self.last
+
+
+class Batch:
+    """What is written in one transaction: of each attempt and each name only what stands in the end.
+
+    `forgotten` comes before `states`: a name that is saved once its range was forgotten stays.
+    """
+
+    __slots__ = ("forgotten", "records", "states")
 
     def __init__(self) -> None:
         self.records: dict[str, AttemptRecord] = {}
+        self.forgotten: list[Forget] = []
         self.states: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.states)
+        return len(self.records) + len(self.forgotten) + len(self.states)
 
-    def add(self, item: AttemptRecord | State) -> None:
+    def add(self, item: AttemptRecord | State | Forget) -> None:
         if isinstance(item, State):
             self.states[item.name] = item.value
+        elif isinstance(item, Forget):
+            self.states = {name: value for name, value in self.states.items() if not item.means(name)}
+            self.forgotten.append(item)
         else:
             book(self.records, item)
 
     def copy(self) -> Batch:
         other = Batch()
         other.records.update(self.records)
+        other.forgotten += self.forgotten
         other.states.update(self.states)
         return other
 
@@ -114,7 +132,7 @@ class _Wake:
 
 
 _WAKE = _Wake()
-_Item: TypeAlias = AttemptRecord | State | _Barrier | _Wake
+_Item: TypeAlias = AttemptRecord | State | Forget | _Barrier | _Wake
 
 
 class GroupWriter:
@@ -156,7 +174,7 @@ class GroupWriter:
         self._hangs = False
         self._waiting: dict[asyncio.AbstractEventLoop, _Waiting] = {}
 
-    def put(self, item: AttemptRecord | State) -> None:
+    def put(self, item: AttemptRecord | State | Forget) -> None:
         """Queues the item, or drops it if too many are pending or the writer is closed."""
         if self.closed or self._queue.qsize() + self._held >= self._max_pending:
             self._drop(1, "the ledger is closed" if self.closed else f"{self._max_pending} entries wait already")
