@@ -97,7 +97,8 @@ class Attempt:
 
     def next_moment(self) -> float:
         """When its silence may have something to say."""
-        return min(self.watch.next_check(), self.late_at)
+        check, late = self.watch.next_check(), self.late_at
+        return check if check < late else late
 
     @property
     def late_at(self) -> float:

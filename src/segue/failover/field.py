@@ -86,7 +86,7 @@ class Field:
 
     def next_moment(self) -> float:
         """The earliest moment at which one's silence may have something to say; infinite if none."""
-        return min((attempt.next_moment() for attempt in self.running), default=FOREVER)
+        return min([attempt.next_moment() for attempt in self.running], default=FOREVER)
 
     def take(self) -> tuple[Attempt, list[UpstreamEvent] | None] | None:
         """The oldest post: what an attempt brought, or None for its end."""

@@ -305,7 +305,8 @@ class Relay:
             if self._splice.failure is not None and self._leader is not None:
                 self._fail(self._leader, self._splice.failure)
         for attempt in [*self._field.running]:
-            self._judge(attempt, now)
+            if attempt.overdue or now >= attempt.next_moment():
+                self._judge(attempt, now)
         begin = FOREVER if self._done else self._race(now)
         return min(begin, self._seam_until, self._field.next_moment(), FOREVER if deadline is None else deadline)
 
@@ -346,9 +347,11 @@ class Relay:
 
     def _race(self, now: float) -> float:
         """Starts the next attempt where none runs, or one beside those that are silent. Gives when it may be due again."""
-        begin = FOREVER if self._field.racers else self._start_next(now)
-        if not (racers := self._field.racers):
-            return begin
+        racers = self._field.racers
+        if not racers:
+            begin = self._start_next(now)
+            if not (racers := self._field.racers):
+                return begin
         if self._leader is not None:
             alone = self._leader.overdue and len(racers) == 1
             if alone and self._splice.on_break() in (Next.CONTINUE, Next.RESTART):

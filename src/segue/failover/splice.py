@@ -89,7 +89,7 @@ class Splice:
         self._answer = Answer()
         self._gate = Gate(hold=hold)
         self._part = _Part()
-        self._earlier_usage = Usage()
+        self._earlier_usage: Usage | None = None
         self._terminal: Finished | None = None
         self.finished: Finished | None = None
         self.failure: Failure | None = None
@@ -115,7 +115,10 @@ class Splice:
     @property
     def usage(self) -> Usage:
         """The sum over the attempts that brought content, of the latest report of each."""
-        return self._earlier_usage + self._part.usage if self._part.usage is not None else self._earlier_usage
+        earlier, latest = self._earlier_usage, self._part.usage
+        if earlier is None or latest is None:
+            return latest or earlier or Usage()
+        return earlier + latest
 
     @property
     def seams(self) -> int:

@@ -69,8 +69,10 @@ async def answer(exchange: Exchange, segue: Segue, codec: IngressCodec, asked: I
         relay = segue.start(job)
         exchange.request_id = relay.report.request_id
         try:
-            give = _stream if asked.stream else _whole
-            await give(exchange, codec, asked, relay, watch, segue.written)
+            if asked.stream:
+                await _stream(exchange, codec, asked, relay, watch, segue.written)
+            else:
+                await _whole(exchange, codec, asked, relay, segue.written)
         except SegueError:
             await segue.written()
             raise
@@ -79,7 +81,7 @@ async def answer(exchange: Exchange, segue: Segue, codec: IngressCodec, asked: I
 
 
 async def _whole(
-    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: Watch, written: Written
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, written: Written
 ) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
     body = b""
@@ -87,7 +89,7 @@ async def _whole(
         body += _said(encoder.feed, events)
     headers = {"content-type": encoder.content_type}
     await written()
-    await watch.written(exchange.reply((200, headers, body), about(relay)))
+    await exchange.reply((200, headers, body), about(relay))
 
 
 async def _stream(
@@ -115,7 +117,7 @@ async def _stream(
                 await written()
             if not exchange.status:
                 await begin()
-            await watch.written(exchange.write(data, more=not ended))
+            await exchange.write(data, more=not ended)
             if ended:
                 return
     except SegueError as error:
@@ -123,7 +125,7 @@ async def _stream(
             raise
         watch.on_silence = None
         await written()
-        await watch.written(exchange.write(encoder.fail(error), more=False))
+        await exchange.write(encoder.fail(error), more=False)
 
 
 def about(relay: Relay) -> dict[str, str]:

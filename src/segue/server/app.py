@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,6 +36,12 @@ PATH: Final = 200
 LEFT: Final = 499
 """What is counted where the caller went away before the answer's head; nginx's number for it."""
 
+GARBAGE: Final = 50_000
+"""Objects that come to be before cycles among them are looked for: a request leaves none, and Python's own 700 are a request's worth."""
+
+CHOICES_KEPT: Final = 256
+"""Words for a model whose meaning is remembered; they are the callers' free text."""
+
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -59,6 +66,7 @@ class Gateway:
         self._bounds = bounds or Bounds()
         self._logs = segue.settings.monitoring.log is not None
         self._redact = redactor_of(segue.settings)
+        self._select = lru_cache(maxsize=CHOICES_KEPT)(partial(select, segue))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -73,6 +81,7 @@ class Gateway:
         await self._segue.warm_up()
         gc.collect()
         gc.freeze()  # what is loaded stays: collecting it again and again would be the longest pause there is
+        gc.set_threshold(GARBAGE, 10, 10)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._segue.aclose()
@@ -147,7 +156,7 @@ class Gateway:
             await exchange.reply(_count(route.dialect, estimate_request_tokens(asked.request)), {})
             return
         self._admit(key, asked.model)
-        selection = select(self._segue, asked.model, fallback=falls_back(exchange.headers))
+        selection = self._select(asked.model, fallback=falls_back(exchange.headers))
         job = job_of(asked, selection, exchange.headers, key=key)
         await answer(exchange, self._segue, codec, asked, job)
 

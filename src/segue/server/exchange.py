@@ -54,6 +54,10 @@ class Exchange:
         """The id of the caller's key, once it is known."""
         self.request_id = ""
         """The engine's, once it was asked."""
+        self.writing = False
+        self.written = 0.0
+        """When something was last written, on the event loop's clock."""
+        self._loop = asyncio.get_running_loop()
         self._receive = receive
         self._send = send
         self._bounds = bounds
@@ -94,7 +98,7 @@ class Exchange:
         """The whole answer at once. To HEAD the same without its body, which the server leaves out."""
         status, own, body = reply
         await self.start(status, {**own, **headers, "content-length": str(len(body))})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._write(body, more=False)
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.status = status
@@ -103,20 +107,27 @@ class Exchange:
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         self.streamed = True
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        await self._write(data, more=more)
 
     def watch(self) -> Watch:
-        return Watch(self._receive, self._bounds)
+        return Watch(self, self._receive, self._bounds)
+
+    async def _write(self, data: bytes, *, more: bool) -> None:
+        self.writing = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        self.writing = False
+        self.written = self._loop.time()
 
 
 class Watch:
     """Looks after the caller while the running task answers; use it as a context.
 
     Leaves the block with `CallerLeftError` when the caller has gone. `on_silence` is called, and what it gives is run, each time nothing was
-    written for `ping` seconds.
+    written for `ping` seconds; that something is being written is no silence, however long it takes.
     """
 
-    def __init__(self, receive: Receive, bounds: Bounds) -> None:
+    def __init__(self, exchange: Exchange, receive: Receive, bounds: Bounds) -> None:
+        self._exchange = exchange
         self._receive = receive
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
@@ -125,15 +136,13 @@ class Watch:
         self._pinging: asyncio.Task[None] | None = None
         self._left = False
         self._over = False
-        self._writing = False
-        self._written = 0.0
         self.on_silence: Callable[[], Awaitable[None]] | None = None
 
     def __enter__(self) -> Watch:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
-        self._written = self._loop.time()
+        self._exchange.written = self._loop.time()
         self._timer = self._loop.call_later(WATCH_AFTER, self._listen)
         return self
 
@@ -144,13 +153,6 @@ class Watch:
                 pending.cancel()
         if self._left and kind is asyncio.CancelledError and not self._task.uncancel():
             raise CallerLeftError from None
-
-    async def written(self, writing: Awaitable[None]) -> None:
-        """Waits for something to be written, which is no silence however long it takes."""
-        self._writing = True
-        await writing
-        self._writing = False
-        self._written = self._loop.time()
 
     def _listen(self) -> None:
         self._listening = asyncio.ensure_future(self._receive())
@@ -163,10 +165,12 @@ class Watch:
             self._task.cancel()
 
     def _tick(self) -> None:
-        now = self._loop.time()
         self._timer = self._loop.call_later(TICK, self._tick)
-        if self.on_silence is not None and not self._writing and now - self._written >= self._bounds.ping:
-            self._written = now
+        if self.on_silence is None or self._exchange.writing:
+            return
+        now = self._loop.time()
+        if now - self._exchange.written >= self._bounds.ping:
+            self._exchange.written = now
             self._pinging = asyncio.ensure_future(self.on_silence())
 
 
