@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Tests that judge real time by fractions of a second: they run one by one, after all others have run on all cores.
+REAL_TIME := tests/realtime tests/transport tests/server/test_bounds.py tests/server/test_protocol.py
+
 .PHONY: demo test test-long lint docs bench clean help
 
 help:  ## What can be made
@@ -19,7 +22,8 @@ demo: $(READY)  ## The coach on a Korean résumé, with a Gemini that breaks
 	$(BIN)/career-coach examples/resume_ko.json --break gemini
 
 test: $(READY)  ## All tests but the long run
-	$(BIN)/python -m pytest -q -m 'not long'
+	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal $(addprefix --ignore=,$(REAL_TIME))
+	$(BIN)/python -m pytest -q -m 'not long' $(REAL_TIME)
 
 test-long: $(READY)  ## The long run: histories and mutations of the engine
 	$(BIN)/python -m pytest -q -m long

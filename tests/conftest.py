@@ -9,17 +9,29 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pymongo import MongoClient
 
 asyncio.set_event_loop(None)
 # Otherwise pytest-asyncio 1.5 has Python 3.11 make a loop that nobody closes, and whichever test runs when it is collected fails.
 
-MONGOD = os.environ.pop("MONGODB_URL", "")
-"""A real server to test with, e.g. `mongodb://127.0.0.1:27017`; taken out of the environment, lest every other test write to it."""
+hypothesis.settings.register_profile(
+    "shared cores", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared cores")
+
+_HANDED_ON = "MONGODB_URL_OF_TESTS"
+MONGOD = os.environ.setdefault(_HANDED_ON, os.environ.pop("MONGODB_URL", ""))
+"""A real server to test with, e.g. `mongodb://127.0.0.1:27017`; taken out of the environment, lest every other test write to it, and
+handed on to the processes that share the tests."""
+
+_TALLY = "tally"
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +77,33 @@ def mongodb_url(mongodb_server: str) -> Iterator[str]:
     if MONGOD:
         with MongoClient[dict[str, object]](mongodb_server) as client:
             client.drop_database(name)
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Callable[[str, int], object]:
+    """`with tally("what", count): …` adds to the line that the summary has for `what`: how much was tried, in what time."""
+
+    @contextmanager
+    def counting(what: str, count: int) -> Iterator[None]:
+        began = time.process_time()
+        try:
+            yield
+        finally:
+            request.node.user_properties.append((_TALLY, (what, count, time.process_time() - began)))
+
+    return counting
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Read off the reports, which come from whichever process ran the test."""
+    totals: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, value in report.user_properties:
+                    if name == _TALLY:
+                        what, count, seconds = value
+                        totals[what][0] += count
+                        totals[what][1] += seconds
+    for what, (count, seconds) in totals.items():
+        terminalreporter.write_line(f"{count:,.0f} {what} in {seconds:.1f} s of one core")

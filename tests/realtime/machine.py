@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -16,9 +17,10 @@ class Machine:
     def __init__(self) -> None:
         self._over = threading.Event()
         self._late: list[tuple[float, float]] = []
-        self._thread = threading.Thread(target=self._watch, name="machine", daemon=True)
 
     def start(self) -> None:
+        self._over.clear()
+        self._thread = threading.Thread(target=self._watch, name="machine", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -40,3 +42,26 @@ class Machine:
 
 
 MACHINE = Machine()
+
+
+class Lateness:
+    """How late the running loop was while this context was open: `seconds`, added up."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def __aenter__(self) -> Lateness:
+        self._task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + TICK
+            await asyncio.sleep(TICK)
+            late = loop.time() - due
+            if late > NOTABLE:
+                self.seconds += late

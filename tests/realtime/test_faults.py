@@ -5,22 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from itertools import cycle
+from typing import TypeAlias
 
 import pytest
 
 from .faults import FAULTS, Fault
+from .machine import Lateness
 from .upstream import Upstream
 from .world import ASKING, AT_ONCE, CHAINS, MEASURES, POLICY, world, wrong_answer, wrong_refusal
 
-CASES = [(fault, phase) for fault in FAULTS for phase in fault.phases]
+LOUD = [(fault, phase) for fault in FAULTS if not fault.silent for phase in fault.phases]
+SILENT = [fault for fault in FAULTS if fault.silent]
 VARIANTS = [("stream", 1), ("stream", 2), ("stream", 3), ("whole", 1), ("whole", 3)]
 """How is asked, and how many of the chain have the fault."""
 ALL = 3
 
 HURRIED = POLICY.replace(deadline=2.0)
 """For chains of which nobody answers: the last is waited for until the deadline."""
-STAGGER = 0.05
+STAGGER = 0.03
 """Seconds between the starts of many requests, so that none is late because of the others."""
+TRIES = 3
+TOO_LATE = 0.2
+"""Seconds that a loop may be late in all for its complaints to be believed."""
+
+Case: TypeAlias = tuple[Fault, str, Sequence[str], str, int]
+"""What `strike` takes."""
 
 
 async def strike(fault: Fault, phase: str, chain: Sequence[str], asking: str, broken: int, wait: float = 0.0) -> str:
@@ -41,19 +50,35 @@ async def strike(fault: Fault, phase: str, chain: Sequence[str], asking: str, br
     return f"{fault.name}, {phase}, {chain[0]}, {asking}, {broken} broken: {'; '.join(wrong)}" if wrong else ""
 
 
-def tell(found: Sequence[str]) -> None:
-    wrong = [what for what in found if what]
+async def all_well(cases: Sequence[Case], *, stagger: float = 0.0) -> None:
+    """Asks beside each other, and says what is wrong.
+
+    On a loop that is late an upstream is slower than it means to be, and may well be given up: what complains then is asked again.
+    """
+    for _ in range(TRIES):
+        async with Lateness() as late:
+            found = await asyncio.gather(*(strike(*case, wait=place * stagger) for place, case in enumerate(cases)))
+        wrong = [what for what in found if what]
+        if not wrong or late.seconds < TOO_LATE:
+            break
+        cases = [case for case, what in zip(cases, found, strict=True) if what]
     assert not wrong, f"{len(wrong)} of {len(found)}:\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize(("fault", "phase"), CASES, ids=[f"{fault.name}-{phase}" for fault, phase in CASES])
+@pytest.mark.parametrize(("fault", "phase"), LOUD, ids=[f"{fault.name}-{phase}" for fault, phase in LOUD])
 async def test_the_caller_gets_the_exact_answer_from_the_next_target_or_an_error(fault: Fault, phase: str) -> None:
-    variants = [one for one in VARIANTS if one[1] < ALL or not fault.silent]
-    tell(await asyncio.gather(*(strike(fault, phase, chain, *one) for chain in CHAINS for one in variants)))
+    await all_well([(fault, phase, chain, *one) for chain in CHAINS for one in VARIANTS])
+
+
+@pytest.mark.parametrize("fault", SILENT, ids=[fault.name for fault in SILENT])
+async def test_the_caller_gets_the_exact_answer_from_the_next_target_although_one_is_silent(fault: Fault) -> None:
+    variants = [one for one in VARIANTS if one[1] < ALL]
+    cases = [(fault, phase, chain, *one) for phase in fault.phases for chain in CHAINS for one in variants]
+    await all_well(cases, stagger=STAGGER)
 
 
 async def test_a_chain_that_is_silent_as_a_whole_ends_in_an_error_at_the_deadline() -> None:
-    silent = [(fault, phase) for fault, phase in CASES if fault.silent and phase != "after"]
+    silent = [(fault, phase) for fault in SILENT for phase in fault.phases if phase != "after"]
     asking = cycle(ASKING)
     cases = [(*case, chain, next(asking), ALL) for case in silent for chain in CHAINS]
-    tell(await asyncio.gather(*(strike(*case, wait=place * STAGGER) for place, case in enumerate(cases))))
+    await all_well(cases, stagger=STAGGER)
