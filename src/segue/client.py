@@ -92,7 +92,7 @@ class Segue:
         for listener in listeners:
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
-        self._router = Router(self.engine, overrides=overrides, is_free=self._is_free)
+        self.router = Router(self.engine, overrides=overrides, is_free=self._is_free)
         self._portal = Portal()
 
     def listen(self, listener: Listener) -> None:
@@ -135,7 +135,7 @@ class Segue:
         self._warm(job.targets)
 
         async def begin() -> Relay:
-            if self._router.concerns(job):
+            if self.router.concerns(job):
                 await self._recorder.caught_up()  # policies decide by prices
             return self.start(job)
 
@@ -144,8 +144,8 @@ class Segue:
     def start(self, job: Job) -> Relay:
         """Begins a job in the running event loop: the engine's own face, for servers. The relay must be read to its end or closed."""
         self._warm(job.targets)
-        if self._router.concerns(job):
-            job = self._router.routed(job, asyncio.get_running_loop().time())
+        if self.router.concerns(job):
+            job = self.router.routed(job, asyncio.get_running_loop().time())
         return self.engine.start(job)
 
     async def written(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,11 +12,10 @@ from segue.catalog.prices import Overrides, UnitPrices, cost, price_of
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
 from segue.failover.engine import Engine, Job, latency_key
-from segue.health.latency import Ring
 from segue.health.quota import QuotaKey
 from segue.routing.complexity import of_request
 from segue.routing.fitness import need_of, unfit
-from segue.routing.policy import Candidate, Situation, route
+from segue.routing.policy import Candidate, Dearness, Route, Situation, route
 from segue.routing.target import Target
 
 TYPICAL_OUTPUT = 400
@@ -33,7 +31,7 @@ class Router:
         self._engine = engine
         self._overrides = overrides
         self._is_free = is_free
-        self._costs = Ring()
+        self._dearness = Dearness()
 
     @staticmethod
     def concerns(job: Job) -> bool:
@@ -41,30 +39,15 @@ class Router:
         return job.policy.policy != "priority" or job.policy.score
 
     def routed(self, job: Job, now: float) -> Job:
-        """The job with its targets in order. `now` is monotonic seconds, the event loop's.
+        """The job with its targets in order, and the decision in its metadata. `now` is monotonic seconds, the event loop's.
 
         Raises `InvalidRequestError` for a policy that there is not and for a complexity out of range.
         """
-        policy = job.policy
-        score = policy.complexity
-        if score is not None and not 0.0 <= score <= 1.0:
-            raise InvalidRequestError(f"complexity={score} is out of range: use 0 to 1", param="complexity")
-        if score is None and (policy.score or policy.policy == "smart"):
-            score = of_request(job.request)
+        score = _score(job)
         notes = {} if score is None else {"segue_complexity": f"{score:.3f}"}
-        if policy.policy == "priority":
+        if job.policy.policy == "priority":
             return msgspec.structs.replace(job, metadata=job.metadata | notes)
-        engine = self._engine
-        tokens = engine.count_tokens(job.request)
-        candidates = [self._candidate(target, job, tokens, now) for target in job.targets]
-        situation = Situation(
-            complexity=score,
-            strong_share=policy.strong_share,
-            strong=policy.strong,
-            dearness=self._dearness(candidates),
-            draw=engine.rng.random(),
-        )
-        decided = route(policy.policy, candidates, situation)
+        decided = self.decide(job, score, now)
         by_name = {target.name: target for target in job.targets}
         return msgspec.structs.replace(
             job,
@@ -72,6 +55,20 @@ class Router:
             metadata=job.metadata | notes | {"segue_policy": decided.policy, "segue_route": decided.reason},
             route=decided,
         )
+
+    def decide(self, job: Job, score: float | None, now: float) -> Route:
+        """The order for a job of this complexity."""
+        engine, policy = self._engine, job.policy
+        tokens = engine.count_tokens(job.request)
+        candidates = [self._candidate(target, job, tokens, now) for target in job.targets]
+        situation = Situation(
+            complexity=score,
+            strong_share=policy.strong_share,
+            strong=policy.strong,
+            dearness=self._dearness.rank(candidates),
+            draw=engine.rng.random(),
+        )
+        return route(policy.policy, candidates, situation)
 
     def _candidate(self, target: Target, job: Job, tokens: int, now: float) -> Candidate:
         engine = self._engine
@@ -105,15 +102,15 @@ class Router:
         requests, day = left
         return requests / max(day, 1e-3)
 
-    def _dearness(self, candidates: list[Candidate]) -> float:
-        """Where this request stands, 0 to 1, among the latest by what it would cost at the cheapest paid target."""
-        paid = [float(one.cost) for one in candidates if one.free is None and one.cost is not None and not one.barred]
-        if not paid:
-            return 1.0
-        due, costs = min(paid), self._costs.ordered
-        rank = bisect_left(costs, due) / len(costs) if costs else 0.5
-        self._costs.add(due)
-        return rank
+
+def _score(job: Job) -> float | None:
+    """How hard a job is, where that is asked for."""
+    policy = job.policy
+    if policy.complexity is not None:
+        if not 0.0 <= policy.complexity <= 1.0:
+            raise InvalidRequestError(f"complexity={policy.complexity} is out of range: use 0 to 1", param="complexity")
+        return policy.complexity
+    return of_request(job.request) if policy.score or policy.policy == "smart" else None
 
 
 def expected_cost(target: Target, job: Job, tokens: int, prices: UnitPrices) -> Decimal:

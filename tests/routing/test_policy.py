@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.errors import InvalidRequestError
-from segue.routing.policy import EXPLORE, POLICIES, Candidate, Route, Situation, route, strong_ones
+from segue.routing.policy import EXPLORE, POLICIES, Candidate, Dearness, Route, Situation, route, strong_ones
 
 CHEAP = Candidate(name="cheap", cost=Decimal("0.0001"), price=Decimal("0.2"), seconds=0.9)
 MIDDLE = Candidate(name="middle", cost=Decimal("0.0010"), price=Decimal("2"), seconds=0.4)
@@ -177,3 +177,10 @@ def test_every_order_names_each_target_once_with_those_that_can_be_asked_first(
     barred = {candidate.name: bool(candidate.barred) for candidate in given}
     assert [barred[name] for name in found.order] == sorted(barred[name] for name in found.order)
     assert found.reason
+
+
+def test_a_request_is_as_dear_as_the_share_of_the_latest_that_cost_less() -> None:
+    dearness = Dearness()
+    ranks = [dearness.rank([changed(CHEAP, cost=Decimal(cost))]) for cost in (5, 5, 9, 1, 5)]
+    assert ranks == [0.5, 0.5, 1.0, 0.0, 0.5]
+    assert dearness.rank([FREE, changed(CHEAP, barred="cooling")]) == 1.0

@@ -13,6 +13,7 @@ from segue.cli.drill import drill
 from segue.cli.estimate import estimate
 from segue.cli.keys import keys
 from segue.cli.providers import providers
+from segue.cli.route import route
 from segue.cli.sandbox import sandbox
 from segue.cli.serve import serve
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 for command in (chat, serve, providers, estimate, sandbox, drill):
     app.command()(command)
 app.add_typer(keys, name="keys")
+app.add_typer(route, name="route")
 
 
 @app.callback()

@@ -47,10 +47,11 @@ class Weights(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """What one feature adds to a score, in standard deviations of the reference mix."""
+    """What one feature adds to a score, in standard deviations of the reference mix. `more`: the prompt has more of it than is usual."""
 
     feature: str
     adds: float
+    more: bool = True
 
 
 @lru_cache(maxsize=1)
@@ -75,12 +76,13 @@ def of_request(request: ChatRequest) -> float:
 def explain(request: ChatRequest) -> list[Share]:
     """What each feature adds to the request's score, the weightiest first; those that add nothing are left out."""
     known = weights()
-    parts = {
-        feature.name: _part(feature, value) / known.deviation
-        for feature, value in zip(known.features, measure(asked(request)), strict=True)
-    }
-    shares = [Share(feature=name, adds=adds) for name, adds in (parts | _shape(request)).items() if abs(adds) >= 0.005]
-    return sorted(shares, key=lambda share: -abs(share.adds))
+    seen = zip(known.features, measure(asked(request)), strict=True)
+    shares = [
+        Share(feature=feature.name, adds=_part(feature, value) / known.deviation, more=value > feature.mean)
+        for feature, value in seen
+    ]
+    shares += [Share(feature=name, adds=adds) for name, adds in _shape(request).items()]
+    return sorted([share for share in shares if abs(share.adds) >= 0.005], key=lambda share: -abs(share.adds))
 
 
 def calibrated(raw: float) -> float:

@@ -14,6 +14,7 @@ whatever the policy. Ties, and what nobody knows, are settled as written.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf, log
@@ -23,6 +24,7 @@ from typing import Protocol
 import msgspec
 
 from segue.errors import InvalidRequestError
+from segue.health.latency import Ring
 
 SAME = 0.9
 """Times to first content that differ by less than this factor are the same."""
@@ -74,6 +76,26 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[str, ...]
     reason: str
     complexity: float | None = None
+
+
+class Dearness:
+    """Where a request stands among the latest 256, by what it would cost at the cheapest target that is paid for."""
+
+    def __init__(self) -> None:
+        self._costs = Ring()
+
+    def rank(self, candidates: Sequence[Candidate]) -> float:
+        """The share, 0 to 1, of the latest that would have cost less, and half of those that would have cost the same.
+
+        1 where nobody is paid. Counts the request among the latest.
+        """
+        paid = [float(one.cost) for one in candidates if one.free is None and one.cost is not None and not one.barred]
+        if not paid:
+            return 1.0
+        due, costs = min(paid), self._costs.ordered
+        rank = (bisect_left(costs, due) + bisect_right(costs, due)) / (2 * len(costs)) if costs else 0.5
+        self._costs.add(due)
+        return rank
 
 
 Ordered = tuple[list[Candidate], str]

@@ -1,0 +1,166 @@
+"""What the complexity score is worth on prompts it was not made from, what it costs in time, and what policies cost over a day.
+
+    python -m benchmarks.routing DIR [--draws 1000]     measures; about three minutes
+    python -m benchmarks.routing --train DIR            makes the weights that ship (see routing_train.py)
+
+DIR holds the labelled prompts: `llmrouter-train.json`, `llmrouter-test.json` and `mmlu/*.csv` (routing_data.py says what they are). Every
+score is given to prompts that its weights were not made from: MMLU in six parts by subject, LLMRouter in six by family of tasks, each
+part scored by weights from all others; and, harder, each source by weights from the other alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.routing_data import Array, Prompts, intervals, llmrouter, measures, mmlu, pairs
+from benchmarks.routing_day import replay
+from benchmarks.routing_train import Lesson, fit, lesson, own_lesson, score, taught_and_kept, write
+from segue.chat.messages import user
+from segue.chat.request import ChatRequest
+from segue.routing.complexity import complexity, of_request
+
+PARTS = 6
+SEED = 7
+LEAST_FAMILY = 240
+"""Prompts: a smaller family says too little by itself."""
+
+
+class Held:
+    """The sources, and the scores of each by weights that have not seen it: calibrated, 0 to 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mmlu, self.llmrouter = mmlu(folder), llmrouter(folder)
+        taught, self.kept = taught_and_kept(pairs())
+        self._own = own_lesson(taught)
+        self._lessons = {"mmlu": lesson(self.mmlu), "llmrouter": lesson(self.llmrouter)}
+        self.by_group = self._by_group()
+        self.by_source = {
+            "mmlu": self._scored([self._lessons["llmrouter"], self._own], self._lessons["mmlu"].features),
+            "llmrouter": self._scored([self._lessons["mmlu"], self._own], self._lessons["llmrouter"].features),
+        }
+
+    def _by_group(self) -> dict[str, Array]:
+        found = {name: np.zeros(len(one.gain)) for name, one in self._lessons.items()}
+        parts = {name: self._parts(self._prompts(name)) for name in found}
+        for part in range(PARTS):
+            lessons = [_without(one, parts[name] == part) for name, one in self._lessons.items()]
+            for name, one in self._lessons.items():
+                out = parts[name] == part
+                found[name][out] = self._scored([*lessons, self._own], one.features[out])
+        return found
+
+    def _prompts(self, name: str) -> Prompts:
+        return self.mmlu if name == "mmlu" else self.llmrouter
+
+    @staticmethod
+    def _parts(prompts: Prompts) -> Array:
+        """The part of each prompt; a group is in one part as a whole."""
+        groups = np.random.default_rng(SEED).permutation(np.unique(prompts.group))
+        part = {group: place % PARTS for place, group in enumerate(groups.tolist())}
+        return np.array([part[group] for group in prompts.group.tolist()])
+
+    @staticmethod
+    def _scored(lessons: list[Lesson], features: Array) -> Array:
+        weights = fit(lessons)
+        return np.interp(score(weights, features), weights.quantiles, np.linspace(0, 1, 101))
+
+
+def _without(one: Lesson, out: Array) -> Lesson:
+    return Lesson(one.features[~out], one.gain[~out], one.weight)
+
+
+def show_held_out(held: Held, draws: int) -> None:
+    print("| held-out prompts | n | router | APGR | CPT50 | CPT80 |\n|---|---|---|---|---|---|")
+    for name, prompts, by_group, by_source in (
+        ("MMLU, by subject", held.mmlu, held.by_group["mmlu"], held.by_source["mmlu"]),
+        ("LLMRouter, by family", held.llmrouter, held.by_group["llmrouter"], held.by_source["llmrouter"]),
+    ):
+        length = np.array([len(text) for text in prompts.text], dtype=float)
+        rows = [("Segue", by_group), ("Segue, made from the other source alone", by_source), ("length", length)]
+        rows += [("random", _random(prompts)), ("oracle", prompts.strong - prompts.weak)]
+        _show_rows(name, prompts, rows, draws)
+    for family in np.unique(held.llmrouter.group).tolist():
+        inside = held.llmrouter.group == family
+        if inside.sum() >= LEAST_FAMILY:
+            _show_rows(family, held.llmrouter.where(inside), [("Segue", held.by_group["llmrouter"][inside])], draws)
+
+
+def _show_rows(name: str, prompts: Prompts, rows: list[tuple[str, Array]], draws: int) -> None:
+    for router, scores in rows:
+        cells = [
+            f"{value:.3f} ({low:.3f} to {high:.3f})"
+            for value, (low, high) in zip(
+                measures(scores, prompts), intervals(scores, prompts, draws=draws), strict=True
+            )
+        ]
+        print(f"| {name} | {len(scores)} | {router} | {' | '.join(cells)} |")
+        name = ""
+
+
+def _random(prompts: Prompts) -> Array:
+    return np.random.default_rng(SEED).random(len(prompts.text))
+
+
+def show_own(held: Held) -> None:
+    """Kinds of work and languages, on our own prompts."""
+    light = [pair for pair in held.kept if pair.kind in ("chat", "trivia", "writing", "roleplay", "rewrite")]
+    hard = [pair for pair in held.kept if pair.kind in ("code", "maths", "word problem", "logic")]
+    for language in ("en", "ko"):
+        low, high = ([complexity(getattr(pair, language)) for pair in some] for some in (light, hard))
+        apart = statistics.mean(float(one < other) for one in low for other in high)
+        print(
+            f"light work scores below hard work, {language}, kept prompts: {apart:.3f} of {len(low) * len(high)} pairs"
+        )
+    both = [(complexity(pair.en), complexity(pair.ko)) for pair in pairs()]
+    english, korean = zip(*both, strict=True)
+    gap = statistics.mean(abs(one - other) for one, other in both)
+    print(
+        f"Korean beside English, {len(both)} pairs: correlation {statistics.correlation(english, korean):.3f}, ", end=""
+    )
+    print(f"mean difference {gap:.3f}, means {statistics.mean(english):.3f} and {statistics.mean(korean):.3f}")
+
+
+def show_times(held: Held) -> None:
+    for size, texts in _texts(held.llmrouter.text):
+        requests = [ChatRequest(messages=(user(text),)) for text in texts]
+        times = []
+        for _ in range(30):
+            began = time.perf_counter()
+            for request in requests:
+                of_request(request)
+            times.append((time.perf_counter() - began) / len(requests) * 1e6)
+        print(f"a decision at {size} characters: {statistics.median(times):.0f} µs, worst of 30 runs {max(times):.0f}")
+
+
+def _texts(all_texts: list[str]) -> Iterator[tuple[int, list[str]]]:
+    yield 350, [text for text in all_texts if 340 <= len(text) <= 360][:40]
+    long = [text for text in all_texts if len(text) > 500]
+    yield 8000, [("\n".join(long[start : start + 20]) * 3)[:8000] for start in range(0, 400, 20)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--train", action="store_true", help="make the weights instead")
+    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap")
+    options = parser.parse_args()
+    if options.train:
+        write(options.folder)
+        return
+    held = Held(options.folder)
+    show_held_out(held, options.draws)
+    print()
+    show_own(held)
+    show_times(held)
+    print()
+    replay(held)
+
+
+if __name__ == "__main__":
+    main()

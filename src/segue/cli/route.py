@@ -1,0 +1,45 @@
+"""`segue route`: why a request goes where it goes, and what another policy would have cost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from segue.cli.status import guarded
+
+route = typer.Typer(name="route", help="Explain and compare the policies that order a chain.", no_args_is_help=True)
+
+Chain = Annotated[str | None, typer.Option(metavar="NAME|A,B,…", help="Another chain of the settings, or targets.")]
+
+
+@route.command()
+@guarded
+def explain(
+    text: Annotated[str, typer.Argument(help="A prompt; - reads it from standard input.")],
+    chain: Chain = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show how hard a prompt is taken to be and why, and in which order each policy would ask. Nobody is asked."""
+    import sys
+
+    from segue.cli.explanation import show_explanation
+
+    show_explanation(sys.stdin.read() if text == "-" else text, chain=chain, as_json=as_json)
+
+
+@route.command()
+@guarded
+def simulate(
+    days: Annotated[float, typer.Option(help="How far back, in days.", min=0.001)] = 30.0,
+    chain: Chain = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what each policy would have cost for the requests that the ledger has.
+
+    A request's tokens are taken to be the same at every target, and every target to have been well. The ledger has no prompts: the
+    complexity that `smart` needs is what was booked with the request (by `policy = "smart"`, or by `score = true`).
+    """
+    from segue.cli.simulation import show_simulation
+
+    show_simulation(days=days, chain=chain, as_json=as_json)

@@ -1,0 +1,134 @@
+"""`segue route`: the explanation of a prompt's order, and the ledger's requests under every policy."""
+
+from __future__ import annotations
+
+import json
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segue.chat.usage import Usage
+from segue.ledger.record import AttemptRecord, Settlement
+from segue.ledger.stores.opening import shared_store
+
+from .conftest import Run
+
+TOML = """
+chain = ["small", "large"]
+[targets.small]
+provider = "openai"
+model = "small-1"
+[targets.large]
+provider = "openai"
+model = "large-1"
+[prices.small-1]
+input = "1"
+output = "1"
+[prices.large-1]
+input = "10"
+output = "10"
+"""
+HARD = "Implement an algorithm in Python that returns the number of subarrays whose sum is divisible by k. Prove each step."
+
+
+@pytest.fixture
+def toml(bare: Path) -> Path:
+    path = bare / "segue.toml"
+    path.write_text(TOML, encoding="utf-8")
+    return path
+
+
+def test_an_explanation_names_the_score_what_weighs_and_every_policys_order(run: Run, toml: Path) -> None:
+    shown = run("route", "explain", HARD).stdout
+    assert "hard (smart draws the line at 0.60)" in shown
+    assert "more code" in shown
+    assert "large > small" in shown
+    assert "strong targets first (large)" in shown
+
+
+def test_the_explanation_as_json_agrees_with_the_policies(run: Run, toml: Path) -> None:
+    told = json.loads(run("route", "explain", "-", "--json", input="Hello, how are you today?").stdout)
+    assert told["complexity"] < told["threshold"]
+    assert {
+        route["policy"]: route["order"][0] for route in told["routes"] if route["policy"] != "weights"
+    } == dict.fromkeys(("priority", "cost", "latency", "smart"), "small")
+
+
+def test_a_chain_that_does_not_exist_is_named(run: Run, toml: Path) -> None:
+    ended = run("route", "explain", "hi", "--chain", "nowhere")
+    assert ended.exit_code == 2
+    assert "nowhere" in ended.stderr
+
+
+def book(id: str, *, complexity: str | None, tokens: int = 1_000_000, **more: Any) -> None:
+    store = shared_store()
+    usage, price = Usage(input_tokens=tokens), Decimal(10)
+    fields: dict[str, Any] = {
+        "target": "large", "model": "large-1", "outcome": "ok", "shown": True, "first_content": 0.4, "cost": price * tokens / 1_000_000,
+    }  # fmt: skip
+    record = AttemptRecord(
+        attempt_id=id,
+        request_id=more.pop("request_id", id),
+        started=time.time() - 3600 + len(id),
+        provider="openai",
+        settlement=Settlement.SETTLED,
+        usage=usage,
+        metadata={} if complexity is None else {"segue_complexity": complexity},
+        **fields | more,
+    )
+    store.settle(record)
+
+
+@pytest.fixture
+def history(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four requests that the large target answered: one hard, two easy, one of which nobody knows."""
+    from segue.ledger.stores.memory import MemoryStore
+
+    store = MemoryStore()
+    monkeypatch.setattr("segue.cli.simulation.shared_store", lambda where=None: store)
+    monkeypatch.setattr(f"{__name__}.shared_store", lambda where=None: store)
+    book("a", complexity="0.90")
+    book("b", complexity="0.10")
+    book("c", complexity="0.59", request_id="c")
+    book("c-first", complexity="0.59", request_id="c", outcome="overload", shown=False, cost=Decimal(0))
+    book("d", complexity=None)
+    book("e", complexity="0.9", simulated=True)
+    book("f", complexity="0.9", outcome="overload", shown=False, cost=Decimal(0))
+
+
+def test_a_simulation_tells_what_each_policy_would_have_cost(run: Run, history: None) -> None:
+    told = json.loads(run("route", "simulate", "--json").stdout)
+    assert (told["requests"], told["scored"], Decimal(told["actual"])) == (4, 3, Decimal(40))
+    by_policy = {row["policy"]: row for row in told["outcomes"]}
+    assert {name: Decimal(row["cost"]) for name, row in by_policy.items() if name not in ("weights", "latency")} == {
+        "priority": Decimal(4),
+        "cost": Decimal(4),
+        "smart": Decimal(13),
+        "small alone": Decimal(4),
+        "large alone": Decimal(40),
+    }
+    assert by_policy["smart"]["strong"] == 0.25
+    assert by_policy["large alone"]["strong"] == 1.0
+    assert by_policy["smart"]["asked"] == {"small": 3, "large": 1}
+
+
+def test_a_simulation_says_how_many_requests_have_no_complexity(run: Run, history: None) -> None:
+    shown = run("route", "simulate").stdout
+    assert "4 answered requests" in shown
+    assert "1 of them carry no complexity" in shown
+
+
+def test_a_simulated_free_quota_runs_out(run: Run, history: None, toml: Path) -> None:
+    toml.write_text(TOML + '[targets.large.quota]\ntier = "free"\nrequests_per_day = 3\n', encoding="utf-8")
+    told = json.loads(run("route", "simulate", "--json").stdout)
+    rows = {row["policy"]: row for row in told["outcomes"]}
+    assert (
+        Decimal(rows["large alone"]["cost"]) == 20
+    )  # nine tenths of the quota are two requests; the other two are paid for
+
+
+def test_an_empty_ledger_is_said_to_be_empty(run: Run, toml: Path) -> None:
+    assert "no answered request" in run("route", "simulate").stderr
