@@ -81,6 +81,7 @@ async def test_a_request_is_told_from_its_start_to_its_end_with_its_attempts_bet
     assert end.attempts == answer.attempts
     assert end.first_content is not None
     assert 0 < end.first_content <= end.seconds
+    assert [each.after for each in watcher.of(AttemptStart)] == ["", "gemini"]
     kinds = [type(each) for each in between]
     assert kinds.count(AttemptStart) == kinds.count(AttemptEnd) == kinds.count(AttemptRecord) == len(answer.attempts)
     booked = watcher.of(AttemptRecord)

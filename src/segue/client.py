@@ -29,6 +29,7 @@ from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.opening import shared_store
+from segue.monitoring.history import History
 from segue.monitoring.log import RequestLog
 from segue.monitoring.redaction import redactor_of
 from segue.policy import Policy
@@ -79,15 +80,18 @@ class Segue:
         self._warmed = False
         self._upstreams: dict[tuple[str, str], Upstream] = {}
         quotas = QuotaKeeper(self.ledger)
+        redact = redactor_of(self.settings)
+        self.history = History(self.ledger, redact)
         self.engine = Engine(
             self._upstream,
-            health=HealthBook(self.settings.policy.breaker),
+            health=HealthBook(self.settings.policy.breaker, on_change=self.history.changed),
             enough=self.settings.policy.stall.enough,
             listeners=(self._recorder, quotas),
         )
+        self.history.attach(self.engine)
+        self.listen(self.history)
         monitoring = self.settings.monitoring
         if monitoring.log is not None:
-            redact = redactor_of(self.settings)
             self.listen(RequestLog(redact, bodies=monitoring.log_bodies, cost=self._recorder.cost))
         for listener in listeners:
             self.listen(listener)
@@ -202,6 +206,8 @@ class Segue:
             target = self._targets[name] = resolve.target(name, settings, providers=self._providers)
             if (limits := resolve.quota(target, settings)) is not None:
                 self.engine.quota.configure(QuotaKey(target.credential, target.model.id), limits)
+            if not target.simulated:
+                self.history.take_up(self.engine.keys(target))
         return self._targets[name]
 
     @property
@@ -278,6 +284,7 @@ class Segue:
     async def aclose(self) -> None:
         """Closes connections and writes what is still to be booked."""
         await self._transport.aclose()
+        self.history.close()
         await asyncio.to_thread(self.ledger.flush)
 
     def close(self) -> None:

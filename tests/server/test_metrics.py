@@ -16,7 +16,7 @@ from segue.chat.usage import Usage
 from segue.client import Segue
 from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.routing.resolve import with_model
-from segue.server.metrics import FAILED_KEPT, Metrics
+from segue.server.metrics import Metrics
 from segue.settings import Settings, load
 from segue.transport.memory import MemoryTransport
 
@@ -45,11 +45,11 @@ def segue(metrics: Metrics) -> Segue:
     return segue
 
 
-def begin(segue: Segue, name: str, *, model: str = "", request: str = "r1", hedge: bool = False) -> AttemptStart:
+def begin(segue: Segue, name: str, *, model: str = "", hedge: bool = False, after: str = "") -> AttemptStart:
     target = with_model(segue.target(name), model) if model else segue.target(name)
     return AttemptStart(
         attempt_id="a",
-        request_id=request,
+        request_id="r1",
         target=target,
         chain="",
         wall=0.0,
@@ -58,6 +58,7 @@ def begin(segue: Segue, name: str, *, model: str = "", request: str = "r1", hedg
         hedge=hedge,
         continuation=False,
         metadata={"free": "text of a caller"},
+        after=after,
     )
 
 
@@ -102,18 +103,9 @@ async def test_an_attempt_without_content_has_no_time_to_it(metrics: Metrics, se
     assert found["segue_first_content_seconds_count", frozenset({"openai", "gpt-6-luna"})] == 0
 
 
-async def test_going_on_elsewhere_after_a_failure_is_a_failover_and_trying_again_is_none(
-    metrics: Metrics, segue: Segue
-) -> None:
-    def fails(name: str) -> None:
-        start = begin(segue, name)
-        metrics.attempt_started(start)
-        metrics.attempt_ended(end(start, FailureKind.OVERLOAD))
-
-    fails("gemini")
-    fails("gemini")
-    metrics.attempt_started(begin(segue, "ollama", request="another"))
-    metrics.attempt_started(begin(segue, "openai"))
+async def test_an_attempt_that_follows_anothers_failure_is_a_failover(metrics: Metrics, segue: Segue) -> None:
+    metrics.attempt_started(begin(segue, "gemini"))
+    metrics.attempt_started(begin(segue, "openai", after="gemini"))
     found = await shown(metrics)
     failovers = {labels: value for (name, labels), value in found.items() if name == "segue_failovers_total"}
     assert failovers == {frozenset({"gemini", "openai"}): 1}
@@ -125,12 +117,6 @@ async def test_a_hedge_is_no_failover(metrics: Metrics, segue: Segue) -> None:
     found = await shown(metrics)
     assert found["segue_hedges_total", frozenset({"openai"})] == 1
     assert not [name for name, _ in found if name == "segue_failovers_total"]
-
-
-async def test_requests_that_nobody_answered_are_forgotten(metrics: Metrics, segue: Segue) -> None:
-    for number in range(FAILED_KEPT + 10):
-        metrics.attempt_ended(end(begin(segue, "gemini", request=f"r{number}"), FailureKind.RATE))
-    assert len(metrics._failed) == FAILED_KEPT
 
 
 async def test_a_callers_free_text_becomes_no_label(metrics: Metrics, segue: Segue) -> None:

@@ -25,6 +25,7 @@ from segue.failover.stall import Watch
 from segue.failover.upstream import Ask
 from segue.health.breaker import Permit
 from segue.routing.policy import Route
+from segue.routing.target import Target
 
 if TYPE_CHECKING:
     from segue.failover.engine import Engine, Job
@@ -76,6 +77,7 @@ class Field:
         self._loop = asyncio.get_running_loop()
         self._now: Callable[[], float] = self._loop.time
         self._ended: list[Attempt] = []
+        self._failed = ""
         self.running: list[Attempt] = []
         self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox()
 
@@ -116,6 +118,7 @@ class Field:
             hedge=hedge,
             continuation=part.continuation,
             metadata=self._job.metadata,
+            after="" if hedge else self._after(target),
         )
         probe = engine.health.admit(engine.keys(target), now) is Permit.PROBE
         watch = Watch(engine.limits(target, request, part.tokens, self._job.policy), now)
@@ -129,7 +132,13 @@ class Field:
         self._engine.answered(attempt, self._now())
         self._end(attempt, "cancelled" if cancelled else "ok")
 
+    def _after(self, target: Target) -> str:
+        """Who failed before, if it was another; told once."""
+        failed, self._failed = self._failed, ""
+        return failed if failed != target.name else ""
+
     def failed(self, attempt: Attempt, failure: Failure) -> None:
+        self._failed = attempt.target.name
         self._engine.failed(attempt, failure, self._now())
         self._end(attempt, failure.kind.value, failure)
 

@@ -52,7 +52,10 @@ class RequestEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptStart(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt is about to be sent. `wall` is epoch seconds; `prompt_tokens` an estimate; `max_tokens` bounds the output."""
+    """An attempt is about to be sent. `wall` is epoch seconds; `prompt_tokens` an estimate; `max_tokens` bounds the output.
+
+    `after` names the target whose failure it follows, if that is another one: then it is a failover.
+    """
 
     attempt_id: str
     request_id: str
@@ -64,6 +67,7 @@ class AttemptStart(msgspec.Struct, frozen=True, kw_only=True):
     hedge: bool
     continuation: bool
     metadata: dict[str, str]
+    after: str = ""
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,9 +28,6 @@ ATTEMPT_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0,
 CONTENT_BUCKETS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 25.0)
 """Seconds."""
 
-FAILED_KEPT: Final = 1024
-"""Requests that are remembered between a failed attempt and the next; where no target is left there is no next."""
-
 
 class Metrics:
     """A `Listener`. `attach` it to its `Segue`, of which the targets' states and the settings' own models are known."""
@@ -83,7 +80,6 @@ class Metrics:
         self._own: dict[str, str] = {}
         self._places: dict[tuple[str, str], _Place] = {}
         self._callers: dict[tuple[str, int, bool], tuple[Counter, Histogram]] = {}
-        self._failed: dict[str, str] = {}
 
     def attach(self, segue: Segue) -> None:
         """Whose targets' states are shown. To be called once, before the first attempt."""
@@ -109,9 +105,8 @@ class Metrics:
         if start.hedge:
             self._hedges.labels(name).inc()
             return
-        before = self._failed.pop(start.request_id, None) if self._failed else None
-        if before is not None and before != name:
-            self._failovers.labels(before, name).inc()
+        if start.after:
+            self._failovers.labels(start.after, name).inc()
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         place = self._place(end.start.target)
@@ -121,13 +116,6 @@ class Metrics:
             place.first.observe(end.first_content)
         if end.usage is not None:
             place.count(end.usage)
-        if end.failure is not None:
-            self._remember(end.start)
-
-    def _remember(self, start: AttemptStart) -> None:
-        self._failed[start.request_id] = start.target.name
-        if len(self._failed) > FAILED_KEPT:
-            del self._failed[next(iter(self._failed))]
 
     def _place(self, target: Target) -> _Place:
         key = target.name, target.model.id
