@@ -1,6 +1,6 @@
 """The matrix: every fault at every phase, position and dialect, streamed, held and as a document; generated, and filtered by rules.
 
-The chain is always the three dialects, turned so that the one in question stands at its position. Those before it are down (503), those
+The chain is always three of the four dialects, turned so that the one in question stands at its position. Those before it are down (503), those
 after it are well; at the position `last` the fault strikes once and the provider is well when it is asked again; at `all` every
 provider has it every time.
 """
@@ -20,7 +20,7 @@ from .invariants import violations, violations_of
 from .provider import Provider, Strike
 from .world import Outcome, World, run
 
-DIALECTS = ("openai_chat", "claude", "gemini")
+DIALECTS = ("openai_chat", "claude", "gemini", "openai_responses")
 POSITIONS = ("first", "middle", "last", "all")
 MODES = ("stream", "hold", "document")
 DOWN = Strike("unavailable", "headers")
@@ -170,7 +170,8 @@ RULES: dict[str, Callable[[Case], bool]] = {
         case.fault in ("silent restart", "replayed tail") and case.phase == "first token"
     ),
     "this dialect takes no prefill": lambda case: (
-        case.fault in ("prefill refused", "whitespace left out") and (case.dialect == "openai_chat" or not case.prefill)
+        case.fault in ("prefill refused", "whitespace left out")
+        and (case.dialect not in UNPREFILLED or not case.prefill)
     ),
     "prefilling plays no part": lambda case: (
         not case.prefill
@@ -264,7 +265,7 @@ def _cancel_after(case: Case) -> float | None:
 
 def _providers(case: Case) -> list[Provider]:
     turn = DIALECTS.index(case.dialect) - max(0, POSITIONS.index(case.position)) * (case.position != "all")
-    chain = [DIALECTS[(turn + place) % 3] for place in range(3)]
+    chain = [DIALECTS[(turn + place) % len(DIALECTS)] for place in range(3)]
     return [
         Provider(
             f"p{place}",

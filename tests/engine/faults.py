@@ -46,7 +46,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool = False
     """It has no end but the engine's patience."""
     streams_only: bool = False
-    dialects: tuple[str, ...] = ("openai_chat", "claude", "gemini")
+    dialects: tuple[str, ...] = ("openai_chat", "claude", "gemini", "openai_responses")
 
 
 def act(scene: Scene, strike: Strike, pace: float) -> Reply:
@@ -139,8 +139,11 @@ def _drip(scene: Scene) -> Sequence[Step]:
 def _error_event(scene: Scene) -> Sequence[Step]:
     if not scene.stream:
         return [error_document(scene.dialect)]
-    head = b"event: error\n" if scene.dialect == "claude" else b""
-    return [head + b"data: " + error_document(scene.dialect) + b"\n\n"]
+    document = error_document(scene.dialect)
+    if scene.dialect == "openai_responses":
+        document = b'{"type":"error",' + document.removeprefix(b"{")
+    head = b"event: error\n" if b'"type":"error"' in document else b""
+    return [head + b"data: " + document + b"\n\n"]
 
 
 def _raw_tail(scene: Scene) -> Sequence[Step]:

@@ -76,7 +76,7 @@ class History:
     def _provider(self, place: int) -> Provider:
         rng, name = self.rng, f"p{place}"
         self.weathers[name] = weather = Weather(random.Random(rng.random()))
-        dialect = DIALECTS[place % 3] if rng.random() < 0.7 else rng.choice(DIALECTS)
+        dialect = DIALECTS[place % len(DIALECTS)] if rng.random() < 0.7 else rng.choice(DIALECTS)
         return Provider(
             name,
             dialect,

@@ -51,6 +51,7 @@ _MODELS = {
     "openai_chat": ("openai", "gpt-4.1-mini"),
     "claude": ("claude", "claude-haiku-4-5"),
     "gemini": ("gemini", "gemini-3.5-flash"),
+    "openai_responses": ("openai", "gpt-4.1"),
 }
 _MARK = re.compile(rb"<<(\d+):([a-z ]+)>>")
 

@@ -17,9 +17,9 @@ class Refusal(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A row's words: (status, type or status word, message) for each dialect."""
+    """A row's words: (status, type or status word, message) for each maker, whose dialects share them."""
 
-    openai_chat: tuple[int, str, str]
+    openai: tuple[int, str, str]
     claude: tuple[int, str, str]
     gemini: tuple[int, str, str]
 
@@ -107,7 +107,7 @@ ROWS = tuple(_ROWS)
 
 
 def refusal(row: str, dialect: str) -> Refusal:
-    status, word, message = getattr(_ROWS[row], dialect)
+    status, word, message = getattr(_ROWS[row], dialect.partition("_")[0])
     headers = {"content-type": "application/json"}
     if row == "rate":
         headers["retry-after"] = f"{RETRY_AFTER:g}"

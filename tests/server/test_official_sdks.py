@@ -49,8 +49,9 @@ def provider(request: pytest.FixtureRequest) -> str:
 
 
 class TestChatCompletions:
-    @pytest.fixture
-    def client(self, gateway: str) -> Iterator[openai.OpenAI]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def client(cls, gateway: str) -> Iterator[openai.OpenAI]:
         with openai.OpenAI(base_url=f"{gateway}/v1", api_key="any", max_retries=0) as client:
             yield client
 
@@ -102,8 +103,9 @@ class TestChatCompletions:
 
 
 class TestResponses:
-    @pytest.fixture
-    def client(self, gateway: str) -> Iterator[openai.OpenAI]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def client(cls, gateway: str) -> Iterator[openai.OpenAI]:
         with openai.OpenAI(base_url=f"{gateway}/v1", api_key="any", max_retries=0) as client:
             yield client
 
@@ -148,8 +150,9 @@ class TestResponses:
 
 
 class TestMessages:
-    @pytest.fixture
-    def client(self, gateway: str) -> Iterator[anthropic.Anthropic]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def client(cls, gateway: str) -> Iterator[anthropic.Anthropic]:
         with anthropic.Anthropic(base_url=gateway, api_key="any", max_retries=0) as client:
             yield client
 
@@ -198,8 +201,9 @@ class TestMessages:
 
 
 class TestGemini:
-    @pytest.fixture
-    def models(self, gateway: str) -> Iterator[Any]:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def models(cls, gateway: str) -> Iterator[Any]:
         with genai.Client(api_key="any", http_options=genai.types.HttpOptions(base_url=gateway)) as client:
             yield client.models
 
