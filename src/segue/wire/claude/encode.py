@@ -103,6 +103,7 @@ class _Body:
         transcript = Transcript(marks, thinking=keep)
         for at, message in enumerate(self.request.messages):
             transcript.add(at, message)
+        self.omitted.extend(transcript.omitted)
         transcript.close(answer_begun=self.call.prefill or self.model.prefill == "partial")
         return transcript
 

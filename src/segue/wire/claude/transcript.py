@@ -1,6 +1,6 @@
 """Messages as Claude's turns.
 
-What the API insists on, and this file provides: system texts stand outside the turns; user and assistant take turns and the user
+What the API insists on, and this file provides: system texts stand outside the turns; images are the user's or a tool's; user and assistant take turns and the user
 begins; tool results come first in the user turn that follows their calls; no text is blank; the last assistant text has no trailing
 whitespace; a tool call's id is unique, of letters, digits, `_` and `-`. The same messages always give the same turns, because
 newer models bind their thinking to the exact words before it.
@@ -16,6 +16,7 @@ import msgspec
 
 from segue.chat.messages import Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
+from segue.wire.arguments import object_text
 
 DIALECT: Final = "claude"
 
@@ -29,7 +30,6 @@ GO_ON: Final = "Go on from exactly where your last message ends, without repeati
 
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _MAGIC: Final = (("/9j/", "image/jpeg"), ("iVBOR", "image/png"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def tool_id(id: str) -> str:
@@ -38,10 +38,11 @@ def tool_id(id: str) -> str:
 
 
 class Transcript:
-    """Fed messages in order; then `system` and `turns` are what the body says."""
+    """Fed messages in order; then `system` and `turns` are what the body says, and `omitted` names what they cannot."""
 
     def __init__(self, breakpoints: dict[tuple[int, int], Block], *, thinking: bool) -> None:
         self._breakpoints = breakpoints
+        self.omitted: list[str] = []
         self._thinking = thinking
         self._ids = _Ids()
         self.system: list[Block] = []
@@ -50,13 +51,16 @@ class Transcript:
     def add(self, at: int, message: Message) -> None:
         blocks = []
         for nth, part in enumerate(message.parts):
+            if isinstance(part, Image) and message.role in ("assistant", "system"):
+                self.omitted.append(f"messages[{at}].images")
+                continue
             block = self._block(part, f"messages.{at}")
             if block is not None:
                 if (control := self._breakpoints.get((at, nth))) is not None and block["type"] != "thinking":
                     block["cache_control"] = control
                 blocks.append(block)
         if message.role == "system":
-            self.system.extend(block for block in blocks if block["type"] == "text")
+            self.system.extend(blocks)
             return
         role = "assistant" if message.role == "assistant" else "user"
         if self.turns and self.turns[-1]["role"] == role:
@@ -99,7 +103,12 @@ class Transcript:
             case Thinking():
                 return self._thought(part)
             case ToolCall():
-                return {"type": "tool_use", "id": self._ids.call(part.id), "name": part.name, "input": _input(part)}
+                return {
+                    "type": "tool_use",
+                    "id": self._ids.call(part.id),
+                    "name": part.name,
+                    "input": msgspec.Raw(object_text(part.arguments)),
+                }
             case ToolResult():
                 return self._result(part, where)
 
@@ -155,16 +164,6 @@ def _short(blocks: list[Block]) -> list[Block] | str:
         text: str = blocks[0]["text"]
         return text
     return blocks
-
-
-def _input(call: ToolCall) -> msgspec.Raw | dict[str, str]:
-    """The arguments as they stand if they are a JSON object; else as text, for the model to see what it wrote."""
-    text = call.arguments.strip() or "{}"
-    try:
-        _OBJECT.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return {"not_json": text}
-    return msgspec.Raw(text)
 
 
 def _source(image: Image, where: str) -> Block:

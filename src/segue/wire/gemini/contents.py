@@ -16,6 +16,7 @@ import msgspec
 from segue.catalog.models import ModelInfo
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
+from segue.wire.arguments import object_text
 
 DIALECT = "gemini"
 PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
@@ -44,8 +45,8 @@ class Transcript(NamedTuple):
     contents: list[Json]
 
 
-def transcript(messages: Iterable[Message], info: ModelInfo) -> Transcript:
-    """Raises `InvalidRequestError` for what Gemini can't be told."""
+def transcript(messages: Iterable[Message], info: ModelInfo, omitted: list[str]) -> Transcript:
+    """Adds to `omitted` what has no place; raises `InvalidRequestError` for what Gemini can't be told."""
     system: list[Json] = []
     contents: list[Json] = []
     names: dict[str, str] = {}
@@ -53,7 +54,9 @@ def transcript(messages: Iterable[Message], info: ModelInfo) -> Transcript:
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
         if message.role == "system":
-            system += [{"text": text} for text in _system_texts(message, where)]
+            system += [{"text": part.text} for part in message.parts if isinstance(part, Text) and part.text]
+            if any(isinstance(part, Image) for part in message.parts):
+                omitted.append(f"{where}.images")
             continue
         names |= {call.id: call.name for call in message.tool_calls}
         parts = _parts(message, names, info, where)
@@ -74,12 +77,6 @@ def transcript(messages: Iterable[Message], info: ModelInfo) -> Transcript:
     return Transcript(system, contents)
 
 
-def _system_texts(message: Message, where: str) -> list[str]:
-    if any(not isinstance(part, Text) for part in message.parts):
-        raise InvalidRequestError("a system message may hold only text: move the rest to a user message", param=where)
-    return [part.text for part in message.parts if isinstance(part, Text) and part.text]
-
-
 def _parts(message: Message, names: dict[str, str], info: ModelInfo, where: str) -> list[Json]:
     parts: list[Json] = []
     signature = ""
@@ -93,7 +90,7 @@ def _parts(message: Message, names: dict[str, str], info: ModelInfo, where: str)
         elif isinstance(part, Image):
             parts.append(image(part, where))
         elif isinstance(part, ToolCall):
-            parts.append(_call(part, where))
+            parts.append(_call(part))
         else:
             parts += _result(part, names, info, where)
     if signature:
@@ -144,15 +141,8 @@ def image(part: Image, where: str) -> Json:
     return {"fileData": {"fileUri": part.url} | ({"mimeType": media_type} if media_type else {})}
 
 
-def _call(call: ToolCall, where: str) -> Json:
-    arguments = call.arguments.strip() or "{}"
-    try:
-        _ARGUMENTS.decode(arguments)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
-        raise InvalidRequestError(
-            f"the arguments of tool call {call.name!r} are no JSON object: {problem}", param=where
-        ) from problem
-    part: Json = {"functionCall": {"name": call.name, "args": msgspec.Raw(arguments.encode())}}
+def _call(call: ToolCall) -> Json:
+    part: Json = {"functionCall": {"name": call.name, "args": msgspec.Raw(object_text(call.arguments))}}
     if call.id:
         part["functionCall"]["id"] = call.id
     if call.signature:

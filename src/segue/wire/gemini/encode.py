@@ -40,7 +40,7 @@ def body(request: ChatRequest, call: Call) -> tuple[bytes, tuple[str, ...]]:
     """The body, and the names of what was left out of it. Raises `InvalidRequestError` for what Gemini can't be told."""
     omitted: list[str] = []
     taken = _Taken(request, call, omitted)
-    said = transcript(request.messages, call.model)
+    said = transcript(request.messages, call.model, omitted)
     document: Json = {"contents": said.contents}
     if said.system and "system" in call.omit:
         said.contents[0]["parts"] = said.system + said.contents[0]["parts"]

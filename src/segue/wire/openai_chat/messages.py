@@ -14,6 +14,7 @@ from typing import Any
 
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
+from segue.wire.arguments import object_text
 from segue.wire.codec import Call
 
 DIALECT = "openai_chat"
@@ -97,7 +98,7 @@ def _calls(calls: Sequence[ToolCall], call: Call) -> list[dict[str, Any]]:
         {
             "id": tool_id(one.id, length),
             "type": "function",
-            "function": {"name": one.name, "arguments": one.arguments or "{}"},
+            "function": {"name": one.name, "arguments": object_text(one.arguments)},
         }
         for one in calls
     ]
