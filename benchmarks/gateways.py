@@ -4,8 +4,9 @@
 
 The gateway has core 0 to itself; upstream and load share core 1. Three cases: one JSON answer; a stream of twenty chunks at once (both over
 16 connections, as fast as answers come); a stream of twenty chunks 5 ms apart (64 connections). Each answer is checked to be whole. CPU is
-that of the gateway's processes, from /proc; memory is their resident set after the run. Cases alternate over the gateways, `ROUNDS` times,
-and the median round counts.
+that of the gateway's processes, from /proc; memory is their resident set after the run. Rounds alternate over the gateways, and the median
+round counts; a gateway that takes long to start takes part in the first alone. Where a gateway left its core idle for more than a tenth
+of the time, its requests a second are not its own limit but that of what it waited for: they are marked.
 
 Segue runs with its ledger, keys and metrics on, and streams from upstream even where one JSON answer is asked for; the others run with nothing
 of the kind, and take the document. nginx only passes bytes on: the floor of any hop.
@@ -34,9 +35,10 @@ from benchmarks.gateway_upstream import WORDS
 from benchmarks.peers import Peer, peers
 
 HOST = "127.0.0.1"
-ROUNDS = 3
 PATIENCE = 10.0
 """Seconds for the answers that are under way when the load ends."""
+SATURATED = 0.9
+"""The share of its core from which a gateway has all it can use."""
 WARM = 1.0
 """Seconds of load before each measurement."""
 
@@ -56,10 +58,11 @@ CASES = (
 
 
 class Measure(NamedTuple):
-    """Requests a second, CPU µs a request, milliseconds, MB."""
+    """Requests a second, CPU µs a request, the share of its core in use, milliseconds, MB."""
 
     rate: float
     cpu: float
+    busy: float
     p50: float
     p99: float
     memory: float
@@ -137,9 +140,8 @@ def measure(peer: Peer, port: int, pid: int, case: Case, seconds: float) -> Meas
     times = uvloop.run(load(peer, port, case, seconds))
     took, used = time.perf_counter() - began, cpu(pid) - used
     count = len(times)
-    return Measure(
-        count / took, used / count * 1e6, times[count // 2] * 1e3, times[int(count * 0.99)] * 1e3, memory(pid)
-    )
+    p50, p99 = times[count // 2] * 1e3, times[int(count * 0.99)] * 1e3
+    return Measure(count / took, used / count * 1e6, used / took, p50, p99, memory(pid))
 
 
 @contextmanager
@@ -196,28 +198,33 @@ def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str
         return found
 
 
-def middle(rounds: list[Measure]) -> Measure:
-    """The round whose CPU is the median."""
-    return sorted(rounds, key=lambda one: one.cpu)[len(rounds) // 2]
+def median(rounds: list[Measure]) -> Measure:
+    """Each of the values' median over the rounds."""
+    return Measure(*map(statistics.median, zip(*rounds, strict=True)))
 
 
 def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str], print: Callable[[str], None]) -> None:
-    ours = found.get("segue")
+    ours = found.get("segue", [])
     for case in CASES:
         print(f"\n{case.name}, {case.connections} connections\n")
-        print("| gateway | requests/s | CPU µs a request | its CPU / Segue's | p50 / p99 ms | MB |")
-        print("| --- | --- | --- | --- | --- | --- |")
-        base = middle([one[case.name] for one in ours]).cpu if ours else float("nan")
+        print("| gateway | requests/s | Segue's / its | CPU µs a request | its / Segue's | p50 / p99 ms | MB |")
+        print("| --- | --- | --- | --- | --- | --- | --- |")
+        base = [one[case.name] for one in ours if case.name in one]
         for name, every in found.items():
             rounds = [measured[case.name] for measured in every if case.name in measured]
             if not rounds:
-                print(f"| {name} | no whole answer | | | | |")
+                print(f"| {name} | no whole answer | | | | | |")
                 continue
-            one = middle(rounds)
+            one = median(rounds)
             spread = [measured.cpu for measured in rounds]
+            range = f" ({min(spread):,.0f} to {max(spread):,.0f})" if len(rounds) > 1 else ""
+            idle = f" ({one.busy:.0%} busy)" if one.busy < SATURATED else ""
+            faster = lighter = ""
+            if base:
+                faster, lighter = f"{median(base).rate / one.rate:.2f}", f"{one.cpu / median(base).cpu:.2f}"
             print(
-                f"| {name} | {statistics.median(measured.rate for measured in rounds):,.0f} | {one.cpu:,.0f} ({min(spread):,.0f} to "
-                f"{max(spread):,.0f}) | {one.cpu / base:.2f} | {one.p50:.1f} / {one.p99:.1f} | {one.memory:,.0f} |"
+                f"| {name} | {one.rate:,.0f}{idle} | {faster} | {one.cpu:,.0f}{range} | {lighter} | {one.p50:.1f} / {one.p99:.1f} "
+                f"| {one.memory:,.0f} |"
             )
     for name, why in failed.items():
         print(f"\n{name}: {why}")
@@ -237,10 +244,11 @@ def main() -> None:
         provider = [sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream)]
         env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
         with running(provider, 1, env, folder / "upstream.txt"):
-            for _ in range(ROUNDS):
+            for round in range(max(peer.rounds for peer in chosen)):
                 for peer in chosen:
-                    if peer.name in failed:
+                    if peer.name in failed or round >= peer.rounds:
                         continue
+                    print(f"round {round + 1}: {peer.name}", file=sys.stderr)
                     result = contend(peer, upstream, said.seconds, folder)
                     if isinstance(result, str):
                         failed[peer.name] = result

@@ -32,6 +32,7 @@ class Peer(NamedTuple):
     path: str = "/v1/chat/completions"
     model: str = "gpt-4.1"
     headers: dict[str, str] = {}
+    rounds: int = 3
     patience: float = 30.0
     finds_port: bool = False
 
@@ -56,8 +57,8 @@ def peers() -> list[Peer]:
         Peer("segue", _segue, headers={"authorization": f"Bearer {_key()}"}),
         Peer("nginx", _nginx),
         Peer("TensorZero", _tensorzero, "/openai/v1/chat/completions", "tensorzero::model_name::m", finds_port=True),
-        Peer("Portkey", _portkey, headers=custom),
-        Peer("LiteLLM", _litellm, headers={"authorization": "Bearer k"}, patience=120.0),
+        Peer("Portkey", _portkey, headers=custom, rounds=1),
+        Peer("LiteLLM", _litellm, headers={"authorization": "Bearer k"}, rounds=1, patience=120.0),
     ]
 
 
@@ -97,7 +98,8 @@ def _nginx(upstream: int, port: int, folder: Path) -> Started:
         events {{ worker_connections 1024; }}
         http {{
           access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
-          upstream provider {{ server {HOST}:{upstream}; keepalive 64; }}
+          keepalive_requests 100000000;
+          upstream provider {{ server {HOST}:{upstream}; keepalive 64; keepalive_requests 100000000; }}
           server {{ listen {HOST}:{port};
             location / {{ proxy_pass http://provider; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }} }}
         }}

@@ -105,7 +105,7 @@ class Field:
             request=request,
             connect=self._job.policy.connect,
             prefill=part.prefill,
-            omit=entry.omit | engine.refused(target),
+            omit=entry.omit | refused if (refused := engine.refused(target)) else entry.omit,
         )
         start = AttemptStart(
             attempt_id=engine.new_id(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -15,7 +14,7 @@ NEVER = float("inf")
 class Mailbox(Generic[Item]):
     """One reader, any number of writers, all in one event loop. `close` it when nobody reads it any more.
 
-    Most waits end by an arrival. So the alarm that ends the others outlives its wait, and is set anew only where it would go off too
+    It rarely holds more than one item, which a list does in a tenth of a deque's memory. Most waits end by an arrival. So the alarm that ends the others outlives its wait, and is set anew only where it would go off too
     late; one that goes off too early costs less than one for each wait.
     """
 
@@ -23,7 +22,7 @@ class Mailbox(Generic[Item]):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._items: deque[Item] = deque()
+        self._items: list[Item] = []
         self._reader: asyncio.Future[bool] | None = None
         self._until = NEVER
         self._alarm: asyncio.TimerHandle | None = None
@@ -43,7 +42,7 @@ class Mailbox(Generic[Item]):
 
     def take(self) -> Item | None:
         """The oldest item, or None."""
-        return self._items.popleft() if self._items else None
+        return self._items.pop(0) if self._items else None
 
     async def wait(self, until: float) -> bool:
         """Returns when there is an item, when woken, or at `until` (the loop's clock; may be infinite): then with True.

@@ -16,7 +16,6 @@ When nobody in the queue can be asked:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable
 
 import msgspec
@@ -80,9 +79,9 @@ class Plan:
         self._targets = tuple(targets) if policy.fallback else tuple(targets)[:1]
         self._need = need
         self._successor = successor
-        self._queue = deque(Entry(target=target) for target in self._targets)
+        self._queue = [Entry(target=target) for target in self._targets]
         self._again: dict[str, Entry] = {}
-        self._second_tries: set[tuple[str, str]] = set()
+        self._second_tries: list[tuple[str, str]] = []
         self._sent = 0
         self.round = 1
 
@@ -164,7 +163,7 @@ class Plan:
         elif kind is FailureKind.MODEL_GONE:
             self._succeed(target)
         elif _is_blip(failure) and healthy and self._once(target, "blip"):
-            self._queue.appendleft(_replace(entry, not_before=now + pause, retried=True))
+            self._queue.insert(0, _replace(entry, not_before=now + pause, retried=True))
 
     def last_resort(self, look: Look, now: float) -> Entry | None:
         """Takes the target to try although all are unwell: the one that recovers first. None if something was sent already."""
@@ -200,7 +199,7 @@ class Plan:
         if first >= until:
             return None
         waiting = {entry.target.name for entry in due}
-        self._queue = deque(entry for entry in self._queue if entry.target.name not in waiting)
+        self._queue = [entry for entry in self._queue if entry.target.name not in waiting]
         self._queue.extend(entry for entry in due if entry.not_before <= first)
         self._again = {entry.target.name: entry for entry in due if entry.not_before > first}
         self.round += 1
@@ -209,10 +208,10 @@ class Plan:
     def _adapt(self, entry: Entry, failure: Failure) -> None:
         target = entry.target
         if failure.prefill_rejected and self._once(target, "prefill"):
-            self._queue.appendleft(_replace(entry, prefill=False, retried=True))
+            self._queue.insert(0, _replace(entry, prefill=False, retried=True))
         elif failure.param in OMITTABLE and failure.param not in entry.omit:
             omit = entry.omit | {failure.param}
-            self._queue.appendleft(_replace(entry, omit=omit, retried=True))
+            self._queue.insert(0, _replace(entry, omit=omit, retried=True))
         elif failure.param is None and (window := target.model.window) and self._may_fill(window):
             self._need = _replace(self._need, window=max(self._need.window, window + 1))
 
@@ -226,13 +225,13 @@ class Plan:
             return
         in_chain = any(other.model.id == heir.model.id and other.base_url == heir.base_url for other in self._targets)
         if not in_chain and self._once(heir, "heir"):
-            self._queue.appendleft(Entry(target=heir))
+            self._queue.insert(0, Entry(target=heir))
 
     def _once(self, target: Target, what: str) -> bool:
         key = (target.name + "#" + target.model.id, what)
         if key in self._second_tries:
             return False
-        self._second_tries.add(key)
+        self._second_tries.append(key)
         return True
 
 

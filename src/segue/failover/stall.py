@@ -15,7 +15,6 @@ A hedge is asked for once in each silence; content ends the silence.
 
 from __future__ import annotations
 
-from collections import deque
 from enum import StrEnum
 from math import inf
 from typing import Any, Final
@@ -157,7 +156,7 @@ class Watch:
         self._hedged = False
         self._text_since = started
         # The newest pieces of text that together reach the floor: older ones can't put the drip verdict off any more.
-        self._drip: deque[tuple[float, int]] = deque()
+        self._drip: list[tuple[float, int]] = []
         self._drip_size = 0
         self.finished = False
         self._enter(Phase.BEFORE)
@@ -188,7 +187,7 @@ class Watch:
             self._drip.append((now, size))
             self._drip_size += size
             while self._drip_size - self._drip[0][1] >= self._limits.drip_floor and len(self._drip) > 1:
-                self._drip_size -= self._drip.popleft()[1]
+                self._drip_size -= self._drip.pop(0)[1]
 
     def resume(self, now: float) -> None:
         """Nobody read for a while: that time was no silence of the target's."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -23,6 +22,9 @@ from segue.wire.openai_chat.shapes import Body, Format, ImageUrl, WireCall, Wire
 from segue.wire.openai_chat.toolcalls import thought_signature
 
 _FIELDS = frozenset(Body.__struct_fields__)
+_read_body = msgspec.json.Decoder(Body).decode
+_read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""A look at the names alone: the values are passed over."""
 _WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _SUPPORTED_PARTS = "text, image_url"
@@ -30,13 +32,13 @@ _SUPPORTED_PARTS = "text, image_url"
 
 def read_request(body: bytes) -> IngressRequest:
     """Raises `InvalidRequestError` for whatever else the bytes may be."""
-    document = _parse(body)
     try:
-        wire = msgspec.convert(document, Body)
-    except msgspec.ValidationError as error:
-        raise _misshapen(str(error)) from error
+        wire, fields = _read_body(body), _read_fields(body)
+        unknown = {name: msgspec.json.decode(fields[name]) for name in fields.keys() - _FIELDS}
+    except UNREADABLE as error:
+        raise _refusal(body, error) from error
     _refuse_unsupported(wire)
-    extra = {name: value for name, value in document.items() if name not in _FIELDS and value is not None}
+    extra = {name: value for name, value in unknown.items() if value is not None}
     effort: Effort | None
     if wire.reasoning_effort == "xhigh":
         # Our scale ends above "high"; targets of this dialect get the caller's own word.
@@ -71,14 +73,15 @@ def read_request(body: bytes) -> IngressRequest:
     )
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _refusal(body: bytes, error: Exception) -> InvalidRequestError:
+    """Why a body could not be read."""
     try:
         document = msgspec.json.decode(body)
-    except UNREADABLE as error:
-        raise InvalidRequestError(f"the body is not JSON that can be read: {error}") from error
+    except UNREADABLE as unreadable:
+        return InvalidRequestError(f"the body is not JSON that can be read: {unreadable}")
     if not isinstance(document, dict):
-        raise InvalidRequestError("the body must be a JSON object with the fields model and messages")
-    return document
+        return InvalidRequestError("the body must be a JSON object with the fields model and messages")
+    return _misshapen(str(error))
 
 
 def _misshapen(text: str) -> InvalidRequestError:
