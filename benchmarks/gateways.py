@@ -5,8 +5,8 @@
 The gateway has core 0 to itself; upstream and load share core 1. Three cases: one JSON answer; a stream of twenty chunks at once (both over
 16 connections, as fast as answers come); a stream of twenty chunks 5 ms apart (64 connections). Each answer is checked to be whole. CPU is
 that of the gateway's processes, from /proc; memory is their resident set after the run. Rounds alternate over the gateways, and the median
-round counts; a gateway that takes long to start takes part in the first alone. Where a gateway left its core idle for more than a tenth
-of the time, its requests a second are not its own limit but that of what it waited for: they are marked.
+round counts; a gateway that takes long to start takes part in the first alone. Where its core was idle for more than a tenth of the time,
+its requests a second are not its own limit but that of what it waited for: they are marked.
 
 Segue runs with its ledger, keys and metrics on, and streams from upstream even where one JSON answer is asked for; the others run with nothing
 of the kind, and take the document. nginx only passes bytes on: the floor of any hop.
@@ -37,8 +37,8 @@ from benchmarks.peers import Peer, peers
 HOST = "127.0.0.1"
 PATIENCE = 10.0
 """Seconds for the answers that are under way when the load ends."""
-SATURATED = 0.9
-"""The share of its core from which a gateway has all it can use."""
+UNSATURATED = 0.1
+"""The share of idle time from which a gateway's core could have done more."""
 WARM = 1.0
 """Seconds of load before each measurement."""
 
@@ -58,11 +58,11 @@ CASES = (
 
 
 class Measure(NamedTuple):
-    """Requests a second, CPU µs a request, the share of its core in use, milliseconds, MB."""
+    """Requests a second, CPU µs a request, the share of its core that was idle, milliseconds, MB."""
 
     rate: float
     cpu: float
-    busy: float
+    idle: float
     p50: float
     p99: float
     memory: float
@@ -129,6 +129,13 @@ def cpu(pid: int) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
+def idle(core: int) -> float:
+    """Seconds that a core has had nothing to do."""
+    lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    fields = next(line for line in lines if line.startswith(f"cpu{core} ")).split()
+    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory(pid: int) -> float:
     pages = sum(int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1]) for one in family(pid))
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -136,23 +143,23 @@ def memory(pid: int) -> float:
 
 def measure(peer: Peer, port: int, pid: int, case: Case, seconds: float) -> Measure:
     uvloop.run(load(peer, port, case, WARM))
-    used, began = cpu(pid), time.perf_counter()
+    used, idled, began = cpu(pid), idle(0), time.perf_counter()
     times = uvloop.run(load(peer, port, case, seconds))
-    took, used = time.perf_counter() - began, cpu(pid) - used
+    took, used, idled = time.perf_counter() - began, cpu(pid) - used, idle(0) - idled
     count = len(times)
     p50, p99 = times[count // 2] * 1e3, times[int(count * 0.99)] * 1e3
-    return Measure(count / took, used / count * 1e6, used / took, p50, p99, memory(pid))
+    return Measure(count / took, used / count * 1e6, idled / took, p50, p99, memory(pid))
 
 
 @contextmanager
-def running(command: list[str], core: int, env: dict[str, str], log: Path) -> Iterator[int]:
+def running(command: list[str], core: int, env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     def pin() -> None:
         os.sched_setaffinity(0, {core})
 
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=out, preexec_fn=pin, cwd=log.parent)
         try:
-            yield process.pid
+            yield process
         finally:
             process.terminate()
             try:
@@ -162,10 +169,10 @@ def running(command: list[str], core: int, env: dict[str, str], log: Path) -> It
                 process.wait()
 
 
-def answers(peer: Peer, port: int) -> str:
+def answers(peer: Peer, port: int, process: subprocess.Popen[bytes]) -> str:
     """Waits until the gateway gives a whole answer; what was wrong if it never does."""
     until, wrong = time.monotonic() + peer.patience, "nobody listens"
-    while time.monotonic() < until:
+    while time.monotonic() < until and process.poll() is None:
         try:
             uvloop.run(load(peer, port, CASES[0]._replace(connections=1), 0.01))
             return ""
@@ -185,14 +192,14 @@ def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str
     except (OSError, subprocess.SubprocessError) as error:
         return f"could not be installed: {error}"
     log = room / "log.txt"
-    with running(command, 0, {**os.environ, **env}, log) as pid:
+    with running(command, 0, {**os.environ, **env}, log) as process:
         port = peer.port_of(log, port)
-        if wrong := answers(peer, port):
+        if wrong := answers(peer, port, process):
             return f"did not answer: {wrong[:300]}"
         found = {}
         for case in CASES:
             try:
-                found[case.name] = measure(peer, port, pid, case, seconds)
+                found[case.name] = measure(peer, port, process.pid, case, seconds)
             except (RuntimeError, OSError, EOFError, ValueError) as error:
                 print(f"{peer.name}, {case.name}: {repr(error)[:300]}", file=sys.stderr)
         return found
@@ -218,7 +225,7 @@ def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str], pri
             one = median(rounds)
             spread = [measured.cpu for measured in rounds]
             range = f" ({min(spread):,.0f} to {max(spread):,.0f})" if len(rounds) > 1 else ""
-            idle = f" ({one.busy:.0%} busy)" if one.busy < SATURATED else ""
+            idle = f" ({one.idle:.0%} idle)" if one.idle > UNSATURATED else ""
             faster = lighter = ""
             if base:
                 faster, lighter = f"{median(base).rate / one.rate:.2f}", f"{one.cpu / median(base).cpu:.2f}"

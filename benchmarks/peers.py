@@ -162,7 +162,8 @@ def _litellm(upstream: int, port: int, folder: Path) -> Started:
         encoding="utf-8",
     )
     command = [str(python.parent / "litellm"), "--config", str(config), "--host", HOST, "--port", str(port)]
-    return command, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}, port
+    env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
+    return command, env, port
 
 
 def _environment(name: str, package: str) -> Path:
