@@ -22,7 +22,7 @@ WEAK = (
 
 JUDGED = {
     **dict.fromkeys(("chat", "trivia", "writing", "roleplay", "rewrite"), -1.0),
-    "explain": 0.0,
+    "explain": -0.5,
     **dict.fromkeys(("plan", "cause", "case"), 0.6),
     **dict.fromkeys(("code", "maths", "word problem", "logic"), 1.0),
 }

@@ -20,7 +20,7 @@ from benchmarks.routing_data import JUDGED, Array, Pair, Prompts, llmrouter, mml
 from segue.routing.complexity import BOUND, Feature, Weights
 from segue.routing.features import NAMES, measure
 
-LIGHT = frozenset({"fact", "creative", "chat", "transform", "names", "variety"})
+LIGHT = frozenset({"fact", "explain", "creative", "chat", "transform", "names", "letters", "variety"})
 SIGNS = np.array([-1.0 if name in LIGHT else 1.0 for name in NAMES])
 """Light work lowers the score, as do names and a rich choice of words; everything else raises it."""
 RIDGE = 3.0

@@ -68,7 +68,7 @@ def test_a_short_follow_up_is_read_together_with_what_it_follows() -> None:
     task = "Implement a thread-safe LRU cache class in Python with constant time operations."
     follow_up = ask(user(task), assistant("class LRU: ..."), user("go on"))
     assert asked(follow_up) == f"{task}\ngo on"
-    assert of_request(follow_up) > complexity("go on") + 0.3
+    assert of_request(follow_up) > complexity("go on") + 0.25
 
 
 def test_a_long_last_word_speaks_for_itself() -> None:

@@ -17,6 +17,8 @@ WINDOW = HEAD + TAIL
 
 HANGUL_WORDS = 1.45
 """English words that say what one Korean word does: the median over the pairs of benchmarks/data/parallel.jsonl."""
+USUAL_LETTERS = 4.6
+"""Letters of an English word; taken for a text that is mostly in another script."""
 IDEOGRAPH_WORDS = 0.6
 """English words for one Chinese or Japanese character, which stand without spaces."""
 
@@ -24,14 +26,24 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|\S")
 
 CUES = tuple(cue for cue in Cue if cue is not Cue.QUESTION)
 """Those that are features; question marks only end sentences."""
-DENSE = frozenset({Cue.FACT, Cue.CREATIVE, Cue.CHAT, Cue.TRANSFORM})
+DENSE = frozenset({Cue.FACT, Cue.CREATIVE, Cue.CHAT, Cue.TRANSFORM, Cue.EXPLAIN})
 """Cues of light work: a word of these says much in a short prompt and nothing in a long one."""
 
-NAMES = (*(cue.name.lower() for cue in CUES), "numbers", "variables", "names", "words", "variety", "code_block")
+NAMES = (
+    *(cue.name.lower() for cue in CUES),
+    "numbers",
+    "variables",
+    "names",
+    "words",
+    "letters",
+    "variety",
+    "code_block",
+)
 """The features in the order of `measure`'s list.
 
 A cue is ln(1 + n) of its n words, or for light work n / (words + 10). `numbers` and `variables` (single letters) are ln(1 + n), `words`
-too, of the whole text. `names` is the share of words with a capital inside a sentence, `variety` that of different words.
+too, of the whole text. `names` is the share of words with a capital inside a sentence, `letters` are those of a word on average: plain words ask
+for thought, long ones for knowledge. `variety` is the share of different words.
 `code_block` is 1 where there is one.
 """
 
@@ -44,7 +56,7 @@ def measure(text: str) -> list[float]:
     read = text if length <= WINDOW else text[:HEAD] + "\n" + text[-TAIL:]
     tokens = _TOKEN.findall(read)
     counts = [0] * _COUNTS
-    words, numbers, variables, names = 0.0, 0, 0, 0
+    words, letters, spelt, numbers, variables, names = 0.0, 0, 0, 0, 0, 0
     look = LATIN_TABLE.get
     begins = True
     for token in tokens:
@@ -54,6 +66,8 @@ def measure(text: str) -> list[float]:
             counts[cue] += 1
             if first.isalpha():
                 words += 1.0
+                spelt += 1
+                letters += len(token)
             else:
                 begins = cue >= Cue.QUESTION
                 continue
@@ -61,6 +75,8 @@ def measure(text: str) -> list[float]:
             words += _read_east(token, counts)
         elif first.isalpha():
             words += 1.0
+            spelt += 1
+            letters += len(token)
             if first.isupper():
                 if (cue := look(token.lower())) is not None:
                     counts[cue] += 1
@@ -78,6 +94,7 @@ def measure(text: str) -> list[float]:
         log1p(variables),
         names / (words or 1.0),
         log1p(words * length / (len(read) or 1)),
+        letters / spelt if 2 * spelt > words else USUAL_LETTERS,
         len(set(tokens)) / (len(tokens) or 1),
         float("```" in text),
     )

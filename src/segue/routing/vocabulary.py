@@ -30,15 +30,21 @@ class Cue(IntEnum):
     TRANSFORM = 14
     OPERATOR = 15
     FORMULA = 16
-    QUESTION = 17
-    STOP = 18
+    EXPLAIN = 17
+    QUESTION = 18
+    STOP = 19
 
 
 ENGLISH: dict[Cue, str] = {
     Cue.FACT: "who whom whose when where which what name named called born founded located capital",
     Cue.REASON: (
-        "why how explain prove proof derive show justify analyze analyse evaluate compare contrast design plan argue discuss infer deduce "
-        "determine determined strategy approach optimize optimise step steps reason reasons reasoning think because since"
+        "why how prove proof derive show justify analyze analyse evaluate design plan argue infer deduce determine determined strategy "
+        "approach optimize optimise step steps reason reasons reasoning think because since"
+    ),
+    Cue.EXPLAIN: (
+        "explain explanation describe description discuss compare contrast overview introduction introduce difference differences "
+        "importance important history historical role impact influence significance concept concepts insight insights examples example "
+        "define definition meaning mean culture society tell"
     ),
     Cue.MATH: (
         "calculate compute solve sum product equation equations probability integral derivative function polynomial matrix vector triangle "
@@ -72,7 +78,7 @@ ENGLISH: dict[Cue, str] = {
     ),
     Cue.CHAT: (
         "hello hi hey thanks thank please sorry good morning night welcome bye lol ok okay cool nice love feel feeling today weekend "
-        "recommend recommendation advice favorite favourite tips tell suggest suggestion suggestions ideas opinion chat"
+        "recommend recommendation advice favorite favourite tips suggest suggestion suggestions ideas opinion chat"
     ),
     Cue.TRANSFORM: (
         "translate translation summarize summarise summary rewrite rephrase paraphrase proofread correct edit grammar extract classify "
@@ -99,8 +105,9 @@ ENGLISH: dict[Cue, str] = {
 KOREAN: dict[Cue, str] = {
     Cue.FACT: "누구 누가 언제 어디 어느 무엇 무슨 뭐 이름 수도 태어",
     Cue.REASON: (
-        "왜 어떻게 설명 증명 유도 분석 평가 비교 설계 계획 논하 논의 추론 판단 전략 이유 때문 단계 생각 근거 최적 방법 보이시 보여라"
+        "왜 어떻게 증명 유도 분석 평가 설계 계획 논증 추론 판단 전략 이유 때문 단계 생각 근거 최적 방법 보이시 보여라"
     ),
+    Cue.EXPLAIN: "설명 묘사 논하 논의 비교 대조 개요 소개 차이 중요 역사 영향력 의의 개념 통찰 예시 예를 정의 의미 문화 사회",
     Cue.MATH: (
         "계산 구하 구해 풀어 풀이 방정식 확률 적분 미분 도함수 함수 다항식 행렬 벡터 삼각형 원의 각도 넓이 면적 부피 둘레 반지름 지름 "
         "약수 소수 정수 나머지 나누어 비율 분수 퍼센트 백분율 평균 중앙값 분산 표준편차 제곱 제곱근 로그 그래프 평행 수직 좌표 정리 대수 "
