@@ -29,6 +29,7 @@ from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.opening import shared_store
+from segue.monitoring.checks import check
 from segue.monitoring.history import History
 from segue.monitoring.log import RequestLog
 from segue.monitoring.redaction import redactor_of
@@ -194,6 +195,12 @@ class Segue:
             chain=chain,
             metadata=metadata or {},
         )
+
+    async def check_health(self) -> dict[str, str]:
+        """Asks each key's provider once for its list of models, which is free: a refused key is known before a request pays for it, and
+        one that works again is used again. Gives each target's trouble, "" for none."""
+        targets = [self.target(name) for name in self.names if self.usable(name)]
+        return await check(self.engine, targets, connect=self.settings.policy.connect)
 
     # Targets.
 

@@ -166,6 +166,22 @@ class HealthBook:
         else:
             cooldown.probe_failed(now)
 
+    def checked(self, keys: HealthKeys, failure: Failure | None, now: float, jitter: float = 0.0) -> None:
+        """A free check (a list of models) outside any request ended; None: it passed.
+
+        It tells of the key and of the way to the address, and of nothing else: a provider may list its models while every generation
+        fails, and may fail to list them while it answers. So only a refused key and an address that can't be reached count.
+        """
+        target = self._target(keys)
+        if failure is None or target.credential.cooldown.needs_probe:
+            self.probed(keys, now, passed=failure is None)
+        elif failure.kind is FailureKind.AUTH:
+            self._cool(target, failure, now)
+        elif failure.kind is FailureKind.TRANSPORT and failure.scope is Scope.ENDPOINT:
+            before = target.recorded
+            target.endpoint.breaker.failed(now, WEIGHT[FailureKind.TRANSPORT], jitter, started=now)
+            self._tell_breakers(target, before, f"{failure.kind}: {failure.message}", now)
+
     def share_open(self, targets: Iterable[HealthKeys], now: float) -> float:
         """The share of these targets, 0 to 1, that are not to be asked; 0 of none."""
         looks = [self.look(keys, now).barred for keys in targets]

@@ -25,6 +25,7 @@ from segue.server.gatekeeper import Gatekeeper
 from segue.server.metrics import Metrics
 from segue.server.routes import Kind, Route
 from segue.server.selection import select
+from segue.server.upkeep import Upkeep
 from segue.wire.dialects import ingress
 
 log = logging.getLogger("segue.server")
@@ -82,8 +83,11 @@ class Gateway:
         gc.collect()
         gc.freeze()  # what is loaded stays: collecting it again and again would be the longest pause there is
         gc.set_threshold(GARBAGE, 10, 10)
+        upkeep = Upkeep(self._segue, self._metrics.refresh)
+        upkeep.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await upkeep.stop()
         await self._segue.aclose()
         if self._gatekeeper is not None:
             self._gatekeeper.close()

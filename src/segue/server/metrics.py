@@ -133,12 +133,16 @@ class Metrics:
         known = listed(target.provider, target.model.id)
         return known.id if known is not None else OTHER
 
-    def render(self) -> Reply:
-        """All of it in Prometheus' text format. To be called in the event loop."""
+    def refresh(self) -> None:
+        """Looks at what is not counted but found: states. To be called in the event loop."""
         if self._segue is not None:
             for found in states(self._segue):
                 for state in STATES:
                     self._states.labels(found.target, state).set(found.state == state)
+
+    def render(self) -> Reply:
+        """All of it in Prometheus' text format. To be called in the event loop."""
+        self.refresh()
         return 200, {"content-type": CONTENT_TYPE_LATEST}, generate_latest(self._registry)
 
 

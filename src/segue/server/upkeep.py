@@ -1,0 +1,61 @@
+"""What the gateway does beside answering: it checks its keys for free, and keeps history and metrics up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from segue.client import Segue
+
+log = logging.getLogger("segue.server")
+
+EVERY: Final = 5.0
+"""Seconds between two writings of the hour's counts."""
+SPREAD: Final = 0.1
+"""Checks come this share earlier or later, lest several processes check in step."""
+
+
+class Upkeep:
+    """Runs from `start` to `stop`, in one event loop. `refresh` is called every few seconds."""
+
+    def __init__(self, segue: Segue, refresh: Callable[[], None]) -> None:
+        self._segue = segue
+        self._refresh = refresh
+        self._tasks: list[asyncio.Task[None]] = []
+        self._troubles: dict[str, str] = {}
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._keep_up())]
+        if interval := self._segue.settings.monitoring.health_check:
+            self._tasks.append(asyncio.create_task(self._check(interval)))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            self._segue.history.save()
+            self._refresh()
+
+    async def _check(self, interval: float) -> None:
+        while True:
+            try:
+                troubles = await self._segue.check_health()
+            except Exception:
+                log.exception("the health check itself failed")
+            else:
+                self._tell(troubles)
+            await asyncio.sleep(interval * self._segue.engine.rng.uniform(1.0 - SPREAD, 1.0 + SPREAD))
+
+    def _tell(self, troubles: dict[str, str]) -> None:
+        """Logs what is new."""
+        for target, trouble in troubles.items():
+            if trouble != self._troubles.get(target, ""):
+                level = logging.WARNING if trouble else logging.INFO
+                log.log(level, "health check of %s: %s", target, trouble or "it is well again")
+        self._troubles = troubles
