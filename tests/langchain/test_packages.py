@@ -10,16 +10,19 @@ from typing import Any
 import msgspec
 import pytest
 from langchain_anthropic import ChatAnthropic
+from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_google_genai import ChatGoogleGenerativeAI
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, Field
 
 from segue import Sandbox
+from segue.chat.request import ChatRequest
 from segue.langchain.backend import Backend
 from segue.langchain.registry import LLMRegistry
 from segue.langchain.targets import prepared
-from segue.policy import Policy
+from segue.policy import Policy, StallPolicy
+from segue.sandbox import Reply
 from segue.settings import load
 
 # google-genai derives from a class of aiohttp's in a way that aiohttp warns of.
@@ -32,9 +35,16 @@ PACKAGES: dict[str, Callable[[str], Any]] = {
 }
 
 
+def count_or_point(request: ChatRequest) -> str | Reply:
+    """A package's model is asked for a schema in words, which a model understands."""
+    if "point" in request.messages[-1].text and not request.tools:
+        return Reply(text='{"x": 3, "label": "here"}')
+    return numbered(60)
+
+
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(reply="numbered") as made:
+    with Sandbox(reply=count_or_point) as made:
         yield made
 
 
@@ -145,3 +155,96 @@ async def test_a_package_asks_its_provider_exactly_once(registry: LLMRegistry, p
     assert [attempt["outcome"] for attempt in answer.response_metadata["attempts"]] == ["overload", "ok"]
     asked = [entry.provider for entry in box.bill[before:]]
     assert asked.count(package) <= 1
+
+
+@pytest.mark.parametrize("fault", ["cut", "drop", "freeze", "error_event"])
+async def test_a_package_goes_on_with_what_another_began_and_another_with_what_it_began(
+    registry: LLMRegistry, package: str, box: Sandbox, fault: str
+) -> None:
+    rest = other(package)
+    patient = {"stall": StallPolicy(gap_hedge=(0.05, 0.1), gap_give_up=0.3), "hedge": False}
+    reference = (await registry.get_client_with_fallback([rest]).ainvoke("count")).content
+    for chain, broken in ((["mine", rest], package), ([rest, "mine"], rest)):
+        box.break_provider(broken, f"{fault}:after=20")
+        whole: Any = None
+        async for chunk in registry.get_client_with_fallback(chain, **patient).astream("count"):
+            whole = chunk if whole is None else whole + chunk
+        box.heal(broken)
+        assert whole.content == reference
+        assert whole.response_metadata["target"] == chain[1]
+        assert whole.response_metadata["seams"] == 1
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+async def test_a_call_that_a_package_was_cut_off_in_is_made_anew_and_once(
+    registry: LLMRegistry, package: str, box: Sandbox, at: int
+) -> None:
+    box.break_provider(package, f"cut:after={at}")
+    llm = registry.get_client_with_fallback(["mine", other(package)]).bind_tools([Point], tool_choice="any")
+    whole: Any = None
+    async for chunk in llm.astream("Where?"):
+        whole = chunk if whole is None else whole + chunk
+    (call,) = whole.tool_calls
+    assert Point(**call["args"])
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+async def test_structured_output_by_every_method_is_failed_over_from_and_to_a_package(
+    registry: LLMRegistry, package: str, box: Sandbox, method: str
+) -> None:
+    rest = other(package)
+    for chain, broken in ((["mine", rest], package), ([rest, "mine"], rest)):
+        box.break_provider(broken, "cut:after=2")
+        llm = registry.get_client_with_fallback(chain).with_structured_output(Point, method=method, include_raw=True)
+        answer = await llm.ainvoke("Name a point, as JSON.")
+        box.heal(broken)
+        assert isinstance(answer["parsed"], Point)
+        assert answer["raw"].response_metadata["target"] == chain[1]
+
+
+async def test_a_packages_usage_is_what_the_provider_charged_and_is_told_once(
+    registry: LLMRegistry, package: str, box: Sandbox
+) -> None:
+    llm = registry.get_client("mine")
+    assert llm is not None
+    with get_usage_metadata_callback() as counter:
+        whole: Any = None
+        async for chunk in llm.astream("count"):
+            whole = chunk if whole is None else whole + chunk
+    charged = box.bill[-1].usage
+    told = whole.usage_metadata
+    assert (told["input_tokens"], told["output_tokens"]) == (charged.prompt_tokens, charged.output_tokens)
+    (counted,) = counter.usage_metadata.values()
+    assert (counted["input_tokens"], counted["output_tokens"]) == (charged.prompt_tokens, charged.output_tokens)
+
+
+async def test_leaving_early_and_being_cancelled_stops_a_packages_provider(
+    registry: LLMRegistry, package: str, box: Sandbox
+) -> None:
+    box.break_provider(package, "drip:seconds=0.02")
+    llm = registry.get_client("mine")
+    assert llm is not None
+
+    async def read() -> None:
+        async for chunk in llm.astream("count"):
+            if chunk.content:
+                heard.set()
+
+    for leave in ("close", "cancel"):
+        before, heard = len(box.bill), asyncio.Event()
+        if leave == "close":
+            stream: Any = llm.astream("count")
+            while not (await anext(stream)).content:
+                pass
+            await stream.aclose()
+        else:
+            task = asyncio.create_task(read())
+            await heard.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        for _ in range(500):
+            if len(box.bill) > before:
+                break
+            await asyncio.sleep(0.01)
+        assert box.bill[-1].cancelled
