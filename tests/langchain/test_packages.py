@@ -23,7 +23,7 @@ from segue.langchain.registry import LLMRegistry
 from segue.langchain.targets import prepared
 from segue.policy import Policy, StallPolicy
 from segue.sandbox import Reply
-from segue.settings import load
+from segue.settings import TargetSettings, load
 
 # google-genai derives from a class of aiohttp's in a way that aiohttp warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
@@ -119,6 +119,33 @@ async def test_structured_output_and_tools_go_through_a_package(registry: LLMReg
     assert 0 <= called["args"]["x"] <= 9
     result = ToolMessage("there", tool_call_id=str(called["id"]), name="Point")
     assert (await with_tool.ainvoke([question, turn, result])).response_metadata["target"] == "mine"
+
+
+async def test_a_package_can_be_kept_from_calling(registry: LLMRegistry, package: str) -> None:
+    llm = registry.get_client("mine")
+    assert llm is not None
+    said = [await llm.bind_tools([Point], tool_choice=choice).ainvoke("Name a Point.") for choice in ("auto", "none")]
+    assert [len(answer.tool_calls) for answer in said] == [1, 0]
+
+
+async def test_openais_package_may_speak_the_responses_api(box: Sandbox) -> None:
+    settings = load({"SEGUE_LEDGER": "none"}, directory="/nonexistent")
+    spoken = TargetSettings(provider="openai", dialect="openai_responses", model="gpt-5.6-sol")
+    settings = box.settings(msgspec.structs.replace(settings, targets={**settings.targets, "responses": spoken}))
+    registry = LLMRegistry(settings)
+    url = f"{settings.target('responses').base_url}/v1"
+    registry.register("mine", ChatOpenAI(model="gpt-4.1", base_url=url, api_key="k", use_responses_api=True))  # type: ignore[arg-type]
+    llm = registry.get_client_with_fallback(["mine", "claude"])
+    called = await llm.bind_tools([Point], tool_choice="any").ainvoke("Where?")
+    assert (called.tool_calls[0]["name"], called.response_metadata["target"]) == ("Point", "mine")
+    for fault, target in ((None, "mine"), ("cut:after=20", "claude")):
+        if fault:
+            box.break_provider("responses", fault)
+        answer: Any = None
+        async for chunk in llm.astream("count"):
+            answer = chunk if answer is None else answer + chunk
+        assert (answer.content, answer.response_metadata["target"]) == (numbered(60), target)
+    await registry.backend.engine().aclose()
 
 
 async def test_options_of_a_call_reach_a_package_or_are_left_out(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
@@ -272,6 +273,25 @@ async def test_tools_and_their_choice_are_bound() -> None:
     said = model.seen[0][1]
     assert said["tools"][0]["function"]["name"] == "add"
     assert (said["tool_choice"], said["parallel_tool_calls"]) == ("any", False)
+
+
+@pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="tool", name="add")])
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_model_that_cannot_be_made_to_call_is_asked_to(choice: ToolChoice, known: bool) -> None:
+    model = scripted(done())
+    target = target_of("x", model)
+    if known:
+        target = msgspec.structs.replace(target, model=find_model("claude", "claude-sonnet-5-5"))
+    request = ChatRequest(messages=(user("hi"),), tools=(Tool(name="add"),), tool_choice=choice)
+    receipt = Receipt()
+    ask = Ask(request=request, connect=1.0, omit=frozenset(() if known else ("tool_choice",)))
+    assert [batch async for batch in LangChainUpstream(model, target).stream(ask, receipt)]
+    messages, said = model.seen[0]
+    assert "tool_choice" not in said
+    assert said["tools"]
+    assert messages[0].content.startswith("Answer by calling")
+    assert ("`add`" in messages[0].content) == (choice.mode == "tool")
+    assert receipt.omitted == ("tool_choice",)
 
 
 async def test_a_schema_is_asked_for_in_words() -> None:

@@ -24,7 +24,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure
-from segue.chat.request import ChatRequest, OutputSchema, Tool
+from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.failover.upstream import Ask, Receipt
 from segue.langchain.convert import to_langchain
 from segue.langchain.failures import failure_of, status_of
@@ -55,7 +55,7 @@ class LangChainUpstream:
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
         try:
             messages, model, options = self._request(ask)
-            receipt.omitted = self._unsaid(ask.request)
+            receipt.omitted = self._unsaid(ask)
             receipt.sent = True
             reading = Reading(self._target.dialect)
             take = reading.feed if self._target.streams else reading.whole
@@ -99,13 +99,26 @@ class LangChainUpstream:
                 options["stop"] = list(request.stop)
         messages = to_langchain(request.messages, self._target.dialect)
         if request.output is not None:
-            messages = _instructed(messages, request.output)
+            messages = _instructed(messages, _in_words(request.output))
+        if (choice := self._unforced(request, ask.omit)) is not None:
+            which = f"the tool `{choice.name}`" if choice.mode == "tool" else "one of the tools"
+            messages = _instructed(messages, f"Answer by calling {which}.")
         return messages, self._with_tools(request, ask.omit), options
 
-    def _unsaid(self, request: ChatRequest) -> tuple[str, ...]:
+    def _unforced(self, request: ChatRequest, omit: frozenset[str]) -> ToolChoice | None:
+        """The choice, if it demands a call of a model that can't be made to call."""
+        choice = request.tool_choice
+        demanded = choice is not None and choice.mode in ("required", "tool") and bool(request.tools)
+        can_be = self._target.model.forced_tool_use and "tool_choice" not in omit
+        return choice if demanded and not can_be else None
+
+    def _unsaid(self, ask: Ask) -> tuple[str, ...]:
         """What was asked for and can't be said to this model."""
+        request = ask.request
         refused = [name for name in _PARAMETERS if self._bare or not self._target.model.takes(name)]
         asked = tuple(name for name in (*_NEVER_SAID, *refused) if getattr(request, name) is not None)
+        if self._unforced(request, ask.omit) is not None:
+            asked += ("tool_choice",)
         return (*asked, "output.schema") if request.output is not None and request.output.schema is not None else asked
 
     def _with_tools(self, request: ChatRequest, omit: frozenset[str]) -> Any:
@@ -115,8 +128,10 @@ class LangChainUpstream:
             raise NotImplementedError(f"{type(self._model).__name__} takes no tools")
         tools = [_openai_tool(tool) for tool in request.tools]
         options: dict[str, Any] = {}
-        if (choice := request.tool_choice) is not None:
-            options["tool_choice"] = {"tool": choice.name, "required": "any"}.get(choice.mode, choice.mode)
+        if (choice := request.tool_choice) is not None and self._unforced(request, omit) is None:
+            said: Any = {"tool": choice.name, "required": "any"}.get(choice.mode, choice.mode)
+            # Anthropic's package takes the word for a tool's name.
+            options["tool_choice"] = {"type": "none"} if said == "none" and self._target.dialect == "claude" else said
         takes = "parallel_tool_calls" in inspect.signature(self._model.bind_tools).parameters
         if request.parallel_tool_calls is not None and takes and "parallel_tool_calls" not in omit:
             options["parallel_tool_calls"] = request.parallel_tool_calls
@@ -130,12 +145,15 @@ def _openai_tool(tool: Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _instructed(messages: list[BaseMessage], output: OutputSchema) -> list[BaseMessage]:
+def _in_words(output: OutputSchema) -> str:
     """LangChain has no common way to ask for a schema and get the text back, so it is asked for in words; the engine checks it."""
-    wish = "Answer with one JSON object and with nothing else."
-    if output.schema is not None:
-        schema = msgspec.json.encode(output.schema).decode()
-        wish = f"Answer with JSON that follows this JSON Schema, and with nothing else:\n{schema}"
+    if output.schema is None:
+        return "Answer with one JSON object and with nothing else."
+    schema = msgspec.json.encode(output.schema).decode()
+    return f"Answer with JSON that follows this JSON Schema, and with nothing else:\n{schema}"
+
+
+def _instructed(messages: list[BaseMessage], wish: str) -> list[BaseMessage]:
     first = messages[0] if messages else None
     if first is not None and first.type == "system" and isinstance(first.content, str):
         return [type(first)(f"{first.content}\n\n{wish}"), *messages[1:]]
