@@ -65,17 +65,3 @@ def test_prices_come_from_the_catalogue_at_the_attempts_own_time(store: LedgerSt
         attempt("b", Settlement.RESERVED, provider="nobody", model="knows"), prompt_tokens=10, max_tokens=5
     )
     assert unknown.record.bound is None
-
-
-def test_reservations_of_dead_processes_are_settled_at_their_bound_once(books: Bookkeeper, attempt: Any) -> None:
-    lost = books.reserve(attempt("lost", Settlement.RESERVED, started=NOON - 7200), prompt_tokens=10, max_tokens=5)
-    books.reserve(attempt("running", Settlement.RESERVED, started=NOON), prompt_tokens=10, max_tokens=5)
-    books.store.settle(attempt("done", started=NOON - 7200))
-    assert books.settle_lost(before=NOON - 3600) == 1
-    assert books.settle_lost(before=NOON - 3600) == 0
-    books.settle(lost, Ending(outcome="ok", finished=True, report=Usage(output_tokens=1)), seconds=1.0)
-    records = {record.attempt_id: record for record in books.store.records()}
-    assert (records["lost"].outcome, records["lost"].settlement) == ("lost", Settlement.ESTIMATED)
-    assert records["lost"].cost == records["lost"].bound == Decimal("0.7")
-    assert records["running"].settlement is Settlement.RESERVED
-    assert records["done"].settlement is Settlement.SETTLED

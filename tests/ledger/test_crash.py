@@ -8,12 +8,14 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from segue.ledger.record import Settlement
+from segue.ledger.stores import sqlite
 from segue.ledger.stores.sqlite import SqliteStore
 
 Run = Callable[..., subprocess.Popen[str]]
@@ -68,7 +70,7 @@ connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("PRAGMA cache_size=1")     # so that pages go to the log before the commit
 connection.execute("BEGIN IMMEDIATE")
 for number in range(2000):
-    connection.execute(queries.BOOK, to_row(attempt(f"torn-{number}")))
+    connection.execute(queries.book(1), to_row(attempt(f"torn-{number}")))
 print("ready")
 time.sleep(60)
 """
@@ -174,3 +176,84 @@ def test_a_store_that_nobody_holds_writes_what_it_has_and_ends_its_thread(
     tmp_path: Path, python: Run, finished: Finished
 ) -> None:
     assert finished(python(DROPPED, tmp_path / "ledger.sqlite3")) == "1 20\n"
+
+
+DIES = """
+store = SqliteStore(sys.argv[1], gather=0.001)
+store.reserve(attempt("open", Settlement.RESERVED, bound=Decimal("0.7"), outcome="pending"))
+store.reserve(attempt("done", Settlement.RESERVED, bound=Decimal("0.7"), outcome="pending"))
+store.settle(attempt("done", cost=Decimal("0.1")))
+store.reserve(attempt("unpriced", Settlement.RESERVED, outcome="pending"))
+assert store.flush()
+print("ready")
+time.sleep(60)
+"""
+
+
+def fates(store: SqliteStore) -> dict[str, tuple[Settlement, str, Decimal | None]]:
+    return {record.attempt_id: (record.settlement, record.outcome, record.cost) for record in store.records()}
+
+
+def test_what_a_process_had_reserved_when_it_was_killed_is_settled_at_its_bound_once_and_not_before(
+    tmp_path: Path, python: Run, attempt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    process = python(DIES, path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    store = SqliteStore(path, gather=0.001)
+    store.reserve(attempt("mine", Settlement.RESERVED, bound=Decimal(1)))
+    assert store.flush()
+    assert fates(store)["open"] == (Settlement.RESERVED, "pending", None), "its process lives"
+    process.kill()
+    process.wait()
+    assert fates(store)["open"][0] is Settlement.RESERVED, "nobody has looked yet"
+    monkeypatch.setattr(sqlite, "LOOK_FOR_DEAD", 0.0)
+    store.settle(attempt("later"))
+    assert store.flush()
+    lost = fates(store)
+    assert lost["open"] == (Settlement.ESTIMATED, "lost", Decimal("0.7"))
+    assert lost["unpriced"] == (Settlement.ESTIMATED, "lost", None)
+    assert lost["done"] == (Settlement.SETTLED, "ok", Decimal("0.1"))
+    assert lost["mine"][0] is Settlement.RESERVED
+    store.settle(attempt("open", cost=Decimal(9)))
+    store.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["ledger.sqlite3"], "a lock was left behind"
+    another = SqliteStore(path, gather=0.001)
+    another.settle(attempt("last"))
+    assert another.flush()
+    assert fates(another)["open"] == (Settlement.ESTIMATED, "lost", Decimal("0.7"))
+    assert fates(another)["mine"][:2] == (Settlement.ESTIMATED, "lost"), "its store was closed without settling it"
+    another.close()
+
+
+def test_the_next_process_settles_what_was_lost_with_its_first_write(tmp_path: Path, python: Run, attempt: Any) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    process = python(DIES, path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait()
+    store = SqliteStore(path, gather=0.001)
+    store.settle(attempt("first"))
+    assert store.flush()
+    assert fates(store)["open"] == (Settlement.ESTIMATED, "lost", Decimal("0.7"))
+    store.close()
+
+
+def test_a_child_that_outlives_its_parent_does_not_keep_it_alive(
+    tmp_path: Path, python: Run, finished: Finished, attempt: Any
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    process = python(
+        DIES.replace('print("ready")', 'child = os.fork()\nif child: print("ready")\nelse: time.sleep(1); os._exit(0)'), path
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait()
+    store = SqliteStore(path, gather=0.001)
+    store.settle(attempt("first"))
+    assert store.flush()
+    assert fates(store)["open"][1] == "lost"
+    store.close()

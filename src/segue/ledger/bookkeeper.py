@@ -9,8 +9,8 @@ import msgspec
 
 from segue.catalog.prices import Overrides, UnitPrices, price_of
 from segue.ledger.billing import Ending, bill, bound
-from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import LedgerStore, Where
+from segue.ledger.record import AttemptRecord
+from segue.ledger.store import LedgerStore
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,18 +89,6 @@ class Bookkeeper:
         )
         self.store.settle(record)
         return record
-
-    def settle_lost(self, *, before: float) -> int:
-        """Settles reservations started before that epoch second at their bound, and says how many there were.
-
-        They belong to processes that died. Choose `before` well past any deadline: should one be alive after all, its own
-        settlement is ignored. Reads the store, so it blocks.
-        """
-        lost = self.store.records(until=before, where=Where(settlement=Settlement.RESERVED), limit=None)
-        for record in lost:
-            changes = {"outcome": "lost", "settlement": Settlement.ESTIMATED, "cost": record.bound}
-            self.store.settle(msgspec.structs.replace(record, **changes))
-        return len(lost)
 
     def _prices(self, provider: str, model: str, wall: float) -> UnitPrices | None:
         moment = datetime.datetime.fromtimestamp(wall, datetime.UTC)

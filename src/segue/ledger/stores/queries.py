@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,12 +13,30 @@ from segue.ledger.stores.rows import COLUMNS, READ, USAGE
 MICRO = 1_000_000
 """Pico-dollars in a micro-dollar; see `money` for why sums are taken in two parts."""
 
-BOOK = (
-    f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-    f" ON CONFLICT (attempt_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}"
-    " WHERE attempts.settlement = 'reserved' AND excluded.settlement <> 'reserved'"
+ROWS_A_STATEMENT = 999 // len(COLUMNS)
+"""SQLite before 3.32 takes 999 parameters."""
+
+
+@functools.cache
+def book(rows: int) -> str:
+    """`record.book` for so many attempts, as the database does it: atomic between processes.
+
+    One statement for many is one wait for Python's lock instead of one for each.
+    """
+    row = f"({', '.join('?' * len(COLUMNS))})"
+    return (
+        f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES {', '.join([row] * rows)}"
+        f" ON CONFLICT (attempt_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}, shipped = 0"
+        " WHERE attempts.settlement = 'reserved' AND excluded.settlement <> 'reserved'"
+    )
+
+
+OWNERS = "SELECT DISTINCT owner FROM attempts WHERE settlement = 'reserved' AND owner <> ?"
+LOST = (
+    "UPDATE attempts SET settlement = 'estimated', outcome = 'lost', cost = bound, cost_pico = bound_pico, owner = NULL, shipped = 0"
+    " WHERE settlement = 'reserved' AND owner = ?"
 )
-"""`record.book`, as the database does it: atomic between processes."""
+"""What a process that died left reserved is booked at its bound."""
 
 SAVE = "INSERT INTO states (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 LOAD = "SELECT value FROM states WHERE name = ?"
@@ -43,7 +62,7 @@ _SUMS = ", ".join(
     )
 )
 _DAYS_A_STATEMENT = 300
-"""SQLite before 3.32 takes 999 parameters; a day takes three."""
+"""A day takes three parameters."""
 
 
 def select(

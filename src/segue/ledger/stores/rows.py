@@ -34,13 +34,13 @@ PLAIN = (
 )
 FLAGS = ("hedge", "continuation", "shown", "simulated", "tracked")
 READ = (*PLAIN, *FLAGS, *USAGE, "settlement", "cost", "bound", "metadata")
-COLUMNS = (*READ, "cost_pico", "bound_pico")
+COLUMNS = (*READ, "cost_pico", "bound_pico", "owner")
 
 _metadata = msgspec.json.Decoder(dict[str, str])
 
 
-def to_row(record: AttemptRecord) -> Row:
-    """The values of `COLUMNS`. Raises `ValueError` or `OverflowError` for money that is no number."""
+def to_row(record: AttemptRecord, owner: str | None = None) -> Row:
+    """The values of `COLUMNS`; `owner` is who will settle a reservation. Raises `ValueError` or `OverflowError` for money that is no number."""
     cost, bound = record.cost, record.bound
     return (
         *[getattr(record, name) for name in PLAIN],
@@ -52,6 +52,7 @@ def to_row(record: AttemptRecord) -> Row:
         msgspec.json.encode(record.metadata).decode() if record.metadata else None,
         None if cost is None else to_pico(cost),
         None if bound is None else to_pico(bound),
+        owner if record.settlement is Settlement.RESERVED else None,
     )
 
 

@@ -52,6 +52,11 @@ MIGRATIONS: Migrations = (
         "CREATE INDEX attempts_by_request ON attempts (request_id)",
         "CREATE TABLE states (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     ),
+    (
+        "ALTER TABLE attempts ADD COLUMN owner TEXT",  # of a reservation: the process that will settle it, see `alive`
+        "ALTER TABLE attempts ADD COLUMN shipped INTEGER NOT NULL DEFAULT 0",  # 1: MongoDB has it as it is here
+        "CREATE INDEX attempts_reserved ON attempts (owner) WHERE settlement = 'reserved'",
+    ),
 )
 
 

@@ -4,6 +4,9 @@ The file is in WAL mode with `synchronous=NORMAL`. What `written` or `flush` has
 included; a power cut or a crash of the system may take the last commits with it but never leaves the file corrupt. What
 nobody waits for is written within about 50 ms. Several processes may write to one file: a transaction starts with the write lock
 (`BEGIN IMMEDIATE`) and waits for it up to `busy` seconds, on the writer's thread only.
+What a process that died had reserved is booked at its bound by the next that writes to the file, or within a minute by one that does
+already.
+
 A file system that is full, read-only or gone is a matter of the writer (see `writer`): meanwhile reads add what is held in memory.
 The file and its directory are made with the first write, for the owner only.
 """
@@ -12,9 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 import os
 import sqlite3
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,11 +32,14 @@ from segue.errors import ConfigurationError
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
 from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
 from segue.ledger.stores import queries
+from segue.ledger.stores.alive import Lock
 from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.plain import DayBounds, check_dimensions, day_bounds, select, summarise
 from segue.ledger.stores.rows import from_row, to_row
 from segue.ledger.stores.schema import migrate
 from segue.ledger.stores.writer import Batch, Forget, GroupWriter, State
+
+logger = logging.getLogger("segue.ledger")
 
 _UNSTORABLE = (
     ValueError,
@@ -43,6 +51,9 @@ _UNSTORABLE = (
     sqlite3.DataError,
 )
 """What an entry raises that can never be stored, e.g. a token count beyond 64 bits; all else is the file's trouble."""
+
+LOOK_FOR_DEAD = 60.0
+"""Seconds between looks for processes that died, while something is written."""
 
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
@@ -58,15 +69,21 @@ class _File:
         self._path = path
         self._busy = busy
         self._connection: sqlite3.Connection | None = None
+        self._alive: Lock | None = None
+        self._name = ""
+        self._looked = 0.0
 
     def commit(self, batch: Batch) -> int:
         if self._connection is not None and not self._path.exists():
-            self.close()  # somebody took the file away to start afresh; what is written to the old one would be lost
+            self._disconnect()  # somebody took the file away to start afresh; what is written to the old one would be lost
         try:
             connection = self._connection or self._open()
-            return self._write(connection, batch)
+            refused = self._write(connection, batch)
+            if time.monotonic() - self._looked >= LOOK_FOR_DEAD:
+                self._settle_lost(connection)
+            return refused
         except BaseException:
-            self.close()
+            self._disconnect()
             raise
 
     def _open(self) -> sqlite3.Connection:
@@ -76,35 +93,70 @@ class _File:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         migrate(connection)
+        self._show_life()
+        self._settle_lost(connection)
         return connection
+
+    def _show_life(self) -> None:
+        """Takes a lock under a name of its own, by which others know whether what it reserved may still be settled."""
+        if self._alive is None or not self._alive.stands:
+            self._name = uuid.uuid4().hex
+            self._alive = Lock.take(self._lock_of(self._name))
+
+    def _lock_of(self, name: str) -> Path:
+        return self._path.with_name(f"{self._path.name}-alive-{name}")
+
+    def _settle_lost(self, connection: sqlite3.Connection) -> None:
+        for (name,) in connection.execute(queries.OWNERS, (self._name,)).fetchall():
+            if (lock := Lock.take(self._lock_of(name))) is not None:
+                count = connection.execute(queries.LOST, (name,)).rowcount
+                lock.release()
+                logger.warning(
+                    "ledger %s: a process ended; %d attempts of its are booked at their bound", self._path, count
+                )
+        self._looked = time.monotonic()
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> int:
         connection.execute("BEGIN IMMEDIATE")
+        owner = self._name if self._alive is not None else None
+        records = list(batch.records.values())
         try:
-            connection.executemany(queries.BOOK, map(to_row, batch.records.values()))
+            for start in range(0, len(records), queries.ROWS_A_STATEMENT):
+                rows = [to_row(record, owner) for record in records[start : start + queries.ROWS_A_STATEMENT]]
+                connection.execute(queries.book(len(rows)), [value for row in rows for value in row])
             refused = 0
         except _UNSTORABLE:
-            refused = sum(not _stored(connection, record) for record in batch.records.values())
+            refused = sum(not _stored(connection, record, owner) for record in records)
         connection.executemany(queries.FORGET, batch.forgotten)
         connection.executemany(queries.SAVE, batch.states.items())
         connection.execute("COMMIT")
         return refused
 
-    def close(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
+    def close(self) -> None:
+        self._disconnect()
+        alive, self._alive = self._alive, None
+        if alive is not None:
+            with contextlib.suppress(OSError):
+                alive.release()
+
     def abandon(self) -> None:
         if self._connection is not None:
             _inherited.append(self._connection)
             self._connection = None
+        if self._alive is not None:
+            self._alive.forget()
+            self._alive = None
 
 
-def _stored(connection: sqlite3.Connection, record: AttemptRecord) -> bool:
+def _stored(connection: sqlite3.Connection, record: AttemptRecord, owner: str | None) -> bool:
     try:
-        connection.execute(queries.BOOK, to_row(record))
+        connection.execute(queries.book(1), to_row(record, owner))
     except _UNSTORABLE:
         return False
     return True

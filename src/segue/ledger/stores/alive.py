@@ -1,0 +1,61 @@
+"""Who is still alive: a process holds a lock on a file of its own, and the system lets it go when the process ends, however it does.
+
+Neither a clock nor a process id is asked, so nothing can go wrong when the clock is set back or an id is used again. It holds
+between the processes of one machine, containers that share the directory included, as SQLite's own locks do. Systems without
+`flock` (Windows) have no such locks: there nobody is ever found dead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class Lock:
+    """A held lock. Whoever is forked off inherits it and must `forget` it, lest the parent's death go unnoticed."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+
+    @classmethod
+    def take(cls, path: Path) -> Lock | None:
+        """The lock, or None if somebody holds it. Raises `OSError` where no file can be made."""
+        if sys.platform == "win32":
+            return None
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(handle, path):
+                    return cls(path, handle)
+            except BlockingIOError:
+                os.close(handle)
+                return None
+            os.close(handle)  # its holder removed the file while we opened it
+
+    @property
+    def stands(self) -> bool:
+        """Whether others can still see that it is held: somebody may have removed the file."""
+        return _is_at(self._handle, self.path)
+
+    def release(self) -> None:
+        if self.stands:
+            self.path.unlink()
+        os.close(self._handle)
+
+    def forget(self) -> None:
+        """Lets go of what a fork brought along; the parent goes on holding it."""
+        os.close(self._handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(handle), there)
