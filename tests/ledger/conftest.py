@@ -12,10 +12,12 @@ from typing import Any, Protocol
 
 import pytest
 
+from segue.ledger.outbox import OutboxStore
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
+from segue.secret import Secret
 
 NOON = 1_780_056_000.0
 """2026-05-29 12:00 UTC."""
@@ -48,9 +50,17 @@ def sqlite_store(tmp_path: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
+def mongodb_store(sqlite_store: SqliteStore, mongodb_url: str) -> Iterator[OutboxStore]:
+    """Ships every few milliseconds, so that reads find attempts on all stages of their way."""
+    store = OutboxStore(sqlite_store, Secret(mongodb_url), interval=0.005, retry=(0.01, 0.05))
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "mongodb"])
 def store(request: pytest.FixtureRequest) -> LedgerStore:
-    return MemoryStore() if request.param == "memory" else request.getfixturevalue("sqlite_store")
+    return MemoryStore() if request.param == "memory" else request.getfixturevalue(f"{request.param}_store")
 
 
 Python = Callable[..., subprocess.Popen[str]]

@@ -81,6 +81,9 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     `dropped` what was given up: over the bound on `pending`, impossible to store, or written after `close`. `unconfirmed` counts answers that
     left before their records were stored, for want of a disk that takes them in time. `problem` is the reason of the latest failed
     try, "" if the latest try went well.
+
+    With MongoDB, `unshipped` counts records that wait in the local file, as of the latest look, and `unreachable` says why they are not
+    taken, "" if they are.
     """
 
     location: str
@@ -90,6 +93,8 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
     unconfirmed: int = 0
     problem: str = ""
+    unshipped: int = 0
+    unreachable: str = ""
 
 
 class LedgerStore(Protocol):

@@ -1,0 +1,160 @@
+"""The books in MongoDB: one document an attempt, in the collection `attempts`.
+
+A document has the fields of the row in SQLite: `_id` is the attempt's id, money is there as exact decimal text (`cost`) and as whole
+pico-dollars in 64 bits (`cost_pico`, for sums), `started` is in epoch seconds and again as a date (`at`, which the TTL goes by), `metadata`
+is a list of pairs `{k, v}`, whatever the caller's words are. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from bson import Int64
+from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo.errors import BulkWriteError, OperationFailure
+
+from segue.ledger.record import AttemptRecord, Settlement
+from segue.ledger.store import Where
+from segue.ledger.stores.rows import FLAGS, PLAIN, READ, USAGE, from_row, to_row
+
+if TYPE_CHECKING:
+    from segue.ledger.stores.mongodb_connection import Database
+
+ATTEMPTS: Final = "attempts"
+TTL_INDEX: Final = "segue_ttl"
+
+_DUPLICATE: Final = 11000
+_INDEX_DIFFERS: Final = (85, 86)
+_INDEX_MISSING: Final = (26, 27)
+_INTEGERS: Final = frozenset({*USAGE, "status", "cost_pico", "bound_pico"})
+_FIELDS: Final = (*READ, "cost_pico", "bound_pico")
+
+
+async def prepare(db: Database, *, ttl_days: float | None) -> None:
+    """Makes the indexes, and has attempts vanish `ttl_days` after their start; None keeps them for ever. May be done again."""
+    attempts = db[ATTEMPTS]
+    await attempts.create_index([("started", ASCENDING), ("_id", ASCENDING)], name="segue_started")
+    await attempts.create_index([("request_id", ASCENDING)], name="segue_request")
+    if ttl_days is None:
+        try:
+            await attempts.drop_index(TTL_INDEX)
+        except OperationFailure as error:
+            if error.code not in _INDEX_MISSING and "not found" not in str(error).lower():
+                raise
+        return
+    seconds = int(ttl_days * 86_400)
+    try:
+        await attempts.create_index([("at", ASCENDING)], name=TTL_INDEX, expireAfterSeconds=seconds)
+    except OperationFailure as error:
+        if error.code not in _INDEX_DIFFERS:
+            raise
+        await db.command("collMod", ATTEMPTS, index={"name": TTL_INDEX, "expireAfterSeconds": seconds})
+
+
+async def book(db: Database, records: Sequence[AttemptRecord]) -> dict[str, str]:
+    """`record.book` for many, any number of times and by several at once; gives what was refused: attempt ids, and why."""
+    documents, refused = [], {}
+    for record in records:
+        try:
+            documents.append(to_document(record))
+        except (ValueError, OverflowError) as error:  # a start that no calendar has
+            refused[record.attempt_id] = str(error)
+    if not documents:
+        return refused
+    inserts = [
+        UpdateOne({"_id": document["_id"]}, {"$setOnInsert": _without_id(document)}, upsert=True)
+        for document in documents
+    ]
+    rejected, inserted = await _write(db, documents, inserts)
+    refused |= rejected
+    known = [
+        document
+        for number, document in enumerate(documents)
+        if document["settlement"] != Settlement.RESERVED.value
+        and number not in inserted
+        and document["_id"] not in refused
+    ]
+    if known:
+        condition = {"settlement": Settlement.RESERVED.value}
+        settle = [
+            UpdateOne({"_id": document["_id"], **condition}, {"$set": _without_id(document)}) for document in known
+        ]
+        refused |= (await _write(db, known, settle))[0]
+    return refused
+
+
+async def _write(
+    db: Database, documents: list[dict[str, Any]], updates: list[UpdateOne]
+) -> tuple[dict[str, str], frozenset[int]]:
+    """What was refused, and the numbers of those that were new."""
+    try:
+        result: Mapping[str, Any] = (await db[ATTEMPTS].bulk_write(updates, ordered=False)).bulk_api_result
+        errors: list[dict[str, Any]] = []
+    except BulkWriteError as error:
+        result = error.details or {}
+        errors = result.get("writeErrors", [])
+        if result.get("writeConcernErrors"):
+            raise
+    refused = {
+        str(documents[error["index"]]["_id"]): str(error.get("errmsg", ""))
+        for error in errors
+        if error.get("code") != _DUPLICATE  # another process inserted it at the same moment
+    }
+    return refused, frozenset(entry["index"] for entry in result.get("upserted", []))
+
+
+async def find(
+    db: Database, since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
+) -> list[AttemptRecord]:
+    """What `LedgerStore.records` promises, of what is in MongoDB."""
+    condition: dict[str, Any] = {
+        name: value.value if isinstance(value, Settlement) else value for name, value in where.conditions().items()
+    }
+    bounds = {word: moment for word, moment in (("$gte", since), ("$lt", until)) if moment is not None}
+    if bounds:
+        condition["started"] = bounds
+    direction = DESCENDING if newest_first else ASCENDING
+    cursor = db[ATTEMPTS].find(condition).sort([("started", direction), ("_id", direction)])
+    if limit is not None:
+        cursor = cursor.limit(limit)
+    return [from_document(document) async for document in cursor]
+
+
+def to_document(record: AttemptRecord) -> dict[str, Any]:
+    document = dict(zip(_FIELDS, to_row(record), strict=False))
+    for name in _INTEGERS:
+        if document[name] is not None:
+            document[name] = Int64(document[name])
+    for name in FLAGS:
+        document[name] = bool(document[name])
+    document["_id"] = document.pop("attempt_id")
+    document["metadata"] = [{"k": key, "v": value} for key, value in record.metadata.items()]
+    document["at"] = datetime.datetime.fromtimestamp(record.started, datetime.UTC)
+    return document
+
+
+def from_document(document: dict[str, Any]) -> AttemptRecord:
+    """A field that is missing, as another version may have written it, has its default."""
+    values = {name: document.get(name, _DEFAULTS.get(name)) for name in READ}
+    values["attempt_id"] = document["_id"]
+    values.update({name: int(value) for name in _INTEGERS if (value := values.get(name)) is not None})
+    values["metadata"] = None
+    record = from_row(tuple(values[name] for name in READ))
+    if pairs := document.get("metadata"):
+        record.metadata.update({pair["k"]: pair["v"] for pair in pairs})
+    return record
+
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    **dict.fromkeys(USAGE, 0),
+    **dict.fromkeys(FLAGS, False),
+    **dict.fromkeys((name for name in PLAIN if name not in ("first_content", "status")), ""),
+    "seconds": 0.0,
+    "started": 0.0,
+}
+
+
+def _without_id(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != "_id"}
