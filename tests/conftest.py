@@ -18,6 +18,9 @@ import hypothesis
 import pytest
 from pymongo import MongoClient
 
+from segue.ledger.stores.mongodb_connection import shared_connection
+from segue.secret import Secret
+
 asyncio.set_event_loop(None)
 # Otherwise pytest-asyncio 1.5 has Python 3.11 make a loop that nobody closes, and whichever test runs when it is collected fails.
 
@@ -74,6 +77,7 @@ def mongodb_url(mongodb_server: str) -> Iterator[str]:
     """URL of an empty database, which is dropped afterwards."""
     name = f"segue_test_{uuid.uuid4().hex[:12]}"
     yield f"{mongodb_server}/{name}"
+    shared_connection(Secret(f"{mongodb_server}/{name}")).close()
     if MONGOD:
         with MongoClient[dict[str, object]](mongodb_server) as client:
             client.drop_database(name)

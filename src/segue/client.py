@@ -28,7 +28,7 @@ from segue.ledger.bookkeeper import Bookkeeper
 from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
-from segue.ledger.stores.opening import shared_store
+from segue.ledger.stores.opening import ledger_of
 from segue.monitoring.checks import check
 from segue.monitoring.history import History
 from segue.monitoring.log import RequestLog
@@ -75,7 +75,7 @@ class Segue:
         self._targets: dict[str, Target] = {}
         self._custom = upstreams or {}
         self._transport = transport or default_transport()
-        self.ledger = ledger or shared_store(self.settings.ledger)
+        self.ledger = ledger or ledger_of(self.settings)
         overrides = read_overrides(self.settings.prices)
         self._recorder = Recorder(Bookkeeper(self.ledger, overrides=overrides))
         self._warmed = False

@@ -26,9 +26,10 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_LOG_BODIES   `true`: what is asked and answered is in the log too
     SEGUE_OTEL         `true`: the gateway sends traces and metrics, see the OTEL_ variables
     SEGUE_HEALTH_CHECK seconds between the gateway's free health checks; 0 for none
-    MONGODB_URL        where usage is kept for several processes
+    MONGODB_URL        where usage is kept for several machines
+    MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
 
-`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `[targets.NAME]`, `[chains.NAME]`, `[policy]`, `[prices.MODEL]` and
+`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `mongodb_ttl_days`, `[targets.NAME]`, `[chains.NAME]`, `[policy]`, `[prices.MODEL]` and
 `[monitoring]`.
 `policy = "smart"` stands for `[policy]` with that one line.
 """
@@ -152,6 +153,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the file with the gateway's keys; None for the default place."""
     mongodb_url: Secret = Secret("")
     """In the environment only."""
+    mongodb_ttl_days: float | None = None
+    """Days after which attempts vanish from MongoDB; without it they stay."""
     monitoring: MonitoringSettings = MonitoringSettings()
     """Logs, traces and health checks."""
 
@@ -195,7 +198,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
-    known = {"chain", "ledger", "keys", "targets", "chains", "policy", "prices", "monitoring"}
+    known = {"chain", "ledger", "keys", "mongodb_ttl_days", "targets", "chains", "policy", "prices", "monitoring"}
     for key in document.keys() - known:
         raise ConfigurationError(f"{key!r} is no setting: use one of {', '.join(sorted(known))} (in {path})")
     if isinstance(word := document.get("policy"), str):
@@ -223,6 +226,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         ledger=env.get("SEGUE_LEDGER") or document.get("ledger"),
         keys=env.get("SEGUE_KEYS") or document.get("keys"),
         mongodb_url=Secret(env.get("MONGODB_URL") or ""),
+        mongodb_ttl_days=_ttl(env, document, path),
         monitoring=_monitoring(env, document.get("monitoring", {}), path),
     )
 
@@ -280,6 +284,16 @@ def _monitoring(env: _Environment, table: dict[str, Any], path: str) -> Monitori
 _Range: TypeAlias = tuple[type[int] | type[float], float, float, str]
 """A number's type, its least and greatest, and how to say so."""
 
+
+def _ttl(env: _Environment, document: dict[str, Any], path: str) -> float | None:
+    variable = "MONGODB_TTL_DAYS"
+    if (said := env.get(variable)) is not None:
+        return _number(variable, said, _DAYS, env.place(variable))
+    said = document.get("mongodb_ttl_days")
+    return None if said is None else _number("mongodb_ttl_days", said, _DAYS, f"in {path}")
+
+
+_DAYS: _Range = (float, 1.0, 20_000.0, "use days, 1 or more")
 _HEALTH_CHECK: _Range = (float, 0.0, 86400.0, "use seconds, 0 for none")
 _RANGES: dict[str, _Range] = {
     "temperature": (float, 0.0, 2.0, "use 0 to 2"),

@@ -88,7 +88,7 @@ def history(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from segue.ledger.stores.memory import MemoryStore
 
     store = MemoryStore()
-    monkeypatch.setattr("segue.cli.simulation.shared_store", lambda where=None: store)
+    monkeypatch.setattr("segue.cli.simulation.ledger_of", lambda where=None: store)
     monkeypatch.setattr(f"{__name__}.shared_store", lambda where=None: store)
     book("a", complexity="0.90")
     book("b", complexity="0.10")

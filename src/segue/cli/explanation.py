@@ -16,7 +16,7 @@ from segue.client import Segue
 from segue.failover.engine import Job
 from segue.health.latency import LatencyKey
 from segue.ledger.stores.memory import MemoryStore
-from segue.ledger.stores.opening import shared_store
+from segue.ledger.stores.opening import ledger_of
 from segue.policy import PolicyName
 from segue.routing.complexity import Share, of_request
 from segue.routing.complexity import explain as shares_of
@@ -61,7 +61,7 @@ def explanation(settings: Settings, text: str, chain: str | None) -> Explanation
         request = ChatRequest(messages=(user(text),))
         policy = settings.chains[chain].policy if chain in settings.chains else settings.policy
         targets = tuple(segue.target(name) for name in chain_names(settings, chain))
-        for record in shared_store(settings.ledger).records(limit=1000, newest_first=True)[::-1]:
+        for record in ledger_of(settings).records(limit=1000, newest_first=True)[::-1]:
             if record.first_content is not None and not record.simulated:
                 key = LatencyKey(f"{record.target}/{record.model}", True, None, 0)
                 segue.engine.latency.observe_first(key, record.first_content)

@@ -19,7 +19,7 @@ from segue.cli.display import console, money, notes, table
 from segue.cli.standin import chain_names
 from segue.health.quota import QuotaBook, QuotaKey
 from segue.ledger.record import AttemptRecord
-from segue.ledger.stores.opening import shared_store
+from segue.ledger.stores.opening import ledger_of
 from segue.policy import Policy, PolicyName
 from segue.router import blended
 from segue.routing import resolve
@@ -61,7 +61,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
 
 def show_simulation(*, days: float, chain: str | None, as_json: bool) -> None:
     settings = load()
-    records = shared_store(settings.ledger).records(since=time.time() - days * DAY, limit=None)
+    records = ledger_of(settings).records(since=time.time() - days * DAY, limit=None)
     found = simulation(settings, records, chain)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

@@ -11,6 +11,7 @@ MongoDB is away a read raises `ConfigurationError`: half the books are not shown
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime
 import logging
@@ -42,6 +43,7 @@ logger = logging.getLogger("segue.ledger")
 
 INTERVAL: Final = 0.5
 RETRY: Final = (1.0, 30.0)
+LAST_WORDS: Final = 2.0
 """Seconds."""
 BATCH: Final = 500
 LOG_INTERVAL: Final = 60.0
@@ -60,6 +62,7 @@ class Shipper:
         retry: tuple[float, float] = RETRY,
     ) -> None:
         self._path = local.path
+        self._local = weakref.ref(local)
         self._backlog = Backlog(local.path, busy=5.0)
         self._url = url
         self._ttl_days = ttl_days
@@ -87,12 +90,20 @@ class Shipper:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="segue-outbox", daemon=True)
                 self._thread.start()
+                atexit.register(self._at_exit)
+
+    def _at_exit(self) -> None:
+        """A program that just ends has its last words shipped, if that is done in `LAST_WORDS` seconds."""
+        if (local := self._local()) is not None:
+            local.flush(LAST_WORDS)
+        self.close(LAST_WORDS)
 
     def stop(self) -> None:
         self._stop.set()
 
     def close(self, timeout: float) -> None:
         """Ships once more what is there, if that is done in time."""
+        atexit.unregister(self._at_exit)
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout)
@@ -213,6 +224,12 @@ class OutboxStore:
 
     def load(self, name: str) -> dict[str, Any] | None:
         return self.local.load(name)
+
+    def states(self, first: str, last: str) -> dict[str, dict[str, Any]]:
+        return self.local.states(first, last)
+
+    def forget(self, first: str, last: str) -> None:
+        self.local.forget(first, last)
 
     async def written(self) -> bool:
         return await self.local.written()

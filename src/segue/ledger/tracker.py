@@ -16,7 +16,7 @@ from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore, Where
-from segue.ledger.stores.opening import shared_store
+from segue.ledger.stores.opening import ledger_of, shared_store
 
 T = TypeVar("T")
 
@@ -164,7 +164,7 @@ class LLMUsageTracker:
 
 def _store(store: Any) -> LedgerStore:
     if store is None:
-        return shared_store(settings.load().ledger)
+        return ledger_of(settings.load())
     if isinstance(store, str | os.PathLike):
         return shared_store(store)
     if not callable(getattr(store, "settle", None)):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING, UpdateOne
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError
 
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import Where
@@ -23,11 +23,8 @@ if TYPE_CHECKING:
     from segue.ledger.stores.mongodb_connection import Database
 
 ATTEMPTS: Final = "attempts"
-TTL_INDEX: Final = "segue_ttl"
 
 _DUPLICATE: Final = 11000
-_INDEX_DIFFERS: Final = (85, 86)
-_INDEX_MISSING: Final = (26, 27)
 _INTEGERS: Final = frozenset({*USAGE, "status", "cost_pico", "bound_pico"})
 _FIELDS: Final = (*READ, "cost_pico", "bound_pico")
 
@@ -35,22 +32,16 @@ _FIELDS: Final = (*READ, "cost_pico", "bound_pico")
 async def prepare(db: Database, *, ttl_days: float | None) -> None:
     """Makes the indexes, and has attempts vanish `ttl_days` after their start; None keeps them for ever. May be done again."""
     attempts = db[ATTEMPTS]
-    await attempts.create_index([("started", ASCENDING), ("_id", ASCENDING)], name="segue_started")
-    await attempts.create_index([("request_id", ASCENDING)], name="segue_request")
-    if ttl_days is None:
-        try:
-            await attempts.drop_index(TTL_INDEX)
-        except OperationFailure as error:
-            if error.code not in _INDEX_MISSING and "not found" not in str(error).lower():
-                raise
-        return
-    seconds = int(ttl_days * 86_400)
-    try:
-        await attempts.create_index([("at", ASCENDING)], name=TTL_INDEX, expireAfterSeconds=seconds)
-    except OperationFailure as error:
-        if error.code not in _INDEX_DIFFERS:
-            raise
-        await db.command("collMod", ATTEMPTS, index={"name": TTL_INDEX, "expireAfterSeconds": seconds})
+    await attempts.create_index([("started", ASCENDING)])
+    await attempts.create_index([("request_id", ASCENDING)])
+    present = [index async for index in await attempts.list_indexes()]
+    known = next((index for index in present if dict(index["key"]) == {"at": ASCENDING}), None)
+    seconds = None if ttl_days is None else int(ttl_days * 86_400)
+    if known is not None and known.get("expireAfterSeconds") != seconds:
+        await attempts.drop_index(known["name"])
+        known = None
+    if known is None and seconds is not None:
+        await attempts.create_index([("at", ASCENDING)], expireAfterSeconds=seconds)
 
 
 async def book(db: Database, records: Sequence[AttemptRecord]) -> dict[str, str]:
@@ -59,7 +50,7 @@ async def book(db: Database, records: Sequence[AttemptRecord]) -> dict[str, str]
     for record in records:
         try:
             documents.append(to_document(record))
-        except (ValueError, OverflowError) as error:  # a start that no calendar has
+        except (ValueError, OverflowError, OSError) as error:  # a start that no calendar has
             refused[record.attempt_id] = str(error)
     if not documents:
         return refused
@@ -108,17 +99,17 @@ async def _write(
 async def find(
     db: Database, since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
 ) -> list[AttemptRecord]:
-    """What `LedgerStore.records` promises, of what is in MongoDB."""
+    """What `LedgerStore.records` promises of what is in MongoDB, but for the order."""
     condition: dict[str, Any] = {
         name: value.value if isinstance(value, Settlement) else value for name, value in where.conditions().items()
     }
     bounds = {word: moment for word, moment in (("$gte", since), ("$lt", until)) if moment is not None}
     if bounds:
         condition["started"] = bounds
-    direction = DESCENDING if newest_first else ASCENDING
-    cursor = db[ATTEMPTS].find(condition).sort([("started", direction), ("_id", direction)])
+    cursor = db[ATTEMPTS].find(condition)
     if limit is not None:
-        cursor = cursor.limit(limit)
+        direction = DESCENDING if newest_first else ASCENDING
+        cursor = cursor.sort([("started", direction), ("_id", direction)]).limit(limit)
     return [from_document(document) async for document in cursor]
 
 

@@ -15,6 +15,7 @@ there or not able now, after which the same call may well succeed.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -65,6 +66,7 @@ class Connection:
         self._url = url
         self._portal = Portal()
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
+        self._process = os.getpid()
         check_url(url)
 
     def run(self, work: Work[T]) -> T:
@@ -81,6 +83,9 @@ class Connection:
         return await work(self._client.get_default_database(DATABASE))
 
     def close(self) -> None:
+        """A later call connects anew."""
+        if self._process != os.getpid():
+            return  # inherited by a fork: it is the parent's
         if self._client is not None:
             client, self._client = self._client, None
             self._portal.run(client.close())
@@ -115,6 +120,7 @@ def shared_connection(url: Secret) -> Connection:
         key = os.getpid(), url
         if key not in _shared:
             _shared[key] = Connection(url)
+            atexit.register(_shared[key].close)
         return _shared[key]
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segue.errors import ConfigurationError
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
+from segue.secret import Secret
+from segue.settings import Settings
+
+if TYPE_CHECKING:
+    from segue.ledger.outbox import OutboxStore
 
 FILE_NAME = "ledger.sqlite3"
 
@@ -57,6 +64,25 @@ def shared_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
         return store
 
 
+def ledger_of(settings: Settings) -> LedgerStore:
+    """The ledger that the settings name: in MongoDB where there is a `MONGODB_URL`, with the file as its outbox; shared like `shared_store`.
+
+    A ledger that is switched off ("none") is switched off with MongoDB too. Raises `ConfigurationError` for a URL that is none, and
+    where PyMongo is missing.
+    """
+    local = shared_store(settings.ledger)
+    if not settings.mongodb_url or not isinstance(local, SqliteStore):
+        return local
+    outbox = import_module("segue.ledger.outbox")  # PyMongo is an extra, and its import takes 0.1 s
+    place = local.path, settings.mongodb_url
+    with _lock:
+        store = _outboxes.get(place)
+        if store is None or store.closed:
+            store = outbox.OutboxStore(local, settings.mongodb_url, ttl_days=settings.mongodb_ttl_days)
+            _outboxes[place] = store
+        return store
+
+
 def _path(where: str | os.PathLike[str] | None) -> Path | None:
     if where is None:
         return default_path().absolute()
@@ -74,4 +100,5 @@ def _path(where: str | os.PathLike[str] | None) -> Path | None:
 
 _memory = MemoryStore()
 _shared: dict[Path, SqliteStore] = {}
+_outboxes: dict[tuple[Path, Secret], OutboxStore] = {}
 _lock = threading.Lock()
