@@ -19,6 +19,7 @@ from segue.ledger.stores.memory import MemoryStore
 from segue.server import embeddings
 from segue.settings import Settings, load
 from segue.transport.memory import Exchange, Hang, MemoryTransport, Refuse, Reply, Reset
+from segue.wire.dialects import ingress
 
 openai = pytest.importorskip("openai")
 
@@ -45,7 +46,9 @@ class Watcher:
 
 
 class Upstream:
-    """A `Segue` before a scripted network."""
+    """A `Segue` before a scripted network, asked in OpenAI's shape unless a path of Gemini's is given."""
+
+    dialect, path = "openai_chat", ""
 
     def __init__(self, reply: Reply | None = None, environ: dict[str, str] | None = None) -> None:
         good = Reply(headers={"content-type": "application/json"}, steps=[VECTORS[:20], VECTORS[20:]])
@@ -60,7 +63,12 @@ class Upstream:
         return only
 
     async def ask(self, body: bytes = ASKED, **options: Any) -> tuple[int, dict[str, str], bytes]:
-        status, headers, answer = await embeddings.forward(self.segue, body, **options)
+        try:
+            asked = embeddings.read(body, dialect=self.dialect, path=self.path)
+        except InvalidRequestError as error:
+            status, headers, answer = ingress(self.dialect).error(error)
+        else:
+            status, headers, answer = await embeddings.forward(self.segue, asked, **options)
         assert SECRET not in answer.decode()
         assert SECRET not in str(headers)
         return status, dict(headers), answer
@@ -159,9 +167,11 @@ async def test_a_callers_mistake_is_told_and_nobody_is_asked(
 
 
 def test_the_model_can_be_asked_for_beforehand() -> None:
-    assert embeddings.model_of(ASKED) == "text-embedding-3-small"
+    path = "/v1beta/models/gemini-embedding-001:embedContent"
+    assert embeddings.read(ASKED, dialect="openai_chat", path="").word == "text-embedding-3-small"
+    assert embeddings.read(b"{}", dialect="gemini", path=path).word == "gemini-embedding-001"
     with pytest.raises(InvalidRequestError, match="model is missing"):
-        embeddings.model_of(b"{}")
+        embeddings.read(b"{}", dialect="openai_chat", path="")
 
 
 def answer_of(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> Reply:

@@ -25,6 +25,8 @@ ANTHROPIC = {"anthropic-version": "2023-06-01"}
         ("/v1beta/models/gemini-3.5-flash:generateContent", Kind.GENERATE, GEMINI),
         ("/v1beta/models/openai/gpt-6-luna:streamGenerateContent", Kind.GENERATE, GEMINI),
         ("/v1/models/auto:countTokens", Kind.COUNT, GEMINI),
+        ("/v1beta/models/gemini-embedding-001:batchEmbedContents", Kind.EMBED, GEMINI),
+        ("/v1/models/gemini/gemini-embedding-001:embedContent", Kind.EMBED, GEMINI),
     ],
 )
 def test_what_is_posted_goes_to_its_dialect(path: str, kind: Kind, dialect: str) -> None:

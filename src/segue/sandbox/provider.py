@@ -15,6 +15,7 @@ from segue.catalog.tokens import estimate_request_tokens
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.sandbox.answering import Answering, refuses_prefill
 from segue.sandbox.bill import BillEntry
+from segue.sandbox.embedding import embed
 from segue.sandbox.faults import Fault
 from segue.sandbox.http import Connection, Exchange
 from segue.sandbox.models import model_document, models_document
@@ -123,6 +124,9 @@ class SimulatedProvider:
         await exchange.respond(200, {"content-type": "application/json"}, msgspec.json.encode(document))
 
     async def _post(self, exchange: Exchange) -> None:
+        if self.dialect != "claude" and (vectors := embed(exchange.path, exchange.body)) is not None:
+            await exchange.respond(200, {"content-type": "application/json"}, msgspec.json.encode(vectors))
+            return
         self._check_path(exchange.path)
         asked = self._codec.decode(exchange.body, path=exchange.path, query=exchange.query, headers=exchange.headers)
         if exchange.path.endswith(("/count_tokens", ":countTokens")):

@@ -139,7 +139,7 @@ class Gateway:
         reply: Reply
         match route.kind:
             case Kind.EMBED:
-                reply = await self._embed(exchange, key)
+                reply = await self._embed(exchange, route, key)
             case Kind.MODELS if route.model:
                 reply = models.single(self._segue, route.dialect, route.model)
             case Kind.MODELS:
@@ -164,11 +164,11 @@ class Gateway:
         job = job_of(asked, selection, exchange.headers, key=key)
         await answer(exchange, self._segue, codec, asked, job)
 
-    async def _embed(self, exchange: Exchange, key: str) -> Reply:
-        body = await exchange.body()
-        self._admit(key, embeddings.model_of(body))
+    async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
+        asked = embeddings.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
+        self._admit(key, asked.word)
         with exchange.watch():
-            return await embeddings.forward(self._segue, body, key=key)
+            return await embeddings.forward(self._segue, asked, key=key)
 
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""

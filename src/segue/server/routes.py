@@ -4,7 +4,7 @@
     POST  /v1/responses                                 OpenAI Responses
     POST  /v1/embeddings                                OpenAI embeddings
     POST  /v1/messages, /v1/messages/count_tokens       Anthropic Messages
-    POST  /v1/models/{model}:{action}                   Gemini; also below /v1beta
+    POST  /v1/models/{model}:{action}                   Gemini, embeddings too; also below /v1beta
     GET   /v1/models, /v1/models/{model}                all three, told apart by their headers
     GET   /health/live, /health/ready, /metrics
 
@@ -57,6 +57,8 @@ _ACTIONS = {
     "generateContent": Route(Kind.GENERATE, GEMINI),
     "streamGenerateContent": Route(Kind.GENERATE, GEMINI),
     "countTokens": Route(Kind.COUNT, GEMINI),
+    "embedContent": Route(Kind.EMBED, GEMINI),
+    "batchEmbedContents": Route(Kind.EMBED, GEMINI),
 }
 
 

@@ -6,7 +6,7 @@ Paths: `…/models/{model}:generateContent`, `:streamGenerateContent` (server-se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -31,7 +31,7 @@ class Ingress:
 
     def decode(self, body: bytes, *, path: str, query: str, headers: Mapping[str, str]) -> IngressRequest:
         """`options`: `action` is the path's verb, `sse` whether a stream is one of events, `thoughts` whether they may be shown."""
-        model, action = _target(path)
+        model, action = target(path)
         try:
             fields = msgspec.json.decode(body)
             if not isinstance(fields, dict):
@@ -70,13 +70,13 @@ class Ingress:
         return ingress_errors.error(error)
 
 
-def _target(path: str) -> tuple[str, str]:
-    """The model and the action that a path names."""
+def target(path: str, actions: Sequence[str] = _ACTIONS) -> tuple[str, str]:
+    """The model and the action that a path names. Raises `InvalidRequestError` (404) where it is none of these."""
     resource, _, action = unquote(path).rpartition(":")
     _, found, model = f"/{resource}".rpartition("/models/")
-    if not found or not model or action not in _ACTIONS:
+    if not found or not model or action not in actions:
         raise fault(
-            f"no such method: use models/{{model}} with {', '.join(':' + known for known in _ACTIONS)}", "", status=404
+            f"no such method: use models/{{model}} with {', '.join(':' + known for known in actions)}", "", status=404
         )
     return model, action
 

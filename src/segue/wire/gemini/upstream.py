@@ -30,14 +30,7 @@ class Upstream:
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         body, omitted = encode.body(request, call)
-        method = "streamGenerateContent?alt=sse" if call.stream else "generateContent"
-        return WireRequest(
-            method="POST",
-            url=f"{_root(call)}/{_resource(call.model.id)}:{method}",
-            headers=_headers(call) | {"content-type": "application/json"},
-            body=body,
-            omitted=omitted,
-        )
+        return posting("streamGenerateContent?alt=sse" if call.stream else "generateContent", body, omitted, call)
 
     def decoder(self, content_type: str) -> Decoder:
         """Gemini mixes framings within a body, so they are told apart by the bytes, not by `content_type`."""
@@ -50,14 +43,25 @@ class Upstream:
         return WireRequest(method="GET", url=f"{_root(call)}/models", headers=_headers(call))
 
 
+def posting(action: str, body: bytes, omitted: tuple[str, ...], call: Call) -> WireRequest:
+    """A request that asks the call's model for something."""
+    return WireRequest(
+        method="POST",
+        url=f"{_root(call)}/{quote(resource(call.model.id), safe='/@')}:{action}",
+        headers=_headers(call) | {"content-type": "application/json"},
+        body=body,
+        omitted=omitted,
+    )
+
+
+def resource(model: str) -> str:
+    """A bare name is a model's; names of other kinds, such as `tunedModels/…`, say so themselves."""
+    return model if "/" in model else f"models/{model}"
+
+
 def _root(call: Call) -> str:
     base = call.base_url.rstrip("/")
     return base if _VERSIONED.search(base) else f"{base}/{_VERSION}"
-
-
-def _resource(model: str) -> str:
-    """A bare name is a model's; names of other kinds, such as `tunedModels/…`, say so themselves."""
-    return quote(model if "/" in model else f"models/{model}", safe="/@")
 
 
 def _headers(call: Call) -> dict[str, str]:
