@@ -17,8 +17,8 @@ WINDOW = HEAD + TAIL
 
 HANGUL_WORDS = 1.45
 """English words that say what one Korean word does: the median over the pairs of benchmarks/data/parallel.jsonl."""
-USUAL_LETTERS = 4.6
-"""Letters of an English word; taken for a text that is mostly in another script."""
+USUAL_LETTERS, USUAL_NAMES = 4.4, 0.04
+"""Letters of a word and share of names, usual in English prompts: taken for a text mostly in a script that shows neither."""
 IDEOGRAPH_WORDS = 0.6
 """English words for one Chinese or Japanese character, which stand without spaces."""
 
@@ -88,13 +88,14 @@ def measure(text: str) -> list[float]:
             numbers += 1
         begins = False
     density = words + 10.0
+    latin = 2 * spelt > words
     values = [counts[cue] / density if cue in DENSE else log1p(counts[cue]) for cue in CUES]
     values += (
         log1p(numbers),
         log1p(variables),
-        names / (words or 1.0),
+        names / words if latin else USUAL_NAMES,
         log1p(words * length / (len(read) or 1)),
-        letters / spelt if 2 * spelt > words else USUAL_LETTERS,
+        letters / spelt if latin else USUAL_LETTERS,
         len(set(tokens)) / (len(tokens) or 1),
         float("```" in text),
     )
