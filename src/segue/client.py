@@ -43,6 +43,9 @@ from segue.transport.base import Transport
 from segue.transport.default import default_transport
 from segue.wire.dialects import upstream
 
+FEEDBACK = "feedback:"
+"""Under this and its id the ledger keeps what was said of a request's answer."""
+
 Prompt: TypeAlias = str | Sequence[Message]
 
 _POLICY_FIELDS = frozenset(Policy.__struct_fields__)
@@ -285,6 +288,10 @@ class Segue:
     def transport(self) -> Transport:
         """What carries requests to providers, for those that are not failed over."""
         return self._transport
+
+    def feedback(self, request_id: str, *, good: bool) -> None:
+        """Says whether a request's answer (`Answer.request_id`) was good; the last word counts. For `segue route train`."""
+        self.ledger.save(f"{FEEDBACK}{request_id}", {"good": good})
 
     # Ends.
 

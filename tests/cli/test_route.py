@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_a_chain_that_does_not_exist_is_named(run: Run, toml: Path) -> None:
 
 
 def book(id: str, *, complexity: str | None, tokens: int = 1_000_000, **more: Any) -> None:
-    store = shared_store()
+    store = shared_store(os.environ["SEGUE_LEDGER"])
     usage, price = Usage(input_tokens=tokens), Decimal(10)
     fields: dict[str, Any] = {
         "target": "large", "model": "large-1", "outcome": "ok", "shown": True, "first_content": 0.4, "cost": price * tokens / 1_000_000,
@@ -132,3 +133,31 @@ def test_a_simulated_free_quota_runs_out(run: Run, history: None, toml: Path) ->
 
 def test_an_empty_ledger_is_said_to_be_empty(run: Run, toml: Path) -> None:
     assert "no answered request" in run("route", "simulate").stderr
+
+
+def test_judged_answers_teach_where_the_line_belongs(run: Run, toml: Path) -> None:
+    store = shared_store(os.environ["SEGUE_LEDGER"])
+    for place in range(60):
+        book(f"{place:03}", complexity=f"{place / 60:.3f}", target="small", model="small-1", cost=Decimal(1))
+    store.flush()
+    for place in range(60):
+        good = place < 40 or place % 3 == 0
+        assert run("route", "feedback", f"{place:03}", "--good" if good else "--bad").exit_code == 0
+    shown = run("route", "train", "--wanted", "0.9").stdout
+    assert "60 of light targets, 0 of strong ones" in shown
+    told = json.loads(run("route", "train", "--wanted", "0.8", "--json").stdout)
+    assert told["learned"]["light"]["slope"] < -1
+    strong_share, calls = told["line"]
+    assert 0.05 < strong_share < 0.6
+    assert 0.05 < calls < 0.6
+    assert json.loads(run("route", "train", "--wanted", "0.999", "--json").stdout)["line"] is None
+
+
+def test_training_says_what_it_lacks_and_feedback_which_request_it_does_not_know(run: Run, toml: Path) -> None:
+    ended = run("route", "train")
+    assert ended.exit_code == 2
+    assert "there are 0 judged answers" in ended.stderr
+    assert "segue route feedback" in ended.stderr
+    unknown = run("route", "feedback", "nobody", "--good")
+    assert unknown.exit_code == 2
+    assert "no request 'nobody'" in unknown.stderr

@@ -195,3 +195,11 @@ def test_streams_are_routed_too(make: Callable[..., Segue]) -> None:
         assert list(stream)
     assert stream.answer.target == "large"
     segue.close()
+
+
+async def test_what_is_said_of_an_answer_is_kept_with_its_request(make: Callable[..., Segue]) -> None:
+    segue = make("[policy]\nscore = true\n")
+    answer = await segue.acomplete(EASY)
+    segue.feedback(answer.request_id, good=True)
+    segue.feedback(answer.request_id, good=False)
+    assert segue.ledger.load(f"feedback:{answer.request_id}") == {"good": False}

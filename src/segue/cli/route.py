@@ -30,6 +30,35 @@ def explain(
 
 @route.command()
 @guarded
+def feedback(
+    request_id: Annotated[str, typer.Argument(help="The request's id: Answer.request_id, or the header x-request-id.")],
+    good: Annotated[bool, typer.Option("--good/--bad", help="Whether the answer was good.")],
+) -> None:
+    """Say whether an answer was good; train learns from it."""
+    from segue.cli.training import take_feedback
+
+    take_feedback(request_id, good=good)
+
+
+@route.command()
+@guarded
+def train(
+    wanted: Annotated[float, typer.Option(help="The share of answers that are to be good.", min=0.0, max=1.0)] = 0.9,
+    days: Annotated[float, typer.Option(help="How far back, in days.", min=0.001)] = 90.0,
+    chain: Chain = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Learn from judged answers where the line between light and hard belongs, and which strong_share that is.
+
+    Needs 20 judged answers of targets that are not strong, to requests that carry a complexity. Nothing is changed: the setting is shown.
+    """
+    from segue.cli.training import show_training
+
+    show_training(wanted=wanted, days=days, chain=chain, as_json=as_json)
+
+
+@route.command()
+@guarded
 def simulate(
     days: Annotated[float, typer.Option(help="How far back, in days.", min=0.001)] = 30.0,
     chain: Chain = None,

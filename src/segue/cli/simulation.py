@@ -115,13 +115,14 @@ def answered(records: Iterable[AttemptRecord]) -> list[Request]:
                     started=tries[0].started,
                     usage=last.usage,
                     cost=None if None in costs else sum((one for one in costs if one is not None), Decimal(0)),
-                    complexity=_complexity(last),
+                    complexity=complexity_of(last),
                 )
             )
     return sorted(found, key=lambda request: request.started)
 
 
-def _complexity(record: AttemptRecord) -> float | None:
+def complexity_of(record: AttemptRecord) -> float | None:
+    """The complexity that was booked with an attempt, if any."""
     try:
         return float(record.metadata["segue_complexity"])
     except (KeyError, ValueError):

@@ -1,0 +1,106 @@
+"""Where the line between light and hard belongs for one's own traffic: from answers that were judged good or bad. Pure.
+
+Two logistic curves say how likely an answer is good by its request's complexity: one for strong targets, one for the others. Each has an
+intercept and a slope and is drawn a little towards "nine in ten are good, whatever the complexity", so that few judgements claim little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import exp, log
+from typing import NamedTuple
+
+import msgspec
+
+LEAST_JUDGED, LEAST_OF_A_KIND = 20, 3
+"""Judged answers of targets that are not strong, and good and bad ones among them, below which nothing is learned."""
+USUAL = log(0.9 / 0.1)
+PULL = 0.5
+"""Of the prior: as if this many judgements spoke for it."""
+
+
+class Judged(NamedTuple):
+    """An answer: its request's complexity, whether a strong target gave it, and whether it was good."""
+
+    complexity: float
+    strong: bool
+    good: bool
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """The chance of a good answer is the logistic function of `intercept` + `slope` · (complexity - 0.5)."""
+
+    intercept: float
+    slope: float
+
+    def chance(self, complexity: float) -> float:
+        return _logistic(self.intercept + self.slope * (complexity - 0.5))
+
+
+class Learned(msgspec.Struct, frozen=True, kw_only=True):
+    """The curves, and how many judged answers each rests on."""
+
+    light: Curve
+    strong: Curve
+    judged_light: int
+    judged_strong: int
+
+
+class Line(NamedTuple):
+    """A setting for `strong_share`, and the share of the requests at hand that it sends to strong targets first; both 0 to 1."""
+
+    strong_share: float
+    calls: float
+
+
+def learn(judged: Iterable[Judged]) -> Learned:
+    """Raises `ValueError`, which says what is missing, where there are too few judgements."""
+    light: list[Judged] = []
+    strong: list[Judged] = []
+    for one in judged:
+        (strong if one.strong else light).append(one)
+    good = sum(one.good for one in light)
+    if len(light) < LEAST_JUDGED or min(good, len(light) - good) < LEAST_OF_A_KIND:
+        raise ValueError(
+            f"there are {len(light)} judged answers of targets that are not strong, {good} of them good: "
+            f"{LEAST_JUDGED} are needed, and {LEAST_OF_A_KIND} good and bad ones at least"
+        )
+    return Learned(light=_fit(light), strong=_fit(strong), judged_light=len(light), judged_strong=len(strong))
+
+
+def line_for(learned: Learned, complexities: Sequence[float], wanted: float) -> Line | None:
+    """Where the line must be, at the highest, for the share `wanted` of all answers to requests of these complexities to be good.
+
+    None if not even strong targets for all of them are enough, or if there are none.
+    """
+    ordered = sorted(complexities, reverse=True)
+    expected = sum(learned.light.chance(complexity) for complexity in ordered)
+    for count, complexity in enumerate(ordered):
+        if expected >= wanted * len(ordered):
+            return Line(1.0 - ordered[count - 1] if count else 0.0, count / len(ordered))
+        expected += learned.strong.chance(complexity) - learned.light.chance(complexity)
+    return Line(1.0 - ordered[-1], 1.0) if ordered and expected >= wanted * len(ordered) else None
+
+
+def _fit(judged: Sequence[Judged]) -> Curve:
+    """Newton's method on the penalised likelihood, which is concave: a few steps suffice."""
+    intercept, slope = USUAL, 0.0
+    for _ in range(50):
+        first, second = PULL * (USUAL - intercept), -PULL * slope
+        aa, ab, bb = PULL, 0.0, PULL
+        for one in judged:
+            at = one.complexity - 0.5
+            chance = _logistic(intercept + slope * at)
+            missed, weight = one.good - chance, chance * (1.0 - chance)
+            first, second = first + missed, second + missed * at
+            aa, ab, bb = aa + weight, ab + weight * at, bb + weight * at * at
+        whole = aa * bb - ab * ab
+        step_a, step_b = (bb * first - ab * second) / whole, (aa * second - ab * first) / whole
+        intercept, slope = intercept + step_a, slope + step_b
+        if abs(step_a) + abs(step_b) < 1e-9:
+            break
+    return Curve(intercept, slope)
+
+
+def _logistic(x: float) -> float:
+    return 1.0 / (1.0 + exp(-x)) if x > -700 else 0.0
