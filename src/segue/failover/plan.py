@@ -34,11 +34,13 @@ TRANSIENT = frozenset(
 OMITTABLE = frozenset(
     {
         "temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls",
-        "effort", "thinking_budget", "thinking", "tools.reasoning_effort", "max_tokens", "stop", "user", "strict", "stream_options", "signature",
+        "effort", "thinking_budget", "thinking", "tools.reasoning_effort", "max_tokens", "max_completion_tokens", "stop", "user", "strict",
+        "stream_options", "signature", "tool_choice", "output", "system", "logprobs", "top_logprobs", "logit_bias", "metadata", "store",
+        "service_tier", "verbosity", "include",
     }
 )  # fmt: skip
-"""Request fields that an answer can do without: left out for a target that refuses them. `thinking` is
-earlier turns' reasoning; without `max_tokens` or `tools.reasoning_effort` the codec says the same in another way."""
+"""Request fields that a target may refuse: they are left out, or said in another way where the codec has one (the limit by its other
+name, a schema and a forced tool call in words, the system text in the first turn). `thinking` is earlier turns' reasoning."""
 
 
 class Entry(msgspec.Struct, kw_only=True):

@@ -229,7 +229,7 @@ class Relay:
         assert self._finished is not None
         self._field.answered(attempt)
         self._engine.learned(attempt.entry)
-        self.report.omitted = tuple(dict.fromkeys((*attempt.receipt.omitted, *sorted(attempt.entry.omit))))
+        self.report.omitted = attempt.receipt.omitted
         self._sign_off(self._finished)
 
     def _sign_off(self, finished: Finished) -> None:

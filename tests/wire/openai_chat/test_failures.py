@@ -329,7 +329,7 @@ PARAMS: list[tuple[Any, str | None]] = [
     (openai("Unsupported parameter: 'top_p'.", code="unsupported_parameter", param="top_p"), "top_p"),
     (openai("Unsupported value: 'temperature' does not support 0.7.", code="unsupported_value"), "temperature"),
     (openai("Unrecognized request argument supplied: top_k"), "top_k"),
-    (openai("`reasoning_effort` is not supported with this model"), "reasoning_effort"),
+    (openai("`reasoning_effort` is not supported with this model"), "effort"),
     (openai("property 'store' is unsupported"), "store"),
     (
         openai("Function tools with reasoning_effort are not supported for x.", param="reasoning_effort"),

@@ -69,7 +69,7 @@ CASES: dict[str, tuple[int, Any, FailureKind, str | None]] = {
         400,
         openai("Unsupported value: 'json_schema' is not supported.", "unsupported_value", "text.format"),
         K.CAPABILITY,
-        None,
+        "output",
     ),
     "reasoning that another key encrypted": (
         400,

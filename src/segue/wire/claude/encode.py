@@ -23,6 +23,7 @@ from segue.wire.claude.schema import enforceable
 from segue.wire.claude.thinking import Thinking, thinking_for
 from segue.wire.claude.transcript import DIALECT, Block, Transcript
 from segue.wire.codec import Call
+from segue.wire.wording import demand
 
 DEFAULT_MAX_TOKENS: Final = 16_384
 """Output tokens, thinking among them, where neither caller nor target sets a limit: the API demands one. An agreed number."""
@@ -182,8 +183,7 @@ class _Body:
             return {"type": choice.mode}
         if not self.model.forced_tool_use or "tool_choice" in self.call.omit:
             self.omitted.append("tool_choice")
-            which = f"the tool `{choice.name}`" if choice.mode == "tool" else "one of the tools"
-            self.instructions.append(f"Answer by calling {which}.")
+            self.instructions.append(demand(choice))
             return {"type": "auto"}
         return {"type": "tool", "name": choice.name} if choice.mode == "tool" else {"type": "any"}
 

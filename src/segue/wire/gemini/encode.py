@@ -17,6 +17,7 @@ from segue.wire.codec import Call
 from segue.wire.gemini.contents import DIALECT, transcript
 from segue.wire.gemini.schema import to_gemini
 from segue.wire.gemini.thinking import thinking_config
+from segue.wire.wording import demand, json_in_words
 
 _SCALARS = {
     "temperature": "temperature",
@@ -54,6 +55,8 @@ def body(request: ChatRequest, call: Call) -> tuple[bytes, tuple[str, ...]]:
         omitted.append("parallel_tool_calls")
     if config := _generation_config(request, call.model, taken):
         document["generationConfig"] = config
+    if wishes := _in_words(request, omitted):
+        _instruct(document, wishes, call)
     document = _merged(document, request.extra.get(DIALECT, {}))
     for name in call.omit:
         document.pop(name, None)
@@ -98,9 +101,9 @@ def _declaration(tool: Tool) -> Json:
 
 
 def _tool_config(choice: ToolChoice | None, info: ModelInfo, taken: _Taken) -> Json | None:
-    if choice is None or not taken("tool_choice", choice):
+    forced = choice is not None and choice.mode in ("required", "tool")
+    if choice is None or (forced and not taken("tool_choice", choice)):
         return None
-    forced = choice.mode in ("required", "tool")
     if forced and not info.forced_tool_use:
         taken.leave_out("tool_choice")
         return None
@@ -126,6 +129,25 @@ def _generation_config(request: ChatRequest, info: ModelInfo, taken: _Taken) -> 
         config |= _output(request.output, info, taken)
     config |= _thinking(request, info, taken)
     return config
+
+
+def _in_words(request: ChatRequest, omitted: list[str]) -> list[str]:
+    """What the model can't be held to and is asked for instead."""
+    wishes = []
+    if request.tool_choice is not None and "tool_choice" in omitted:
+        wishes.append(demand(request.tool_choice))
+    if request.output is not None and "output" in omitted:
+        wishes.append(json_in_words(request.output))
+    return wishes
+
+
+def _instruct(document: Json, wishes: list[str], call: Call) -> None:
+    parts = [{"text": wish} for wish in wishes]
+    if "system" in call.omit:
+        document["contents"][0]["parts"] = parts + document["contents"][0]["parts"]
+    else:
+        said = document.get("systemInstruction", {}).get("parts", [])
+        document["systemInstruction"] = {"parts": [*said, *parts]}
 
 
 def _thinking(request: ChatRequest, info: ModelInfo, taken: _Taken) -> Json:

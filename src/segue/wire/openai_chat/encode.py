@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from segue.chat.messages import Text
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.wire.codec import Call
 from segue.wire.openai_chat.effort import asked_effort, fitting_effort
 from segue.wire.openai_chat.failures import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.messages import DIALECT, wire_messages
+from segue.wire.wording import demand, json_in_words
 
+CHOICES = ("none", "auto", "required", "tool")
 FORMATS = ("json_object", "json_schema")
 _MAX_STOPS = 4
-_NEVER_OMITTED = frozenset({"model", "messages", "stream"})
+_NEVER_OMITTED = frozenset({"model", "messages", "stream", "tool_choice"})
+"""Fields that are never taken out again: what can be refused of a tool choice is not said in the first place."""
 _OUR_NAMES = {
     "reasoning_effort": "effort",
     "max_completion_tokens": "max_tokens",
@@ -38,7 +39,7 @@ def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, .
         "model": call.model.id,
         "messages": wire_messages(request.messages, call, omitted),
     }
-    _limit(fields, request, call)
+    _limit(fields, request, call, omitted)
     _sampling(fields, request, call, effort, omitted)
     _tools(fields, request, call, effort, omitted)
     _output(fields, request, call, omitted)
@@ -57,13 +58,17 @@ def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, .
     return fields, tuple(dict.fromkeys(omitted))
 
 
-def _limit(fields: dict[str, Any], request: ChatRequest, call: Call) -> None:
+def _limit(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: list[str]) -> None:
     if request.max_tokens is None:
         return
-    name = call.quirks.get("max_tokens_param", call.model.max_tokens_param)
-    if name in call.omit:
-        # OpenAI's models refuse one of the two names and point to the other.
-        name = "max_completion_tokens" if name == "max_tokens" else "max_tokens"
+    names = ["max_tokens", "max_completion_tokens"]
+    if call.quirks.get("max_tokens_param", call.model.max_tokens_param) != names[0]:
+        names.reverse()
+    # OpenAI's models refuse one of the two names and point to the other.
+    name = next((name for name in names if name not in call.omit), None)
+    if name is None:
+        omitted.append("max_tokens")
+        return
     fields[name] = min(request.max_tokens, call.model.max_output or request.max_tokens)
 
 
@@ -108,16 +113,16 @@ def _tools(fields: dict[str, Any], request: ChatRequest, call: Call, effort: str
         fields["parallel_tool_calls"] = request.parallel_tool_calls
     if (choice := request.tool_choice) is None:
         return
-    allowed = model.forced_tool_use and (model.forced_tool_use_while_reasoning or not model.reasons(effort))
-    if choice.mode in ("required", "tool") and not allowed:
-        omitted.append("tool_choice")
-    else:
-        _choose(fields, choice, call.quirks.get("tool_choices"), omitted)
+    taken = call.quirks.get("tool_choices", CHOICES)
+    forcible = model.forced_tool_use and (model.forced_tool_use_while_reasoning or not model.reasons(effort))
+    if not forcible or "tool_choice" in call.omit:
+        taken = [mode for mode in taken if mode in ("none", "auto")]
+    _choose(fields, choice, taken, omitted)
 
 
-def _choose(fields: dict[str, Any], choice: ToolChoice, taken: Sequence[str] | None, omitted: list[str]) -> None:
-    """Says the choice, or the same in another way: `taken` are the modes that the provider knows, None for all."""
-    if taken is None or choice.mode in taken:
+def _choose(fields: dict[str, Any], choice: ToolChoice, taken: Sequence[str], omitted: list[str]) -> None:
+    """Says the choice, or the same in another way: `taken` are the modes that can be said."""
+    if choice.mode in taken:
         fields["tool_choice"] = _choice(choice)
     elif choice.mode == "none":
         del fields["tools"]
@@ -127,6 +132,7 @@ def _choose(fields: dict[str, Any], choice: ToolChoice, taken: Sequence[str] | N
         fields["tool_choice"] = "required"
     elif choice.mode != "auto":
         omitted.append("tool_choice")
+        _ask(fields, demand(choice))
 
 
 def _tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
@@ -162,10 +168,9 @@ def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: l
         fields["response_format"] = {"type": "json_object"}
     if output.schema is not None:
         omitted.append("output.schema")
-        text = msgspec.json.encode(output.schema).decode()
-        _ask(fields, f"Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{text}")
+        _ask(fields, json_in_words(output))
     elif not mentions_json(request) or "json_object" not in formats:
-        _ask(fields, "Answer with one JSON object and with nothing else.")
+        _ask(fields, json_in_words(output))
 
 
 def schema_fields(output: OutputSchema) -> dict[str, Any]:

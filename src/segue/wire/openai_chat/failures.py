@@ -176,7 +176,20 @@ _SERVER_TROUBLE = _any(r"overloaded|timed? ?out|internal (server )?error|unavail
 
 _NAME = re.compile(r"(['\"`])[\w.:/\[\]-]+\1")
 _QUOTED = re.compile(r"['\"`]([A-Za-z_][\w.]*)['\"`]|argument supplied: ([A-Za-z_][\w.]*)")
-_STRUCTURAL = frozenset({"model", "messages", "tools", "response_format", "stream"})
+_STRUCTURAL = frozenset({"model", "messages", "tools", "stream"})
+_FIELD = re.compile(
+    r"\b(tool_choice|response[_ ]format|reasoning_?effort|stream_options|parallel_tool_calls|max_completion_tokens|max_tokens"
+    r"|temperature|top_?p|top_?k|seed|(?:presence|frequency)_?penalty|logit_?bias)\b",
+    re.IGNORECASE,
+)
+_REFUSAL = _any(
+    r"\b(unsupported|unavailable|incompatible|invalid tool_choice type)\b",
+    r"\b(not|n't) (yet )?(be )?(support|allow|permit|accept)",
+    r"must be '?json_schema",
+)
+"""How a message that has one of these fields in it refuses the field."""
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_OUR_NAMES = {"reasoning_effort": "effort", "response_format": "output"}
 
 _SECRET = re.compile(
     r"\b(?:sk|gsk|xai|pplx|csk|nvapi)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}|(?<=Bearer )\S+|(?<=key provided: )\S+"
@@ -274,7 +287,7 @@ def _by_status(status: int) -> FailureKind:
 
 
 def _by_message(message: str) -> FailureKind | None:
-    if _REFUSED_FIELD.search(message):
+    if _refuses_field(message):
         return _K.CAPABILITY
     # A tool that the caller named "get_billing" is not about money.
     unnamed = _NAME.sub("", message)
@@ -285,12 +298,30 @@ def _param(said: Said, kind: FailureKind) -> str | None:
     if kind is _K.CAPABILITY:
         if said.param == "reasoning_effort" and said.message.startswith("Function tools with"):
             return EFFORT_BESIDE_TOOLS
-        if not (_REFUSED_FIELD.search(said.message) or said.code.startswith(("unsupported_", "unknown_", "extra_"))):
+        if not (_refuses_field(said.message) or said.code.startswith(("unsupported_", "unknown_", "extra_"))):
             return None
-        quoted = _QUOTED.search(said.message)
-        name = said.param or (quoted and (quoted[1] or quoted[2])) or ""
-        return name[:120] if name and re.split(r"[.\[]", name)[0] not in _STRUCTURAL else None
+        return _curable(said.param or _named(said.message))
     return said.param[:120] or None
+
+
+def _refuses_field(message: str) -> bool:
+    return bool(_REFUSED_FIELD.search(message) or (_FIELD.search(message) and _REFUSAL.search(message)))
+
+
+def _named(message: str) -> str:
+    """The field that a refusal names; one that we know before any other word in quotes."""
+    if found := _FIELD.search(message):
+        return found[1]
+    quoted = _QUOTED.search(message)
+    return (quoted[1] or quoted[2]) if quoted else ""
+
+
+def _curable(name: str) -> str | None:
+    """The field by our name, if a request can do without it; the whole field where a part of it was refused."""
+    if name.endswith(".strict"):
+        return "strict"
+    field = _CAMEL.sub("_", re.split(r"[.\[]", name)[0]).lower().replace(" ", "_")
+    return _OUR_NAMES.get(field, field)[:120] if field and field not in _STRUCTURAL else None
 
 
 def _nameless(said: Said) -> str:

@@ -14,21 +14,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.wire.codec import Call
 from segue.wire.openai_chat.effort import asked_effort, fitting_effort
 from segue.wire.openai_chat.encode import mentions_json, schema_fields
 from segue.wire.openai_chat.messages import DIALECT as CHAT
 from segue.wire.openai_responses.items import DIALECT, input_items, text_item
+from segue.wire.wording import demand, json_in_words
 
 LEAST_TOKENS = 16
 """The least `max_output_tokens` the API takes."""
 
 _ENCRYPTED = "reasoning.encrypted_content"
 _OURS = frozenset({"model", "input", "stream"})
-_NEVER_OMITTED = _OURS | {"tools"}
+_NEVER_OMITTED = _OURS | {"tools", "tool_choice"}
 _SHARED = (
     *("metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
     *("safety_identifier", "service_tier", "store"),
@@ -108,9 +107,10 @@ def _tools(
         fields["parallel_tool_calls"] = request.parallel_tool_calls
     if (choice := request.tool_choice) is None:
         return
-    allowed = model.forced_tool_use and (model.forced_tool_use_while_reasoning or not model.reasons(effort))
-    if choice.mode in ("required", "tool") and not allowed:
+    forcible = model.forced_tool_use and (model.forced_tool_use_while_reasoning or not model.reasons(effort))
+    if choice.mode in ("required", "tool") and (not forcible or "tool_choice" in call.omit):
         omitted.append("tool_choice")
+        _ask(fields, demand(choice))
     else:
         fields["tool_choice"] = _choice(choice)
 
@@ -134,16 +134,18 @@ def _text(fields: dict[str, Any], request: ChatRequest, call: Call, text: dict[s
     """How the answer is to look: the format, beside what the caller says of it (`verbosity`)."""
     output = request.output
     if output is not None:
-        if output.schema is not None and call.model.json_schema:
+        if "output" in call.omit:
+            omitted.append("output.schema" if output.schema is not None else "output")
+            _ask(fields, json_in_words(output))
+        elif output.schema is not None and call.model.json_schema:
             text["format"] = {"type": "json_schema", **schema_fields(output)}
         else:
             text["format"] = {"type": "json_object"}
             if output.schema is not None:
                 omitted.append("output.schema")
-                schema = msgspec.json.encode(output.schema).decode()
-                _ask(fields, f"Answer with one JSON object that follows this JSON Schema, and nothing else:\n{schema}")
+                _ask(fields, json_in_words(output))
             elif not mentions_json(request):
-                _ask(fields, "Answer with one JSON object and with nothing else.")
+                _ask(fields, json_in_words(output))
     if text:
         fields["text"] = text
 

@@ -35,8 +35,9 @@ _OUR_NAMES = {
     "max_output_tokens": "max_tokens",
     "reasoning": "effort",
     "reasoning.effort": "effort",
+    "text": "output",
 }
-_STRUCTURAL = re.compile(r"(?:input|text\.format|tools|tool_choice)\b")
+_STRUCTURAL = re.compile(r"(?:input|tools)\b")
 """Fields that a request can't do without."""
 
 

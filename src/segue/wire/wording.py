@@ -1,0 +1,21 @@
+"""What a model is asked for in words where it can't be held to it by a parameter."""
+
+from __future__ import annotations
+
+import msgspec
+
+from segue.chat.request import OutputSchema, ToolChoice
+
+
+def demand(choice: ToolChoice) -> str:
+    """A forced tool call."""
+    which = f"the tool `{choice.name}`" if choice.mode == "tool" else "one of the tools"
+    return f"Answer by calling {which}."
+
+
+def json_in_words(output: OutputSchema) -> str:
+    """An answer in JSON, by its schema if it has one."""
+    if output.schema is None:
+        return "Answer with one JSON object and with nothing else."
+    schema = msgspec.json.encode(output.schema).decode()
+    return f"Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{schema}"
