@@ -12,7 +12,7 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, trim_messages
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
@@ -29,6 +29,7 @@ from segue.errors import (
 )
 from segue.langchain.backend import Backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
+from segue.langchain.registry import LLMRegistry
 
 
 def joined(chunks: list[AIMessageChunk]) -> AIMessageChunk:
@@ -261,6 +262,62 @@ def test_many_threads_may_use_one_client(llm: LLMClient) -> None:
 async def test_batches_and_gathered_calls_all_answer(llm: LLMClient) -> None:
     assert [answer.content for answer in llm.batch(["a", "b", "c"])] == ["gemini says hello"] * 3
     assert [answer.content for answer in await llm.abatch(["a", "b", "c"])] == ["gemini says hello"] * 3
+
+
+class Meets:
+    """Answers none before all three are here."""
+
+    def __init__(self) -> None:
+        self.barrier = asyncio.Barrier(3)
+
+    async def ainvoke(self, messages: Any) -> str:
+        async with asyncio.timeout(10):
+            await self.barrier.wait()
+        return f"met {messages[-1].content}"
+
+
+async def test_a_batch_is_answered_at_the_same_time_and_no_more_than_allowed_at_once(registry: LLMRegistry) -> None:
+    for way in ("batch", "abatch"):
+        registry.register("mine", Meets())
+        llm = registry.get_client("mine")
+        assert llm is not None
+        # A batch of LangChain's is as wide as its thread pool, which on a small machine is 5.
+        answers = llm.batch(["a", "b", "c"]) if way == "batch" else await llm.abatch(["a", "b", "c"])
+        assert [answer.content for answer in answers] == ["met a", "met b", "met c"]
+    with pytest.raises(LLMServiceUnavailableError):
+        await llm.with_options(deadline=0.2).abatch(["a", "b", "c"], config={"max_concurrency": 2})
+
+
+async def test_a_failure_in_a_batch_can_be_told_apart_from_the_answers(llm: LLMClient, far: Any) -> None:
+    for name in ("openai", "claude"):
+        far.tell(name, far.fail(503))
+    far.tell("gemini", far.say("first"), far.fail(503))
+    answers = await llm.abatch(["a", "b"], config={"max_concurrency": 1}, return_exceptions=True)
+    assert [type(answer).__name__ for answer in answers] == ["AIMessage", "LLMServiceUnavailableError"]
+
+
+def test_chain_model_and_options_can_be_chosen_for_each_call_in_a_configuration(backend: Backend, far: Any) -> None:
+    llm = LLMClient(backend=backend).configurable_fields(
+        chain=ConfigurableField(id="chain"),
+        model=ConfigurableField(id="model"),
+        max_tokens=ConfigurableField(id="most"),
+    )
+    chosen: Any = {"configurable": {"chain": "claude", "model": "claude-haiku-4-5", "most": 9}}
+    assert llm.invoke("x").response_metadata["target"] == "gemini"
+    answer = llm.invoke("x", config=chosen)
+    assert answer.response_metadata["model_name"] == "claude-haiku-4-5"
+    assert far.asked[-1][1].max_tokens == 9
+    pipeline = ChatPromptTemplate.from_messages([("human", "{x}")]) | llm | StrOutputParser()
+    assert pipeline.invoke({"x": "y"}, config=chosen) == "claude says hello"
+    tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+    bound = LLMClient(backend=backend).bind_tools([tool])
+    assert bound.invoke("x", chain="openai").response_metadata["target"] == "openai"
+
+
+def test_a_conversation_is_trimmed_by_the_clients_own_count(llm: LLMClient) -> None:
+    turns = [HumanMessage("word " * 100), AIMessage("word " * 100), HumanMessage("and now?")]
+    kept = trim_messages(turns, max_tokens=60, token_counter=llm, strategy="last")
+    assert [message.content for message in kept] == ["and now?"]
 
 
 async def test_leaving_a_stream_early_stops_the_provider(far: Any, backend: Backend) -> None:
