@@ -46,3 +46,8 @@ class TestChainOfMany(ChatModelUnitTests):
     @property
     def chat_model_params(self) -> dict[str, Any]:
         return {"backend": _BACKEND}
+
+    @property
+    def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+        environment = {"GEMINI_API_KEY": "k", "CLAUDE_API_KEY": "k", "SEGUE_LEDGER": "none"}
+        return environment, {}, {"_llm_type": "segue", "chain": None}

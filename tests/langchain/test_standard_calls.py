@@ -39,7 +39,7 @@ def _answer(request: ChatRequest) -> str | Reply:
         return _call("magic_function", input=int(found[1]))
     if found := re.search(r"customer named '([^']+)'", asked):
         return _call("unicode_customer", customer_name=found[1], description=asked)
-    if "as a JSON with" in asked:
+    if "as a JSON with" in asked or (request.output is not None and request.output.schema is None):
         return Reply(text=json.dumps({"setup": "Why?", "punchline": "Because."}))
     if "think" in asked:
         return Reply(thinking="Well, well.", text="So be it.", usage=_USAGE)
@@ -132,14 +132,19 @@ class TestChain(_Suite):
 
 class TestGemini(_Suite):
     chat_model_class = GeminiClient
+    structured_output_kwargs: ClassVar[dict[str, Any]] = {"method": "function_calling"}
 
 
 class TestOpenAI(_Suite):
     chat_model_class = OpenAIClient
+    structured_output_kwargs: ClassVar[dict[str, Any]] = {"method": "json_mode"}
 
 
 class TestClaude(_Suite):
+    """Its default model can't be made to call a tool."""
+
     chat_model_class = ClaudeClient
+    structured_output_kwargs: ClassVar[dict[str, Any]] = {"method": "function_calling"}
 
 
 class TestChainThatFails(_Suite):
