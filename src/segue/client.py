@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any, TypeAlias
 
 from segue.answer import Answer, AnswerStream, assemble
@@ -32,7 +33,7 @@ from segue.ledger.stores.opening import ledger_of
 from segue.monitoring.checks import check
 from segue.monitoring.history import History
 from segue.monitoring.log import RequestLog
-from segue.monitoring.redaction import redactor_of
+from segue.monitoring.redaction import Redactor, redactor_of
 from segue.policy import Policy
 from segue.portal import Portal
 from segue.router import Router
@@ -97,6 +98,8 @@ class Segue:
         monitoring = self.settings.monitoring
         if monitoring.log is not None:
             self.listen(RequestLog(redact, bodies=monitoring.log_bodies, cost=self._recorder.cost))
+        if monitoring.otel:
+            self.listen(_open_telemetry(redact, content=monitoring.otel_bodies))
         for listener in listeners:
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
@@ -305,3 +308,13 @@ class Segue:
         """`aclose` for synchronous callers; ends the client's own thread."""
         self._portal.run(self.aclose())
         self._portal.close()
+
+
+def _open_telemetry(redact: Redactor, *, content: bool) -> Listener:
+    """The listener of the extra `otel`, which not everybody has installed."""
+    try:
+        module = import_module("segue.monitoring.otel")
+    except ImportError as error:
+        raise ConfigurationError("SEGUE_OTEL needs OpenTelemetry: pip install 'segue[otel]'") from error
+    listener: Listener = module.OpenTelemetry(redact=redact, content=content)
+    return listener

@@ -24,7 +24,8 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_LOG          `json` or `text`: a line for each request and attempt
     SEGUE_LOG_LEVEL    `debug`, `info` (the default), `warning` or `error`
     SEGUE_LOG_BODIES   `true`: what is asked and answered is in the log too
-    SEGUE_OTEL         `true`: the gateway sends traces and metrics, see the OTEL_ variables
+    SEGUE_OTEL         `true`: OpenTelemetry traces and metrics; the gateway sends them where the OTEL_ variables say
+    SEGUE_OTEL_BODIES  `true`: what is asked and answered is in the traces too
     SEGUE_HEALTH_CHECK seconds between the gateway's free health checks; 0 for none
     MONGODB_URL        where usage is kept for several machines
     MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
@@ -129,7 +130,9 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     log_bodies: bool = False
     """What is asked and answered is in the log too, its secrets taken out."""
     otel: bool = False
-    """The gateway sends traces and metrics to where the OTEL_ variables of the environment say."""
+    """OpenTelemetry traces and metrics; the gateway sends them to where the OTEL_ variables of the environment say."""
+    otel_bodies: bool = False
+    """What is asked and answered is in the traces too, its secrets taken out."""
     health_check: float = 60.0
     """Seconds between the gateway's free health checks of each key; 0 for none."""
 
@@ -261,6 +264,7 @@ _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "SEGUE_LOG_LEVEL": ("log_level", ("debug", "info", "warning", "error")),
     "SEGUE_LOG_BODIES": ("log_bodies", ("true", "false")),
     "SEGUE_OTEL": ("otel", ("true", "false")),
+    "SEGUE_OTEL_BODIES": ("otel_bodies", ("true", "false")),
 }
 """Variables that are one of a few words, and the field of `MonitoringSettings` that each sets."""
 

@@ -224,7 +224,7 @@ UNSHAPED = "a.callers-0wn"
 
 def test_no_secret_gets_into_the_log_by_any_path(box: Sandbox, tmp_path: Any) -> None:
     """Keys of providers and of callers, in headers, queries, paths, model names, bodies, refusals and tracebacks."""
-    places = {f"{name.upper()}_BASE_URL": box.base_url(name) for name in ("gemini", "openai")}
+    places = {f"{name.upper()}_BASE_URL": box.base_url(name) for name in ("gemini", "openai", "claude")}
     plain = load(
         {**JSON, **SECRETS, **places, "SEGUE_LOG_BODIES": "true", "SEGUE_LOG_LEVEL": "debug"}, directory="/nonexistent"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,12 +25,17 @@ Serving = Callable[..., str]
 
 @contextmanager
 def served(
-    settings: Settings, *, gatekeeper: Gatekeeper | None = None, bounds: Bounds | None = None, **options: Any
+    settings: Settings,
+    *,
+    gatekeeper: Gatekeeper | None = None,
+    bounds: Bounds | None = None,
+    listeners: Sequence[Any] = (),
+    **options: Any,
 ) -> Iterator[str]:
     """The address of a gateway that runs until the block is left."""
     metrics = Metrics()
-    listeners = [metrics, *([gatekeeper] if gatekeeper is not None else [])]
-    gateway = Gateway(Segue(settings, listeners=listeners), metrics=metrics, gatekeeper=gatekeeper, bounds=bounds)
+    watching = [metrics, *([gatekeeper] if gatekeeper is not None else []), *listeners]
+    gateway = Gateway(Segue(settings, listeners=watching), metrics=metrics, gatekeeper=gatekeeper, bounds=bounds)
     config = uvicorn.Config(gateway, **{**uvicorn_options(ServeOptions(port=0, grace=1.0)), **options, "port": 0})
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="gateway", daemon=True)

@@ -68,6 +68,7 @@ class AttemptStart(msgspec.Struct, frozen=True, kw_only=True):
     continuation: bool
     metadata: dict[str, str]
     after: str = ""
+    operation: Literal["chat", "embeddings"] = "chat"
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,9 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
+from importlib import import_module
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,6 +45,8 @@ GARBAGE: Final = 50_000
 CHOICES_KEPT: Final = 256
 """Words for a model whose meaning is remembered; they are the callers' free text."""
 
+_NOTHING: Final = nullcontext()
+
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -65,6 +69,8 @@ class Gateway:
         metrics.attach(segue)
         self._gatekeeper = gatekeeper
         self._bounds = bounds or Bounds()
+        traced = segue.settings.monitoring.otel
+        self._caller = import_module("segue.monitoring.otel").callers_context if traced else _no_context
         self._logs = segue.settings.monitoring.log is not None
         self._redact = redactor_of(segue.settings)
         self._select = lru_cache(maxsize=CHOICES_KEPT)(partial(select, segue))
@@ -162,12 +168,13 @@ class Gateway:
         self._admit(key, asked.model)
         selection = self._select(asked.model, fallback=falls_back(exchange.headers))
         job = job_of(asked, selection, exchange.headers, key=key)
-        await answer(exchange, self._segue, codec, asked, job)
+        with self._caller(exchange.headers):
+            await answer(exchange, self._segue, codec, asked, job)
 
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = embeddings.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
         self._admit(key, asked.word)
-        with exchange.watch():
+        with self._caller(exchange.headers), exchange.watch():
             return await embeddings.forward(self._segue, asked, key=key)
 
     def _identify(self, exchange: Exchange) -> str:
@@ -181,6 +188,10 @@ class Gateway:
     def _admit(self, key: str, model: str) -> None:
         if self._gatekeeper is not None:
             self._gatekeeper.admit(key, model, now=time.monotonic(), wall=time.time())
+
+
+def _no_context(headers: dict[str, str]) -> AbstractContextManager[None]:
+    return _NOTHING
 
 
 def _count(dialect: str, tokens: int) -> Reply:

@@ -82,6 +82,7 @@ def _start(segue: Segue, target: Target, size: int, key: str) -> AttemptStart:
         hedge=False,
         continuation=False,
         metadata={"key": key} if key else {},
+        operation="embeddings",
     )
 
 

@@ -13,6 +13,7 @@ from segue.catalog.prices import read_overrides
 from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.monitoring.log import configure_logging
+from segue.monitoring.otlp import export
 from segue.server.app import Gateway
 from segue.server.exchange import Bounds
 from segue.server.gatekeeper import Gatekeeper
@@ -48,6 +49,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
 def build(settings: Settings, options: ServeOptions) -> Gateway:
     """The application, its log set up as the settings say. Raises `ConfigurationError` where keys are needed and there is none, or no provider has a key."""
     configure_logging(settings, loggers=("segue", "uvicorn"))
+    if settings.monitoring.otel:
+        export()
     gatekeeper = None
     if options.keys or not options.loopback:
         ring = KeyRing(keys_path(settings))
