@@ -25,7 +25,7 @@ def pending_timers() -> list[asyncio.TimerHandle]:
 
 
 async def test_items_are_taken_oldest_first_and_then_there_are_none() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     for item in "abc":
         box.put(item)
     assert len(box) == 3
@@ -34,7 +34,7 @@ async def test_items_are_taken_oldest_first_and_then_there_are_none() -> None:
 
 
 async def test_waiting_ends_at_once_where_an_item_is_there_already_and_leaves_it_there() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     box.put("a")
     begun = now()
     await box.wait(begun + 5.0)
@@ -43,7 +43,7 @@ async def test_waiting_ends_at_once_where_an_item_is_there_already_and_leaves_it
 
 
 async def test_waiting_ends_when_an_item_arrives() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     begun = now()
     later(2.0, box.put, "a")
     await box.wait(begun + 5.0)
@@ -52,7 +52,7 @@ async def test_waiting_ends_when_an_item_arrives() -> None:
 
 
 async def test_waiting_ends_at_its_moment_though_nothing_arrived() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     begun = now()
     await box.wait(begun + 5.0)
     assert now() == pytest.approx(begun + 5.0)
@@ -60,7 +60,7 @@ async def test_waiting_ends_at_its_moment_though_nothing_arrived() -> None:
 
 
 async def test_waiting_for_a_moment_that_has_passed_lets_the_loop_turn_and_no_time_pass() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     turned: list[bool] = []
     asyncio.get_running_loop().call_soon(turned.append, True)
     begun = now()
@@ -70,7 +70,7 @@ async def test_waiting_for_a_moment_that_has_passed_lets_the_loop_turn_and_no_ti
 
 
 async def test_waiting_without_end_sets_no_timer_and_ends_when_an_item_arrives() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     reader = asyncio.create_task(box.wait(inf))
     await asyncio.sleep(0)
     assert pending_timers() == []
@@ -81,7 +81,7 @@ async def test_waiting_without_end_sets_no_timer_and_ends_when_an_item_arrives()
 
 
 async def test_a_woken_reader_looks_again_although_nothing_arrived() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     begun = now()
     later(1.0, box.wake)
     await box.wait(inf)
@@ -90,7 +90,7 @@ async def test_a_woken_reader_looks_again_although_nothing_arrived() -> None:
 
 
 async def test_several_arrivals_in_one_turn_of_the_loop_wake_the_reader_once_and_all_are_there() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     reader = asyncio.create_task(box.wait(inf))
     await asyncio.sleep(0)
     box.put("a")
@@ -101,7 +101,7 @@ async def test_several_arrivals_in_one_turn_of_the_loop_wake_the_reader_once_and
 
 
 async def test_a_call_to_wake_nobody_is_not_remembered() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     box.wake()
     begun = now()
     await box.wait(begun + 1.0)
@@ -109,7 +109,7 @@ async def test_a_call_to_wake_nobody_is_not_remembered() -> None:
 
 
 async def test_a_wait_that_was_served_does_not_end_the_next_one_early() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     begun = now()
     later(1.0, box.put, "a")
     assert not await box.wait(begun + 2.0)
@@ -119,7 +119,7 @@ async def test_a_wait_that_was_served_does_not_end_the_next_one_early() -> None:
 
 
 async def test_a_wait_that_is_to_end_before_the_one_before_it_does() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     begun = now()
     later(1.0, box.put, "a")
     await box.wait(begun + 9.0)
@@ -129,7 +129,7 @@ async def test_a_wait_that_is_to_end_before_the_one_before_it_does() -> None:
 
 
 async def test_many_waits_that_are_served_set_one_timer() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     for _ in range(5):
         later(0.1, box.put, "a")
         await box.wait(now() + 3.0)
@@ -138,7 +138,7 @@ async def test_many_waits_that_are_served_set_one_timer() -> None:
 
 
 async def test_a_closed_box_leaves_no_timer() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     reader = asyncio.create_task(box.wait(now() + 50.0))
     await asyncio.sleep(0)
     box.close()
@@ -147,7 +147,7 @@ async def test_a_closed_box_leaves_no_timer() -> None:
 
 
 async def test_after_a_cancelled_reader_the_box_works_on() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     reader = asyncio.create_task(box.wait(now() + 50.0))
     await asyncio.sleep(0)
     reader.cancel()

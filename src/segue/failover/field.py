@@ -69,17 +69,17 @@ class Part(NamedTuple):
 class Field:
     """The running attempts of one request, and what was posted by them."""
 
-    def __init__(self, engine: Engine, job: Job, report: Report, tokens: int) -> None:
+    def __init__(self, engine: Engine, job: Job, report: Report, tokens: int, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
         self._job = job
         self._report = report
         self._tokens = tokens
-        self._loop = asyncio.get_running_loop()
-        self._now: Callable[[], float] = self._loop.time
+        self._loop = loop
+        self._now: Callable[[], float] = loop.time
         self._ended: list[Attempt] = []
         self._failed = ""
         self.running: list[Attempt] = []
-        self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox()
+        self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox(loop)
 
     @property
     def racers(self) -> list[Attempt]:

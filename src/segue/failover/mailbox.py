@@ -20,8 +20,8 @@ class Mailbox(Generic[Item]):
 
     __slots__ = ("_alarm", "_alarm_at", "_items", "_loop", "_reader", "_until")
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._items: list[Item] = []
         self._reader: asyncio.Future[bool] | None = None
         self._until = NEVER

@@ -52,7 +52,8 @@ class Relay:
         self._engine = engine
         self._job = job
         self._policy = policy = job.policy
-        self._now = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        self._now = loop.time
         self._tokens = engine.count_tokens(job.request)
         self._began = self._now()
         self._first_content: float | None = None
@@ -73,7 +74,7 @@ class Relay:
         self._error: SegueError | None = None
         self._done = False
         self.report = Report(request_id=request_id, route=job.route)
-        self._field = Field(engine, job, self.report, self._tokens)
+        self._field = Field(engine, job, self.report, self._tokens, loop)
         self._told = told
 
     # The reader's side.
@@ -304,11 +305,20 @@ class Relay:
             self._out += self._splice.flush()
             if self._splice.failure is not None and self._leader is not None:
                 self._fail(self._leader, self._splice.failure)
-        for attempt in [*self._field.running]:
-            if attempt.overdue or now >= attempt.next_moment():
-                self._judge(attempt, now)
-        begin = FOREVER if self._done else self._race(now)
+        begin = FOREVER
+        if not self._is_flowing(now):
+            for attempt in [*self._field.running]:
+                if attempt.overdue or now >= attempt.next_moment():
+                    self._judge(attempt, now)
+            begin = FOREVER if self._done else self._race(now)
         return min(begin, self._seam_until, self._field.next_moment(), FOREVER if deadline is None else deadline)
+
+    def _is_flowing(self, now: float) -> bool:
+        """Whether the leader is alone and not silent for too long, so that there is nothing to judge or to start."""
+        leader = self._leader
+        if leader is None or leader.over or leader.overdue or len(self._field.running) > 1:
+            return False
+        return now < leader.next_moment()
 
     def _judge(self, attempt: Attempt, now: float) -> None:
         """Lets an attempt's silence speak."""

@@ -102,21 +102,21 @@ class Gateway:
     async def _serve(self, exchange: Exchange) -> None:
         began = time.perf_counter()
         route: Route | None = None
+        self._metrics.in_flight += 1
         try:
-            with self._metrics.in_flight.track_inprogress():
-                try:
-                    route = routes.find(exchange.method, exchange.path, exchange.headers)
-                    await self._answer(exchange, route)
-                except CallerLeftError:
-                    exchange.status = exchange.status or LEFT
-                except SegueError as error:
-                    await self._refuse(exchange, error)
-                except Exception:
-                    log.exception("a defect in answering %s %s", exchange.method, exchange.path)
-                    if exchange.status:
-                        raise
-                    await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
+            route = routes.find(exchange.method, exchange.path, exchange.headers)
+            await self._answer(exchange, route)
+        except CallerLeftError:
+            exchange.status = exchange.status or LEFT
+        except SegueError as error:
+            await self._refuse(exchange, error)
+        except Exception:
+            log.exception("a defect in answering %s %s", exchange.method, exchange.path)
+            if exchange.status:
+                raise
+            await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
         finally:
+            self._metrics.in_flight -= 1
             dialect = route.dialect if route is not None and not route.open else "none"
             seconds = time.perf_counter() - began
             self._metrics.request(dialect, exchange.status, seconds, exchange.streamed)

@@ -21,8 +21,6 @@ Reply: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
 WATCH_AFTER = 0.05
 """Seconds until a caller is watched: an answer that is faster costs no watching."""
-TICK = 1.0
-"""Seconds between looks at how long nothing was written."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +55,7 @@ class Exchange:
         self.writing = False
         self.written = 0.0
         """When something was last written, on the event loop's clock."""
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._receive = receive
         self._send = send
         self._bounds = bounds
@@ -116,7 +114,7 @@ class Exchange:
         self.writing = True
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
         self.writing = False
-        self.written = self._loop.time()
+        self.written = self.loop.time()
 
 
 class Watch:
@@ -130,7 +128,7 @@ class Watch:
         self._exchange = exchange
         self._receive = receive
         self._bounds = bounds
-        self._loop = asyncio.get_running_loop()
+        self._loop = exchange.loop
         self._timer: asyncio.TimerHandle | None = None
         self._listening: asyncio.Future[Message] | None = None
         self._pinging: asyncio.Task[None] | None = None
@@ -157,21 +155,22 @@ class Watch:
     def _listen(self) -> None:
         self._listening = asyncio.ensure_future(self._receive())
         self._listening.add_done_callback(self._heard)
-        self._timer = self._loop.call_later(TICK, self._tick)
+        self._timer = self._loop.call_at(self._exchange.written + self._bounds.ping, self._look)
 
     def _heard(self, listening: asyncio.Future[Message]) -> None:
         if not self._over and not listening.cancelled() and listening.exception() is None:
             self._left = True
             self._task.cancel()
 
-    def _tick(self) -> None:
-        self._timer = self._loop.call_later(TICK, self._tick)
-        if self.on_silence is None or self._exchange.writing:
-            return
+    def _look(self) -> None:
         now = self._loop.time()
-        if now - self._exchange.written >= self._bounds.ping:
-            self._exchange.written = now
+        silent_until = self._exchange.written + self._bounds.ping
+        if self._exchange.writing:
+            silent_until = now + self._bounds.ping
+        elif self.on_silence is not None and now >= silent_until:
             self._pinging = asyncio.ensure_future(self.on_silence())
+            silent_until = now + self._bounds.ping
+        self._timer = self._loop.call_at(silent_until, self._look)
 
 
 def bearer(headers: Mapping[str, str], names: Iterable[str] = ("x-api-key", "x-goog-api-key")) -> str:

@@ -46,7 +46,10 @@ class Metrics:
             buckets=ATTEMPT_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge("segue_requests_in_flight", "Requests being answered.", registry=registry)
+        self.in_flight = 0
+        """Requests being answered: the server counts them itself."""
+        in_flight = Gauge("segue_requests_in_flight", "Requests being answered.", registry=registry)
+        in_flight.set_function(lambda: self.in_flight)
         self._attempts = Counter(
             "segue_attempts", "Attempts at targets, by how they ended.", (*place, "outcome"), registry=registry
         )
