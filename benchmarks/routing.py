@@ -136,7 +136,9 @@ def show_times(held: Held) -> None:
             for request in requests:
                 of_request(request)
             times.append((time.process_time() - began) / len(requests) * 1e6)
-        print(f"a decision at {size} characters: {statistics.median(times):.0f} µs of CPU, worst of {RUNS} runs {max(times):.0f}")
+        print(
+            f"a decision at {size} characters: {statistics.median(times):.0f} µs of CPU, worst of {RUNS} runs {max(times):.0f}"
+        )
 
 
 def _texts(all_texts: list[str]) -> Iterator[tuple[int, list[str]]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from segue import InvalidRequestError, OpenAIClient, Segue, user
+from segue import InvalidRequestError, LLMClient, OpenAIClient, Segue, user
 from segue.chat.messages import Image, Message, Text
 from segue.errors import ConfigurationError
 from segue.ledger.stores.memory import MemoryStore
@@ -182,9 +182,13 @@ def test_a_wrong_setting_is_named(make: Callable[..., Segue], toml: str, environ
         make(toml, environ)
 
 
-def test_the_langchain_face_takes_the_same_options() -> None:
+def test_the_langchain_face_takes_the_same_options_and_tells_the_route(make: Callable[..., Segue]) -> None:
     client = OpenAIClient(api_key="k", policy="smart", complexity=0.9)
     assert client.options["policy"] == "smart"
+    segue = make()
+    told = LLMClient(engine=segue, policy="smart").invoke(HARD).response_metadata
+    assert (told["target"], told["route"]["order"]) == ("large", ("large", "small"))
+    segue.close()
     with pytest.raises(ConfigurationError, match="policy='cheap'"):
         OpenAIClient(api_key="k", policy="cheap")
 

@@ -119,6 +119,7 @@ class _Conversation:
             "hedges": answer.hedges,
             "rounds": answer.rounds,
             "omitted": answer.omitted,
+            "route": answer.route,
             "request_id": answer.request_id,
             "attempts": self._rows(answer.attempts),
         }

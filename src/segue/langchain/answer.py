@@ -57,6 +57,7 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "omitted": list(answer.omitted),
         "cost": None if answer.cost is None else float(answer.cost),
         "simulated": answer.simulated,
+        **({"route": msgspec.to_builtins(answer.route)} if answer.route is not None else {}),
         **({"refusal": answer.refusal} if answer.refusal else {}),
         **({"dialect": maker} if (maker := answer.thinking[-1].dialect if answer.thinking else "") else {}),
     }
