@@ -90,17 +90,29 @@ class TestSizes:
         assert httpx.post(gateway + PATH, json=ASK, headers={"content-encoding": "gzip"}).status_code == 415
 
 
-def test_a_head_of_more_than_64_kib_is_refused(gateway: str) -> None:
-    with connected(gateway) as caller:
-        caller.sendall(b"GET /health/live HTTP/1.1\r\nhost: x\r\n")
-        try:
-            for _ in range(10):
-                caller.sendall(b"x-filler: " + b"y" * 10_000 + b"\r\n")
-                time.sleep(0.01)
-            answer = everything(caller)
-        except ConnectionError:
-            return
-    assert answer.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
+class TestHeads:
+    BEGUN = b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-filler: ".ljust(protocol.HEAD_MOST, b"y")
+
+    def test_a_head_of_64_kib_is_read(self, gateway: str) -> None:
+        with connected(gateway) as caller:
+            caller.sendall(self.BEGUN)
+            time.sleep(0.05)
+            caller.sendall(b"\r\n\r\n")
+            assert everything(caller).startswith(b"HTTP/1.1 200 OK\r\n")
+
+    def test_one_that_is_longer_and_has_no_end_is_refused(self, gateway: str) -> None:
+        with connected(gateway) as caller:
+            caller.sendall(self.BEGUN + b"y")
+            assert everything(caller) == (
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
+
+    def test_what_is_no_http_is_refused(self, gateway: str) -> None:
+        with connected(gateway) as caller:
+            caller.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
+            head, _, body = everything(caller).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert body == b"Invalid HTTP request received."
 
 
 class TestSlowness:
@@ -127,6 +139,8 @@ class TestSlowness:
 
 
 class TestLeaving:
+    """By a socket; how soon exactly is told in virtual time (test_leaving.py)."""
+
     def test_a_caller_who_leaves_in_mid_stream_ends_the_answer_upstream(self, box: Sandbox, gateway: str) -> None:
         box.break_provider("gemini", "drip:seconds=0.03")
         before = len(box.bill)
@@ -205,14 +219,26 @@ class TestTheDoor:
             assert answer.status_code == 405
             assert shape <= set(answer.json())
 
-    def test_a_websocket_is_not_opened(self, gateway: str) -> None:
-        upgrade = {
-            "connection": "upgrade",
-            "upgrade": "websocket",
-            "sec-websocket-key": "x" * 24,
-            "sec-websocket-version": "13",
-        }
-        assert httpx.get(f"{gateway}/v1/realtime", headers=upgrade).status_code in (400, 403, 404, 426)
+    @pytest.mark.parametrize(
+        ("path", "status", "said"),
+        [
+            ("/v1/realtime", b"404 Not Found", "there is nothing at /v1/realtime"),
+            ("/health/live", b"200 OK", '"status"'),
+        ],
+    )
+    def test_a_websocket_is_not_opened_and_the_request_answered_like_any_other(
+        self, gateway: str, path: str, status: bytes, said: str
+    ) -> None:
+        asked = (
+            f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            "sec-websocket-key: eHh4eHh4eHh4eHh4eHh4eA==\r\nsec-websocket-version: 13\r\n\r\n"
+        )
+        with connected(gateway) as caller:
+            caller.sendall(asked.encode())
+            head, _, body = until(caller, said.encode()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status + b"\r\n")
+        assert b"upgrade" not in head.lower()
+        assert said in body.decode()
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://localhost.evil.example"])
     def test_a_page_of_another_origin_may_not_spend(self, gateway: str, origin: str) -> None:
