@@ -7,7 +7,9 @@ caller's loop, however many there are one after another.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Iterable, Sequence
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -19,13 +21,16 @@ from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
 from segue.failover.engine import Engine, Job
-from segue.failover.listener import Listener
+from segue.failover.listener import AttemptStart, Listener
 from segue.failover.local import LocalUpstream
 from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream, Upstream
 from segue.health.book import HealthBook
 from segue.health.quota import QuotaKey
 from segue.ledger.bookkeeper import Bookkeeper
+from segue.ledger.budgets.holder import Budgets, Ticket
+from segue.ledger.budgets.keeper import BudgetKeeper, budgets_of, store_of, zone_of
+from segue.ledger.budgets.purse import Budget
 from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.store import LedgerStore
@@ -148,7 +153,7 @@ class Segue:
         async def begin() -> Relay:
             if self.router.concerns(job):
                 await self._recorder.caught_up()  # policies decide by prices
-            return self.start(job)
+            return await self.open(job)
 
         return AnswerStream(begin, self._answer, self.written, self._portal.run)
 
@@ -158,6 +163,54 @@ class Segue:
         if self.router.concerns(job):
             job = self.router.routed(job, asyncio.get_running_loop().time())
         return self.engine.start(job)
+
+    async def open(self, job: Job, *, budgets: Sequence[Budget] = ()) -> Relay:
+        """Like `start`, once what the job may cost is set aside of these budgets and of those that the settings have.
+
+        Raises `InvalidRequestError` where a budget does not have it: 429 `insufficient_quota`.
+        """
+        budgets = (*budgets, *budgets_of(self.settings, job.chain))
+        if not budgets:
+            return self.start(job)
+        tokens = self.engine.count_tokens(job.request)
+        ticket = await self._admit(budgets, job.targets, tokens, job.request.max_tokens)
+        try:
+            relay = self.start(job)
+        except BaseException:
+            self.budgets.cancel(ticket)
+            raise
+        self.budgets.bind(relay.report.request_id, ticket)
+        return relay
+
+    @contextlib.asynccontextmanager
+    async def paid(self, start: AttemptStart, budgets: Sequence[Budget] = ()) -> AsyncIterator[None]:
+        """The same for a single attempt that is made beside the engine: what it may cost is set aside for the time of the block."""
+        budgets = (*budgets, *budgets_of(self.settings, start.chain))
+        if not budgets:
+            yield
+            return
+        self.budgets.bind(
+            start.request_id, await self._admit(budgets, (start.target,), start.prompt_tokens, start.max_tokens)
+        )
+        try:
+            yield
+        finally:
+            self.budgets.release(start.request_id)
+
+    async def _admit(
+        self, budgets: Sequence[Budget], targets: Sequence[Target], prompt_tokens: int, max_tokens: int | None
+    ) -> Ticket:
+        self._warm(targets)
+        await self._recorder.caught_up()  # what it may cost is known by prices
+        return await self.budgets.admit(budgets, targets, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
+
+    @functools.cached_property
+    def budgets(self) -> BudgetKeeper:
+        """What keeps requests within their budgets; made when the first request has one."""
+        holder = Budgets(store_of(self.settings), zone=zone_of(self.settings), wall=self.engine.wall)
+        keeper = BudgetKeeper(holder, self._recorder.price_of)
+        self.listen(keeper)
+        return keeper
 
     async def written(self) -> None:
         """Waits until what has ended is in the ledger and would survive this process, or until the disk has had its time (see
@@ -302,6 +355,8 @@ class Segue:
         """Closes connections and writes what is still to be booked."""
         await self._transport.aclose()
         self.history.close()
+        if "budgets" in self.__dict__:
+            await asyncio.to_thread(self.budgets.close)
         await asyncio.to_thread(self.ledger.flush)
 
     def close(self) -> None:

@@ -27,11 +27,13 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_OTEL         `true`: OpenTelemetry traces and metrics; the gateway sends them where the OTEL_ variables say
     SEGUE_OTEL_BODIES  `true`: what is asked and answered is in the traces too
     SEGUE_HEALTH_CHECK seconds between the gateway's free health checks; 0 for none
+    SEGUE_DAILY_BUDGET US dollars that may be spent a day, whatever for
+    SEGUE_TIMEZONE     where a day of budgets and of usage begins at midnight, e.g. `Asia/Seoul`; UTC without it
     MONGODB_URL        where usage is kept for several machines
     MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
 
-`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `mongodb_ttl_days`, `[targets.NAME]`, `[chains.NAME]`, `[policy]`, `[prices.MODEL]` and
-`[monitoring]`.
+`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `daily_budget`, `timezone`, `mongodb_ttl_days`, `[targets.NAME]`,
+`[chains.NAME]`, `[policy]`, `[prices.MODEL]` and `[monitoring]`.
 `policy = "smart"` stands for `[policy]` with that one line.
 """
 
@@ -39,9 +41,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from dotenv import dotenv_values
@@ -49,6 +53,8 @@ from dotenv import dotenv_values
 from segue.errors import ConfigurationError
 from segue.policy import Policy, PolicyName
 from segue.secret import Secret
+
+T = TypeVar("T")
 
 DEFAULT_CHAIN = ("gemini", "openai", "claude")
 DEFAULT_TEMPERATURE = 0.7
@@ -118,6 +124,8 @@ class ChainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Targets' names, in order."""
     policy: Policy
     """In the file, its fields stand in the chain's own table."""
+    daily_budget: Decimal | None = None
+    """US dollars that the chain may spend a day."""
 
 
 class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,6 +162,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the ledger's file; None for the default place, "none" for memory."""
     keys: str | None = None
     """Path of the file with the gateway's keys; None for the default place."""
+    daily_budget: Decimal | None = None
+    """US dollars that may be spent a day, whatever for."""
+    timezone: str = "UTC"
+    """Where a day of budgets and of usage begins at midnight: a name such as `Asia/Seoul`."""
     mongodb_url: Secret = Secret("")
     """In the environment only."""
     mongodb_ttl_days: float | None = None
@@ -201,7 +213,21 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
-    known = {"chain", "ledger", "keys", "mongodb_ttl_days", "targets", "chains", "policy", "prices", "monitoring"}
+    known = {
+        *[
+            "chain",
+            "ledger",
+            "keys",
+            "daily_budget",
+            "timezone",
+            "mongodb_ttl_days",
+            "targets",
+            "chains",
+            "policy",
+            "prices",
+            "monitoring",
+        ]
+    }
     for key in document.keys() - known:
         raise ConfigurationError(f"{key!r} is no setting: use one of {', '.join(sorted(known))} (in {path})")
     if isinstance(word := document.get("policy"), str):
@@ -228,6 +254,8 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         prices=_convert(document.get("prices", {}), dict[str, dict[str, Any]], "prices", path),
         ledger=env.get("SEGUE_LEDGER") or document.get("ledger"),
         keys=env.get("SEGUE_KEYS") or document.get("keys"),
+        daily_budget=_said(env, document, "daily_budget", "SEGUE_DAILY_BUDGET", _budget, path),
+        timezone=_said(env, document, "timezone", "SEGUE_TIMEZONE", _timezone, path) or "UTC",
         mongodb_url=Secret(env.get("MONGODB_URL") or ""),
         mongodb_ttl_days=_ttl(env, document, path),
         monitoring=_monitoring(env, document.get("monitoring", {}), path),
@@ -251,12 +279,44 @@ def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSetti
     where = f"chains.{name}"
     if not isinstance(table, dict) or "targets" not in table:
         raise ConfigurationError(f'{where} must be a table with targets: targets = ["gemini", …] (in {path})')
-    knobs = {key: value for key, value in table.items() if key != "targets"}
+    knobs = {key: value for key, value in table.items() if key not in ("targets", "daily_budget")}
     merged = {**msgspec.to_builtins(policy), **knobs}
     return ChainSettings(
         targets=_convert(table["targets"], tuple[str, ...], f"{where}.targets", path),
         policy=_convert(merged, Policy, where, path),
+        daily_budget=_budget(f"{where}.daily_budget", table.get("daily_budget"), f"in {path}"),
     )
+
+
+def _said(
+    env: _Environment, document: dict[str, Any], name: str, variable: str, read: Callable[[str, Any, str], T], path: str
+) -> T:
+    """A setting that the environment has as `variable`, and the file as `name`."""
+    if (said := env.get(variable)) is not None:
+        return read(variable, said, env.place(variable))
+    return read(name, document.get(name), f"in {path}")
+
+
+def _budget(what: str, said: Any, place: str) -> Decimal | None:
+    if said is None:
+        return None
+    try:
+        budget = Decimal(str(said))
+        if isinstance(said, bool) or not 0 < budget <= 1_000_000:
+            raise ValueError
+    except (InvalidOperation, ValueError):
+        allowed = "use US dollars, more than 0 and up to 1000000"
+        raise ConfigurationError(f"{what}={said} is no daily budget: {allowed} ({place})") from None
+    return budget
+
+
+def _timezone(what: str, said: Any, place: str) -> str | None:
+    if said is None:
+        return None
+    try:
+        return ZoneInfo(said).key
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ConfigurationError(f"{what}={said} is no time zone: use a name such as Asia/Seoul ({place})") from None
 
 
 _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -1,43 +1,14 @@
 from __future__ import annotations
 
-import itertools
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from segue import Sandbox
-from segue.catalog.models import find_model
-from segue.catalog.prices import UnitPrices
-from segue.chat.messages import user
-from segue.chat.request import ChatRequest
-from segue.chat.usage import Usage
-from segue.client import Segue
 from segue.errors import InvalidRequestError
-from segue.failover.engine import Job
-from segue.failover.listener import AttemptEnd, AttemptStart
-from segue.ledger.store import Where
-from segue.ledger.stores.memory import MemoryStore
-from segue.routing.target import Target
 from segue.server.gatekeeper import Gatekeeper
-from segue.server.keyfile import day_of, open_for_writing, spent_on
 from segue.server.keys import KeyRing
-from segue.server.spending import Spending
-from segue.settings import load
 from segue.wire.dialects import ingress
-
-NOON = 1_780_056_000.0
-"""2026-05-29 12:00 UTC."""
-PRICES = {"gemini/*": UnitPrices(input=Decimal("0.01"), output=Decimal("0.1"))}
-TARGET = Target(
-    name="g", provider="gemini", dialect="gemini", model=find_model("gemini", "gemini-3.5-flash"), base_url="http://g"
-)
-_ids = itertools.count()
 
 
 @pytest.fixture
@@ -45,77 +16,19 @@ def ring(tmp_path: Path) -> KeyRing:
     return KeyRing(tmp_path / "keys.sqlite3")
 
 
-Make = Callable[..., Gatekeeper]
-
-
 @pytest.fixture
-def make(ring: KeyRing) -> Iterator[Make]:
-    """Gatekeepers of several processes, as it were; each works the cost of 1 token in, 1 out out as $0.11."""
-    made: list[Gatekeeper] = []
-
-    def gatekeeper(**options: Any) -> Gatekeeper:
-        spending = Spending(ring.path, overrides=PRICES, **{"gather": 0.005, **options})
-        made.append(Gatekeeper(ring, spending=spending))
-        return made[-1]
-
-    yield gatekeeper
-    for each in made:
-        each.close()
+def keeper(ring: KeyRing) -> Gatekeeper:
+    return Gatekeeper(ring)
 
 
-@pytest.fixture
-def keeper(make: Make) -> Gatekeeper:
-    return make()
-
-
-def admit(keeper: Gatekeeper, id: str, model: str = "auto", *, now: float = 0.0, wall: float = NOON) -> None:
-    keeper.admit(id, model, now=now, wall=wall)
+def admit(keeper: Gatekeeper, id: str, model: str = "auto", *, now: float = 0.0) -> None:
+    keeper.admit(id, model, now=now)
 
 
 def refusal(keeper: Gatekeeper, id: str, model: str = "auto", **moment: float) -> InvalidRequestError:
     with pytest.raises(InvalidRequestError) as caught:
         admit(keeper, id, model, **moment)
     return caught.value
-
-
-def start(key: str, *, wall: float = NOON, output: int | None = 10, **changes: Any) -> AttemptStart:
-    values: dict[str, Any] = {
-        "attempt_id": f"a{next(_ids)}",
-        "request_id": "r",
-        "target": TARGET,
-        "chain": "default",
-        "wall": wall,
-        "prompt_tokens": 10,
-        "max_tokens": output,
-        "hedge": False,
-        "continuation": False,
-        "metadata": {"key": key},
-    }
-    return AttemptStart(**{**values, **changes})
-
-
-def end(began: AttemptStart, *, output: int = 9) -> AttemptEnd:
-    """$0.10 for 10 tokens in, $0.10 for each out."""
-    usage = Usage(input_tokens=10, output_tokens=output)
-    return AttemptEnd(start=began, outcome="ok", seconds=1.0, usage=usage, usage_is_final=True, status=200)
-
-
-def spend(keeper: Gatekeeper, key: str, *, output: int = 9, wall: float = NOON) -> None:
-    """$1 for 9 tokens out."""
-    began = start(key, wall=wall)
-    keeper.attempt_started(began)
-    keeper.attempt_ended(end(began, output=output))
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.005)
-
-
-def in_file(ring: KeyRing, key: str, wall: float = NOON) -> Decimal:
-    return Decimal(spent_on(ring.path, day_of(wall)).get(key, 0)).scaleb(-12)
 
 
 # Who it is, and what it may ask for.
@@ -191,143 +104,11 @@ def test_each_key_has_a_rate_of_its_own_and_refused_requests_do_not_count(ring: 
     assert refusal(keeper, id).status == 429
 
 
-# The budget.
-
-
-def test_a_budget_is_used_up_by_what_attempts_cost_until_midnight_utc(ring: KeyRing, keeper: Gatekeeper) -> None:
-    key = ring.create("ci", daily_budget=Decimal(2))[0]
-    spend(keeper, key.id)
-    eventually(lambda: in_file(ring, key.id) == 1)
-    admit(keeper, key.id)
-    spend(keeper, key.id)
-    eventually(lambda: in_file(ring, key.id) == 2)
-    refused = refusal(keeper, key.id)
-    assert (refused.status, refused.code, refused.retry_after) == (429, "insufficient_quota", 43200.0)
-    assert "budget of $2 a day: $2 is spent" in str(refused)
-    admit(keeper, key.id, wall=NOON + 43200)
-
-
-def test_running_attempts_hold_their_estimate_once_the_price_is_known(ring: KeyRing, keeper: Gatekeeper) -> None:
-    key = ring.create("ci", daily_budget=Decimal("2.05"))[0]
-    spend(keeper, key.id)
-    eventually(lambda: in_file(ring, key.id) == 1)
-    running = start(key.id)
-    keeper.attempt_started(running)
-    refused = refusal(keeper, key.id)
-    assert (refused.status, refused.code, refused.retry_after) == (429, "insufficient_quota", 5.0)
-    assert "$1 is spent, and running requests may cost $1.1" in str(refused)
-    keeper.attempt_ended(AttemptEnd(start=running, outcome="unreachable", seconds=0.1, sent=False))
-    eventually(lambda: _admitted(keeper, key.id))
-    assert in_file(ring, key.id) == 1
-
-
-def _admitted(keeper: Gatekeeper, id: str) -> bool:
-    try:
-        admit(keeper, id)
-    except InvalidRequestError:
-        return False
-    return True
-
-
-def test_what_a_key_spends_here_another_process_knows_within_a_second(ring: KeyRing, make: Make) -> None:
-    here, there, clock = make(), make(clock=lambda: now), 0.0
-    now = clock
-    key = ring.create("ci", daily_budget=Decimal(1))[0]
-    admit(there, key.id)
-    spend(here, key.id)
-    eventually(lambda: in_file(ring, key.id) == 1)
-    now = 1.0
-    assert refusal(there, key.id).code == "insufficient_quota"
-    assert refusal(here, key.id).code == "insufficient_quota"
-
-
-def test_processes_add_to_what_others_spent(ring: KeyRing, make: Make) -> None:
-    key = ring.create("ci", daily_budget=Decimal(100))[0]
-    keepers = [make(), make()]
-    workers = [threading.Thread(target=lambda k=k: [spend(k, key.id) for _ in range(50)]) for k in keepers]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    for keeper in keepers:
-        keeper.close()
-    assert in_file(ring, key.id) == 100
-    assert refusal(make(), key.id).code == "insufficient_quota"
-
-
-def test_a_new_process_takes_up_what_was_spent_today(ring: KeyRing, make: Make) -> None:
-    key = ring.create("ci", daily_budget=Decimal(1))[0]
-    before = make(gather=60.0)
-    spend(before, key.id)
-    before.close()
-    assert refusal(make(), key.id).code == "insufficient_quota"
-
-
-def test_what_cannot_be_written_counts_nevertheless_and_is_written_later(
-    ring: KeyRing, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keeper = make()
-    key = ring.create("ci", daily_budget=Decimal(1))[0]
-    admit(keeper, key.id)
-    monkeypatch.setattr("segue.server.keyfile.BUSY", 0.01)
-    other = open_for_writing(ring.path)
-    other.execute("BEGIN IMMEDIATE")
-    spend(keeper, key.id)
-    eventually(lambda: not _admitted(keeper, key.id))
-    assert in_file(ring, key.id) == 0
-    other.execute("COMMIT")
-    other.close()
-    eventually(lambda: in_file(ring, key.id) == 1)
-    assert refusal(keeper, key.id).code == "insufficient_quota"
-
-
-def test_simulated_attempts_and_keys_without_a_budget_are_not_counted(ring: KeyRing, keeper: Gatekeeper) -> None:
-    free, limited = ring.create("free")[0], ring.create("limited", daily_budget=Decimal(1))[0]
-    simulated = Target(**{**{name: getattr(TARGET, name) for name in TARGET.__struct_fields__}, "simulated": True})
-    spend(keeper, free.id)
-    for began in (start(limited.id, target=simulated), start("", metadata={})):
-        keeper.attempt_started(began)
-        keeper.attempt_ended(end(began))
-    keeper.close()
-    connection = sqlite3.connect(ring.path)
-    assert connection.execute("SELECT COUNT(*) FROM spend").fetchone() == (0,)
-    connection.close()
-
-
-def test_an_attempt_without_a_price_counts_nothing(ring: KeyRing, keeper: Gatekeeper) -> None:
-    key = ring.create("ci", daily_budget=Decimal("0.01"))[0]
-    nobody = Target(
-        name="x", provider="nobody", dialect="openai_chat", model=find_model("nobody", "m"), base_url="http://x"
-    )
-    began = start(key.id, target=nobody)
-    keeper.attempt_started(began)
-    keeper.attempt_ended(end(began))
-    keeper.close()
-    admit(keeper, key.id)
-
-
-async def test_the_engines_attempts_are_booked_on_the_key_with_the_ledgers_cost(ring: KeyRing, tmp_path: Path) -> None:
-    key = ring.create("ci", daily_budget=Decimal("0.000001"))[0]
-    keeper, ledger = Gatekeeper(ring), MemoryStore()
-    with Sandbox(reply="numbered") as box:
-        environ = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": box.base_url("openai"), "SEGUE_CHAIN": "openai"}
-        segue = Segue(load(environ, directory=tmp_path), ledger=ledger, listeners=[keeper])
-        chain, targets, policy = segue.chain(None)
-        request = ChatRequest(messages=(user("hello"),))
-        wall = time.time()
-        keeper.admit(key.id, "auto", now=0.0, wall=wall)
-        relay = segue.start(
-            Job(request=request, targets=targets, policy=policy, hold=True, chain=chain, metadata={"key": key.id})
-        )
-        while await relay.next():
-            pass
-        relay.close()
-        keeper.close()
-        await segue.aclose()
-    eventually(lambda: ledger.records(where=Where(key=key.id))[0].cost is not None)
-    (record,) = ledger.records(where=Where(key=key.id))
-    assert in_file(ring, key.id, wall) == record.cost != 0
-    assert refusal(keeper, key.id, wall=wall).code == "insufficient_quota"
+def test_a_key_with_a_budget_is_told_to_keep_to_it(ring: KeyRing, keeper: Gatekeeper) -> None:
+    key = ring.create("ci", daily_budget=Decimal("2.5"))[0]
+    (budget,) = keeper.admit(key.id, "auto", now=0.0)
+    assert (budget.name, budget.pico, budget.said) == (f"key:{key.id}", 2_500_000_000_000, "the key 'ci'")
+    assert keeper.admit(ring.create("free")[0].id, "auto", now=0.0) == ()
 
 
 # Told in each dialect.

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from segue.errors import ConfigurationError
-from segue.server.keyfile import day_of, keys_path
+from segue.server.keyfile import keys_path
 from segue.server.keys import Key, KeyRing
 from segue.settings import Settings, load
 
@@ -221,7 +221,3 @@ def test_the_keys_are_where_the_settings_say_or_beside_the_ledgers_default(
     assert keys_path(load({"SEGUE_KEYS": "/k/keys"}, directory=tmp_path)) == Path("/k/keys")
     (tmp_path / "segue.toml").write_text('keys = "/toml/keys"')
     assert keys_path(load({}, directory=tmp_path)) == Path("/toml/keys")
-
-
-def test_days_are_those_of_utc() -> None:
-    assert (day_of(0.0), day_of(86399.9), day_of(86400.0)) == ("1970-01-01", "1970-01-01", "1970-01-02")

@@ -20,7 +20,7 @@ keys = typer.Typer(name="keys", help="Make, show and revoke the gateway's keys."
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     rate: Annotated[int | None, typer.Option(help="Requests a minute.", min=1)] = None,
-    daily_budget: Annotated[str | None, typer.Option(metavar="USD", help="US dollars a day (UTC).")] = None,
+    daily_budget: Annotated[str | None, typer.Option(metavar="USD", help="US dollars a day.")] = None,
     models: Annotated[
         str,
         typer.Option(metavar="A,B", help="The models it may ask for, e.g. auto,openai/gpt-6-luna; all if left out."),
@@ -46,8 +46,11 @@ def list_keys() -> None:
     from rich.text import Text
 
     from segue.cli.display import console, money, notes, table
+    from segue.ledger.budgets.keeper import store_of, zone_of
+    from segue.ledger.budgets.purse import day_of
     from segue.ledger.stores.money import from_pico
-    from segue.server.keyfile import day_of, spent_on
+    from segue.server.gatekeeper import budget_of
+    from segue.settings import load
 
     ring = _ring()
     listed = ring.listed()
@@ -56,7 +59,8 @@ def list_keys() -> None:
             f"There is no key in {ring.path}: make one with segue keys create NAME", markup=False, soft_wrap=True
         )
         return
-    spent = spent_on(ring.path, day_of(time.time()))
+    settings = load()
+    spent = store_of(settings).spent(day_of(time.time(), zone_of(settings)))
     made = table(
         "", "id", "name", "models", "a minute", "a day", "today", "state", right=("a minute", "a day", "today")
     )
@@ -67,7 +71,7 @@ def list_keys() -> None:
             Text(", ".join(key.models) or "all"),
             str(key.rate or ""),
             money(key.daily_budget) if key.daily_budget is not None else "",
-            money(from_pico(spent.get(key.id, 0))) if key.daily_budget is not None else "",
+            money(from_pico(spent.get(budget_of(key), 0))) if key.daily_budget is not None else "",
             _state(key),
         )
     console.print(made, markup=False)

@@ -36,7 +36,7 @@ class Bookkeeper:
     def warm(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
         """Looks up the prices of (provider, model) pairs. The first look-up takes up to a second: call it in a thread, early."""
         for provider, model in models:
-            self._prices(provider, model, wall)
+            self.price_of(provider, model, wall)
 
     def reserve(
         self, record: AttemptRecord, *, prompt_tokens: int, max_tokens: int | None, priced: bool = True
@@ -45,7 +45,7 @@ class Bookkeeper:
 
         Not `priced`, it has no bound, and its price is looked up when it is settled.
         """
-        prices = self._prices(record.provider, record.model, record.started) if priced else None
+        prices = self.price_of(record.provider, record.model, record.started) if priced else None
         most = bound(prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
         record = msgspec.structs.replace(record, bound=most)
         self.store.reserve(record)
@@ -66,7 +66,7 @@ class Bookkeeper:
         """Books how it ended and gives the record back, with its cost."""
         reserved, prices = reservation.record, reservation.prices
         if not reservation.priced:
-            prices = self._prices(reserved.provider, reserved.model, reserved.started)
+            prices = self.price_of(reserved.provider, reserved.model, reserved.started)
         due = bill(
             ending,
             prices,
@@ -90,6 +90,7 @@ class Bookkeeper:
         self.store.settle(record)
         return record
 
-    def _prices(self, provider: str, model: str, wall: float) -> UnitPrices | None:
+    def price_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
+        """The unit prices of a model at an epoch second."""
         moment = datetime.datetime.fromtimestamp(wall, datetime.UTC)
         return price_of(provider, model, moment, self._overrides)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from segue.catalog.prices import UnitPrices
 from segue.catalog.tokens import estimate_tokens
 from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.ledger.billing import Ending
@@ -128,6 +130,10 @@ class Recorder:
                 call(end, record)
             except Exception:
                 log.exception("a listener failed in attempt_booked")
+
+    def price_of(self, provider: str, model: str) -> UnitPrices | None:
+        """The unit prices of a model, now; quick once the price list was read (`caught_up`)."""
+        return self._books.price_of(provider, model, time.time())
 
     def cost(self, request_id: str) -> Decimal | None:
         """What the attempts of a request have cost so far, in US dollars; None where it is not known."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from segue.chat.events import ChatEvent, Finished
@@ -17,6 +17,7 @@ from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
 from segue.failover.engine import Job
 from segue.failover.relay import Relay
+from segue.ledger.budgets.purse import Budget
 from segue.routing.policy import POLICIES
 from segue.server.exchange import Exchange, Watch
 from segue.server.selection import Selection
@@ -60,13 +61,20 @@ def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str],
     )
 
 
-async def answer(exchange: Exchange, segue: Segue, codec: IngressCodec, asked: IngressRequest, job: Job) -> None:
-    """Answers a request; what it cost is in the ledger before the answer's last byte, or the error, leaves.
+async def answer(
+    exchange: Exchange,
+    segue: Segue,
+    codec: IngressCodec,
+    asked: IngressRequest,
+    job: Job,
+    budgets: Sequence[Budget] = (),
+) -> None:
+    """Answers a request within `budgets`; what it cost is in the ledger before the answer's last byte, or the error, leaves.
 
     Raises its `SegueError` while nothing was sent, `CallerLeftError` when nobody is left to answer.
     """
     with exchange.watch() as watch:
-        relay = segue.start(job)
+        relay = await segue.open(job, budgets=budgets)
         exchange.request_id = relay.report.request_id
         try:
             if asked.stream:

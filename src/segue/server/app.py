@@ -19,6 +19,7 @@ import msgspec
 from segue.catalog.tokens import estimate_request_tokens
 from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
+from segue.ledger.budgets.purse import Budget
 from segue.monitoring.redaction import redactor_of
 from segue.server import embeddings, health, models, routes
 from segue.server.answering import answer, falls_back, job_of
@@ -55,7 +56,7 @@ class InternalError(SegueError):
 
 
 class Gateway:
-    """An ASGI 3 application. `metrics` must be among the listeners of `segue`; so must `gatekeeper`, where keys have budgets.
+    """An ASGI 3 application. `metrics` must be among the listeners of `segue`.
 
     `gatekeeper` None: no key is asked for, which is for loopback only; a web page of another origin is then refused, since a browser
     would let it spend.
@@ -95,8 +96,6 @@ class Gateway:
         await receive()
         await upkeep.stop()
         await self._segue.aclose()
-        if self._gatekeeper is not None:
-            self._gatekeeper.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:
@@ -165,17 +164,17 @@ class Gateway:
         if route.kind is Kind.COUNT or asked.options.get("action") == "countTokens":
             await exchange.reply(_count(route.dialect, estimate_request_tokens(asked.request)), {})
             return
-        self._admit(key, asked.model)
+        budgets = self._admit(key, asked.model)
         selection = self._select(asked.model, fallback=falls_back(exchange.headers))
         job = job_of(asked, selection, exchange.headers, key=key)
         with self._caller(exchange.headers):
-            await answer(exchange, self._segue, codec, asked, job)
+            await answer(exchange, self._segue, codec, asked, job, budgets)
 
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = embeddings.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
-        self._admit(key, asked.word)
+        budgets = self._admit(key, asked.word)
         with self._caller(exchange.headers), exchange.watch():
-            return await embeddings.forward(self._segue, asked, key=key)
+            return await embeddings.forward(self._segue, asked, key=key, budgets=budgets)
 
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""
@@ -185,9 +184,8 @@ class Gateway:
         presented = bearer(exchange.headers) or next(iter(parse_qs(exchange.query).get("key", ())), "")
         return self._gatekeeper.identify(presented)
 
-    def _admit(self, key: str, model: str) -> None:
-        if self._gatekeeper is not None:
-            self._gatekeeper.admit(key, model, now=time.monotonic(), wall=time.time())
+    def _admit(self, key: str, model: str) -> tuple[Budget, ...]:
+        return () if self._gatekeeper is None else self._gatekeeper.admit(key, model, now=time.monotonic())
 
 
 def _no_context(headers: dict[str, str]) -> AbstractContextManager[None]:

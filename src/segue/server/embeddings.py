@@ -8,6 +8,7 @@ caller's dialect. An attempt is told to the engine's listeners like any other, s
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from segue.errors import AttemptSummary, SegueError
 from segue.failover import outcome
 from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.failover.upstream import UNSENT
+from segue.ledger.budgets.purse import Budget
 from segue.routing.target import Target
 from segue.server.embedding_shapes import GeminiAsked, OpenAIAsked
 from segue.server.exchange import Reply
@@ -55,12 +57,13 @@ def read(body: bytes, *, dialect: str, path: str) -> Asked:
     return GeminiAsked(body, path) if dialect == GeminiAsked.dialect else OpenAIAsked(body)
 
 
-async def forward(segue: Segue, asked: Asked, *, key: str = "") -> Reply:
+async def forward(segue: Segue, asked: Asked, *, key: str = "", budgets: Sequence[Budget] = ()) -> Reply:
     """The provider's answer to a request, or an error in the caller's dialect. `key` is the id of the caller's key, for the books."""
     try:
         target, wire = asked.addressed(segue)
         start = _start(segue, target, asked.size, key)
-        got = await _attempt(segue, start, wire, asked)
+        async with segue.paid(start, budgets):
+            got = await _attempt(segue, start, wire, asked)
         await segue.written()
     except SegueError as error:
         return ingress(asked.dialect).error(error)

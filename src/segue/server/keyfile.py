@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -37,8 +36,9 @@ MIGRATIONS: Migrations = (
         """,
         "CREATE TABLE spend (key TEXT, day TEXT, pico INTEGER NOT NULL, PRIMARY KEY (key, day)) WITHOUT ROWID",
     ),
+    ("DROP TABLE spend",),  # what keys spend is shared with all other budgets: `ledger.budgets`
 )
-"""Only ever appended to, see `ledger.stores.schema`. `pico`: pico-dollars, as in the ledger."""
+"""Only ever appended to, see `ledger.stores.schema`."""
 
 
 def keys_path(settings: Settings) -> Path:
@@ -46,11 +46,6 @@ def keys_path(settings: Settings) -> Path:
     if settings.keys:
         return Path(settings.keys).expanduser().absolute()
     return default_path().absolute().with_name(FILE_NAME)
-
-
-def day_of(wall: float) -> str:
-    """The UTC day of an epoch second, as `2026-11-28`."""
-    return time.strftime("%Y-%m-%d", time.gmtime(wall))
 
 
 @contextlib.contextmanager
@@ -79,11 +74,3 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def spent_on(path: Path, day: str) -> dict[str, int]:
-    """Pico-dollars by key's id. Raises `sqlite3.Error`."""
-    with reading(path) as connection:
-        if connection is None:
-            return {}
-        return dict(connection.execute("SELECT key, pico FROM spend WHERE day = ?", (day,)))

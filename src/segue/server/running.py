@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 import uvicorn
 
-from segue.catalog.prices import read_overrides
 from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.monitoring.log import configure_logging
@@ -59,9 +58,9 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
                 "there is no key yet, and without one anybody who reaches the port could spend: make one with `segue keys create NAME`, "
                 "or listen on 127.0.0.1 without --keys"
             )
-        gatekeeper = Gatekeeper(ring, overrides=read_overrides(settings.prices))
+        gatekeeper = Gatekeeper(ring)
     metrics = Metrics()
-    segue = Segue(settings, listeners=[metrics, *([gatekeeper] if gatekeeper else [])])
+    segue = Segue(settings, listeners=[metrics])
     segue.chain(None)
     return Gateway(segue, metrics=metrics, gatekeeper=gatekeeper, bounds=Bounds(body=options.max_body))
 

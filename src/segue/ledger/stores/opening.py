@@ -45,7 +45,7 @@ def open_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
 
     Raises `ConfigurationError` for any other URL. No file is opened or made yet: that is the writer's work, see `stores.sqlite`.
     """
-    path = _path(where)
+    path = place_of(where)
     return MemoryStore() if path is None else SqliteStore(path)
 
 
@@ -54,7 +54,7 @@ def shared_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
 
     Nobody should close it before the process ends; who does, has it replaced by a new one for those who ask later.
     """
-    path = _path(where)
+    path = place_of(where)
     with _lock:
         if path is None:
             return _memory
@@ -83,7 +83,8 @@ def ledger_of(settings: Settings) -> LedgerStore:
         return store
 
 
-def _path(where: str | os.PathLike[str] | None) -> Path | None:
+def place_of(where: str | os.PathLike[str] | None) -> Path | None:
+    """The file that is meant, see `open_store`; None for memory."""
     if where is None:
         return default_path().absolute()
     text = os.fspath(where)

@@ -1,0 +1,1 @@
+"""What may be spent a day, and who stops when it is."""

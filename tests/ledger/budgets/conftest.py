@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from segue.ledger.budgets.mongodb import MongoBudgets
+from segue.ledger.budgets.sqlite import SqliteBudgets
+from segue.ledger.budgets.store import BudgetStore, MemoryBudgets
+from segue.ledger.stores.mongodb_connection import Connection
+from segue.secret import Secret
+
+Open = Callable[[], BudgetStore]
+"""Opens the shared budgets once more, as another process would."""
+
+
+@pytest.fixture(params=["memory", "sqlite", "mongodb"])
+def open_budgets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    if request.param == "memory":
+        one = MemoryBudgets()
+        yield lambda: one
+        return
+    opened: list[BudgetStore] = []
+    connections: list[Connection] = []
+
+    def open_one() -> BudgetStore:
+        if request.param == "sqlite":
+            opened.append(SqliteBudgets(tmp_path / "budgets.sqlite3"))
+        else:
+            connections.append(Connection(Secret(request.getfixturevalue("mongodb_url"))))
+            opened.append(MongoBudgets(connections[-1]))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
+def shared(open_budgets: Open) -> BudgetStore:
+    return open_budgets()
