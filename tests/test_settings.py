@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,12 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path: Path, environ: di
         ("[chains.fast]\ndeadline = 1", "chains.fast must be a table with targets"),
         ("[chains.fast]\ntargets = ['openai']\ndedline = 1", "chains.fast is wrong"),
         ("[policy]\nrounds = 'many'", "policy is wrong"),
+        ("daily_budget = -1", "daily_budget=-1 is no daily budget: use US dollars, more than 0"),
+        (
+            "[chains.fast]\ntargets = ['openai']\ndaily_budget = true",
+            "chains.fast.daily_budget=True is no daily budget",
+        ),
+        ("timezone = 'Mars'", "timezone=Mars is no time zone: use a name such as Asia/Seoul"),
         ("policy = 1", "policy must be a table"),
         ("chain = [", "is not valid TOML"),
     ],
@@ -111,3 +118,11 @@ def test_no_key_is_ever_printed(tmp_path: Path) -> None:
     read = settings(tmp_path, {"OPENAI_API_KEY": "sk-secret", "MONGODB_URL": "mongodb://user:secret@host"})
     assert "secret" not in repr(read)
     assert "secret" not in str(read.target("openai"))
+
+
+def test_budgets_and_the_time_zone_are_read_from_file_and_environment(tmp_path: Path) -> None:
+    toml = 'timezone = "Asia/Seoul"\ndaily_budget = 12.5\n[chains.fast]\ntargets = ["openai"]\ndaily_budget = "0.10"\n'
+    read = settings(tmp_path, {"SEGUE_DAILY_BUDGET": "20"}, toml=toml)
+    assert (read.daily_budget, read.timezone) == (Decimal(20), "Asia/Seoul")
+    assert read.chains["fast"].daily_budget == Decimal("0.10")
+    assert settings(tmp_path, {"SEGUE_TIMEZONE": "Europe/Berlin"}).timezone == "Europe/Berlin"
