@@ -11,11 +11,11 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from segue.catalog.models import find_model
 from segue.catalog.tokens import estimate_request_tokens
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
@@ -32,10 +32,13 @@ from segue.health.latency import LatencyBook, LatencyKey, prompt_bucket
 from segue.health.quota import QuotaBook, QuotaKey
 from segue.health.target import HEALTHY, Availability, HealthKeys
 from segue.policy import Policy
+from segue.routing import aging
 from segue.routing.policy import Route
 from segue.routing.target import Target
 
 log = logging.getLogger("segue")
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 EVENTS = ("request_started", "request_ended", "attempt_started", "attempt_ended")
 """What listeners are told of, by the names of their methods."""
@@ -104,12 +107,16 @@ class Engine:
         self.new_id = new_id
         self._refused: dict[str, frozenset[str]] = {}
         self._prober = Prober(self.health, self.keys, upstream)
+        self._aged: dict[tuple[str, str, str, bool], tuple[date, Target, Target]] = {}
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
 
     def start(self, job: Job) -> Relay:
         """Begins a request in the running event loop. The relay must be read to its end or closed."""
         if not job.targets:
             raise ValueError("a job needs at least one target")
+        targets = tuple(self._current(target, job.policy) for target in job.targets)
+        if targets != job.targets:
+            job = msgspec.structs.replace(job, targets=targets)
         self._prober.start_due(job.targets, connect=job.policy.connect)
         request_id = self.new_id()
         return Relay(self, job, request_id, self._announce(job, request_id) if self._tells_requests else None)
@@ -126,6 +133,22 @@ class Engine:
         )
         self._tell("request_started", start)
         return start
+
+    def _current(self, target: Target, policy: Policy) -> Target:
+        """The target on this day; what there is to say of its model is logged once."""
+        today = self._today()
+        key = (target.name, target.model.id, target.base_url, policy.successor)
+        known = self._aged.get(key)
+        if known is not None and known[:2] == (today, target):
+            return known[2]
+        aged = aging.current(target, today, replace=policy.successor)
+        if aged.notice and (known is None or known[2].notice != aged.notice):
+            log.warning("%s: %s", target.name, aged.notice)
+        self._aged[key] = (today, target, aged)
+        return aged
+
+    def _today(self) -> date:
+        return date.fromordinal(_EPOCH + int(self.wall() // 86400))
 
     # ---- what a relay asks
 
@@ -189,10 +212,7 @@ class Engine:
 
     def successor(self, target: Target) -> Target | None:
         """The same target with the model that took its model's place."""
-        heir = target.model.successor
-        if heir is None or heir == target.model.id:
-            return None
-        return msgspec.structs.replace(target, model=find_model(target.provider, heir))
+        return aging.successor(target, self._today())
 
     # ---- what a relay tells
 

@@ -37,7 +37,8 @@ class Report(msgspec.Struct, kw_only=True):
     """What became of a request; whole once its relay is done.
 
     `target` and `model` are those that spoke last. `usage` sums what was reported by the attempts that spoke. `omitted` names request
-    fields that were left out because the model does not take them. `route` says why the chain was in this order; None as written.
+    fields that were left out because the model does not take them. `notices` are sentences on the model that spoke: its end is near,
+    or it was asked in another's place. `route` says why the chain was in this order; None as written.
     """
 
     request_id: str
@@ -48,6 +49,7 @@ class Report(msgspec.Struct, kw_only=True):
     hedges: int = 0
     rounds: int = 1
     omitted: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     usage: Usage = Usage()
     route: Route | None = None
 

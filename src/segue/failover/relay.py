@@ -238,6 +238,8 @@ class Relay:
         assert self._spoke is not None
         self.report.target = self._spoke.target.name
         self.report.model = self._spoke.receipt.model or self._spoke.target.model.id
+        if notice := self._spoke.target.notice:
+            self.report.notices = (notice,)
         self.report.seams = self._splice.seams
         self.report.usage = usage = self._splice.usage
         if usage.total_tokens:

@@ -55,6 +55,7 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "hedges": answer.hedges,
         "rounds": answer.rounds,
         "omitted": list(answer.omitted),
+        "notices": list(answer.notices),
         "cost": None if answer.cost is None else float(answer.cost),
         "simulated": answer.simulated,
         **({"route": msgspec.to_builtins(answer.route)} if answer.route is not None else {}),

@@ -115,7 +115,7 @@ class LangChainUpstream:
     def _unsaid(self, ask: Ask) -> tuple[str, ...]:
         """What was asked for and can't be said to this model."""
         request = ask.request
-        refused = [name for name in _PARAMETERS if self._bare or not self._target.model.takes(name)]
+        refused = [name for name in _PARAMETERS if self._bare or name in ask.omit or not self._target.model.takes(name)]
         asked = tuple(name for name in (*_NEVER_SAID, *refused) if getattr(request, name) is not None)
         if self._unforced(request, ask.omit) is not None:
             asked += ("tool_choice",)

@@ -146,6 +146,8 @@ def about(relay: Relay) -> dict[str, str]:
         headers["x-segue-target"] = speaker.name
         headers["x-segue-model"] = speaker.model.id
         headers["x-segue-attempts"] = str(len(report.attempts) + (not finished))
+        if speaker.notice:
+            headers["x-segue-notice"] = speaker.notice
         if speaker.simulated:
             headers["x-segue-simulated"] = "true"
     if report.route is not None:

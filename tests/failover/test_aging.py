@@ -1,0 +1,122 @@
+"""Models age: warned of ahead, replaced by their successors when they are gone, and said so."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segue import Segue
+from segue.ledger.stores.memory import MemoryStore
+from segue.routing import aging
+from segue.routing.resolve import target
+from segue.routing.target import Target
+from segue.secret import Secret
+from segue.settings import TargetSettings, load
+from segue.transport.memory import MemoryTransport, Reply
+from segue.wire.codec import WireRequest
+
+
+def target_of(name: str, model: str, **settings: Any) -> Target:
+    return target(name, TargetSettings(model=model, api_key=Secret("k"), **settings))
+
+
+GPT = target_of("openai", "gpt-4.1")
+
+
+def test_before_the_notice_there_is_nothing_to_say() -> None:
+    assert aging.current(GPT, date(2026, 1, 1), replace=True) == GPT
+
+
+def test_from_the_notice_on_a_sentence_tells_the_day_and_the_successor() -> None:
+    aged = aging.current(GPT, date(2026, 11, 28), replace=True)
+    assert (aged.model.id, aged.notice) == ("gpt-4.1", "gpt-4.1 shuts down on 2027-01-14: use gpt-6-luna")
+
+
+def test_from_the_last_day_on_the_successor_is_asked_at_once_with_room_to_think() -> None:
+    aged = aging.current(GPT, date(2027, 1, 14), replace=True)
+    assert aged.model.id == "gpt-6-luna"
+    assert aged.notice == "gpt-4.1 was shut down on 2027-01-14: use gpt-6-luna, which was asked in its place"
+    assert (GPT.max_tokens, aged.max_tokens) == (1500, 8000)
+
+
+def test_a_limit_that_was_set_stays_set() -> None:
+    tight = target_of("openai", "gpt-4.1", max_tokens=100)
+    assert aging.current(tight, date(2027, 2, 1), replace=True).max_tokens == 100
+
+
+@pytest.mark.parametrize("settings", [{"base_url": "http://10.0.0.1/v1"}])
+def test_a_name_at_another_address_may_stand_for_anything(settings: dict[str, str]) -> None:
+    aged = aging.current(target_of("openai", "gpt-4.1", **settings), date(2027, 2, 1), replace=True)
+    assert (aged.model.id, aged.notice) == ("gpt-4.1", "gpt-4.1 was shut down on 2027-01-14: use gpt-6-luna")
+
+
+def test_nobody_is_replaced_against_the_policy() -> None:
+    assert aging.current(GPT, date(2027, 2, 1), replace=False).model.id == "gpt-4.1"
+
+
+def test_a_successor_that_is_gone_too_is_passed_over() -> None:
+    old = target_of("gemini", "gemini-1.5-flash")
+    assert aging.current(old, date(2026, 11, 28), replace=True).model.id == "gemini-3.5-flash-lite"
+    heir = aging.successor(old, date(2026, 11, 28))
+    assert heir is not None
+    assert heir.notice == "gemini-1.5-flash is gone: gemini-3.5-flash-lite was asked in its place"
+
+
+def test_a_model_without_a_successor_has_none() -> None:
+    assert aging.successor(target_of("groq", "no-such-model"), date(2026, 11, 28)) is None
+
+
+def says_its_model(gone: str = "") -> MemoryTransport:
+    def answer(request: WireRequest) -> Reply:
+        model = json.loads(request.body)["model"]
+        headers = {"content-type": "application/json"}
+        if model == gone:
+            error = {"error": {"message": f"The model `{model}` does not exist", "code": "model_not_found"}}
+            return Reply(status=404, headers=headers, steps=[json.dumps(error).encode()])
+        choice = {"index": 0, "message": {"role": "assistant", "content": model}, "finish_reason": "stop"}
+        return Reply(headers=headers, steps=[json.dumps({"choices": [choice]}).encode()])
+
+    return MemoryTransport(answer)
+
+
+def segue_on(day: date, place: Path, transport: MemoryTransport, model: str = "gpt-4.1") -> Segue:
+    environ = {"SEGUE_CHAIN": "openai", "OPENAI_API_KEY": "k", "OPENAI_MODEL": model}
+    segue = Segue(load(environ, directory=place), ledger=MemoryStore(), transport=transport)
+    moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
+    segue.engine.wall = lambda: moment
+    return segue
+
+
+async def test_a_warning_comes_ahead_once_in_the_log_and_with_each_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    segue = segue_on(date(2026, 12, 24), tmp_path, says_its_model())
+    with caplog.at_level(logging.WARNING, "segue"):
+        answers = [await segue.acomplete("hi") for _ in range(3)]
+    notice = "gpt-4.1 shuts down on 2027-01-14: use gpt-6-luna"
+    assert [(answer.text, answer.notices) for answer in answers] == [("gpt-4.1", (notice,))] * 3
+    assert [record.message for record in caplog.records] == [f"openai: {notice}"]
+
+
+async def test_a_process_that_lives_on_past_the_day_asks_the_successor(tmp_path: Path) -> None:
+    segue = segue_on(date(2027, 1, 13), tmp_path, says_its_model(gone="gpt-6-of-nobody"))
+    assert (await segue.acomplete("hi")).text == "gpt-4.1"
+    segue.engine.wall = lambda: datetime(2027, 1, 14, tzinfo=UTC).timestamp()
+    answer = await segue.acomplete("hi")
+    assert (answer.text, answer.model) == ("gpt-6-luna", "gpt-6-luna")
+    assert "was shut down on 2027-01-14" in answer.notices[0]
+    assert [attempt.outcome for attempt in answer.attempts] == ["ok"], "no try was lost on the old one"
+    chosen = await segue.acomplete("hi", model="gpt-4-1106-preview")
+    assert chosen.model == "gpt-5.6-sol"
+
+
+async def test_one_that_went_before_its_day_is_replaced_when_it_is_found_gone(tmp_path: Path) -> None:
+    segue = segue_on(date(2026, 12, 1), tmp_path, says_its_model(gone="gpt-4.1"))
+    answer = await segue.acomplete("hi")
+    assert answer.model == "gpt-6-luna"
+    assert answer.notices == ("gpt-4.1 is gone: gpt-6-luna was asked in its place",)
