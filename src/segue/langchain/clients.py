@@ -27,6 +27,7 @@ from segue.errors import ConfigurationError
 from segue.langchain import answer, describe, options, targets
 from segue.langchain.backend import Backend, address_of, default_backend
 from segue.langchain.convert import Transcript
+from segue.langchain.errors import raised
 from segue.langchain.structured import structured
 from segue.langchain.tools import engine_choice, engine_tools, openai_tool, structure
 from segue.langchain.upstream import LangChainUpstream
@@ -252,8 +253,9 @@ class LLMClient(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        segue, prompt, said = self._call(messages, stop, kwargs)
-        return answer.result(segue.complete(prompt, **said))
+        with raised():
+            segue, prompt, said = self._call(messages, stop, kwargs)
+            return answer.result(segue.complete(prompt, **said))
 
     async def _agenerate(
         self,
@@ -262,8 +264,9 @@ class LLMClient(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        segue, prompt, said = self._call(messages, stop, kwargs)
-        return answer.result(await segue.acomplete(prompt, **said))
+        with raised():
+            segue, prompt, said = self._call(messages, stop, kwargs)
+            return answer.result(await segue.acomplete(prompt, **said))
 
     # The two below leave it to LangChain to tell `run_manager` of tokens; it does so for every chunk, and twice would be once too often.
 
@@ -274,16 +277,17 @@ class LLMClient(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        segue, prompt, said = self._call(messages, stop, kwargs)
-        if _must_be_whole(said):
-            yield from answer.in_chunks(segue.complete(prompt, **said))
-            return
-        chunks = answer.Chunks()
-        with segue.stream(prompt, **said) as stream:
-            for event in stream:
-                if (chunk := chunks.feed(event)) is not None:
-                    yield chunk
-        yield chunks.last(stream.answer)
+        with raised():
+            segue, prompt, said = self._call(messages, stop, kwargs)
+            if _must_be_whole(said):
+                yield from answer.in_chunks(segue.complete(prompt, **said))
+                return
+            chunks = answer.Chunks()
+            with segue.stream(prompt, **said) as stream:
+                for event in stream:
+                    if (chunk := chunks.feed(event)) is not None:
+                        yield chunk
+            yield chunks.last(stream.answer)
 
     async def _astream(
         self,
@@ -292,18 +296,19 @@ class LLMClient(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        segue, prompt, said = self._call(messages, stop, kwargs)
-        if _must_be_whole(said):
-            for chunk in answer.in_chunks(await segue.acomplete(prompt, **said)):
-                yield chunk
-            return
-        chunks = answer.Chunks()
-        async with segue.stream(prompt, **said) as stream:
-            while events := await stream.batch():
-                for event in events:
-                    if (piece := chunks.feed(event)) is not None:
-                        yield piece
-        yield chunks.last(stream.answer)
+        with raised():
+            segue, prompt, said = self._call(messages, stop, kwargs)
+            if _must_be_whole(said):
+                for chunk in answer.in_chunks(await segue.acomplete(prompt, **said)):
+                    yield chunk
+                return
+            chunks = answer.Chunks()
+            async with segue.stream(prompt, **said) as stream:
+                while events := await stream.batch():
+                    for event in events:
+                        if (piece := chunks.feed(event)) is not None:
+                            yield piece
+            yield chunks.last(stream.answer)
 
     def bind_tools(
         self,
