@@ -13,16 +13,19 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.routing_data import Array, Prompts, intervals, llmrouter, measures, mmlu, pairs
-from benchmarks.routing_day import replay
+from benchmarks.routing_day import ENVIRON, replay
 from benchmarks.routing_train import Lesson, fit, lesson, own_lesson, score, taught_and_kept, write
-from segue.chat.messages import user
+from segue import Segue, load, user
 from segue.chat.request import ChatRequest
+from segue.failover.engine import Job
+from segue.ledger.stores.memory import MemoryStore
+from segue.policy import Policy
 from segue.routing.complexity import complexity, of_request
 
 PARTS = 6
@@ -128,17 +131,24 @@ def show_own(held: Held) -> None:
 
 
 def show_times(held: Held) -> None:
+    segue = Segue(load(ENVIRON, directory="/nonexistent"), ledger=MemoryStore())
+    targets, smart = segue.chain(None)[1], Policy(policy="smart")
     for size, texts in _texts(held.llmrouter.text):
-        requests = [ChatRequest(messages=(user(text),)) for text in texts]
-        times = []
-        for _ in range(RUNS):
-            began = time.process_time()
-            for request in requests:
-                of_request(request)
-            times.append((time.process_time() - began) / len(requests) * 1e6)
-        print(
-            f"a decision at {size} characters: {statistics.median(times):.0f} µs of CPU, worst of {RUNS} runs {max(times):.0f}"
-        )
+        jobs = [Job(request=ChatRequest(messages=(user(text),)), targets=targets, policy=smart) for text in texts]
+        alone = _microseconds(jobs, lambda job: of_request(job.request))
+        whole = _microseconds(jobs, lambda job: segue.router.routed(job, 1.0))
+        print(f"{size} characters, CPU: the score {alone}; all of `smart` with three targets {whole}")
+    segue.close()
+
+
+def _microseconds(jobs: list[Job], decide: Callable[[Job], object]) -> str:
+    times = []
+    for _ in range(RUNS):
+        began = time.process_time()
+        for job in jobs:
+            decide(job)
+        times.append((time.process_time() - began) / len(jobs) * 1e6)
+    return f"{statistics.median(times):.0f} µs (worst of {RUNS} runs {max(times):.0f})"
 
 
 def _texts(all_texts: list[str]) -> Iterator[tuple[int, list[str]]]:

@@ -14,7 +14,7 @@ from segue.errors import InvalidRequestError
 from segue.failover.engine import Engine, Job, latency_key
 from segue.health.quota import QuotaKey
 from segue.routing.complexity import of_request
-from segue.routing.fitness import need_of, unfit
+from segue.routing.fitness import Need, need_of, unfit
 from segue.routing.policy import Candidate, Dearness, Route, Situation, route
 from segue.routing.target import Target
 
@@ -22,6 +22,9 @@ TYPICAL_OUTPUT = 400
 """Tokens that an answer is taken to have, where `max_tokens` allows …"""
 THINKING = 3
 """… and how many times as many where the model thinks first. Agreed; what matters is that it is the same for all targets of a kind."""
+
+PRICED_FOR = 60.0
+"""Seconds for which a price is believed; few change with the hour."""
 
 
 class Router:
@@ -32,6 +35,8 @@ class Router:
         self._overrides = overrides
         self._is_free = is_free
         self._dearness = Dearness()
+        self._priced: dict[tuple[str, str], tuple[UnitPrices | None, Decimal | None]] = {}
+        self._priced_at = 0.0
 
     @staticmethod
     def concerns(job: Job) -> bool:
@@ -60,7 +65,8 @@ class Router:
         """The order for a job of this complexity."""
         engine, policy = self._engine, job.policy
         tokens = engine.count_tokens(job.request)
-        candidates = [self._candidate(target, job, tokens, now) for target in job.targets]
+        need = need_of(job.request, tokens)
+        candidates = [self._candidate(target, job, need, now) for target in job.targets]
         situation = Situation(
             complexity=score,
             strong_share=policy.strong_share,
@@ -70,27 +76,33 @@ class Router:
         )
         return route(policy.policy, candidates, situation)
 
-    def _candidate(self, target: Target, job: Job, tokens: int, now: float) -> Candidate:
-        engine = self._engine
-        prices = self._prices(target)
+    def _candidate(self, target: Target, job: Job, need: Need, now: float) -> Candidate:
+        engine, tokens = self._engine, need.prompt_tokens
+        prices, price = self._prices(target)
         key = latency_key(target, job.request, tokens)
         seconds = engine.latency.first(key, 0.5)
         availability = engine.look(target, tokens, now)
         return Candidate(
             name=target.name,
-            barred=unfit(target.model, need_of(job.request, tokens))
-            or (availability.reason if availability.barred else ""),
+            barred=unfit(target.model, need) or (availability.reason if availability.barred else ""),
             cost=None if prices is None else expected_cost(target, job, tokens, prices),
-            price=None if prices is None else blended(prices),
+            price=price,
             free=self._free(target, now),
             seconds=engine.latency.slowness(key.target) if seconds is None else seconds,
             weight=job.policy.weights.get(target.name, 1.0),
             draw=engine.rng.random(),
         )
 
-    def _prices(self, target: Target) -> UnitPrices | None:
-        moment = datetime.fromtimestamp(self._engine.wall(), UTC)
-        return price_of(target.provider, target.model.id, moment, self._overrides)
+    def _prices(self, target: Target) -> tuple[UnitPrices | None, Decimal | None]:
+        """A target's prices, and the one to tell its class by."""
+        wall = self._engine.wall()
+        if not 0.0 <= wall - self._priced_at < PRICED_FOR:
+            self._priced, self._priced_at = {}, wall
+        key = target.provider, target.model.id
+        if (known := self._priced.get(key)) is None:
+            prices = price_of(*key, datetime.fromtimestamp(wall, UTC), self._overrides)
+            known = self._priced[key] = prices, None if prices is None else blended(prices)
+        return known
 
     def _free(self, target: Target, now: float) -> float | None:
         if not self._is_free(target.name):
