@@ -59,13 +59,14 @@ class Arrived(msgspec.Struct, frozen=True):
 
 def gateway(home: Path, port: int, **environ: str) -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "MONGODB_"))}
-    return subprocess.Popen(
-        [sys.executable, "-m", "segue", "serve", "--sandbox", "--port", str(port), "--grace", "5"],
-        env={**kept, "SEGUE_HOME": str(home), **environ},
-        cwd=home,
-        stdout=subprocess.DEVNULL,
-        stderr=(home / "gateway.log").open("ab"),
-    )
+    with (home / "gateway.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "segue", "serve", "--sandbox", "--port", str(port), "--grace", "5"],
+            env={**kept, "SEGUE_HOME": str(home), **environ},
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
 
 
 async def alive(session: aiohttp.ClientSession, process: subprocess.Popen[bytes]) -> None:

@@ -20,7 +20,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.usage import Usage
-from segue.sandbox.bill import BillEntry
+from segue.sandbox.bill import BillEntry, prompt_of
 from segue.sandbox.faults import AnswerOver, Fault
 from segue.sandbox.http import Exchange
 from segue.sandbox.refusals import Refusal
@@ -48,6 +48,7 @@ class Answering:
         self.cancelled = False
         self._stream = asked.stream
         self._encoder = encoder
+        self._prompt = prompt_of(asked.request)
         self._prompt_tokens = estimate_request_tokens(asked.request)
         self._reply, self._tokens = _within(reply, asked.request.max_tokens)
         self._sent = 0
@@ -76,6 +77,7 @@ class Answering:
             finished=self.finished,
             fault=fault.name if fault else None,
             continued=self._reply.continued,
+            prompt=self._prompt,
         )
 
     # What faults do.
