@@ -293,3 +293,14 @@ async def test_a_packages_model_within_the_chain_is_not_heard_twice_by_a_graph(b
     check(told)
     answers = [message for message in told["final"] if isinstance(message, AIMessage)]
     assert [message.response_metadata["target"] for message in answers] == ["mine", "claude", "claude"]
+
+
+@pytest.mark.filterwarnings("ignore:The v3 streaming protocol on Pregel:langchain_core._api.LangChainBetaWarning")
+def test_an_agents_events_of_version_3_show_each_token_once_while_its_provider_dies(box: Sandbox) -> None:
+    llm = LLMClient(backend=backend_of(box))
+    agent = create_agent(llm, tools_that(lambda: box.break_provider("gemini", "cut:after=4")))
+    stream = agent.stream_events({"messages": [HumanMessage("How warm?")]}, version="v3")
+    told = [event["params"]["data"][0] for event in stream if event["method"] == "messages"]
+    deltas = [event["delta"] for event in told if event["event"] == "content-block-delta"]
+    assert "".join(delta.get("text", "") for delta in deltas) == LOOK + CONVERT + FINAL
+    assert stream.output["messages"][-1].text == FINAL

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import pickle
+import signal
 import threading
 from typing import Any
 
@@ -18,6 +20,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
 
+from segue import Sandbox
 from segue.chat.events import FinishReason
 from segue.errors import (
     APIConnectionError,
@@ -31,6 +34,7 @@ from segue.errors import (
 from segue.langchain.backend import Backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
 from segue.langchain.registry import LLMRegistry
+from segue.settings import load
 
 
 def joined(chunks: list[AIMessageChunk]) -> AIMessageChunk:
@@ -244,6 +248,26 @@ def test_one_client_serves_many_event_loops_one_after_another(llm: LLMClient) ->
         return str((await llm.ainvoke("hi")).content)
 
     assert {asyncio.run(ask()) for _ in range(4)} == {"gemini says hello"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_goes_on_with_its_parents_client(tmp_path: Any) -> None:
+    with Sandbox() as box:
+        settings = box.settings(load({"SEGUE_LEDGER": str(tmp_path / "ledger")}, directory="/nonexistent"))
+        llm = LLMClient(backend=Backend(settings))
+        said = llm.invoke("hi").content
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # the child must not outlive a test that fails
+            status = 1
+            try:
+                status = int(not (llm.invoke("hi").content == said and asyncio.run(llm.ainvoke("hi")).content == said))
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert llm.invoke("hi").content == said
+        llm.backend.engine().close()
 
 
 async def test_a_synchronous_call_works_in_the_thread_of_a_running_loop(llm: LLMClient) -> None:
