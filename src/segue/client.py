@@ -41,7 +41,7 @@ from segue.monitoring.log import RequestLog
 from segue.monitoring.redaction import Redactor, redactor_of
 from segue.policy import Policy
 from segue.portal import Portal
-from segue.router import Router
+from segue.router import Router, is_free
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings, load
@@ -108,7 +108,11 @@ class Segue:
         for listener in listeners:
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
-        self.router = Router(self.engine, overrides=overrides, is_free=self._is_free)
+        self.router = Router(
+            self.engine,
+            overrides=overrides,
+            is_free=lambda name: is_free(name, self.settings.target(name), providers=self._providers),
+        )
         self._portal = Portal()
 
     def listen(self, listener: Listener) -> None:
@@ -315,10 +319,6 @@ class Segue:
             variables = ", ".join(f"{resolve.variable(target)}_API_KEY" for target in names)
             raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
         return name, usable, policy
-
-    def _is_free(self, name: str) -> bool:
-        quota = self.settings.target(name).quota
-        return quota is not None and quota.tier == "free"
 
     def _upstream(self, target: Target) -> Upstream:
         if (custom := self._custom.get(target.name)) is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 
 from segue.catalog.prices import Overrides, UnitPrices, cost, price_of
+from segue.catalog.providers import PROVIDERS, Provider
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
 from segue.failover.engine import Engine, Job, latency_key
@@ -17,6 +18,7 @@ from segue.routing.complexity import of_request
 from segue.routing.fitness import Need, need_of, unfit
 from segue.routing.policy import Candidate, Dearness, Route, Situation, route
 from segue.routing.target import Target
+from segue.settings import TargetSettings
 
 TYPICAL_OUTPUT = 400
 """Tokens that an answer is taken to have, where `max_tokens` allows …"""
@@ -123,6 +125,12 @@ def _score(job: Job) -> float | None:
             raise InvalidRequestError(f"complexity={policy.complexity} is out of range: use 0 to 1", param="complexity")
         return policy.complexity
     return of_request(job.request) if policy.score or policy.policy == "smart" else None
+
+
+def is_free(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
+    """Whether a target is asked on a free tier, or is a server on this machine."""
+    provider = providers.get(settings.provider or name)
+    return (settings.quota is not None and settings.quota.tier == "free") or (provider is not None and provider.local)
 
 
 def expected_cost(target: Target, job: Job, tokens: int, prices: UnitPrices) -> Decimal:

@@ -144,6 +144,13 @@ async def test_free_quota_is_used_first_and_a_spent_one_is_passed_over(make: Cal
     assert asked[-1] == "small"
 
 
+async def test_a_server_on_this_machine_costs_nothing(make: Callable[..., Segue]) -> None:
+    segue = make('[policy]\npolicy = "cost"\n[targets.ollama]\nmodel = "llama-9"\n')
+    answer = await segue.acomplete(EASY, chain=("small", "ollama"))
+    assert answer.route is not None
+    assert (answer.target, answer.route.reason) == ("ollama", "ollama is free")
+
+
 async def test_a_target_that_takes_no_pictures_is_not_put_first_however_cheap(make: Callable[..., Segue]) -> None:
     toml = (
         '[policy]\npolicy = "cost"\n[targets.blind]\nprovider = "deepseek"\nmodel = "deepseek-v4-pro"\napi_key = "c"\n'

@@ -21,7 +21,7 @@ from segue.health.quota import QuotaBook, QuotaKey
 from segue.ledger.record import AttemptRecord
 from segue.ledger.stores.opening import ledger_of
 from segue.policy import Policy, PolicyName
-from segue.router import blended
+from segue.router import blended, is_free
 from segue.routing import resolve
 from segue.routing.policy import Candidate, Dearness, Situation, route, strong_ones
 from segue.routing.target import Target
@@ -173,7 +173,7 @@ class _World:
             barred="its free quota is used up" if waits else "",
             cost=None if prices is None else cost(request.usage, prices),
             price=None if prices is None else blended(prices),
-            free=pace if self._is_free(name) else None,
+            free=pace if is_free(name, self._settings.target(name)) else None,
             seconds=self._waits[name],
             weight=policy.weights.get(name, 1.0),
             draw=draw,
@@ -196,10 +196,6 @@ class _World:
     def _key(self, name: str) -> QuotaKey:
         target = self._targets[name]
         return QuotaKey(target.credential, target.model.id)
-
-    def _is_free(self, name: str) -> bool:
-        quota = self._settings.target(name).quota
-        return quota is not None and quota.tier == "free"
 
 
 def _usual_wait(target: Target, records: Sequence[AttemptRecord]) -> float | None:

@@ -143,7 +143,7 @@ def _cost(candidates: Sequence[Candidate], situation: Situation) -> Ordered:
     ordered = sorted(candidates, key=lambda candidate: _due(candidate, situation))
     first = ordered[0]
     if _due(first, situation)[0] == 0:
-        reason = f"{first.name} is free today"
+        reason = f"{first.name} is free"
     elif first.cost is None:
         reason = "no price is known: as written"
     else:
