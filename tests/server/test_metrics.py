@@ -15,6 +15,7 @@ from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
 from segue.client import Segue
 from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.ledger.store import StoreStatus
 from segue.routing.resolve import with_model
 from segue.server.metrics import Metrics
 from segue.settings import Settings, load
@@ -190,3 +191,13 @@ class TestGateway:
         assert found["segue_attempts_total", frozenset({"openai", "gpt-6-luna", "ok"})] == 1
         assert found["segue_target_state", frozenset({"gemini", "cooling"})] == 1
         assert found["segue_requests_in_flight", frozenset()] == 1
+
+
+async def test_the_ledgers_troubles_can_be_seen(
+    metrics: Metrics, segue: Segue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = StoreStatus(location="", pending=1, errors=2, dropped=3, unconfirmed=4, unshipped=5)
+    monkeypatch.setattr(segue.ledger, "status", lambda: status)
+    found = await shown(metrics)
+    names = ("pending", "errors", "dropped", "unconfirmed", "unshipped")
+    assert [found[f"segue_ledger_{name}", frozenset()] for name in names] == [1, 2, 3, 4, 5]

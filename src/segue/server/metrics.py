@@ -7,6 +7,7 @@ catalogue name, and any other, which is a caller's free text, is `other`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Final
 
@@ -27,6 +28,16 @@ OTHER: Final = "other"
 ATTEMPT_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 CONTENT_BUCKETS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 25.0)
 """Seconds."""
+
+
+LEDGER: Final = {
+    "pending": "Records that wait in memory for the disk.",
+    "errors": "Tries to write to the ledger's file that failed.",
+    "dropped": "Records that were given up.",
+    "unconfirmed": "Answers that left before their record was stored.",
+    "unshipped": "Records that wait in the ledger's file for MongoDB.",
+}
+"""What is shown of the ledger: fields of `StoreStatus`."""
 
 
 class Metrics:
@@ -79,6 +90,9 @@ class Metrics:
         self._states = Gauge(
             "segue_target_state", "1 for the state that a target is in.", ("target", "state"), registry=registry
         )
+        for name, meaning in LEDGER.items():
+            gauge = Gauge(f"segue_ledger_{name}", meaning, registry=registry)
+            gauge.set_function(functools.partial(self._ledger, name))
         self._segue: Segue | None = None
         self._own: dict[str, str] = {}
         self._places: dict[tuple[str, str], _Place] = {}
@@ -88,6 +102,9 @@ class Metrics:
         """Whose targets' states are shown. To be called once, before the first attempt."""
         self._segue = segue
         self._own = {target.name: target.model.id for target in usable_targets(segue)}
+
+    def _ledger(self, name: str) -> float:
+        return float(getattr(self._segue.ledger.status(), name)) if self._segue is not None else 0.0
 
     def request(self, dialect: str, status: int, seconds: float, streamed: bool) -> None:
         """A caller's request is over. `dialect` and `status` must be the server's words, not the caller's."""
