@@ -54,7 +54,8 @@ def test_free_quota_goes_before_the_cheapest_while_it_lasts() -> None:
 
 def test_short_free_quota_is_kept_for_the_dearer_requests() -> None:
     short = changed(FREE, free=0.25)
-    assert order("cost", CHEAP, short, dearness=0.5) == ("cheap", "free")
+    assert order("cost", short, *CHAIN, dearness=0.5) == ("cheap", "free", "middle", "dear")
+    assert order("cost", short, dearness=0.5) == ("free",)
     assert order("cost", CHEAP, short, dearness=0.8) == ("free", "cheap")
     reason = route("cost", (CHEAP, short), Situation(dearness=0.5)).reason
     assert "the free quota of free is kept for dearer requests" in reason

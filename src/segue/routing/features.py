@@ -42,9 +42,8 @@ NAMES = (
 """The features in the order of `measure`'s list.
 
 A cue is ln(1 + n) of its n words, or for light work n / (words + 10). `numbers` and `variables` (single letters) are ln(1 + n), `words`
-too, of the whole text. `names` is the share of words with a capital inside a sentence, `letters` are those of a word on average: plain words ask
-for thought, long ones for knowledge. `variety` is the share of different words.
-`code_block` is 1 where there is one.
+too, of the whole text. `names` is the share of words with a capital inside a sentence, `letters` are those of a word on average: plain
+words ask for thought, long ones for knowledge. `variety` is the share of different words. `code_block` is 1 where there is one.
 """
 
 _COUNTS = len(Cue)

@@ -140,27 +140,26 @@ def _priority(candidates: Sequence[Candidate], situation: Situation) -> Ordered:
 
 
 def _cost(candidates: Sequence[Candidate], situation: Situation) -> Ordered:
-    ordered = sorted(candidates, key=lambda candidate: _due(candidate, situation))
+    kept = [one for one in candidates if one.free is not None and not _spends(one, situation)]
+    ordered = sorted([one for one in candidates if one not in kept], key=_due)
+    ordered[1:1] = kept  # should the cheapest fail, they are there before dearer ones
     first = ordered[0]
-    if _due(first, situation)[0] == 0:
+    if _due(first)[0] == 0:
         reason = f"{first.name} is free"
     elif first.cost is None:
         reason = "no price is known: as written"
     else:
         reason = f"{first.name} is expected to cost least, ${first.cost:.6f}"
-    kept = [
-        candidate.name for candidate in candidates if candidate.free is not None and not _spends(candidate, situation)
-    ]
-    if kept:
-        reason += f"; the free quota of {', '.join(kept)} is kept for dearer requests"
+    if kept and first not in kept:
+        reason += f"; the free quota of {', '.join(one.name for one in kept)} is kept for dearer requests"
     return ordered, reason
 
 
-def _due(candidate: Candidate, situation: Situation) -> tuple[int, Decimal]:
-    """What a candidate is sorted by: free, paid, unknown, and last the free quota that is kept."""
-    if candidate.free is not None:
-        return (0 if _spends(candidate, situation) else 3), Decimal(0)
-    return (2, Decimal(0)) if candidate.cost is None else (0 if candidate.cost == 0 else 1, candidate.cost)
+def _due(candidate: Candidate) -> tuple[int, Decimal]:
+    """What a candidate is sorted by: free, paid, unknown."""
+    if candidate.free is not None or candidate.cost == 0:
+        return 0, Decimal(0)
+    return (2, Decimal(0)) if candidate.cost is None else (1, candidate.cost)
 
 
 def _spends(candidate: Candidate, situation: Situation) -> bool:
