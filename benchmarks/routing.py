@@ -1,6 +1,6 @@
 """What the complexity score is worth on prompts it was not made from, what it costs in time, and what policies cost over a day.
 
-    python -m benchmarks.routing DIR [--draws 1000]     measures; about three minutes
+    python -m benchmarks.routing DIR [--draws 1000]     measures; half a minute
     python -m benchmarks.routing --train DIR            makes the weights that ship (see routing_train.py)
 
 DIR holds the labelled prompts: `llmrouter-train.json`, `llmrouter-test.json` and `mmlu/*.csv` (routing_data.py says what they are). Every
