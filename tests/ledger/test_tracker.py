@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,90 @@ def test_a_tracker_takes_a_path_a_url_or_memory(tmp_path: Path) -> None:
 def test_what_is_no_ledger_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError, match="a dict is no ledger: use a path"):
         LLMUsageTracker({"llm_usage": []})  # type: ignore[arg-type]
+
+
+def test_a_day_can_be_taken_apart_by_something_else(store: LedgerStore, attempt: Any) -> None:
+    for name, model, key in (("a", "x", "key_1"), ("b", "y", "key_1"), ("c", "y", "")):
+        store.settle(attempt(name, model=model, key=key, usage=Usage(output_tokens=10), cost=Decimal("0.25")))
+    tracker = tracker_of(store)
+    assert tracker.get_daily_stats(by="model") == {
+        "x_requests": 1,
+        "x_tokens": 10,
+        "x_cost": 0.25,
+        "y_requests": 2,
+        "y_tokens": 20,
+        "y_cost": 0.5,
+    }
+    assert [(row["_id"], row["key"], row["request_count"]) for row in tracker.get_daily_stats(by="key").providers] == [
+        ("", "", 1),
+        ("key_1", "key_1", 2),
+    ]
+    both = tracker.get_daily_stats(by=("key", "model"))
+    assert (both["key_1/y_requests"], both["/y_cost"]) == (1, 0.25)
+    assert set(both.providers[0]) >= {"key", "model", "date"}
+
+
+def test_days_are_added_up_or_kept_apart(store: LedgerStore) -> None:
+    now = [NOON]
+    tracker = tracker_of(store, clock=lambda: now[0])
+    for tokens in (1, 20, 300):
+        tracker.track_request("gemini", tokens, 0.5)
+        now[0] += 86_400
+    whole = tracker.get_daily_stats("2026-05-29", until="2026-05-30")
+    assert (whole["gemini_tokens"], whole["gemini_cost"]) == (21, 1.0)
+    assert (whole.providers[0]["date"], whole.providers[0]["until"]) == ("2026-05-29", "2026-05-30")
+    apart = tracker.get_daily_stats("2026-05-29", until="2026-06-01", by=("day", "provider")).providers
+    assert [(row["date"], row["total_tokens"]) for row in apart] == [
+        ("2026-05-29", 1),
+        ("2026-05-30", 20),
+        ("2026-05-31", 300),
+    ]
+
+
+def test_a_tracked_provider_counts_once_on_its_day_however_it_is_taken_apart(store: LedgerStore, attempt: Any) -> None:
+    usage = Usage(input_tokens=90, output_tokens=10)
+    store.settle(attempt("before", provider="openai", model="m", started=NOON - 86_400, usage=usage, cost=Decimal(4)))
+    store.settle(attempt("today", provider="openai", model="m", usage=usage, cost=Decimal(2)))
+    tracker = tracker_of(store)
+    tracker.track_request("openai", 100, 1.0, model="m")
+    for by in ("model", "provider"):
+        stats = tracker.get_daily_stats("2026-05-28", until="2026-05-29", by=by).providers
+        assert [(row["request_count"], row["total_cost"]) for row in stats] == [(2, 5.0)]
+
+
+def test_what_can_not_be_taken_apart_or_is_no_span_is_refused(store: LedgerStore) -> None:
+    with pytest.raises(ValueError, match="'colour'"):
+        tracker_of(store).get_daily_stats(by="colour")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the earlier one first"):
+        tracker_of(store).get_daily_stats("2026-05-29", until="2026-05-28")
+
+
+async def test_a_loop_goes_on_while_the_books_are_read(store: LedgerStore) -> None:
+    tracker = tracker_of(store)
+    tracker.track_request("gemini", 5, 0.25)
+    in_the_loop = threading.current_thread()
+    readers: list[threading.Thread] = []
+
+    class Watched:
+        def settle(self, record: Any) -> None: ...
+
+        def daily(self, *args: Any, **options: Any) -> Any:
+            readers.append(threading.current_thread())
+            return store.daily(*args, **options)
+
+    watched: Any = Watched()
+    stats = await tracker_of(watched).aget_daily_stats("2026-05-29")
+    assert stats == tracker.get_daily_stats()
+    assert readers
+    assert in_the_loop not in readers
+
+
+def test_a_day_begins_where_the_settings_say(
+    store: LedgerStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEGUE_TIMEZONE", "Pacific/Auckland")
+    tracker = tracker_of(store, tz=None)
+    tracker.track_request("gemini", 5, 0.25)
+    assert tracker.get_daily_stats("2026-05-30")["gemini_tokens"] == 5
+    assert tracker.get_daily_stats("2026-05-29") == {}

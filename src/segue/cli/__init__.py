@@ -16,6 +16,7 @@ from segue.cli.providers import providers
 from segue.cli.route import route
 from segue.cli.sandbox import sandbox
 from segue.cli.serve import serve
+from segue.cli.usage import usage
 
 app = typer.Typer(
     name="segue",
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, serve, providers, estimate, sandbox, drill):
+for command in (chat, serve, providers, estimate, sandbox, drill, usage):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(route, name="route")

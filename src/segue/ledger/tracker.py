@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
 
@@ -14,9 +15,11 @@ from segue import settings
 from segue.catalog import prices
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
+from segue.ledger.budgets.keeper import zone_of
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import LedgerStore, Where
+from segue.ledger.store import DailyRow, LedgerStore, Where
 from segue.ledger.stores.opening import ledger_of, shared_store
+from segue.ledger.sums import Column, add_up
 
 T = TypeVar("T")
 
@@ -41,6 +44,7 @@ class Ready(Coroutine[Any, Any, T]):
         return self._result
 
 
+Date: TypeAlias = datetime.date | str
 Source: TypeAlias = Literal["auto", "tracked", "engine"]
 
 
@@ -48,14 +52,15 @@ class DailyStats(dict[str, Any], Ready[list[dict[str, Any]]]):
     """A day's usage: the guide's mapping, e.g. `{"gemini_requests": 3, "gemini_tokens": 812, "gemini_cost": 0.0}`.
 
     Awaited, it gives `providers`: one dict a provider with `_id` and `provider`, `request_count`, `total_tokens`, `total_cost`, and
-    `unpriced`, the number of requests whose cost nobody knows. Costs are floats here; the store has them exact.
+    `unpriced`, the number of requests whose cost nobody knows. Costs are floats here; the store has them exact. Taken apart by something
+    else than the provider, there are that thing's values in the provider's place: of several, joined by `/`.
     """
 
     def __init__(self, providers: list[dict[str, Any]]) -> None:
         Ready.__init__(self, providers)
         self.providers = providers
         for row in providers:
-            name = row["provider"]
+            name = row["_id"]
             self[f"{name}_requests"] = row["request_count"]
             self[f"{name}_tokens"] = row["total_tokens"]
             self[f"{name}_cost"] = row["total_cost"]
@@ -64,8 +69,8 @@ class DailyStats(dict[str, Any], Ready[list[dict[str, Any]]]):
 class LLMUsageTracker:
     """The original guide's tracker, over the ledger: calls may be awaited or not.
 
-    `store` is a `LedgerStore` or where it is (see `open_store`); without one it is the ledger that the settings name. A day begins at midnight in `tz`;
-    None is this machine's own time zone.
+    `store` is a `LedgerStore` or where it is (see `open_store`); without one it is the ledger that the settings name. A day begins at midnight in `tz`,
+    without one in the settings' time zone.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class LLMUsageTracker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = _store(store)
-        self._tz = tz
+        self._tz = tz or zone_of(settings.load())
         self._clock = clock
 
     def track_request(
@@ -123,20 +128,45 @@ class LLMUsageTracker:
         self._store.settle(record)
         return Ready(None)
 
-    def get_daily_stats(self, date: datetime.date | str | None = None, *, source: Source = "auto") -> DailyStats:
+    def get_daily_stats(
+        self,
+        date: Date | None = None,
+        *,
+        until: Date | None = None,
+        by: Column | Sequence[Column] = "provider",
+        source: Source = "auto",
+    ) -> DailyStats:
         """The usage of one day (a date or "YYYY-MM-DD"; today without one), provider by provider.
+
+        With `until`, of all days from `date` to that one, both included. `by` is what it is taken apart by instead of the provider: one or
+        several of "provider", "model", "target", "key", "chain", "outcome", "settlement" and "day".
 
         `source` says whose account it is: "tracked" requests, what Segue's own "engine" booked, or, "auto", for each provider what was
         tracked that day if anything was, else the engine's: a request that went through both counts once. Attempts that were
-        refused or skipped, and simulated ones, do not count. Reads the store on the calling thread, which takes milliseconds.
+        refused or skipped, and simulated ones, do not count.
+
+        Reads the store on the calling thread: milliseconds for a file, a round trip for a database. In an event loop, see
+        `aget_daily_stats`. Raises `ValueError` for what is no date and nothing to take apart by.
         """
-        day = self._today() if date is None else _day(date)
-        rows: dict[str, dict[str, Any]] = {}
-        if source in ("auto", "engine"):
-            rows.update(self._rows(day, Where(tracked=False, simulated=False)))
-        if source in ("auto", "tracked"):
-            rows.update(self._rows(day, Where(tracked=True)))
-        return DailyStats([rows[name] for name in sorted(rows)])
+        first = self._today() if date is None else _day(date)
+        last = first if until is None else _day(until)
+        if last < first:
+            raise ValueError(f"there is no day from {first} to {last}: put the earlier one first")
+        columns: tuple[Column, ...] = (by,) if isinstance(by, str) else tuple(by)
+        rows = add_up(self._rows(first, last, columns, source), columns)
+        days = {"date": first.isoformat()} | ({"until": last.isoformat()} if until is not None else {})
+        return DailyStats([_stats(row, days) for row in sorted(rows, key=lambda row: tuple(row.group.values()))])
+
+    async def aget_daily_stats(
+        self,
+        date: Date | None = None,
+        *,
+        until: Date | None = None,
+        by: Column | Sequence[Column] = "provider",
+        source: Source = "auto",
+    ) -> DailyStats:
+        """`get_daily_stats` for an event loop: reads in a thread, and the loop goes on meanwhile."""
+        return await asyncio.to_thread(self.get_daily_stats, date, until=until, by=by, source=source)
 
     @property
     def usage_stats(self) -> DailyStats:
@@ -146,20 +176,36 @@ class LLMUsageTracker:
     def _today(self) -> datetime.date:
         return datetime.datetime.fromtimestamp(self._clock(), self._tz).date()
 
-    def _rows(self, day: datetime.date, where: Where) -> dict[str, dict[str, Any]]:
-        return {
-            row.group["provider"]: {
-                "_id": row.group["provider"],
-                "provider": row.group["provider"],
-                "date": day.isoformat(),
-                "request_count": row.attempts - row.free,
-                "total_tokens": row.usage.total_tokens,
-                "total_cost": float(row.cost),
-                "unpriced": row.unpriced,
-            }
-            for row in self._store.daily(day, day, by=("provider",), tz=self._tz, where=where)
-            if row.attempts > row.free
-        }
+    def _rows(
+        self, first: datetime.date, last: datetime.date, columns: Sequence[Column], source: Source
+    ) -> list[DailyRow]:
+        """What counts, by day, provider and those columns."""
+        by = tuple(dict.fromkeys(("provider", *(name for name in columns if name != "day"))))
+
+        def read(where: Where) -> list[DailyRow]:
+            return [
+                row
+                for row in self._store.daily(first, last, by=by, tz=self._tz, where=where)
+                if row.attempts > row.free
+            ]
+
+        tracked = read(Where(tracked=True)) if source != "engine" else []
+        engine = read(Where(tracked=False, simulated=False)) if source != "tracked" else []
+        told = {(row.day, row.group["provider"]) for row in tracked}
+        return [*tracked, *(row for row in engine if (row.day, row.group["provider"]) not in told)]
+
+
+def _stats(row: DailyRow, days: dict[str, str]) -> dict[str, Any]:
+    return {
+        "_id": "/".join(row.group.values()),
+        **row.group,
+        **days,
+        **({"date": row.group["day"]} if "day" in row.group else {}),
+        "request_count": row.attempts - row.free,
+        "total_tokens": row.usage.total_tokens,
+        "total_cost": float(row.cost),
+        "unpriced": row.unpriced,
+    }
 
 
 def _store(store: Any) -> LedgerStore:
@@ -175,7 +221,7 @@ def _store(store: Any) -> LedgerStore:
     return known
 
 
-def _day(date: datetime.date | str) -> datetime.date:
+def _day(date: Date) -> datetime.date:
     if isinstance(date, str):
         return datetime.date.fromisoformat(date)
     return date.date() if isinstance(date, datetime.datetime) else date
