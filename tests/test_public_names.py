@@ -24,8 +24,9 @@ def test_importing_the_package_imports_neither_langchain_nor_anything_heavy() ->
     assert run(f"import sys, segue; print(sorted({heavy} & set(sys.modules)))") == "[]"
 
 
-def test_the_client_works_without_langchain_being_imported() -> None:
-    assert run("import sys; from segue import Segue; print('langchain_core' in sys.modules)") == "False"
+def test_the_client_works_without_langchain_and_without_a_proxy_without_aiohttp() -> None:
+    script = "import sys; from segue import Segue; Segue(); print({'langchain_core', 'aiohttp'} & set(sys.modules))"
+    assert run(script) == "set()"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -23,17 +23,16 @@ import socket
 import ssl
 import struct
 import sys
-import urllib.request
 import weakref
 from collections.abc import AsyncGenerator, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from yarl import URL
 
-from segue.errors import ConfigurationError
 from segue.transport.base import TransportError
+from segue.transport.proxies import Proxies
 from segue.transport.tls import tls_context
 from segue.wire.codec import WireRequest
 
@@ -108,32 +107,6 @@ def _tls_context(file: str | None, directory: str | None) -> ssl.SSLContext:
     context = tls_context(file, directory)
     context.sslobject_class = _TLSObject
     return context
-
-
-class _Proxy(NamedTuple):
-    url: URL
-    """Without user and password: aiohttp's errors show it."""
-    headers: dict[str, str]
-
-
-def proxies() -> dict[str, _Proxy]:
-    """The environment's proxy for each scheme: HTTPS_PROXY, HTTP_PROXY, else ALL_PROXY."""
-    found = urllib.request.getproxies()
-    proxies: dict[str, _Proxy] = {}
-    for scheme in ("http", "https"):
-        if not (address := found.get(scheme) or found.get("all")):
-            continue
-        url = URL(address if "://" in address else f"http://{address}")
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ConfigurationError(
-                f"{scheme.upper()}_PROXY or ALL_PROXY names a proxy that is not supported ({url.scheme}://): "
-                "use one with http:// or https:// (in the environment)"
-            )
-        headers = {}
-        if url.user is not None:
-            headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(url.user, url.password or "")
-        proxies[scheme] = _Proxy(url.with_user(None), headers)
-    return proxies
 
 
 class _Watch(asyncio.Protocol):
@@ -370,8 +343,7 @@ class AioTransport:
         self._limit = limit
         self._keepalive = keepalive
         self._context = _tls_context(os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None)
-        self._proxies = proxies()
-        self._bypassed: dict[str, bool] = {}
+        self._proxies = Proxies()
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
     async def send(self, request: WireRequest, *, connect: float) -> _Answer:
@@ -429,7 +401,7 @@ class AioTransport:
     ) -> _Response:
         url = URL(request.url)
         headers = request.headers
-        proxy = self._proxy(url)
+        proxy = self._proxies.of(url)
         if proxy and url.scheme == "http":
             headers = headers | proxy.headers
         response = await session.request(
@@ -443,18 +415,3 @@ class AioTransport:
             upload_tracker=upload,
         )
         return cast(_Response, response)
-
-    def has_proxy_for(self, address: str) -> bool:
-        """Whether a request to this URL goes through a proxy. What is no URL needs none."""
-        try:
-            return self._proxy(URL(address)) is not None
-        except ValueError:
-            return False
-
-    def _proxy(self, url: URL) -> _Proxy | None:
-        if not (proxy := self._proxies.get(url.scheme)):
-            return None
-        place = url.authority
-        if place not in self._bypassed:
-            self._bypassed[place] = bool(urllib.request.proxy_bypass(f"{url.host}:{url.port}"))
-        return None if self._bypassed[place] else proxy

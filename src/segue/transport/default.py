@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from segue.transport.aio import AioTransport, proxies
 from segue.transport.base import Answer, Transport
 from segue.transport.h1 import H1Transport
+from segue.transport.proxies import Proxies
 from segue.wire.codec import WireRequest
 
 
 class DefaultTransport:
-    """A `Transport` that looks at each request's URL: over `aio` if the environment names a proxy for it, else over `h1`."""
+    """A `Transport` that looks at each request's URL: over `proxied` if the environment names a proxy for it, else over `direct`."""
 
-    def __init__(self) -> None:
-        self._direct = H1Transport()
-        self._proxied = AioTransport()
+    def __init__(self, proxies: Proxies, *, direct: Transport, proxied: Transport) -> None:
+        self._proxies = proxies
+        self._direct = direct
+        self._proxied = proxied
 
     async def send(self, request: WireRequest, *, connect: float) -> Answer:
-        if self._proxied.has_proxy_for(request.url):
-            return await self._proxied.send(request, connect=connect)
-        return await self._direct.send(request, connect=connect)
+        transport = self._proxied if self._proxies.concern(request.url) else self._direct
+        return await transport.send(request, connect=connect)
 
     async def aclose(self) -> None:
         await self._direct.aclose()
@@ -27,4 +27,8 @@ class DefaultTransport:
 
 def default_transport() -> Transport:
     """Raises `ConfigurationError` if the environment names a proxy or certificates that are of no use."""
-    return DefaultTransport() if proxies() else H1Transport()
+    if not (proxies := Proxies()):
+        return H1Transport()
+    from segue.transport.aio import AioTransport  # noqa: PLC0415  (aiohttp: a third of what importing a client costs)
+
+    return DefaultTransport(proxies, direct=H1Transport(), proxied=AioTransport())
