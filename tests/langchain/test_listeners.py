@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from langchain_core.callbacks import get_usage_metadata_callback
@@ -11,6 +12,9 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tracers.context import collect_runs
+from langchain_core.tracers.langchain import wait_for_all_tracers
+from langsmith import Client
+from langsmith.run_helpers import tracing_context
 
 from segue.errors import LLMServiceUnavailableError
 from segue.langchain.clients import LLMClient
@@ -55,6 +59,20 @@ async def test_a_model_within_a_model_is_heard_of_once_also_from_within_a_graph(
     assert [(run.run_type, len(run.child_runs)) for run in runs.traced_runs] == [("chain", 1), ("llm", 0), ("llm", 0)]
     (counted,) = usage.usage_metadata.values()
     assert (counted["input_tokens"], counted["output_tokens"]) == (9, 6)
+
+
+@pytest.mark.parametrize("mine", [inner, Guides])
+async def test_langsmith_is_sent_one_run_a_call(registry: LLMRegistry, mine: Any) -> None:
+    registry.register("mine", mine, streams=False)
+    llm = registry.get_client_with_fallback(["mine"])
+    session = MagicMock()
+    langsmith = Client(api_url="http://langsmith.test", api_key="k", session=session, auto_batch_tracing=False, info={})
+    with tracing_context(enabled=True, client=langsmith):
+        await llm.ainvoke("hi")
+        llm.invoke("hi")
+    wait_for_all_tracers()
+    sent = [call.args[0] for call in session.request.mock_calls if len(call.args) > 1]
+    assert sent.count("POST") == sent.count("PATCH") == 2
 
 
 async def test_a_trace_names_who_answered_and_what_was_tried(llm: LLMClient, far: Any) -> None:
