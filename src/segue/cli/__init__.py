@@ -1,6 +1,6 @@
 """The command `segue`. One module a command; what a command needs is imported when it runs, so that `--help` is there at once.
 
-Exit status: 0 done, 1 no provider answered (the text says what became of each attempt), 2 wrong usage or a wrong setting, 130 stopped by
+Exit status: 0 done, 1 no provider answered (the text says what became of each attempt) or the doctor found a fault, 2 wrong usage or a wrong setting, 130 stopped by
 Ctrl-C.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from segue.cli.chat import chat
+from segue.cli.doctor import doctor
 from segue.cli.drill import drill
 from segue.cli.estimate import estimate
 from segue.cli.keys import keys
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, serve, providers, estimate, sandbox, drill, usage):
+for command in (chat, serve, providers, doctor, estimate, sandbox, drill, usage):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(route, name="route")

@@ -7,10 +7,10 @@ from datetime import date
 import msgspec
 
 from segue.catalog.models import find_model, lifecycle
-from segue.routing.resolve import REASONING_MAX_TOKENS
+from segue.routing.resolve import REASONING_MAX_TOKENS, address_of
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS
-from segue.wire.dialects import DIALECTS, upstream
+from segue.wire.dialects import DIALECTS
 
 
 def current(target: Target, today: date, *, replace: bool) -> Target:
@@ -22,7 +22,7 @@ def current(target: Target, today: date, *, replace: bool) -> Target:
     life = lifecycle(target.model, today)
     if life.message is None:
         return target
-    at_home = target.dialect in DIALECTS and target.base_url == upstream(target.dialect).base_url
+    at_home = target.dialect in DIALECTS and target.base_url == address_of(target.provider, target.dialect)
     if life.status == "retired" and life.successor and replace and at_home:
         return _succeeded(target, life.successor, f"{life.message}, which was asked in its place")
     return msgspec.structs.replace(target, notice=life.message)

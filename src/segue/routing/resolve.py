@@ -115,6 +115,12 @@ def _lookup(
     return () if settings.model else (name,)
 
 
+def address_of(provider: str, dialect: str, *, providers: Mapping[str, Provider] = PROVIDERS) -> str:
+    """Where a provider is at home: the address that is asked where none is set."""
+    preset = providers.get(provider)
+    return (preset.base_url if preset is not None else None) or upstream(dialect).base_url
+
+
 def _address(name: str, dialect: str, provider: Provider | None, settings: TargetSettings) -> str:
     address = settings.base_url or (provider.base_url if provider else None)
     if address is not None:
