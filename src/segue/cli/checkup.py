@@ -96,7 +96,10 @@ def _mongodb(settings: Settings, timeout: float | None) -> Check:
         connection = import_module("segue.ledger.stores.mongodb_connection").shared_connection(settings.mongodb_url)
         if timeout is None:
             return Check(about="mongodb", what="database", state="note", said="set, and not asked")
-        connection.run(lambda db: db.command("ping"))
+        try:
+            connection.run(lambda db: db.command("ping"))
+        finally:
+            connection.close()
     except ConfigurationError as error:
         return Check(about="mongodb", what="database", state="fault", said=str(error), advice="correct MONGODB_URL")
     except Exception as error:
