@@ -192,6 +192,15 @@ def test_closing_closes_the_connections_of_other_running_loops_too(make: Make) -
         _wait(lambda: peer.lines[0].closed is not None)
 
 
+async def test_closing_from_the_loop_that_it_blocks_ends_and_closes_when_the_loop_goes_on(
+    sockets: SocketHarness,
+) -> None:
+    sockets.play(Reply())
+    await whole(await send(sockets))
+    _run_elsewhere(sockets.transport.aclose())
+    await until(sockets.closed)
+
+
 async def test_an_answer_that_is_dropped_unread_closes_its_connection(sockets: SocketHarness) -> None:
     sockets.play(Reply(steps=[b"one", Hang()]))
     answer = await send(sockets)

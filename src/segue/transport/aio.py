@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, cast
 import aiohttp
 from yarl import URL
 
-from segue.transport.base import TransportError
+from segue.transport.base import TransportError, close_elsewhere
 from segue.transport.proxies import Proxies
 from segue.transport.tls import tls_context
 from segue.wire.codec import WireRequest
@@ -363,7 +363,7 @@ class AioTransport:
             if loop is here:
                 await pool.aclose()
             elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(pool.aclose(), loop))
+                await close_elsewhere(pool.aclose(), loop)
 
     async def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()

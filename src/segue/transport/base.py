@@ -7,10 +7,14 @@ at once when an answer is closed before its end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, Protocol
 
 from segue.wire.codec import WireRequest
+
+FAREWELL: Final = 0.5
+"""Seconds that closing waits for another event loop."""
 
 
 class TransportError(Exception):
@@ -53,3 +57,10 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Closes all connections."""
         ...
+
+
+async def close_elsewhere(closing: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
+    """Has something closed in the loop that it belongs to. Whoever closes may be blocking that very loop: then it is done as soon as
+    the loop goes on, and nobody waits for it any longer."""
+    done = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(closing, loop))
+    await asyncio.wait([done], timeout=FAREWELL)

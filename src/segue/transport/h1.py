@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Mapping
 
-from segue.transport.base import TransportError
+from segue.transport.base import TransportError, close_elsewhere
 from segue.transport.h1_connection import Connection, Exchange
 from segue.transport.h1_pool import Pool
 from segue.transport.h1_request import head, place
@@ -58,7 +58,7 @@ class H1Transport:
             if loop is here:
                 await pool.aclose()
             elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(pool.aclose(), loop))
+                await close_elsewhere(pool.aclose(), loop)
 
     async def _pool(self) -> Pool:
         for ended in [known for known in self._pools if known.is_closed()]:
