@@ -238,3 +238,9 @@ def test_minimal_thinking_does_not_make_a_first_word_late() -> None:
     assert lite.deliberates(None, 2000)
     assert find_model("claude", "claude-sonnet-5-5").deliberates()
     assert not find_model("openai", "gpt-4.1").deliberates()
+
+
+def test_azure_serves_openais_models_under_their_names() -> None:
+    azure = find_model("azure", "gpt-6-luna")
+    assert (azure.provider, azure.window) == ("azure", find_model("openai", "gpt-6-luna").window)
+    assert not find_model("azure", "my-deployment").known

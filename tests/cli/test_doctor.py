@@ -334,3 +334,16 @@ def test_people_get_marks_and_what_to_do(alone: pytest.MonkeyPatch, run: Run) ->
     assert result.exit_code == 0
     assert "→ set OPENAI_MODEL=gpt-6-luna" in result.stdout
     assert result.stdout.rstrip().endswith("1 warning")
+
+
+def test_a_local_server_is_looked_for_where_the_chain_ends_with_one(alone: pytest.MonkeyPatch, run: Run) -> None:
+    alone.setenv("SEGUE_CHAIN", "ollama")
+    with Lists({"id": "qwen3:8b"}) as server:
+        alone.setenv("OLLAMA_BASE_URL", at(server))
+        _, checks = asked(run)
+        assert of(checks, "ollama", "model")["said"] == "it has qwen3:8b"
+    alone.setenv("OLLAMA_BASE_URL", f"http://127.0.0.1:{closed_port()}/v1")
+    assert of(asked(run)[1], "ollama", "reach")["advice"].startswith("start Ollama")
+    alone.setenv("SEGUE_CHAIN", "openai,local")
+    check = of(asked(run)[1], "local", "reach")
+    assert check["state"] in ("ok", "warning"), "whether one runs is this machine's affair"

@@ -120,3 +120,18 @@ async def test_one_that_went_before_its_day_is_replaced_when_it_is_found_gone(tm
     answer = await segue.acomplete("hi")
     assert answer.model == "gpt-6-luna"
     assert answer.notices == ("gpt-4.1 is gone: gpt-6-luna was asked in its place",)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "heir"),
+    [
+        ("groq", "llama-3.3-70b-versatile", "openai/gpt-oss-120b"),
+        ("xai", "grok-4-fast-reasoning", "grok-4.3"),
+        ("cerebras", "llama-3.3-70b", "gpt-oss-120b"),
+        ("deepseek", "deepseek-v4-pro", "deepseek-flash"),
+    ],
+)
+def test_retired_models_of_the_presets_have_their_successors(provider: str, model: str, heir: str) -> None:
+    aged = aging.current(target_of(provider, model), date(2026, 11, 28), replace=True)
+    assert aged.model.id == heir
+    assert f"{model} " in aged.notice

@@ -13,6 +13,7 @@ import pytest
 from segue import ConfigurationError, LLMServiceUnavailableError, Segue
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.ledger.stores.memory import MemoryStore
+from segue.sandbox import Sandbox
 from segue.sandbox.http import Connection, Exchange
 from segue.settings import load
 
@@ -147,3 +148,12 @@ async def test_a_servers_address_that_was_set_is_asked_and_no_other(name: str, s
     segue = segue_of(environ, vllm=servers[1].port, ollama=servers[1].port)
     assert (await segue.acomplete("hi")).text == "I am there"
     await segue.aclose()
+
+
+async def test_a_stand_in_closes_a_simulated_chain() -> None:
+    with Sandbox(faults={"gemini": "refused"}) as box:
+        settings = box.settings(load({"SEGUE_CHAIN": "gemini,local"}, directory="/nonexistent"), every=True)
+        segue = Segue(settings, ledger=MemoryStore())
+        answer = await segue.acomplete("hi")
+        await segue.aclose()
+    assert (answer.target, answer.model, answer.simulated) == ("local", "stand-in", True)

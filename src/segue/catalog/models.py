@@ -167,6 +167,8 @@ _OURS = {
     "openai_chat": "openai",
     "openai_responses": "openai",
 }
+_SERVED_BY = {"azure": "openai"}
+"""Who serves another's models under their own names; a deployment that is named otherwise gets what is known of none."""
 _DIALECTS: dict[str, Dialect] = {"claude": "claude", "gemini": "gemini"}
 _OWN = frozenset(
     {"id", "aliases", "match", "like", "released", "deprecated", "shutdown", "successor", "redirects_to", "free_quota"}
@@ -241,6 +243,9 @@ def _find(asked: str, name: str) -> ModelInfo:
     for owner, glob, family in _index().families:
         if owner == provider and fnmatchcase(plain, glob):
             return msgspec.structs.replace(family, id=name, match=())
+    if provider in _SERVED_BY:
+        served = _find(_SERVED_BY[provider], name)
+        return msgspec.structs.replace(served, provider=provider, dialect="openai_chat")
     return ModelInfo(
         id=name,
         provider=provider,

@@ -24,8 +24,8 @@ from segue.cli.checks import Check
 from segue.failover.local import LocalUpstream
 from segue.routing.resolve import variable
 from segue.routing.target import Target
-from segue.transport.aio import AioTransport
 from segue.transport.base import Transport, TransportError
+from segue.transport.proxies import Proxies
 from segue.transport.tls import tls_context
 from segue.wire.codec import Call
 from segue.wire.dialects import upstream
@@ -78,7 +78,7 @@ async def _local(target: Target, transport: Transport, timeout: float) -> Check:
 
 
 async def _ask(target: Target, transport: Transport, timeout: float) -> Answer:
-    steps = {} if AioTransport().has_proxy_for(target.base_url) else await _steps(target)
+    steps = {} if Proxies().concern(target.base_url) else await _steps(target)
     codec = upstream(target.dialect)
     call = Call(
         model=target.model, base_url=target.base_url, key=target.key, headers=target.headers, quirks=target.quirks

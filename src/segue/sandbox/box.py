@@ -156,7 +156,8 @@ class Sandbox:
         dialect = target.dialect or (preset.dialect if preset else None)
         if dialect is None:
             raise ConfigurationError(f"{name!r} is no provider of the sandbox: use one of {', '.join(PROVIDERS)}")
-        models = tuple(dict.fromkeys(filter(None, (target.model, preset.model if preset else None))))
+        anything = "stand-in" if preset and preset.local else None
+        models = tuple(dict.fromkeys(filter(None, (target.model, preset.model if preset else None, anything))))
         server = SimulatedProvider(name, target.provider or name, dialect, models, self._manner, self._bill)
         self._run(self._open(server, self._port + len(self._providers) if self._port else 0))
         return server
