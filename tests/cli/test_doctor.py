@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import sqlite3
+import ssl
 import threading
 import time
 from contextlib import closing
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from segue.sandbox import Sandbox
 from segue.sandbox.http import Connection, Exchange
@@ -27,10 +29,13 @@ KEY = "AIzaSecret0123456789"
 class Lists:
     """A provider of OpenAI's dialect that answers with this list of models, and with a clock that is `ahead` by some seconds."""
 
-    def __init__(self, *models: dict[str, Any], ahead: float = 0.0, status: int = 200) -> None:
+    def __init__(
+        self, *models: dict[str, Any], ahead: float = 0.0, status: int = 200, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.models = models
         self.ahead = ahead
         self.status = status
+        self._tls = tls
         self.asked: list[str] = []
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -39,7 +44,9 @@ class Lists:
     def __enter__(self) -> Lists:
         self._thread.start()
         self._connections: set[Connection] = set()
-        make = self._loop.create_server(lambda: Connection(self._answer, self._connections), "127.0.0.1", 0)
+        make = self._loop.create_server(
+            lambda: Connection(self._answer, self._connections), "127.0.0.1", 0, ssl=self._tls
+        )
         self._server = asyncio.run_coroutine_threadsafe(make, self._loop).result(5)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -162,6 +169,21 @@ def test_a_server_that_speaks_no_tls_is_found_out(alone: pytest.MonkeyPatch, run
     check = of(checks, "openai", "reach")
     assert check["said"].startswith("no TLS with 127.0.0.1")
     assert "SSL_CERT_FILE" in check["advice"]
+
+
+def test_tls_is_tried_with_the_authorities_that_requests_trust(
+    alone: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with Lists({"id": "gpt-6-luna"}, tls=tls) as server:
+        alone.setenv("OPENAI_BASE_URL", f"https://127.0.0.1:{server.port}/v1")
+        check = of(asked(run)[1], "openai", "reach")
+        assert (check["state"], "certificate" in check["said"]) == ("fault", True)
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        alone.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        assert "TLS" in of(asked(run)[1], "openai", "reach")["said"]
 
 
 def test_silence_ends_in_time(alone: pytest.MonkeyPatch, run: Run) -> None:

@@ -6,6 +6,7 @@ Each is asked for its list of models, which costs nothing. Whatever happens, a t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 from segue.catalog.providers import PROVIDERS
 from segue.chat.failure import Failure, FailureKind
@@ -104,13 +106,16 @@ async def _steps(target: Target) -> dict[str, float]:
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     taken: dict[str, float] = {}
     with _Step("resolve", "DNS", taken, f"the name {host} can't be resolved"):
-        address = await _resolved(host, port)
+        addresses = await _resolved(host, port)
     with _Step("connect", "TCP", taken, f"no connection to {host}:{port}"):
-        _, writer = await asyncio.open_connection(*address)
+        _, writer = await asyncio.open_connection(sock=await start_connection(addresses, happy_eyeballs_delay=0.25))
     try:
         if parts.scheme == "https":
             with _Step("tls", "TLS", taken, f"no TLS with {host}:{port}"):
-                await writer.start_tls(tls_context(None, None), server_hostname=host)
+                await writer.start_tls(
+                    tls_context(os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None),
+                    server_hostname=host,
+                )
     finally:
         writer.close()
     return taken
@@ -135,25 +140,28 @@ class _Step:
             raise TransportError(self._phase, f"{self._failed}: {reason}") from error
 
 
-async def _resolved(host: str, port: int) -> tuple[str, int]:
-    """An address of the host. Asked in a thread that nobody waits for at the end, since a dead resolver holds it for half a minute."""
+async def _resolved(host: str, port: int) -> list[AddrInfoType]:
+    """The host's addresses. Asked in a thread that nobody waits for at the end, since a dead resolver holds it for half a minute."""
     loop = asyncio.get_running_loop()
-    found: asyncio.Future[tuple[str, int]] = loop.create_future()
+    found: asyncio.Future[list[AddrInfoType]] = loop.create_future()
 
-    def tell(address: tuple[str, int] | None, error: OSError | None) -> None:
-        if not found.done():
-            found.set_exception(error) if error is not None else found.set_result(address or (host, port))
+    def tell(addresses: list[AddrInfoType], error: OSError | None) -> None:
+        if found.done():
+            return  # nobody waits any more
+        if error is not None:
+            found.set_exception(error)
+        else:
+            found.set_result(addresses)
 
     def look() -> None:
+        addresses: list[AddrInfoType] = []
+        failed: OSError | None = None
         try:
-            place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
-            result: tuple[Any, Any] = ((str(place[0]), port), None)
+            addresses += socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
-            result = (None, error)
-        try:
-            loop.call_soon_threadsafe(tell, *result)
-        except RuntimeError:
-            pass  # the loop has ended meanwhile
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+            loop.call_soon_threadsafe(tell, addresses, failed)
 
     threading.Thread(target=look, name="segue-doctor-dns", daemon=True).start()
     return await found
