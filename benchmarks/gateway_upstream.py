@@ -71,7 +71,7 @@ class Provider(asyncio.Protocol):
         self._body += data
 
     def on_message_complete(self) -> None:
-        asked = json.loads(self._body)
+        asked = json.loads(self._body or b"{}")  # a check of the address has no body, and looks at the status alone
         if not asked.get("stream"):
             self._transport.write(DOCUMENT)
         elif b"slowly" in self._body:

@@ -54,7 +54,7 @@ def peers() -> list[Peer]:
         "x-portkey-custom-host": f"http://{HOST}:{{upstream}}/v1",
     }
     return [
-        Peer("segue", _segue, headers={"authorization": f"Bearer {_key()}"}),
+        ours(new_key()),
         Peer("nginx", _nginx),
         Peer("TensorZero", _tensorzero, "/openai/v1/chat/completions", "tensorzero::model_name::m", finds_port=True),
         Peer("Portkey", _portkey, headers=custom, rounds=1),
@@ -62,11 +62,15 @@ def peers() -> list[Peer]:
     ]
 
 
+def ours(key: str) -> Peer:
+    return Peer("segue", _segue, headers={"authorization": f"Bearer {key}"})
+
+
 def _keys() -> Path:
     return HOME / "keys.sqlite"
 
 
-def _key() -> str:
+def new_key() -> str:
     """A key of our own gateway, made once a run."""
     from segue.server.keys import KeyRing
 

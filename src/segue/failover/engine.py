@@ -55,8 +55,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_id() -> str:
-    """128 random bits in hex: unique, not secret. Asking the system for each of them costs more than all else that starts an attempt."""
-    return f"{_ids.getrandbits(128):032x}"
+    """The time in milliseconds and 80 random bits, 32 characters of hex: unique, not secret.
+
+    By their time, new ids stand together at the end of a ledger's indexes, so that many records share the pages that are written. Asking
+    the system for the random bits would cost more than all else that starts an attempt.
+    """
+    return f"{time.time_ns() // 1_000_000 << 80 | _ids.getrandbits(80):032x}"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

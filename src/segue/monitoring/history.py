@@ -100,7 +100,7 @@ class History:
         self._written = 0.0
         self._pruned = 0
         self._limited: dict[str, float] = {}
-        self._process, self._pid = new_id()[:8], os.getpid()
+        self._process, self._pid = new_id()[-8:], os.getpid()
         self._number = 0
         self._earlier: dict[str, Change] = {}
         self._taking_up = False
@@ -202,7 +202,7 @@ class History:
 
     def _hour(self, target: str, wall: float) -> Hour:
         if os.getpid() != self._pid:  # a fork: what was counted so far is the parent's
-            self._process, self._pid = new_id()[:8], os.getpid()
+            self._process, self._pid = new_id()[-8:], os.getpid()
             self._hours.clear()
             self._dirty.clear()
         start = int(wall) // HOUR * HOUR
