@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
+        "TMPDIR": str(folder),
         "SEGUE_KEYS": str(folder / "keys"),
         "SEGUE_LEDGER": "none",
         **more,
@@ -48,6 +50,7 @@ def serving(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[su
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     address = f"http://127.0.0.1:{port}"
     try:
@@ -62,8 +65,9 @@ def serving(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[su
                 time.sleep(0.05)
         yield process, address
     finally:
-        process.kill()
-        process.communicate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the workers too, which hold its output open
+        process.communicate(timeout=10)
 
 
 def test_it_greets_answers_and_ends_at_sigterm(serving: tuple[subprocess.Popen[str], str]) -> None:
@@ -76,6 +80,31 @@ def test_it_greets_answers_and_ends_at_sigterm(serving: tuple[subprocess.Popen[s
     assert f"OPENAI_BASE_URL={address}/v1" in said
     assert "Traceback" not in said
     assert "sk-secret-of-the-test" not in said
+
+
+@pytest.mark.parametrize("serving", [2], indirect=True, ids=["two workers"])
+def test_a_scrape_of_either_worker_tells_for_both_and_for_none_that_died(
+    serving: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    process, address = serving
+    for _ in range(30):  # each over a connection of its own
+        urllib.request.urlopen(f"{address}/v1/models/auto", timeout=5).close()
+
+    def scraped() -> dict[str, float]:
+        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+    for earlier in range(4):
+        counted = scraped()['segue_requests_total{dialect="openai_chat",status="200",streamed="false"}']
+        assert counted == 30 + earlier  # scrapes are requests too
+    (directory,) = tmp_path.glob("segue-metrics-*")
+    of_the_dead = next(directory.glob("gauge_livesum_*.db")).rename(directory / "gauge_livesum_4194305.db")
+    scraped()
+    assert not of_the_dead.exists()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert not directory.exists()
 
 
 @pytest.mark.parametrize(

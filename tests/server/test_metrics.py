@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
 from segue.client import Segue
 from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.health.quota import QuotaKey, QuotaLimits
+from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import StoreStatus
 from segue.routing.resolve import with_model
 from segue.server.metrics import Metrics
@@ -46,7 +49,9 @@ def segue(metrics: Metrics) -> Segue:
     return segue
 
 
-def begin(segue: Segue, name: str, *, model: str = "", hedge: bool = False, after: str = "") -> AttemptStart:
+def begin(
+    segue: Segue, name: str, *, model: str = "", hedge: bool = False, after: str = "", continuation: bool = False
+) -> AttemptStart:
     target = with_model(segue.target(name), model) if model else segue.target(name)
     return AttemptStart(
         attempt_id="a",
@@ -57,7 +62,7 @@ def begin(segue: Segue, name: str, *, model: str = "", hedge: bool = False, afte
         prompt_tokens=1,
         max_tokens=1,
         hedge=hedge,
-        continuation=False,
+        continuation=continuation,
         metadata={"free": "text of a caller"},
         after=after,
     )
@@ -66,6 +71,20 @@ def begin(segue: Segue, name: str, *, model: str = "", hedge: bool = False, afte
 def end(start: AttemptStart, kind: FailureKind | None = None, **fields: Any) -> AttemptEnd:
     failure = Failure(kind=kind, message="free text of a provider") if kind else None
     return AttemptEnd(start=start, outcome=kind or "ok", seconds=0.3, failure=failure, **fields)
+
+
+def booked(cost: Decimal | None) -> AttemptRecord:
+    return AttemptRecord(
+        attempt_id="a",
+        request_id="r1",
+        started=0.0,
+        target="gemini",
+        provider="gemini",
+        model="gemini-3.5-flash-lite",
+        outcome="ok",
+        settlement=Settlement.SETTLED,
+        cost=cost,
+    )
 
 
 def scrape(text: str) -> dict[tuple[str, frozenset[str]], float]:
@@ -145,6 +164,40 @@ async def test_each_target_is_in_one_state_at_a_time(metrics: Metrics, segue: Se
     after = await shown(metrics)
     assert (state_of(before, "gemini"), state_of(after, "gemini")) == (["ready"], ["cooling"])
     assert state_of(after, "openai") == ["ready"]
+
+
+async def test_breakers_and_quotas_are_looked_at(metrics: Metrics, segue: Segue) -> None:
+    target = segue.target("gemini")
+    keys, now = segue.engine.keys(target), time.monotonic()
+    segue.engine.quota.configure(
+        QuotaKey(keys.credential, keys.model), QuotaLimits(requests_per_minute=10, requests_per_day=500)
+    )
+    segue.engine.reserve(target, 7, now)
+    for _ in range(3):
+        segue.engine.health.failed(keys, Failure(kind=FailureKind.OVERLOAD, message="x"), now)
+    found = await shown(metrics)
+    assert found["segue_breaker_state", frozenset({"gemini", "model", "open"})] == 1
+    assert found["segue_breaker_state", frozenset({"gemini", "model", "closed"})] == 0
+    assert found["segue_breaker_state", frozenset({"gemini", "endpoint", "closed"})] == 1
+    quota = {labels: value for (name, labels), value in found.items() if name == "segue_quota_left"}
+    assert quota == {
+        frozenset({"gemini", "minute", "requests"}): 9,
+        frozenset({"gemini", "day", "requests"}): 499,
+    }
+
+
+async def test_what_an_attempt_cost_is_counted_and_so_is_one_whose_cost_nobody_knows(
+    metrics: Metrics, segue: Segue
+) -> None:
+    ended = end(begin(segue, "gemini"))
+    for cost in (Decimal("0.25"), Decimal("0.5"), Decimal(0), None):
+        metrics.attempt_booked(ended, booked(cost))
+    metrics.attempt_started(begin(segue, "openai", continuation=True))
+    found = await shown(metrics)
+    place = frozenset({"gemini", "gemini-3.5-flash-lite"})
+    assert found["segue_cost_dollars_total", place] == 0.75
+    assert found["segue_unpriced_attempts_total", place] == 1
+    assert found["segue_continuations_total", frozenset({"openai"})] == 1
 
 
 async def test_callers_requests_are_counted_by_dialect_status_and_form(metrics: Metrics) -> None:

@@ -71,6 +71,11 @@ class HealthBook:
         """What may be done with a target; looking changes nothing."""
         return self._target(keys).look(now)
 
+    def breakers(self, keys: HealthKeys, now: float) -> tuple[BreakerState, BreakerState]:
+        """The states of the breakers of a target's endpoint and of its model; looking changes nothing."""
+        target = self._target(keys)
+        return target.endpoint.breaker.state(now), target.breaker.state(now)
+
     def healthy(self, keys: HealthKeys) -> bool:
         """No failure since the last success. Such a target is due a quick second try after a bare 500 or 502.
 

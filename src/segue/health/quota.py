@@ -91,6 +91,11 @@ class QuotaBook:
         account = self._accounts.get(key)
         return account.limits if account else QuotaLimits()
 
+    def left(self, key: QuotaKey, now: float, wall: float) -> dict[tuple[str, str], int]:
+        """What is left of each limit that is known, by its window ("minute", "day") and unit ("requests", "tokens")."""
+        account = self._accounts.get(key)
+        return account.left(now, wall) if account else {}
+
     def wait(self, key: QuotaKey, tokens: int, now: float, wall: float) -> float:
         """Seconds until a request of so many input tokens would fit: 0.0 now, infinite never. Reserves nothing."""
         account = self._accounts.get(key)
@@ -166,6 +171,22 @@ class _Account:
     def wait(self, tokens: int, now: float, wall: float) -> float:
         self._begin_day(now, wall)
         return max(self._blocked_until - now, self._minute_wait(tokens, now), self._day_wait(tokens, wall), 0.0)
+
+    def left(self, now: float, wall: float) -> dict[tuple[str, str], int]:
+        self._begin_day(now, wall)
+        requests, tokens = self._minute.used(now)
+        limits, spent = self.limits, self.day.spent
+        windows = (
+            ("minute", "requests", limits.requests_per_minute, requests),
+            ("minute", "tokens", limits.input_tokens_per_minute, tokens),
+            ("day", "requests", limits.requests_per_day, self.day.requests),
+            ("day", "tokens", limits.tokens_per_day, self.day.tokens),
+        )
+        return {
+            (window, unit): 0 if spent and window == "day" else max(0, limit - used)
+            for window, unit, limit, used in windows
+            if limit is not None
+        }
 
     def add(self, tokens: int, now: float) -> None:
         self._minute.add(now, tokens)

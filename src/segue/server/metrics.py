@@ -1,43 +1,39 @@
 """What is counted for Prometheus: requests of callers, attempts at targets, and how the targets stand.
 
-With several worker processes each counts and exports its own: scrape them apart (one process a container, or a port for each), for a
-scrape of a shared port reaches any of them. Labels are bounded: a target is one of the settings', a model one that the settings or the
-catalogue name, and any other, which is a caller's free text, is `other`.
+With several worker processes each counts into files of a common directory (`PROMETHEUS_MULTIPROC_DIR`, which `segue serve` sets), and whichever of
+them is scraped tells for all; what the process itself uses is then left out. Labels are bounded: a target is one of the settings', a
+model one that the settings or the catalogue name, and any other, which is a caller's free text, is `other`.
 """
 
 from __future__ import annotations
 
-import functools
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from segue.catalog.models import listed
 from segue.chat.usage import Usage
 from segue.client import Segue
 from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.ledger.record import AttemptRecord
 from segue.routing.target import Target
 from segue.server.exchange import Reply
-from segue.server.health import STATES, states
+from segue.server.gauges import Gauges
 from segue.server.models import usable_targets
 
 OTHER: Final = "other"
 
+SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own variable, which it reads when it is imported: it must be set before a worker begins."""
+
 ATTEMPT_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 CONTENT_BUCKETS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 25.0)
 """Seconds."""
-
-
-LEDGER: Final = {
-    "pending": "Records that wait in memory for the disk.",
-    "errors": "Tries to write to the ledger's file that failed.",
-    "dropped": "Records that were given up.",
-    "unconfirmed": "Answers that left before their record was stored.",
-    "unshipped": "Records that wait in the ledger's file for MongoDB.",
-}
-"""What is shown of the ledger: fields of `StoreStatus`."""
 
 
 class Metrics:
@@ -45,7 +41,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        self._shared = os.environ.get(SHARED)
+        if self._shared is None:
+            ProcessCollector(registry=registry)
         place = ("target", "model")
         self._requests = Counter(
             "segue_requests", "Requests of callers.", ("dialect", "status", "streamed"), registry=registry
@@ -59,8 +57,6 @@ class Metrics:
         )
         self.in_flight = 0
         """Requests being answered: the server counts them itself."""
-        in_flight = Gauge("segue_requests_in_flight", "Requests being answered.", registry=registry)
-        in_flight.set_function(lambda: self.in_flight)
         self._attempts = Counter(
             "segue_attempts", "Attempts at targets, by how they ended.", (*place, "outcome"), registry=registry
         )
@@ -87,12 +83,19 @@ class Metrics:
             registry=registry,
         )
         self._hedges = Counter("segue_hedges", "Attempts beside one that was silent.", ("target",), registry=registry)
-        self._states = Gauge(
-            "segue_target_state", "1 for the state that a target is in.", ("target", "state"), registry=registry
+        self._continuations = Counter(
+            "segue_continuations",
+            "Attempts that went on with an answer which had broken off.",
+            ("target",),
+            registry=registry,
         )
-        for name, meaning in LEDGER.items():
-            gauge = Gauge(f"segue_ledger_{name}", meaning, registry=registry)
-            gauge.set_function(functools.partial(self._ledger, name))
+        self._cost = Counter(
+            "segue_cost_dollars", "What attempts cost, in US dollars, where a price is known.", place, registry=registry
+        )
+        self._unpriced = Counter(
+            "segue_unpriced_attempts", "Attempts whose cost nobody knows.", place, registry=registry
+        )
+        self._gauges = Gauges(registry)
         self._segue: Segue | None = None
         self._own: dict[str, str] = {}
         self._places: dict[tuple[str, str], _Place] = {}
@@ -102,9 +105,6 @@ class Metrics:
         """Whose targets' states are shown. To be called once, before the first attempt."""
         self._segue = segue
         self._own = {target.name: target.model.id for target in usable_targets(segue)}
-
-    def _ledger(self, name: str) -> float:
-        return float(getattr(self._segue.ledger.status(), name)) if self._segue is not None else 0.0
 
     def request(self, dialect: str, status: int, seconds: float, streamed: bool) -> None:
         """A caller's request is over. `dialect` and `status` must be the server's words, not the caller's."""
@@ -122,6 +122,8 @@ class Metrics:
 
     def attempt_started(self, start: AttemptStart) -> None:
         name = start.target.name
+        if start.continuation:
+            self._continuations.labels(name).inc()
         if start.hedge:
             self._hedges.labels(name).inc()
             return
@@ -137,6 +139,12 @@ class Metrics:
         if end.usage is not None:
             place.count(end.usage)
 
+    def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
+        if record.cost:
+            self._place(end.start.target).cost.inc(float(record.cost))
+        elif record.cost is None:
+            self._place(end.start.target).unpriced.inc()
+
     def _place(self, target: Target) -> _Place:
         key = target.name, target.model.id
         place = self._places.get(key)
@@ -144,7 +152,7 @@ class Metrics:
             label = target.name, self._model(target)
             place = self._places.get(label)
             if place is None:
-                place = self._places[label] = _Place(self._attempts, self._seconds, self._first, self._tokens, label)
+                place = self._places[label] = _Place(self, label)
         return place
 
     def _model(self, target: Target) -> str:
@@ -154,33 +162,45 @@ class Metrics:
         return known.id if known is not None else OTHER
 
     def refresh(self) -> None:
-        """Looks at what is not counted but found: states. To be called in the event loop."""
+        """Looks at what is not counted. To be called in the event loop, now and then."""
         if self._segue is not None:
-            for found in states(self._segue):
-                for state in STATES:
-                    self._states.labels(found.target, state).set(found.state == state)
+            self._gauges.refresh(self._segue, self.in_flight)
 
     def render(self) -> Reply:
         """All of it in Prometheus' text format. To be called in the event loop."""
         self.refresh()
-        return 200, {"content-type": CONTENT_TYPE_LATEST}, generate_latest(self._registry)
+        registry = self._registry
+        if self._shared is not None:
+            _bury(Path(self._shared))
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
+        return 200, {"content-type": CONTENT_TYPE_LATEST}, generate_latest(registry)
+
+
+def _bury(directory: Path) -> None:
+    """Forgets what a worker that died was found to be in the middle of; what it counted stays."""
+    for pid in {path.stem.rpartition("_")[2] for path in directory.glob("gauge_live*.db")}:
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            mark_process_dead(int(pid), str(directory))  # type: ignore[no-untyped-call]
 
 
 class _Place:
     """What is counted of one target and model, bound once: looking labels up costs more than counting."""
 
-    __slots__ = ("_attempts", "_class", "_label", "_outcomes", "_tokens", "first", "seconds")
+    __slots__ = ("_attempts", "_class", "_label", "_outcomes", "_tokens", "cost", "first", "seconds", "unpriced")
 
-    def __init__(
-        self, attempts: Counter, seconds: Histogram, first: Histogram, tokens: Counter, label: tuple[str, str]
-    ) -> None:
-        self._attempts = attempts
-        self._tokens = tokens
+    def __init__(self, metrics: Metrics, label: tuple[str, str]) -> None:
+        self._attempts = metrics._attempts
+        self._tokens = metrics._tokens
         self._label = label
         self._outcomes: dict[str, Counter] = {}
         self._class: dict[str, Callable[[float], None]] = {}
-        self.seconds = seconds.labels(*label)
-        self.first = first.labels(*label)
+        self.seconds = metrics._seconds.labels(*label)
+        self.first = metrics._first.labels(*label)
+        self.cost = metrics._cost.labels(*label)
+        self.unpriced = metrics._unpriced.labels(*label)
 
     def outcome(self, outcome: str) -> Counter:
         known = self._outcomes.get(outcome)

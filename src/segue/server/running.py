@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from segue.server.app import Gateway
 from segue.server.exchange import Bounds
 from segue.server.gatekeeper import Gatekeeper
 from segue.server.keys import KeyRing, keys_path
-from segue.server.metrics import Metrics
+from segue.server.metrics import SHARED, Metrics
 from segue.server.protocol import BoundedProtocol
 from segue.settings import Settings, load
 
@@ -80,7 +81,9 @@ def serve(application: Gateway, options: ServeOptions) -> None:
         return
     os.environ[OPTIONS] = msgspec.json.encode(options).decode()
     factory = f"{__name__}:{from_environment.__name__}"
-    uvicorn.run(factory, factory=True, workers=options.workers, **uvicorn_options(options))
+    with TemporaryDirectory(prefix="segue-metrics-", ignore_cleanup_errors=True) as directory:
+        os.environ[SHARED] = directory
+        uvicorn.run(factory, factory=True, workers=options.workers, **uvicorn_options(options))
 
 
 def uvicorn_options(options: ServeOptions) -> dict[str, Any]:

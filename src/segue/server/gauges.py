@@ -1,0 +1,87 @@
+"""What is not counted but looked at: how targets stand, what is left of quotas, how the ledger fares."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from segue.client import Segue
+from segue.health.breaker import BreakerState
+from segue.health.quota import QuotaKey
+from segue.server.health import STATES, states
+from segue.server.models import usable_targets
+
+SUM: Final = "livesum"
+LEAST: Final = "livemin"
+MOST: Final = "livemax"
+"""How the values of several worker processes become one: those of the living added up, or the least or the greatest of them."""
+
+LEDGER: Final = {
+    "pending": "Records that wait in memory for the disk.",
+    "errors": "Tries to write to the ledger's file that failed.",
+    "dropped": "Records that were given up.",
+    "unconfirmed": "Answers that left before their record was stored.",
+    "unshipped": "Records that wait in the ledger's file for MongoDB.",
+}
+"""What is shown of the ledger: fields of `StoreStatus`."""
+
+SCOPES: Final = ("endpoint", "model")
+
+
+class Gauges:
+    """`refresh` looks; it is to be called in the event loop. Nothing is asked of anybody."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._states = Gauge(
+            "segue_target_state",
+            "1 for the state that a target is in; with several workers, how many find it so.",
+            ("target", "state"),
+            registry=registry,
+            multiprocess_mode=SUM,
+        )
+        self._breakers = Gauge(
+            "segue_breaker_state",
+            "1 for the state of a breaker, of the target's address or its model; with several workers, how many find it so.",
+            ("target", "scope", "state"),
+            registry=registry,
+            multiprocess_mode=SUM,
+        )
+        self._quota = Gauge(
+            "segue_quota_left",
+            "What is left of a target's known quota, in its window and unit; with several workers, what the one with the least has.",
+            ("target", "window", "unit"),
+            registry=registry,
+            multiprocess_mode=LEAST,
+        )
+        self._in_flight = Gauge(
+            "segue_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode=SUM
+        )
+        self._ledger = {
+            name: Gauge(
+                f"segue_ledger_{name}",
+                meaning,
+                registry=registry,
+                multiprocess_mode=MOST if name == "unshipped" else SUM,
+            )
+            for name, meaning in LEDGER.items()
+        }
+
+    def refresh(self, segue: Segue, in_flight: int) -> None:
+        for found in states(segue):
+            for state in STATES:
+                self._states.labels(found.target, state).set(found.state == state)
+        engine, now = segue.engine, asyncio.get_running_loop().time()
+        for target in usable_targets(segue):
+            keys = engine.keys(target)
+            for scope, is_in in zip(SCOPES, engine.health.breakers(keys, now), strict=True):
+                for known in BreakerState:
+                    self._breakers.labels(target.name, scope, known.value).set(is_in is known)
+            key = QuotaKey(keys.credential, keys.model)
+            for (window, unit), left in engine.quota.left(key, now, engine.wall()).items():
+                self._quota.labels(target.name, window, unit).set(left)
+        status = segue.ledger.status()
+        for name, gauge in self._ledger.items():
+            gauge.set(getattr(status, name))
+        self._in_flight.set(in_flight)
