@@ -55,7 +55,7 @@ class Gauges:
             registry=registry,
             multiprocess_mode=LEAST,
         )
-        self._in_flight = Gauge(
+        self.in_flight = Gauge(
             "segue_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode=SUM
         )
         self._ledger = {
@@ -68,7 +68,7 @@ class Gauges:
             for name, meaning in LEDGER.items()
         }
 
-    def refresh(self, segue: Segue, in_flight: int) -> None:
+    def refresh(self, segue: Segue) -> None:
         for found in states(segue):
             for state in STATES:
                 self._states.labels(found.target, state).set(found.state == state)
@@ -84,4 +84,3 @@ class Gauges:
         status = segue.ledger.status()
         for name, gauge in self._ledger.items():
             gauge.set(getattr(status, name))
-        self._in_flight.set(in_flight)

@@ -163,8 +163,9 @@ class Metrics:
 
     def refresh(self) -> None:
         """Looks at what is not counted. To be called in the event loop, now and then."""
+        self._gauges.in_flight.set(self.in_flight)
         if self._segue is not None:
-            self._gauges.refresh(self._segue, self.in_flight)
+            self._gauges.refresh(self._segue)
 
     def render(self) -> Reply:
         """All of it in Prometheus' text format. To be called in the event loop."""
