@@ -63,6 +63,13 @@ def test_a_target_that_lacks_a_setting_says_which(run: Run, monkeypatch: pytest.
     assert "AZURE_MODEL" in row["problem"]
 
 
+def test_a_local_server_is_said_to_bring_its_own_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_CHAIN", "local")
+    row = _rows(run)["local"]
+    assert (row["key"], row["model"]) == ("not needed", "the first it lists")
+    assert row["reachable"] or "looked for ollama" in row["problem"]
+
+
 def test_people_get_a_table(run: Run) -> None:
     lines = run("providers").stdout.splitlines()
     assert lines[0].split()[:3] == ["target", "key", "model"]

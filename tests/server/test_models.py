@@ -150,6 +150,14 @@ def test_a_target_that_lacks_a_setting_takes_no_other_off_the_list() -> None:
     assert ids(segue) == ["gpt-6-luna", "openai/gpt-6-luna"]  # no auto: a request to it would fail over that setting
 
 
+def test_what_a_local_server_will_be_found_to_have_is_not_listed() -> None:
+    assert ids(segue_of({"SEGUE_CHAIN": "openai,local", "OPENAI_API_KEY": "k"})) == [
+        "auto",
+        "gpt-6-luna",
+        "openai/gpt-6-luna",
+    ]
+
+
 @pytest.mark.parametrize("dialect", ["openai_chat", "claude", "gemini"])
 def test_a_model_known_only_to_a_provider_without_a_key_is_not_found(dialect: str) -> None:
     assert models.single(segue_of({"OPENAI_API_KEY": "k"}), dialect, "claude-sonnet-5-5")[0] == 404

@@ -12,8 +12,10 @@ import typer
 
 from segue.catalog.models import lifecycle
 from segue.catalog.prices import UnitPrices, price_of, read_overrides
+from segue.catalog.providers import PROVIDERS
 from segue.cli.display import console, label, table
 from segue.errors import ConfigurationError
+from segue.failover.local import LocalUpstream
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings, load
@@ -81,7 +83,7 @@ async def _find(name: str, settings: Settings, transport: Transport, timeout: fl
     except ConfigurationError as error:
         finding.problem = str(error)
         return finding
-    finding.model = target.model.id
+    finding.model = "the first it lists" if target.model.id == resolve.ANY_MODEL else target.model.id
     finding.lifecycle = lifecycle(target.model, datetime.now(UTC).date()).message
     if (prices := _prices(target, settings)) is not None:
         finding.input_price, finding.output_price = prices.input * MILLION, prices.output * MILLION
@@ -100,6 +102,9 @@ def _prices(target: Target, settings: Settings) -> UnitPrices | None:
 
 async def _unreachable(target: Target, transport: Transport, timeout: float) -> str | None:
     """Why the models list did not come, or None."""
+    if len(target.lookup) > 1:
+        failure = await LocalUpstream(target, PROVIDERS, transport, time.time).probe(connect=timeout)
+        return failure.message if failure is not None else None
     codec = upstream(target.dialect)
     call = Call(
         model=target.model, base_url=target.base_url, key=target.key, headers=target.headers, quirks=target.quirks

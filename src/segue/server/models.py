@@ -14,6 +14,7 @@ import msgspec
 from segue.catalog.models import ModelInfo, find_model, lifecycle
 from segue.client import Segue
 from segue.errors import ConfigurationError, InvalidRequestError
+from segue.routing.resolve import ANY_MODEL
 from segue.routing.target import Target
 from segue.server.exchange import Reply
 from segue.wire import models as wire
@@ -56,7 +57,7 @@ def usable_targets(segue: Segue) -> Iterator[Target]:
 
 def _listed(segue: Segue) -> list[Listed]:
     found = [*_chains(segue)]
-    targets = list(usable_targets(segue))
+    targets = [target for target in usable_targets(segue) if target.model.id != ANY_MODEL]
     found += [_of_model(target.model, target.model.id) for target in targets]
     found += [_of_model(target.model, f"{target.name}/{target.model.id}") for target in targets]
     return list({model.id: model for model in reversed(found)}.values())[::-1]
