@@ -246,7 +246,7 @@ def test_a_child_that_outlives_its_parent_does_not_keep_it_alive(
 ) -> None:
     path = tmp_path / "ledger.sqlite3"
     process = python(
-        DIES.replace('print("ready")', 'child = os.fork()\nif child: print("ready")\nelse: time.sleep(1); os._exit(0)'),
+        DIES.replace('print("ready")', 'child = os.fork()\nif child == 0: print("ready"); time.sleep(1); os._exit(0)'),
         path,
     )
     assert process.stdout is not None
