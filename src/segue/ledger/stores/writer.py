@@ -293,12 +293,14 @@ class GroupWriter:
     def _collect(self, batch: Batch, delay: float) -> tuple[list[_Barrier], list[_Waiting]]:
         """Moves what was put into `batch`: after `delay` seconds if the batch is to be tried again, else as soon as there is something.
 
+        Between one batch and the next it does not listen to the queue, so that a `put` wakes nobody; it does once nothing came for `gather`.
         Those who wait are taken before the queue is emptied, so that all they have put is in it.
         """
         barriers: list[_Barrier] = []
-        if not batch and not self._waiting:
+        hurried = self._hurry.wait(delay or self._gather)
+        if not (hurried or batch or self._waiting) and self._queue.empty():
             self._sort(self._queue.get(), batch, barriers)
-        self._hurry.wait(delay or self._gather)
+            self._hurry.wait(self._gather)
         self._hurry.clear()
         with self._lock:
             waiting, self._waiting = self._waiting, {}
