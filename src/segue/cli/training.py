@@ -18,7 +18,7 @@ from segue.client import FEEDBACK
 from segue.errors import ConfigurationError
 from segue.ledger.record import AttemptRecord
 from segue.ledger.store import LedgerStore, Where
-from segue.ledger.stores.opening import shared_store
+from segue.ledger.stores.opening import ledger_of
 from segue.router import blended
 from segue.routing import resolve
 from segue.routing.feedback import Judged, Learned, Line, learn, line_for
@@ -39,7 +39,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
 def take_feedback(request_id: str, *, good: bool) -> None:
     """Raises `ConfigurationError` for a request that the ledger does not have."""
-    store = shared_store(load().ledger)
+    store = ledger_of(load())
     if not store.records(where=Where(request_id=request_id), limit=1):
         raise ConfigurationError(f"the ledger has no request {request_id!r}: use an answer's request_id")
     store.save(f"{FEEDBACK}{request_id}", {"good": good})
@@ -52,9 +52,7 @@ def take_feedback(request_id: str, *, good: bool) -> None:
 
 def show_training(*, wanted: float, days: float, chain: str | None, as_json: bool) -> None:
     settings = load()
-    found = training(
-        settings, shared_store(settings.ledger), since=time.time() - days * DAY, chain=chain, wanted=wanted
-    )
+    found = training(settings, ledger_of(settings), since=time.time() - days * DAY, chain=chain, wanted=wanted)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
