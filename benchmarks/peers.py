@@ -72,11 +72,11 @@ def _keys() -> Path:
 
 def new_key() -> str:
     """A key of our own gateway, made once a run."""
-    from segue.server.keys import KeyRing
+    from segue.server.keyfile import FileKeyRing
 
     HOME.mkdir(exist_ok=True)
     _keys().unlink(missing_ok=True)
-    return KeyRing(_keys()).create("benchmark")[1].reveal()
+    return FileKeyRing(_keys()).create("benchmark")[1].reveal()
 
 
 def _segue(upstream: int, port: int, folder: Path) -> Started:

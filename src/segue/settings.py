@@ -20,7 +20,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_HOME         the directory of the ledger and of the gateway's keys
     SEGUE_POLICY       in which order a chain's targets are asked: priority, cost, latency, smart or weights
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
-    SEGUE_KEYS         the file of the gateway's keys
+    SEGUE_KEYS         the file of the gateway's keys, where they are not in MongoDB
     SEGUE_LOG          `json` or `text`: a line for each request and attempt
     SEGUE_LOG_LEVEL    `debug`, `info` (the default), `warning` or `error`
     SEGUE_LOG_BODIES   `true`: what is asked and answered is in the log too
@@ -29,7 +29,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_HEALTH_CHECK seconds between the gateway's free health checks; 0 for none
     SEGUE_DAILY_BUDGET US dollars that may be spent a day, whatever for
     SEGUE_TIMEZONE     where a day of budgets and of usage begins at midnight, e.g. `Asia/Seoul`; UTC without it
-    MONGODB_URL        where usage is kept for several machines
+    MONGODB_URL        where usage, budgets and the gateway's keys are kept for several machines
     MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
 
 `segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `daily_budget`, `timezone`, `mongodb_ttl_days`, `[targets.NAME]`,

@@ -111,8 +111,8 @@ def test_a_scrape_of_either_worker_tells_for_both_and_for_none_that_died(
     ("options", "more", "words"),
     [
         ((), {}, "no provider has a key: set one of GEMINI_API_KEY"),
-        (("--host", "0.0.0.0"), {"OPENAI_API_KEY": "k"}, "there is no key yet"),
-        (("--keys",), {"OPENAI_API_KEY": "k"}, "there is no key yet"),
+        (("--host", "0.0.0.0"), {"OPENAI_API_KEY": "k"}, "keys, and without one anybody"),
+        (("--keys",), {"OPENAI_API_KEY": "k"}, "keys, and without one anybody"),
         (("--sandbox", "--workers", "2"), {}, "stand-ins serve one process"),
     ],
 )

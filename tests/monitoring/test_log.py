@@ -20,7 +20,7 @@ from segue.monitoring import log
 from segue.monitoring.log import BODY, LineFormatter, LineHandler, configure_logging
 from segue.monitoring.redaction import GONE, Redactor
 from segue.server.gatekeeper import Gatekeeper
-from segue.server.keys import KeyRing
+from segue.server.keyfile import FileKeyRing
 from segue.settings import Settings, load
 
 JSON = {"SEGUE_LEDGER": "none", "SEGUE_CHAIN": "gemini,openai", "SEGUE_LOG": "json"}
@@ -229,7 +229,7 @@ def test_no_secret_gets_into_the_log_by_any_path(box: Sandbox, tmp_path: Any) ->
         {**JSON, **SECRETS, **places, "SEGUE_LOG_BODIES": "true", "SEGUE_LOG_LEVEL": "debug"}, directory="/nonexistent"
     )
     written = Log(plain, loggers=("segue", "uvicorn"))
-    ring = KeyRing(tmp_path / "keys.sqlite3")
+    ring = FileKeyRing(tmp_path / "keys.sqlite3")
     key, secret = ring.create("caller")
     everything = [*SECRETS.values(), *CALLERS, UNSHAPED, secret.reveal(), "pa55word"]
     told = " ".join(each for each in everything if each != UNSHAPED)

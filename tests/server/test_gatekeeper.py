@@ -7,17 +7,17 @@ import pytest
 
 from segue.errors import InvalidRequestError
 from segue.server.gatekeeper import Gatekeeper
-from segue.server.keys import KeyRing
+from segue.server.keyfile import FileKeyRing
 from segue.wire.dialects import ingress
 
 
 @pytest.fixture
-def ring(tmp_path: Path) -> KeyRing:
-    return KeyRing(tmp_path / "keys.sqlite3")
+def ring(tmp_path: Path) -> FileKeyRing:
+    return FileKeyRing(tmp_path / "keys.sqlite3")
 
 
 @pytest.fixture
-def keeper(ring: KeyRing) -> Gatekeeper:
+def keeper(ring: FileKeyRing) -> Gatekeeper:
     return Gatekeeper(ring)
 
 
@@ -34,7 +34,7 @@ def refusal(keeper: Gatekeeper, id: str, model: str = "auto", **moment: float) -
 # Who it is, and what it may ask for.
 
 
-def test_a_known_key_is_identified(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_a_known_key_is_identified(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     key, secret = ring.create("n")
     assert keeper.identify(secret.reveal()) == key.id
 
@@ -47,7 +47,7 @@ def test_any_other_is_refused_without_repeating_it(keeper: Gatekeeper, presented
     assert not presented or presented not in str(caught.value)
 
 
-def test_a_key_that_is_revoked_while_its_request_is_read_is_refused(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_a_key_that_is_revoked_while_its_request_is_read_is_refused(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     key, secret = ring.create("n")
     assert keeper.identify(secret.reveal()) == key.id
     ring.revoke(key.id)
@@ -55,7 +55,7 @@ def test_a_key_that_is_revoked_while_its_request_is_read_is_refused(ring: KeyRin
     assert refusal(keeper, "key_unheard_of").status == 401
 
 
-def test_a_key_for_some_models_may_ask_for_no_other(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_a_key_for_some_models_may_ask_for_no_other(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     id = ring.create("ci", models=["default", "openai/gpt-6-luna"])[0].id
     for allowed in ("", "auto", "default", "openai/gpt-6-luna", "models/openai/gpt-6-luna"):
         admit(keeper, id, allowed)
@@ -64,14 +64,14 @@ def test_a_key_for_some_models_may_ask_for_no_other(ring: KeyRing, keeper: Gatek
     assert "use default or openai/gpt-6-luna" in str(refused)
 
 
-def test_a_key_without_models_may_ask_for_all(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_a_key_without_models_may_ask_for_all(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     admit(keeper, ring.create("n")[0].id, "anything")
 
 
 # The rate.
 
 
-def test_no_more_than_the_rate_is_admitted_in_any_sixty_seconds(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_no_more_than_the_rate_is_admitted_in_any_sixty_seconds(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     id = ring.create("n", rate=3)[0].id
     admitted: list[float] = []
     for tenth in range(3000):
@@ -85,7 +85,7 @@ def test_no_more_than_the_rate_is_admitted_in_any_sixty_seconds(ring: KeyRing, k
     assert all(sum(moment <= other < moment + 60 for other in admitted) <= 3 for moment in admitted)
 
 
-def test_a_refusal_for_the_rate_says_when_to_come_again_and_that_is_true(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_a_refusal_for_the_rate_says_when_to_come_again_and_that_is_true(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     id = ring.create("n", rate=2)[0].id
     admit(keeper, id, now=0.0)
     admit(keeper, id, now=15.0)
@@ -95,7 +95,9 @@ def test_a_refusal_for_the_rate_says_when_to_come_again_and_that_is_true(ring: K
     assert refusal(keeper, id, now=60.0).retry_after == 15.0
 
 
-def test_each_key_has_a_rate_of_its_own_and_refused_requests_do_not_count(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_each_key_has_a_rate_of_its_own_and_refused_requests_do_not_count(
+    ring: FileKeyRing, keeper: Gatekeeper
+) -> None:
     id = ring.create("n", rate=1, models=["auto"])[0].id
     for _ in range(3):
         assert refusal(keeper, id, "other").status == 403
@@ -104,7 +106,7 @@ def test_each_key_has_a_rate_of_its_own_and_refused_requests_do_not_count(ring: 
     assert refusal(keeper, id).status == 429
 
 
-def test_a_key_with_a_budget_is_told_to_keep_to_it(ring: KeyRing, keeper: Gatekeeper) -> None:
+def test_a_key_with_a_budget_is_told_to_keep_to_it(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     key = ring.create("ci", daily_budget=Decimal("2.5"))[0]
     (budget,) = keeper.admit(key.id, "auto", now=0.0)
     assert (budget.name, budget.pico, budget.said) == (f"key:{key.id}", 2_500_000_000_000, "the key 'ci'")
@@ -123,7 +125,7 @@ def test_a_key_with_a_budget_is_told_to_keep_to_it(ring: KeyRing, keeper: Gateke
     ],
 )
 def test_refusals_have_their_dialects_kind_and_the_time_to_wait(
-    ring: KeyRing, keeper: Gatekeeper, dialect: str, kinds: list[str]
+    ring: FileKeyRing, keeper: Gatekeeper, dialect: str, kinds: list[str]
 ) -> None:
     import msgspec
 

@@ -10,7 +10,7 @@ import typer
 from segue.cli.status import guarded
 
 if TYPE_CHECKING:
-    from segue.server.keys import Key, KeyRing
+    from segue.server.keys import Key
 
 keys = typer.Typer(name="keys", help="Make, show and revoke the gateway's keys.", no_args_is_help=True)
 
@@ -28,12 +28,14 @@ def create(
 ) -> None:
     """Make a key. Its secret is printed this once."""
     from segue.cli.display import notes
+    from segue.server.keyrings import keyring_of
+    from segue.settings import load
 
     allowed = tuple(word.strip() for word in models.split(",")) if models else ()
-    ring = _ring()
+    ring = keyring_of(load())
     key, secret = ring.create(name, rate=rate, daily_budget=_dollars(daily_budget), models=allowed)
     typer.echo(secret.reveal())
-    said = f"This is {key.id}. Keep its secret now: only a hash is stored in {ring.path}, it can't be shown again."
+    said = f"This is {key.id}. Keep its secret now: only a hash is stored in {ring.place}, it can't be shown again."
     notes.print(said, markup=False, soft_wrap=True)
 
 
@@ -50,16 +52,15 @@ def list_keys() -> None:
     from segue.ledger.budgets.purse import day_of
     from segue.ledger.stores.money import from_pico
     from segue.server.gatekeeper import budget_of
+    from segue.server.keyrings import how_to_have_one, keyring_of
     from segue.settings import load
 
-    ring = _ring()
+    settings = load()
+    ring = keyring_of(settings)
     listed = ring.listed()
     if not listed:
-        notes.print(
-            f"There is no key in {ring.path}: make one with segue keys create NAME", markup=False, soft_wrap=True
-        )
+        notes.print(f"There is no key in {ring.place}: {how_to_have_one(settings)}", markup=False, soft_wrap=True)
         return
-    settings = load()
     spent = store_of(settings).spent(day_of(time.time(), zone_of(settings)))
     made = table(
         "", "id", "name", "models", "a minute", "a day", "today", "state", right=("a minute", "a day", "today")
@@ -75,21 +76,35 @@ def list_keys() -> None:
             _state(key),
         )
     console.print(made, markup=False)
+    notes.print(f"They are in {ring.place}.", style="dim", markup=False, soft_wrap=True)
 
 
 @keys.command()
 @guarded
 def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="As `segue keys list` shows it.")]) -> None:
-    """End a key for good. Running gateways refuse it within a second."""
-    key = _ring().revoke(id)
-    typer.echo(f"{key.id} ({key.name}) is revoked; running gateways refuse it within a second.")
-
-
-def _ring() -> KeyRing:
-    from segue.server.keys import KeyRing, keys_path
+    """End a key for good. Running gateways refuse it within two seconds."""
+    from segue.server.keyrings import keyring_of
     from segue.settings import load
 
-    return KeyRing(keys_path(load()))
+    ring = keyring_of(load())
+    key = ring.revoke(id)
+    typer.echo(f"{key.id} ({key.name}) is revoked in {ring.place}; running gateways refuse it within two seconds.")
+
+
+@keys.command()
+@guarded
+def copy() -> None:
+    """Copy this machine's keys, which are in a file, to MongoDB. Their secrets stay good."""
+    from segue.errors import ConfigurationError
+    from segue.server.keyfile import FileKeyRing, keys_path
+    from segue.server.keyrings import keyring_of
+    from segue.settings import load
+
+    settings = load()
+    if not settings.mongodb_url:
+        raise ConfigurationError("there is nowhere to copy keys to: set MONGODB_URL")
+    file, ring = FileKeyRing(keys_path(settings)), keyring_of(settings)
+    typer.echo(f"Keys taken over from {file.place} into {ring.place}: {ring.adopt(file)}")
 
 
 def _dollars(said: str | None) -> Decimal | None:

@@ -5,6 +5,7 @@ A plain callable without a framework: what a request costs here is what it says 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import time
@@ -96,6 +97,8 @@ class Gateway:
         await receive()
         await upkeep.stop()
         await self._segue.aclose()
+        if self._gatekeeper is not None:
+            await asyncio.to_thread(self._gatekeeper.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:

@@ -6,6 +6,7 @@ What a request is refused for, in this order:
     403 model_not_allowed     the key may not ask for that model
     429 rate_limit_exceeded   as many requests as the key may make were admitted in the last 60 s
     429 insufficient_quota    the key's budget for the day does not have what the request may cost: see `ledger.budgets`
+    503 keys_unavailable      nobody can say who it is: see `keys_mongodb`
 
 The rate is counted by each process for itself; budgets are shared.
 """
@@ -28,7 +29,7 @@ class Gatekeeper:
         self._minutes: dict[str, MinuteLog] = {}
 
     def identify(self, presented: str) -> str:
-        """The id of the key that was presented. Raises `InvalidRequestError` (401)."""
+        """The id of the key that was presented. Raises `InvalidRequestError`: 401 or 503."""
         if (key := self._ring.find(presented)) is None:
             raise _unknown(presented)
         return key.id
@@ -47,6 +48,9 @@ class Gatekeeper:
         if key.daily_budget is None:
             return ()
         return (Budget(name=budget_of(key), pico=to_pico(key.daily_budget), said=f"the key {key.name!r}"),)
+
+    def close(self) -> None:
+        self._ring.close()
 
     def _count(self, key: Key, rate: int, now: float) -> None:
         minute = self._minutes.get(key.id)

@@ -1,38 +1,30 @@
 """The gateway's own keys, which programs present instead of a provider's.
 
-A key's secret is shown once, when it is made; the file has its SHA-256. A fast hash is right here: 32 random bytes can't be
+A key's secret is shown once, when it is made; what is kept is its SHA-256. A fast hash is right here: 32 random bytes can't be
 guessed, so there is nothing for a slow one to slow down, and every request is checked. What is presented is looked up by a part of its
 hash and compared in constant time; the hash of a guess tells nothing of how near the guess was.
+
+A `KeyRing` keeps them, in a file (`keyfile`) or in MongoDB (`keys_mongodb`); `keyrings` says which the settings mean.
 """
 
 from __future__ import annotations
 
-import contextlib
+import abc
 import hashlib
 import hmac
-import logging
 import secrets
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from segue.errors import ConfigurationError
 from segue.secret import Secret
-from segue.server.keyfile import keys_path as keys_path
-from segue.server.keyfile import open_for_writing, reading
-
-logger = logging.getLogger("segue.server")
 
 PREFIX: Final = "sk-segue-"
-FRESH: Final = 1.0
-"""Seconds after which it is looked whether another process made or revoked a key."""
-
 _BUCKET: Final = 8
 """Bytes of a hash that keys are looked up by."""
 
@@ -40,7 +32,7 @@ _BUCKET: Final = 8
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """What a key may do. Its `id` is public.
 
-    `rate` is in requests a minute, `daily_budget` in US dollars a UTC day, None is no limit; `models` are what it may ask for, all if
+    `rate` is in requests a minute, `daily_budget` in US dollars a day, None is no limit; `models` are what it may ask for, all if
     empty. `created` and `revoked` are epoch seconds.
     """
 
@@ -53,25 +45,23 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     revoked: float | None = None
 
 
-class KeyRing:
-    """The keys in the file `path`, for one process of several. `clock` is monotonic, `wall` epoch seconds.
+Hashed: TypeAlias = tuple[bytes, Key]
+"""A key and the hash of its secret."""
 
-    `find` and `key` answer from memory, and look into the file at most once a second (`FRESH`), for a fraction of a millisecond:
-    a key made or revoked elsewhere counts from then on. Should the file be unreadable, what was known stands.
+
+class KeyRing(abc.ABC):
+    """Keys, for one process of several. `place` is how people call where they are; `wall` is epoch seconds.
+
+    Keeping keys (`create`, `listed`, `revoke`, `adopt`) waits for the place they are kept in, and raises `ConfigurationError` where it can't be
+    used. Asking for them (`find`, `key`) is answered from memory, in an event loop too. How soon a key counts that was made or revoked by
+    another process is said by each kind.
     """
 
-    def __init__(
-        self, path: Path, *, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
-    ) -> None:
-        self.path = path
-        self._clock = clock
+    def __init__(self, place: str, wall: Callable[[], float] = time.time) -> None:
+        self.place = place
         self._wall = wall
-        self._lock = threading.Lock()
-        self._looked: float | None = None
-        self._state: tuple[int, ...] = ()
         self._by_id: dict[str, Key] = {}
-        self._by_hash: dict[bytes, list[tuple[bytes, Key]]] = {}
-        self._troubled = False
+        self._by_hash: dict[bytes, list[Hashed]] = {}
 
     # Keeping keys: for the command line.
 
@@ -83,7 +73,7 @@ class KeyRing:
         daily_budget: Decimal | None = None,
         models: Sequence[str] = (),
     ) -> tuple[Key, Secret]:
-        """Makes a key; the secret can't be had again. Raises `ConfigurationError` for a limit that is none, or an unusable file."""
+        """Makes a key; the secret can't be had again. Raises `ConfigurationError` also for a limit that is none."""
         _check(name, rate, daily_budget, models)
         secret = PREFIX + secrets.token_urlsafe(32)
         key = Key(
@@ -94,15 +84,15 @@ class KeyRing:
             models=tuple(models),
             created=self._wall(),
         )
-        with self._explained(), contextlib.closing(open_for_writing(self.path)) as connection:
-            connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _to_row(key, _hash(secret)))
-        self._looked = None
+        with self._explained():
+            self._add(key, _hash(secret))
+            self._changed()
         return key, Secret(secret)
 
     def listed(self) -> tuple[Key, ...]:
-        """All keys, revoked ones too, the oldest first, as the file has them now. Raises `ConfigurationError` if it is unreadable."""
-        with self._explained(), reading(self.path) as connection:
-            return () if connection is None else tuple(key for _, key in _rows(connection))
+        """All keys, revoked ones too, the oldest first, as they are now."""
+        with self._explained():
+            return tuple(key for _, key in self._rows())
 
     def revoke(self, id: str) -> Key:
         """Ends a key for good; once more is no mistake. Raises `ConfigurationError` for an unknown id, and says what there is."""
@@ -114,10 +104,24 @@ class KeyRing:
             )
         if known[id].revoked is not None:
             return known[id]
-        with self._explained(), contextlib.closing(open_for_writing(self.path)) as connection:
-            connection.execute("UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL", (self._wall(), id))
-        self._looked = None
+        with self._explained():
+            self._end(id, self._wall())
+            self._changed()
         return next(key for key in self.listed() if key.id == id)
+
+    def adopt(self, other: KeyRing) -> int:
+        """Takes over another ring's keys, which go on to work with the secrets they have, and its revocations; says how many keys were new."""
+        known = {key.id: key for key in self.listed()}
+        with other._explained():
+            rows = other._rows()
+        with self._explained():
+            for digest, key in rows:
+                if key.id not in known:
+                    self._add(key, digest)
+                elif key.revoked is not None and known[key.id].revoked is None:
+                    self._end(key.id, key.revoked)
+            self._changed()
+        return sum(key.id not in known for _, key in rows)
 
     # Asking for keys: for the gateway.
 
@@ -135,64 +139,51 @@ class KeyRing:
         self._refresh()
         return self._by_id.get(id)
 
-    def _refresh(self) -> None:
-        if self._fresh():
-            return
-        with self._lock:
-            if self._fresh():
-                return
-            try:
-                with reading(self.path) as connection:
-                    self._take(connection)
-                self._troubled = False
-            except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
-                if not self._troubled:
-                    logger.error("the keys in %s can't be read, what was known of them stands: %s", self.path, error)
-                self._troubled = True
-            self._looked = self._clock()
+    @abc.abstractmethod
+    def watch(self) -> tuple[Key, ...] | None:
+        """What whoever serves calls first: the keys there are, or None if that can't be known yet."""
 
-    def _fresh(self) -> bool:
-        looked = self._looked
-        return looked is not None and self._clock() - looked < FRESH
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends what `watch` began."""
 
-    def _take(self, connection: sqlite3.Connection | None) -> None:
-        """Reads the keys if any was made or revoked: no key is ever changed otherwise, or removed."""
-        state: tuple[int, ...] = ()
-        if connection is not None:
-            counts = connection.execute("SELECT COUNT(*), COUNT(revoked) FROM keys").fetchone()
-            state = (self.path.stat().st_ino, *counts)
-        if state == self._state:
-            return
-        rows = [] if connection is None else list(_rows(connection))
-        by_hash: dict[bytes, list[tuple[bytes, Key]]] = {}
+    def _take(self, rows: Iterable[Hashed]) -> None:
+        """These are the keys from now on."""
+        by_id, by_hash = {}, dict[bytes, list[Hashed]]()
         for digest, key in rows:
+            by_id[key.id] = key
             if key.revoked is None:
                 by_hash.setdefault(digest[:_BUCKET], []).append((digest, key))
-        self._by_id, self._by_hash, self._state = {key.id: key for _, key in rows}, by_hash, state
+        self._by_id, self._by_hash = by_id, by_hash
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
-            raise ConfigurationError(f"the keys in {self.path} can't be used: {error} (set SEGUE_KEYS)") from error
+    # What each kind does in its own way.
+
+    @abc.abstractmethod
+    def _add(self, key: Key, digest: bytes) -> None: ...
+
+    @abc.abstractmethod
+    def _end(self, id: str, moment: float) -> None:
+        """Revokes a key that is not revoked."""
+
+    @abc.abstractmethod
+    def _rows(self) -> list[Hashed]:
+        """All keys, the oldest first."""
+
+    @abc.abstractmethod
+    def _changed(self) -> None:
+        """This process made or revoked a key: it counts at once."""
+
+    @abc.abstractmethod
+    def _refresh(self) -> None:
+        """Somebody asks: what is known must be fresh enough, or an `InvalidRequestError` be raised."""
+
+    @abc.abstractmethod
+    def _explained(self) -> AbstractContextManager[None]:
+        """Raises what goes wrong as `ConfigurationError`."""
 
 
 def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
-def _rows(connection: sqlite3.Connection) -> Iterator[tuple[bytes, Key]]:
-    fields = "id, name, rate, daily_budget, models, created, revoked"
-    for digest, *values in connection.execute(f"SELECT hash, {fields} FROM keys ORDER BY created, id"):
-        row: dict[str, Any] = dict(zip(fields.split(", "), values, strict=True))
-        yield digest, msgspec.convert({**row, "models": msgspec.json.decode(row["models"])}, Key)
-
-
-def _to_row(key: Key, digest: bytes) -> tuple[Any, ...]:
-    budget = None if key.daily_budget is None else str(key.daily_budget)
-    models = msgspec.json.encode(key.models).decode()
-    return key.id, key.name, digest, key.rate, budget, models, key.created, key.revoked
 
 
 def _check(name: str, rate: int | None, daily_budget: Decimal | None, models: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from segue.monitoring.otlp import export
 from segue.server.app import Gateway
 from segue.server.exchange import Bounds
 from segue.server.gatekeeper import Gatekeeper
-from segue.server.keys import KeyRing, keys_path
+from segue.server.keyrings import how_to_have_one, keyring_of
 from segue.server.metrics import SHARED, Metrics
 from segue.server.protocol import BoundedProtocol
 from segue.settings import Settings, load
@@ -53,10 +53,12 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
         export()
     gatekeeper = None
     if options.keys or not options.loopback:
-        ring = KeyRing(keys_path(settings))
-        if all(key.revoked is not None for key in ring.listed()):
+        ring = keyring_of(settings)
+        known = ring.watch()
+        if known is not None and all(key.revoked is not None for key in known):
+            ring.close()
             raise ConfigurationError(
-                "there is no key yet, and without one anybody who reaches the port could spend: make one with `segue keys create NAME`, "
+                f"there is no key in {ring.place}, and without one anybody who reaches the port could spend: {how_to_have_one(settings)}, "
                 "or listen on 127.0.0.1 without --keys"
             )
         gatekeeper = Gatekeeper(ring)
