@@ -13,6 +13,7 @@ from segue.cli.doctor import doctor
 from segue.cli.drill import drill
 from segue.cli.estimate import estimate
 from segue.cli.keys import keys
+from segue.cli.live import status
 from segue.cli.providers import providers
 from segue.cli.route import route
 from segue.cli.sandbox import sandbox
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, serve, providers, doctor, estimate, sandbox, drill, usage):
+for command in (chat, serve, status, providers, doctor, estimate, sandbox, drill, usage):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(route, name="route")

@@ -54,6 +54,42 @@ class Hour(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.left_for[to] = self.left_for.get(to, 0) + 1
 
 
+NOT_FAILED: Final = frozenset({"ok", "cancelled", "pending", "lost", "skipped"})
+"""Outcomes that are nobody's failure."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """An hour in numbers: waits in seconds, to within 9 %; None of none."""
+
+    start: int
+    target: str
+    attempts: int
+    failed: int
+    outcomes: dict[str, int]
+    left_for: dict[str, int]
+    first_p50: float | None
+    first_p95: float | None
+    seconds_p50: float | None
+    seconds_p95: float | None
+    cost: Decimal
+
+
+def summary(hour: Hour) -> Summary:
+    return Summary(
+        start=hour.start,
+        target=hour.target,
+        attempts=hour.attempts,
+        failed=sum(count for outcome, count in hour.outcomes.items() if outcome not in NOT_FAILED),
+        outcomes=hour.outcomes,
+        left_for=hour.left_for,
+        first_p50=quantile(hour.first, 0.5),
+        first_p95=quantile(hour.first, 0.95),
+        seconds_p50=quantile(hour.seconds, 0.5),
+        seconds_p95=quantile(hour.seconds, 0.95),
+        cost=hour.cost,
+    )
+
+
 def quantile(bins: dict[int, int], q: float) -> float | None:
     """The wait, in seconds, that the share `q` (0 to 1) of all did not exceed, to within 9 %; None of none."""
     rank = max(1, ceil(q * sum(bins.values()) - 1e-9))

@@ -26,6 +26,7 @@ from segue.server import embeddings, health, models, routes
 from segue.server.answering import answer, falls_back, job_of
 from segue.server.exchange import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
 from segue.server.gatekeeper import Gatekeeper
+from segue.server.history import history
 from segue.server.metrics import Metrics
 from segue.server.routes import Kind, Route
 from segue.server.selection import select
@@ -156,6 +157,8 @@ class Gateway:
                 reply = health.live()
             case Kind.READY:
                 reply = health.ready(self._segue)
+            case Kind.HISTORY:
+                reply = await history(self._segue, exchange.query)
             case Kind.METRICS:
                 reply = self._metrics.render()
         await exchange.reply(reply, {})

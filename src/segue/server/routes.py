@@ -6,7 +6,7 @@
     POST  /v1/messages, /v1/messages/count_tokens       Anthropic Messages
     POST  /v1/models/{model}:{action}                   Gemini, embeddings too; also below /v1beta
     GET   /v1/models, /v1/models/{model}                all three, told apart by their headers
-    GET   /health/live, /health/ready, /metrics
+    GET   /health/live, /health/ready, /health/history, /metrics
 
 A base URL without `/v1` works too: some SDKs append it and some do not.
 """
@@ -29,6 +29,7 @@ class Kind(Enum):
     MODELS = auto()
     LIVE = auto()
     READY = auto()
+    HISTORY = auto()
     METRICS = auto()
 
 
@@ -51,6 +52,7 @@ _POST = {
 _GET = {
     "/health/live": Route(Kind.LIVE, open=True),
     "/health/ready": Route(Kind.READY, open=True),
+    "/health/history": Route(Kind.HISTORY),
     "/metrics": Route(Kind.METRICS),
 }
 _ACTIONS = {
