@@ -13,6 +13,7 @@ from langchain.agents.middleware import ModelRequest, wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
 from langchain_google_genai import ChatGoogleGenerativeAI
 from langchain_openai import ChatOpenAI
@@ -282,6 +283,16 @@ async def test_middleware_may_choose_another_chain_or_model_for_each_call(health
     check(told)
     answers = [message for message in told["final"] if isinstance(message, AIMessage)]
     assert [message.response_metadata["target"] for message in answers] == ["claude", "openai", "gemini"]
+
+
+async def test_a_run_of_an_agent_may_choose_its_chain_in_its_configuration(healthy: Sandbox) -> None:
+    llm = LLMClient(backend=backend_of(healthy)).configurable_fields(chain=ConfigurableField(id="chain"))
+    agent: Any = create_agent(llm, tools_that())  # type: ignore[arg-type]
+    question = {"messages": [HumanMessage("How warm is it?")]}
+    for chain, target in (({}, "gemini"), ({"chain": "claude"}, "claude")):
+        final = await agent.ainvoke(question, {"configurable": chain})
+        assert final["messages"][-1].response_metadata["target"] == target
+        assert final["messages"][-1].text == FINAL
 
 
 @pytest.mark.parametrize("fault", ["503", "cut:after=3", "cut:after=9"])

@@ -336,8 +336,19 @@ def test_chain_model_and_options_can_be_chosen_for_each_call_in_a_configuration(
     pipeline = ChatPromptTemplate.from_messages([("human", "{x}")]) | llm | StrOutputParser()
     assert pipeline.invoke({"x": "y"}, config=chosen) == "claude says hello"
     tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
-    bound = LLMClient(backend=backend).bind_tools([tool])
-    assert bound.invoke("x", chain="openai").response_metadata["target"] == "openai"
+    bound = llm.bind_tools([tool], tool_choice="auto")
+    assert bound.invoke("x").response_metadata["target"] == "gemini"
+    assert bound.invoke("x", config=chosen).response_metadata["target"] == "claude"
+    assert bound.with_config(chosen).invoke("x").response_metadata["target"] == "claude"
+    assert [tool.name for tool in far.asked[-1][1].tools] == ["add"]
+    far.tell("claude", far.say('{"x": 1}'))
+    schema = {"title": "point", "type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+    assert llm.with_structured_output(schema).invoke("x", config=chosen) == {"x": 1}
+    assert {spec.id for spec in bound.config_specs} == {"chain", "model", "most"}
+    with pytest.raises(ConfigurationError, match="names no tool"):
+        llm.bind_tools([tool], tool_choice="sub")
+    with pytest.raises(ConfigurationError, match="did you mean 'model'"):
+        LLMClient(backend=backend).configurable_fields(modle=ConfigurableField(id="model"))
 
 
 def test_a_conversation_is_trimmed_by_the_clients_own_count(llm: LLMClient) -> None:

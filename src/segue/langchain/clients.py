@@ -16,6 +16,7 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
+from langchain_core.runnables.utils import AnyConfigurableField
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
@@ -26,6 +27,7 @@ from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.langchain import answer, describe, options, targets
 from segue.langchain.backend import Backend, address_of, default_backend
+from segue.langchain.configurable import Configurable
 from segue.langchain.convert import Transcript
 from segue.langchain.errors import raised
 from segue.langchain.structured import structured
@@ -345,6 +347,12 @@ class LLMClient(BaseChatModel):
         `kwargs` are options of the calls.
         """
         return structured(self, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)
+
+    def configurable_fields(self, **fields: AnyConfigurableField) -> Configurable:
+        """The client with fields that a call's `config={"configurable": …}` chooses, through `bind_tools` and
+        `with_structured_output` too. Raises `ConfigurationError` for what is no field."""
+        options.refuse_unknown(fields, type(self).model_fields.keys() - _INNER, type(self).__name__)
+        return Configurable(default=self, fields=fields)
 
     @property
     def _llm_type(self) -> str:
