@@ -106,3 +106,14 @@ print(shared_connection(url).run(lambda db: db["things"].count_documents({})))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_makes_a_connection_of_its_own(mongodb_url: str, python: Any, finished: Any) -> None:
     assert finished(python(FORKS, mongodb_url)) == "2\n"
+
+
+ENDS = """
+from segue.ledger.stores.mongodb_connection import shared_connection
+from segue.secret import Secret
+print(shared_connection(Secret(sys.argv[1])).run(lambda db: db["things"].count_documents({})))
+"""
+
+
+def test_a_program_that_just_ends_says_nothing_more(mongodb_url: str, python: Any) -> None:
+    assert python(ENDS, mongodb_url).communicate(timeout=30) == ("0\n", "")

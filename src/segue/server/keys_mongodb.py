@@ -17,6 +17,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -74,14 +75,13 @@ class MongoKeyRing(KeyRing):
 
     def watch(self) -> tuple[Key, ...] | None:
         """Looks for keys from now on, until `close`. Raises `ConfigurationError` for what will not pass by itself, such as a wrong password."""
-        self._start()
         with self._explained():
             try:
                 self._ask(self._look)
-                return tuple(self._by_id.values())
             except (*UNREACHABLE, TimeoutError) as error:
                 self._complain(error)
-                return None
+        self._start()
+        return None if self._state is None else tuple(self._by_id.values())
 
     def close(self) -> None:
         atexit.unregister(self.close)
@@ -152,6 +152,8 @@ class MongoKeyRing(KeyRing):
         while not self._stop.wait(self._every):
             try:
                 self._ask(self._look)
+            except CancelledError:
+                pass  # the connection was closed: the process ends, or the next look connects anew
             except Exception as error:  # whatever it is, the thread must live
                 self._complain(error)
                 self._looked = self._clock()

@@ -80,6 +80,9 @@ class Connection:
     async def _do(self, work: Work[T]) -> T:
         if self._client is None:
             self._client = _client(self._url)
+            atexit.register(
+                self.close
+            )  # now: what is registered last ends first, and the loop that it needs was registered before
         return await work(self._client.get_default_database(DATABASE))
 
     def close(self) -> None:
@@ -88,6 +91,7 @@ class Connection:
             return  # inherited by a fork: it is the parent's
         if self._client is not None:
             client, self._client = self._client, None
+            atexit.unregister(self.close)
             self._portal.run(client.close())
         self._portal.close()
 
@@ -120,7 +124,6 @@ def shared_connection(url: Secret) -> Connection:
         key = os.getpid(), url
         if key not in _shared:
             _shared[key] = Connection(url)
-            atexit.register(_shared[key].close)
         return _shared[key]
 
 
