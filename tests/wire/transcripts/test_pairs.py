@@ -116,6 +116,7 @@ ODD: dict[str, tuple[Message, ...]] = {
     "results in two turns": (user("?"), called("a", "b"), results("a"), results("b"), user("so?")),
     "results in another order": (user("?"), called("a", "b"), results("b", "a")),
     "a question beside the results": (user("?"), called("a"), results("a"), user("and?")),
+    "a question before the results": (user("?"), called("a", "b"), user("and?"), results("a"), system("c"), results("b")),
     "an id used again in a later turn": (user("?"), called("0"), results("0"), called("0"), results("0")),
     "ids of odd characters": (user("?"), called("functions.clock:0|x"), results("functions.clock:0|x")),
     "ids beyond all limits": (user("?"), called("i" * 300), results("i" * 300)),

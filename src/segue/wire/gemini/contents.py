@@ -8,7 +8,7 @@ Gemini 3 on the first call of each model turn has a thought signature, if only t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +17,7 @@ from segue.catalog.models import ModelInfo
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.arguments import object_text
+from segue.wire.order import results_first
 
 DIALECT = "gemini"
 PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
@@ -45,13 +46,13 @@ class Transcript(NamedTuple):
     contents: list[Json]
 
 
-def transcript(messages: Iterable[Message], info: ModelInfo, omitted: list[str]) -> Transcript:
+def transcript(messages: Sequence[Message], info: ModelInfo, omitted: list[str]) -> Transcript:
     """Adds to `omitted` what has no place; raises `InvalidRequestError` for what Gemini can't be told."""
     system: list[Json] = []
     contents: list[Json] = []
     names: dict[str, str] = {}
     previous = ""
-    for number, message in enumerate(messages):
+    for number, message in enumerate(results_first(messages)):
         where = f"messages[{number}]"
         if message.role == "system":
             system += [{"text": part.text} for part in message.parts if isinstance(part, Text) and part.text]

@@ -16,6 +16,7 @@ from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolRe
 from segue.errors import InvalidRequestError
 from segue.wire.arguments import object_text
 from segue.wire.codec import Call
+from segue.wire.order import results_first
 
 DIALECT = "openai_chat"
 
@@ -29,7 +30,7 @@ def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -
     """The `messages` field. Adds to `omitted` what could not be said; raises `InvalidRequestError` if nothing is left to say."""
     said: list[dict[str, Any]] = []
     pictures: list[Image] = []
-    for number, message in enumerate(messages):
+    for number, message in enumerate(results_first(messages)):
         if message.role == "tool":
             said.extend(_results(message, call, pictures))
             continue
