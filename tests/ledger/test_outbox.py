@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError, ServerSelectionTimeoutError
 
 from segue.errors import ConfigurationError
 from segue.ledger.outbox import OutboxStore
@@ -250,3 +251,20 @@ def test_an_outage_of_the_real_kind_is_told_by_a_read_and_no_write(tmp_path: Pat
         assert "hunter2" not in str(caught.value)
         store.close()
     shared_connection(Secret(url)).close()
+
+
+def test_no_log_line_and_no_status_tells_what_was_shipped(
+    make: Make, attempt: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unsafe(*_: Any, **__: Any) -> Any:
+        document = {"metadata": "the caller's words"}
+        details = {"writeErrors": [], "writeConcernErrors": [{"code": 64, "errmsg": "timed out", "op": document}]}
+        raise BulkWriteError(details)
+
+    monkeypatch.setattr(AsyncCollection, "bulk_write", unsafe)
+    store = make()
+    store.settle(attempt("a", metadata={"user": "the caller's words"}))
+    soon(lambda: bool(store.status().unreachable))
+    assert store.status().unreachable.startswith("timed out")
+    assert "the caller's words" not in caplog.text + store.status().unreachable
+    assert "a" in in_file(store)

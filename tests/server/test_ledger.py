@@ -53,6 +53,9 @@ def test_a_record_is_in_the_file_when_an_answer_or_an_error_has_arrived(
             if chunk.choices and chunk.choices[0].finish_reason:
                 expected.append("ok")
                 assert outcomes(ledger) == expected
+        client.embeddings.create(model="text-embedding-3-small", input="the sea")
+        expected.append("ok")
+        assert outcomes(ledger) == expected
     for name in ("gemini", "openai", "claude"):
         box.break_provider(name, "unavailable")
     with pytest.raises(InternalServerError):

@@ -46,6 +46,8 @@ RETRY: Final = (1.0, 30.0)
 LAST_WORDS: Final = 2.0
 """Seconds."""
 BATCH: Final = 500
+REASON: Final = 200
+"""Characters of what MongoDB says of a record."""
 LOG_INTERVAL: Final = 60.0
 
 
@@ -86,6 +88,8 @@ class Shipper:
         return shared_connection(self._url)
 
     def start(self) -> None:
+        if self._thread is not None:
+            return
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="segue-outbox", daemon=True)
@@ -154,7 +158,7 @@ class Shipper:
                 break
         self.waiting = self._backlog.count()
         if refused:
-            raise _RefusedError(f"MongoDB refuses {len(refused)} attempts: {next(iter(refused.values()))}")
+            raise _RefusedError(f"MongoDB refuses {len(refused)} attempts: {next(iter(refused.values()))[:REASON]}")
 
     def _book(self, records: list[AttemptRecord]) -> dict[str, str]:
         return self.connection.run(lambda db: mongodb.book(db, records))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, WriteConcernError
 
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import Where
@@ -86,8 +86,9 @@ async def _write(
     except BulkWriteError as error:
         result = error.details or {}
         errors = result.get("writeErrors", [])
-        if result.get("writeConcernErrors"):
-            raise
+        if unsafe := result.get("writeConcernErrors"):
+            # Not the error itself: its text has the documents in it, which are no business of a log's.
+            raise WriteConcernError(str(unsafe[0].get("errmsg", ""))) from None
     refused = {
         str(documents[error["index"]]["_id"]): str(error.get("errmsg", ""))
         for error in errors
