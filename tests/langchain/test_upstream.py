@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -368,6 +369,19 @@ def test_a_target_is_known_by_the_models_provider_and_name() -> None:
     assert find_model("openai", "gpt-4.1").successor is not None
     assert target.model.successor is None
     assert "sk-x" not in repr(target)
+
+
+@pytest.mark.parametrize(
+    ("langchains", "ours"),
+    [("amazon_bedrock", "aws"), ("google_vertexai", "gemini"), ("anthropic", "claude"), ("xai", "xai")],
+)
+def test_a_provider_has_the_name_that_prices_are_kept_under(langchains: str, ours: str) -> None:
+    class Named(Scripted):
+        def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+            return LangSmithParams(ls_provider=langchains, ls_model_name="m-1")
+
+    target = target_of("mine", Named())
+    assert (target.provider, target.model.id) == (ours, "m-1")
 
 
 class Heard(BaseCallbackHandler):

@@ -24,7 +24,13 @@ from segue.wire.codec import UpstreamCodec
 
 log = logging.getLogger("segue")
 
-_PROVIDERS: Final = {"anthropic": "claude", "google_genai": "gemini", "google_vertexai": "gemini"}
+_PROVIDERS: Final = {
+    "anthropic": "claude",
+    "google_genai": "gemini",
+    "google_vertexai": "gemini",
+    "amazon_bedrock": "aws",
+}
+"""LangChain's names of providers, where the catalogue and the prices have others."""
 _DIALECTS: Final = {"claude": "claude", "gemini": "gemini", "openai": "openai_chat"}
 
 
