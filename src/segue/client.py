@@ -33,6 +33,7 @@ from segue.ledger.budgets.keeper import BudgetKeeper, budgets_of, store_of, zone
 from segue.ledger.budgets.purse import Budget
 from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
+from segue.ledger.refusals import RefusalKeeper
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.opening import ledger_of
 from segue.monitoring.checks import check
@@ -108,6 +109,7 @@ class Segue:
         for listener in listeners:
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
+        RefusalKeeper(self.ledger).attach(self.engine.refusals, self.engine.wall)
         self.router = Router(
             self.engine,
             overrides=overrides,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from segue import InvalidRequestError, OutputSchema, Segue, Tool, ToolChoice
+from segue.ledger.refusals import RefusalKeeper
 from segue.ledger.stores.memory import MemoryStore
+from segue.ledger.stores.sqlite import SqliteStore
 from segue.sandbox.http import Connection, Exchange
 from segue.settings import load
 
@@ -226,3 +229,26 @@ async def test_a_parameter_that_is_refused_though_it_was_left_out_is_not_fought_
         await segue.acomplete("hi", top_p=0.3)
     assert "top_p" in upstream.asked[2], "only an answer proves that leaving it out is the cure"
     await segue.aclose()
+
+
+@pytest.mark.parametrize(("days", "tries"), [(0.0, [False]), (31.0, [True, False])])
+async def test_what_was_learned_outlives_the_process_for_a_month(
+    days: float, tries: list[bool], provider: tuple[Provider, int], tmp_path: Path
+) -> None:
+    case = CASES["OpenAI, top_p"]
+    upstream, port = provider
+    upstream.dialect, upstream.refuses, upstream.words = case.dialect, case.there, (case.status, case.words)
+    segue_of(tmp_path, case.dialect, port)  # writes the settings
+    settings = load({"NEW_API_KEY": "k"}, directory=tmp_path)
+    store = SqliteStore(tmp_path / "ledger.sqlite3")
+    learning = Segue(settings, ledger=store)
+    learning.engine.wall = lambda: time.time() - days * 86_400
+    RefusalKeeper(store).attach(learning.engine.refusals, learning.engine.wall)
+    await learning.acomplete("hi", **case.fields)
+    await learning.aclose()
+    upstream.asked.clear()
+    knowing = Segue(settings, ledger=store)
+    await knowing.acomplete("hi", **case.fields)
+    await knowing.aclose()
+    store.close()
+    assert [case.there(body) for body in upstream.asked] == tries

@@ -24,6 +24,7 @@ from segue.failover.budget import HedgeBudget
 from segue.failover.listener import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
 from segue.failover.plan import Entry
 from segue.failover.prober import Prober
+from segue.failover.refusals import Refusals
 from segue.failover.relay import Relay
 from segue.failover.stall import Limits, limits
 from segue.failover.upstream import Upstream
@@ -109,7 +110,7 @@ class Engine:
         self.wall = wall
         self.rng = rng or random.Random()
         self.new_id = new_id
-        self._refused: dict[str, frozenset[str]] = {}
+        self.refusals = Refusals()
         self._prober = Prober(self.health, self.keys, upstream)
         self._aged: dict[tuple[str, str, str, bool], tuple[date, Target, Target]] = {}
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
@@ -207,10 +208,6 @@ class Engine:
             timeout=target.timeout,
         )
 
-    def refused(self, target: Target) -> frozenset[str]:
-        """Request fields that the target's model has refused before."""
-        return self._refused.get(target.model_key, frozenset()) if self._refused else frozenset()
-
     def count_tokens(self, request: ChatRequest) -> int:
         return estimate_request_tokens(request)
 
@@ -264,8 +261,7 @@ class Engine:
     def learned(self, entry: Entry) -> None:
         """The attempt without the fields that were refused went through: they are left out from now on."""
         if entry.omit:
-            key = entry.target.model_key
-            self._refused[key] = self._refused.get(key, frozenset()) | entry.omit
+            self.refusals.learn(entry.target, entry.omit)
 
     def _observe(self, attempt: Attempt, now: float) -> None:
         key = latency_key(attempt.target, attempt.request, attempt.start.prompt_tokens)

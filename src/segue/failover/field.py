@@ -107,7 +107,7 @@ class Field:
             request=request,
             connect=self._job.policy.connect,
             prefill=part.prefill,
-            omit=entry.omit | refused if (refused := engine.refused(target)) else entry.omit,
+            omit=entry.omit | refused if (refused := engine.refusals.of(target)) else entry.omit,
         )
         start = AttemptStart(
             attempt_id=engine.new_id(),

@@ -46,7 +46,3 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def credential(self) -> str:
         return f"{self.base_url}#{self.key.fingerprint}"
-
-    @property
-    def model_key(self) -> str:
-        return f"{self.credential}#{self.model.id}"
