@@ -54,6 +54,18 @@ def test_every_error_of_the_engine_has_its_class() -> None:
     assert tree - said == set(ours._OURS)
 
 
+@pytest.mark.parametrize("kind", sorted(ours._OURS, key=lambda kind: kind.__name__))
+def test_an_error_keeps_what_it_tells_and_can_be_sent_to_another_process(kind: type[errors.SegueError]) -> None:
+    error = kind("all is lost", **({"delivered": "so far"} if kind is errors.StreamInterruptedError else {}))
+    with pytest.raises(lc.ModelError) as raised, ours.raised():
+        raise error
+    assert raised.value is error
+    assert isinstance(error, kind)
+    assert not error.is_retryable
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
 def test_a_caller_who_asks_wrongly_gets_no_error_of_a_model(llm: LLMClient) -> None:
     with pytest.raises(errors.ConfigurationError) as raised:
         llm.invoke("x", temperature=9)

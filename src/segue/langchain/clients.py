@@ -63,7 +63,8 @@ class LLMClient(BaseChatModel):
 
     Answers tell in `response_metadata` who gave them and what it took: `target`, `attempts`, `seams`, `cost` and more.
 
-    Raises `ConfigurationError` for an option that does not exist or has a wrong value.
+    Raises `ConfigurationError` for an option that does not exist or has a wrong value. What calls raise is Segue's error and LangChain's at
+    once, see `segue.langchain.errors`.
     """
 
     provider: ClassVar[str] = ""
