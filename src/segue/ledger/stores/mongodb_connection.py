@@ -68,6 +68,7 @@ class Connection:
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
         self._process = os.getpid()
         check_url(url)
+        self._portal.loop()  # begun here, it ends after `close`, which is registered later
 
     def run(self, work: Work[T]) -> T:
         """The result of `work(db)`. Blocks, so it must not be called in an event loop."""
@@ -80,9 +81,6 @@ class Connection:
     async def _do(self, work: Work[T]) -> T:
         if self._client is None:
             self._client = _client(self._url)
-            atexit.register(
-                self.close
-            )  # now: what is registered last ends first, and the loop that it needs was registered before
         return await work(self._client.get_default_database(DATABASE))
 
     def close(self) -> None:
@@ -91,7 +89,6 @@ class Connection:
             return  # inherited by a fork: it is the parent's
         if self._client is not None:
             client, self._client = self._client, None
-            atexit.unregister(self.close)
             self._portal.run(client.close())
         self._portal.close()
 
@@ -124,6 +121,7 @@ def shared_connection(url: Secret) -> Connection:
         key = os.getpid(), url
         if key not in _shared:
             _shared[key] = Connection(url)
+            atexit.register(_shared[key].close)
         return _shared[key]
 
 
