@@ -7,6 +7,7 @@ upstreams are given to it, so that a test can run years of trouble in a second.
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import random
 import time
@@ -38,6 +39,9 @@ from segue.routing.policy import Route
 from segue.routing.target import Target
 
 log = logging.getLogger("segue")
+
+MOST_AGED = 1000
+"""Targets whose age is remembered; a caller who names a model makes one for each call."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -112,15 +116,15 @@ class Engine:
         self.new_id = new_id
         self.refusals = Refusals()
         self._prober = Prober(self.health, self.keys, upstream)
-        self._aged: dict[tuple[str, str, str, bool], tuple[date, Target, Target]] = {}
+        self._aged: dict[int, tuple[Target, tuple[int, bool], Target]] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
 
     def start(self, job: Job) -> Relay:
         """Begins a request in the running event loop. The relay must be read to its end or closed."""
         if not job.targets:
             raise ValueError("a job needs at least one target")
-        targets = tuple(self._current(target, job.policy) for target in job.targets)
-        if targets != job.targets:
+        if (targets := self._current(job.targets, job.policy)) is not job.targets:
             job = msgspec.structs.replace(job, targets=targets)
         self._prober.start_due(job.targets, connect=job.policy.connect)
         request_id = self.new_id()
@@ -139,21 +143,27 @@ class Engine:
         self._tell("request_started", start)
         return start
 
-    def _current(self, target: Target, policy: Policy) -> Target:
-        """The target on this day; what there is to say of its model is logged once."""
-        today = self._today()
-        key = (target.name, target.model.id, target.base_url, policy.successor)
-        known = self._aged.get(key)
-        if known is not None and known[:2] == (today, target):
-            return known[2]
-        aged = aging.current(target, today, replace=policy.successor)
-        if aged.notice and (known is None or known[2].notice != aged.notice):
-            log.warning("%s: %s", target.name, aged.notice)
-        self._aged[key] = (today, target, aged)
-        return aged
+    def _current(self, targets: tuple[Target, ...], policy: Policy) -> tuple[Target, ...]:
+        """The targets on this day, the same tuple where nothing has changed."""
+        day = int(self.wall() // 86400)
+        found = []
+        for target in targets:
+            known = self._aged.get(id(target))
+            if known is None or known[0] is not target or known[1] != (day, policy.successor):
+                known = self._age(target, day, policy.successor)
+            found.append(known[2])
+        return targets if all(map(operator.is_, found, targets)) else tuple(found)
 
-    def _today(self) -> date:
-        return date.fromordinal(_EPOCH + int(self.wall() // 86400))
+    def _age(self, target: Target, day: int, replace: bool) -> tuple[Target, tuple[int, bool], Target]:
+        """What becomes of a target on a day; what there is to say of its model is logged once."""
+        aged = aging.current(target, date.fromordinal(_EPOCH + day), replace=replace)
+        if aged.notice and (target.name, aged.notice) not in self._warned:
+            self._warned.add((target.name, aged.notice))
+            log.warning("%s: %s", target.name, aged.notice)
+        if len(self._aged) >= MOST_AGED:
+            self._aged.clear()
+        known = self._aged[id(target)] = (target, (day, replace), aged)
+        return known
 
     # ---- what a relay asks
 
@@ -213,7 +223,7 @@ class Engine:
 
     def successor(self, target: Target) -> Target | None:
         """The same target with the model that took its model's place."""
-        return aging.successor(target, self._today())
+        return aging.successor(target, date.fromordinal(_EPOCH + int(self.wall() // 86400)))
 
     # ---- what a relay tells
 
