@@ -17,6 +17,7 @@ from segue.chat.usage import Usage
 from segue.client import Segue
 from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.health.quota import QuotaKey, QuotaLimits
+from segue.ledger.budgets.purse import Budget
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import StoreStatus
 from segue.routing.resolve import with_model
@@ -184,6 +185,21 @@ async def test_breakers_and_quotas_are_looked_at(metrics: Metrics, segue: Segue)
         frozenset({"gemini", "minute", "requests"}): 9,
         frozenset({"gemini", "day", "requests"}): 499,
     }
+
+
+async def test_what_is_left_of_budgets_is_looked_up_once_a_request_fell_under_one(
+    metrics: Metrics, segue: Segue
+) -> None:
+    await metrics.look_up()
+    assert "budgets" not in segue.__dict__
+    target = segue.target("gemini")
+    budget = Budget(name="key:key_1", pico=2_500_000_000_000, said="the key 'me'")
+    ticket = await segue.budgets.admit([budget], [target], prompt_tokens=10, max_tokens=10)
+    await metrics.look_up()
+    found = await shown(metrics)
+    assert found["segue_budget_left_dollars", frozenset({"key:key_1"})] == 2.5
+    segue.budgets.cancel(ticket)
+    segue.budgets.close()
 
 
 async def test_what_an_attempt_cost_is_counted_and_so_is_one_whose_cost_nobody_knows(

@@ -92,7 +92,7 @@ class Gateway:
         gc.collect()
         gc.freeze()  # what is loaded stays: collecting it again and again would be the longest pause there is
         gc.set_threshold(GARBAGE, 10, 10)
-        upkeep = Upkeep(self._segue, self._metrics.refresh)
+        upkeep = Upkeep(self._segue, self._metrics)
         upkeep.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()

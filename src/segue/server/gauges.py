@@ -55,6 +55,13 @@ class Gauges:
             registry=registry,
             multiprocess_mode=LEAST,
         )
+        self._budgets = Gauge(
+            "segue_budget_left_dollars",
+            "US dollars that are not spent today of a budget: of a key (`key:` and its id), of a chain, or of `all`.",
+            ("budget",),
+            registry=registry,
+            multiprocess_mode=LEAST,
+        )
         self.in_flight = Gauge(
             "segue_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode=SUM
         )
@@ -84,3 +91,9 @@ class Gauges:
         status = segue.ledger.status()
         for name, gauge in self._ledger.items():
             gauge.set(getattr(status, name))
+
+    async def look_up(self, segue: Segue) -> None:
+        """Looks at what has to be read aside: budgets, once a request fell under one."""
+        if "budgets" in segue.__dict__:  # it is made by the first such request
+            for name, dollars in (await asyncio.to_thread(segue.budgets.left)).items():
+                self._budgets.labels(name).set(float(dollars))

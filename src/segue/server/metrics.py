@@ -167,6 +167,11 @@ class Metrics:
         if self._segue is not None:
             self._gauges.refresh(self._segue)
 
+    async def look_up(self) -> None:
+        """Looks at what has to be read from a disk or a database, now and then."""
+        if self._segue is not None:
+            await self._gauges.look_up(self._segue)
+
     def render(self) -> Reply:
         """All of it in Prometheus' text format. To be called in the event loop."""
         self.refresh()

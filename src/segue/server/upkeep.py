@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final
 
 from segue.client import Segue
+from segue.server.metrics import Metrics
 
 log = logging.getLogger("segue.server")
 
@@ -18,11 +18,11 @@ SPREAD: Final = 0.1
 
 
 class Upkeep:
-    """Runs from `start` to `stop`, in one event loop. `refresh` is called every few seconds."""
+    """Runs from `start` to `stop`, in one event loop."""
 
-    def __init__(self, segue: Segue, refresh: Callable[[], None]) -> None:
+    def __init__(self, segue: Segue, metrics: Metrics) -> None:
         self._segue = segue
-        self._refresh = refresh
+        self._metrics = metrics
         self._tasks: list[asyncio.Task[None]] = []
         self._troubles: dict[str, str] = {}
 
@@ -40,7 +40,11 @@ class Upkeep:
         while True:
             await asyncio.sleep(EVERY)
             self._segue.history.save()
-            self._refresh()
+            try:
+                self._metrics.refresh()
+                await self._metrics.look_up()
+            except Exception:
+                log.exception("the metrics can't be looked up")
 
     async def _check(self, interval: float) -> None:
         while True:

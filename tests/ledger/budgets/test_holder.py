@@ -65,6 +65,18 @@ async def test_what_was_spent_is_reported_and_the_rest_given_back(make: Make) ->
     assert store.take(BUDGET, DAY, least=0, spent=0).taken == DOLLAR // 4 + (16 * DOLLAR - DOLLAR // 4) // 16
 
 
+async def test_what_is_left_is_what_nobody_has_spent_reported_or_not(make: Make) -> None:
+    store = MemoryBudgets()
+    budgets, other = make(store, report=60.0), make(store)
+    assert budgets.left() == {}
+    other.settle(await other.take([BUDGET], DOLLAR // 10), DOLLAR // 20)
+    other.close()
+    ticket = await budgets.take([BUDGET], DOLLAR // 10)
+    assert budgets.left() == {"key:k": BUDGET.pico - DOLLAR // 20}
+    budgets.settle(ticket, DOLLAR // 5)
+    assert budgets.left() == {"key:k": BUDGET.pico - DOLLAR // 20 - DOLLAR // 5}
+
+
 async def test_what_lies_idle_is_given_back_while_the_process_lives(make: Make) -> None:
     store = MemoryBudgets()
     budgets = make(store, idle=0.02)

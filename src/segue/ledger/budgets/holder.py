@@ -69,6 +69,7 @@ class Budgets:
         self._idle = idle
         self._lock = threading.Lock()
         self._purses: dict[tuple[str, str], Purse] = {}
+        self._known: dict[str, Budget] = {}
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._complained = -LOG_INTERVAL
@@ -102,6 +103,16 @@ class Budgets:
             for purse in ticket.purses:
                 purse.settle(ticket.pico, spent)
 
+    def left(self) -> dict[str, int]:
+        """What of each budget that a request fell under is not spent today, by its name; below 0 where it was overspent. Blocks."""
+        day = day_of(self._wall(), self._zone)
+        spent = self._store.spent(day)
+        with self._lock:
+            for (name, when), purse in self._purses.items():
+                if when == day:
+                    spent[name] = spent.get(name, 0) + purse.unreported
+            return {name: budget.pico - spent.get(name, 0) for name, budget in self._known.items()}
+
     def close(self, timeout: float = 5.0) -> None:
         """Reports, gives back what is in hand, and ends the thread; a later request starts it again."""
         thread, self._thread = self._thread, None
@@ -119,7 +130,7 @@ class Budgets:
         purse = self._purses.get(place)
         if purse is None:
             purse = self._purses[place] = Purse(budget, place[1])
-        purse.budget = budget
+        purse.budget = self._known[budget.name] = budget
         return purse
 
     def _hold(self, purses: tuple[Purse, ...], pico: int) -> None:

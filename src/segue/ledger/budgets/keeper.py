@@ -20,7 +20,7 @@ from segue.ledger.budgets.purse import Budget
 from segue.ledger.budgets.sqlite import FILE_NAME, SqliteBudgets
 from segue.ledger.budgets.store import BudgetStore, MemoryBudgets
 from segue.ledger.record import AttemptRecord
-from segue.ledger.stores.money import to_pico
+from segue.ledger.stores.money import from_pico, to_pico
 from segue.ledger.stores.opening import place_of
 from segue.routing.target import Target
 from segue.settings import Settings
@@ -88,6 +88,10 @@ class BudgetKeeper:
 
     def request_ended(self, end: RequestEnd) -> None:
         self.release(end.start.request_id)
+
+    def left(self) -> dict[str, Decimal]:
+        """US dollars that are not spent today of each budget that a request fell under, by its name. Blocks."""
+        return {name: from_pico(pico) for name, pico in self._budgets.left().items()}
 
     def close(self) -> None:
         """Reports what was spent and gives back what is in hand."""
