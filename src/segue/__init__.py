@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UsageReport,
     )
     from segue.chat.messages import (
+        File,
         Image,
         Message,
         Text,
@@ -72,7 +73,7 @@ _HOME = {
     "segue.answer": "Answer AnswerStream",
     "segue.catalog.providers": "Provider",
     "segue.chat.events": "ChatEvent Finished FinishReason Seam Started TextDelta ThinkingDelta ToolCalled UsageReport",
-    "segue.chat.messages": "Image Message Text Thinking ToolCall ToolResult assistant system tool_result user",
+    "segue.chat.messages": "File Image Message Text Thinking ToolCall ToolResult assistant system tool_result user",
     "segue.chat.request": "ChatRequest OutputSchema Tool ToolChoice",
     "segue.chat.usage": "Usage",
     "segue.client": "Segue",
@@ -108,6 +109,7 @@ __all__ = [
     "ConfigurationError",
     "ContentRefusedError",
     "DeadlineExceededError",
+    "File",
     "FinishReason",
     "Finished",
     "GeminiClient",

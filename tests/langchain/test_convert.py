@@ -16,11 +16,13 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from msgspec.structs import replace
 
-from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.langchain.convert import CALL_SIGNATURES, THINKING, Transcript, to_chat, to_langchain
 
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PNG = "iVBORw0KGgo="
 DATA = Image(data=PNG, media_type="image/png")
 LINK = Image(url="https://x.org/a.png")
@@ -71,11 +73,8 @@ def test_a_tools_result_has_the_same_forms(content: Any, parts: tuple[Any, ...])
 @pytest.mark.parametrize(
     "block",
     [
-        {"type": "file", "base64": "x", "mime_type": "application/pdf"},
-        {"type": "audio", "base64": "x", "mime_type": "audio/wav"},
-        {"type": "input_audio", "input_audio": {"data": "x", "format": "wav"}},
-        {"type": "video", "url": "https://x.org/v.mp4"},
-        {"type": "media", "mime_type": "application/pdf", "data": "x"},
+        {"type": "file", "file_id": "file-1"},
+        {"type": "file", "file": {"file_id": "file-1"}},
         {"type": "image", "file_id": "file-1"},
         {"type": "image_url", "image_url": {"url": ""}},
         {"type": "image", "base64": 5},
@@ -86,6 +85,44 @@ def test_what_not_every_provider_takes_is_refused_with_its_place(block: dict[str
     with pytest.raises(InvalidRequestError, match=r"messages\[1\]") as raised:
         to_chat([HumanMessage("a"), HumanMessage([block])])
     assert raised.value.param == "messages[1]"
+
+
+PDF = File(media_type="application/pdf", data="JVBE", name="a.pdf")
+
+
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        ({"type": "file", "base64": "JVBE", "mime_type": "application/pdf", "filename": "a.pdf"}, PDF),
+        ({"type": "file", "source_type": "base64", "data": "JVBE", "mime_type": "application/pdf"}, replace(PDF, name="")),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBE", "filename": "a.pdf"}}, PDF),
+        ({"type": "input_file", "file_data": "JVBE", "filename": "a.pdf"}, PDF),
+        (
+            {"type": "document", "title": "a.pdf", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBE"}},
+            PDF,
+        ),
+        ({"type": "media", "mime_type": "application/pdf", "data": b"%PD"}, replace(PDF, data="JVBE", name="")),
+        ({"type": "file", "url": "https://x.org/a.docx"}, File(media_type=DOCX, url="https://x.org/a.docx")),
+        ({"type": "media", "mime_type": "video/mp4", "file_uri": "gs://v"}, File(media_type="video/mp4", url="gs://v")),
+        ({"type": "video", "url": "https://x.org/v"}, File(media_type="video/mp4", url="https://x.org/v")),
+        ({"type": "audio", "base64": "UklG"}, File(media_type="audio/wav", data="UklG")),
+        ({"type": "input_audio", "input_audio": {"data": "x", "format": "mp3"}}, File(media_type="audio/mpeg", data="x")),
+        ({"type": "file", "base64": "aGk=", "mime_type": "text/plain", "filename": "a.txt"}, Text("a.txt\nhi")),
+        ({"type": "file", "base64": "iVBO", "mime_type": "image/png"}, Image(media_type="image/png", data="iVBO")),
+    ],
+)  # fmt: skip
+def test_a_file_is_read_in_every_makers_form_and_given_back_in_langchains_own(
+    block: dict[str, Any], part: Part
+) -> None:
+    (message,) = to_chat([HumanMessage([block])])
+    assert message.parts == (part,)
+    assert to_chat(to_langchain([message])) == (message,)
+
+
+def test_a_tools_result_holds_no_file() -> None:
+    block: dict[str, Any] = {"type": "file", "base64": "JVBE", "mime_type": "application/pdf"}
+    with pytest.raises(InvalidRequestError, match=r"messages\[0\]: a tool's result can't hold a file"):
+        to_chat([ToolMessage([block], tool_call_id="a")])
 
 
 def test_each_kind_of_message_has_its_role() -> None:

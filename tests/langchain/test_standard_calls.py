@@ -87,6 +87,7 @@ class _Suite(ChatModelIntegrationTests):
     supports_image_inputs = True
     supports_image_urls = True
     supports_image_tool_message = True
+    supports_pdf_inputs = True
     supports_anthropic_inputs = True
     supports_model_override = True
 
@@ -127,11 +128,12 @@ class _Suite(ChatModelIntegrationTests):
 
 
 class TestChain(_Suite):
-    pass
+    supports_audio_inputs = True
 
 
 class TestGemini(_Suite):
     chat_model_class = GeminiClient
+    supports_audio_inputs = True
     structured_output_kwargs: ClassVar[dict[str, Any]] = {"method": "function_calling"}
 
 

@@ -22,6 +22,7 @@ PROVIDERS = ("gemini", "openai", "claude")
 QUESTION, WEATHER = "Count the ways", "What is the weather in Seoul?"
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+DOCUMENT = "JVBERi0xLjcKJSVFT0Y="
 IMAGE = f"data:image/png;base64,{PIXEL}"
 
 
@@ -94,6 +95,19 @@ class TestChatCompletions:
         content = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": IMAGE}}]
         assert self._ask(client, provider, content).choices[0].message.content
 
+    def test_a_document_is_taken(self, client: openai.OpenAI, provider: str) -> None:
+        file = {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{DOCUMENT}"}
+        content = [{"type": "text", "text": "What is it?"}, {"type": "file", "file": file}]
+        assert self._ask(client, provider, content).choices[0].message.content
+
+    def test_a_recording_goes_to_the_provider_that_hears_it(self, client: openai.OpenAI) -> None:
+        content = [{"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}}]
+        answer = client.chat.completions.with_raw_response.create(
+            model="claude",
+            messages=[{"role": "user", "content": content}],  # type: ignore[typeddict-item,list-item]
+        )
+        assert answer.headers["x-segue-target"] == "gemini"
+
     def test_mistakes_are_named(self, client: openai.OpenAI) -> None:
         with pytest.raises(openai.BadRequestError, match="temperature") as caught:
             self._ask(client, "auto", temperature="hot")
@@ -138,6 +152,11 @@ class TestResponses:
     def test_an_image_is_taken(self, client: openai.OpenAI, provider: str) -> None:
         content = [{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": IMAGE}]
         asked: list[Any] = [{"role": "user", "content": content}]
+        assert client.responses.create(model=provider, input=asked).output_text
+
+    def test_a_document_is_taken(self, client: openai.OpenAI, provider: str) -> None:
+        file = {"type": "input_file", "filename": "a.pdf", "file_data": f"data:application/pdf;base64,{DOCUMENT}"}
+        asked: list[Any] = [{"role": "user", "content": [{"type": "input_text", "text": "What is it?"}, file]}]
         assert client.responses.create(model=provider, input=asked).output_text
 
     def test_mistakes_are_named(self, client: openai.OpenAI) -> None:
@@ -193,6 +212,11 @@ class TestMessages:
         content = [image, {"type": "text", "text": "What is it?"}]
         assert client.messages.create(**self._asked(provider, content)).content[0].text
 
+    def test_a_document_is_taken(self, client: anthropic.Anthropic, provider: str) -> None:
+        source = {"type": "base64", "media_type": "application/pdf", "data": DOCUMENT}
+        content = [{"type": "document", "source": source}, {"type": "text", "text": "What is it?"}]
+        assert client.messages.create(**self._asked(provider, content)).content[0].text
+
     def test_mistakes_are_named(self, client: anthropic.Anthropic) -> None:
         with pytest.raises(anthropic.BadRequestError, match="temperature"):
             client.messages.create(**self._asked("auto", extra_body={"temperature": "hot"}))
@@ -239,6 +263,10 @@ class TestGemini:
     def test_an_image_is_taken(self, models: Any, provider: str) -> None:
         image = genai.types.Part.from_bytes(data=base64.b64decode(PIXEL), mime_type="image/png")
         assert models.generate_content(model=provider, contents=["What is it?", image]).text
+
+    def test_a_document_is_taken(self, models: Any, provider: str) -> None:
+        file = genai.types.Part.from_bytes(data=base64.b64decode(DOCUMENT), mime_type="application/pdf")
+        assert models.generate_content(model=provider, contents=["What is it?", file]).text
 
     def test_a_model_of_another_maker_is_asked_for_by_its_path(self, models: Any) -> None:
         answer = models.generate_content(model="models/claude/claude-haiku-4-5", contents=QUESTION)

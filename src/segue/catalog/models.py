@@ -16,11 +16,21 @@ from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 Dialect: TypeAlias = Literal["openai_chat", "openai_responses", "claude", "gemini"]
+
+
+FILES: Final = {
+    "openai": ("application/pdf", "text/*", "application/vnd.openxmlformats-officedocument.*"),
+    "claude": ("application/pdf",),
+    "gemini": ("application/pdf", "audio/*", "video/*", "text/*"),
+}
+"""What the models of a provider read beside text and pictures; those of others count as reading nothing else. Checked on 2026-11-28:
+developers.openai.com/api/docs/guides/file-inputs, platform.claude.com/docs/en/build-with-claude/pdf-support, ai.google.dev/gemini-api/docs/document-processing
+and …/audio, …/video-understanding."""
 
 
 class FreeQuota(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +60,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The most tokens it writes, reasoning included."""
     tools: bool = True
     images: bool = True
+    files: tuple[str, ...] | None = None
+    """Media types of the files it reads, as globs, e.g. `audio/*`; None: those that its provider's models read in general."""
     json_schema: bool = True
     streams: bool = True
     prefill: Literal["none", "partial"] = "none"
@@ -99,6 +111,11 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sources: tuple[str, ...] = ()
     """Where the facts are from that are not taken over from another model; empty in a generic entry."""
     checked: date | None = None
+
+    def reads(self, media_type: str) -> bool:
+        """Whether it takes files of this type."""
+        globs = FILES.get(self.provider, ()) if self.files is None else self.files
+        return any(fnmatchcase(media_type, glob) for glob in globs)
 
     @property
     def known(self) -> bool:

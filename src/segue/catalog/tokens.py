@@ -17,7 +17,7 @@ import string
 
 import msgspec
 
-from segue.chat.messages import Image, Part, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Part, Text, Thinking, ToolCall, ToolResult
 from segue.chat.request import ChatRequest
 
 _UNIT = 100
@@ -66,6 +66,12 @@ with GPT) to 14 364 (a 12-megapixel photograph with GPT-6 Astra as it is). Count
 LOW_DETAIL_IMAGE_TOKENS = 100
 """One picture of `detail` "low" (85 with GPT-4o)."""
 
+FILE_TOKENS = 258
+"""One page of a PDF with Gemini, and the least that a file is taken for …"""
+_FILE_CHARACTERS = (130, 650)
+"""… for each so many characters of its base64 text one more: pages of 25 kB; recordings of 16 kB a second, at Gemini's 32 tokens."""
+_PLAYED = ("audio", "video")
+
 
 def estimate_tokens(text: str) -> int:
     """Tokens of a text, about (see the module's band); 0 only for the empty text."""
@@ -92,6 +98,8 @@ def _part_tokens(part: Part) -> int:
             return estimate_tokens(text)
         case Image(detail=detail):
             return LOW_DETAIL_IMAGE_TOKENS if detail == "low" else IMAGE_TOKENS
+        case File():
+            return FILE_TOKENS + len(part.data or "") // _FILE_CHARACTERS[part.media_type.partition("/")[0] in _PLAYED]
         case ToolCall(name=name, arguments=arguments):
             return TOOL_TOKENS + estimate_tokens(name) + estimate_tokens(arguments)
         case ToolResult(content=content):

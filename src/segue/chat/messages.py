@@ -22,6 +22,16 @@ class Image(msgspec.Struct, frozen=True, tag="image", kw_only=True, omit_default
     detail: str | None = None
 
 
+class File(msgspec.Struct, frozen=True, tag="file", kw_only=True, omit_defaults=True):
+    """A document, a recording or a film: `data` (base64 text) or a `url`, always with its `media_type`, e.g. `application/pdf`."""
+
+    media_type: str
+    data: str | None = None
+    url: str | None = None
+    name: str = ""
+    detail: str | None = None
+
+
 class Thinking(msgspec.Struct, frozen=True, tag="thinking", kw_only=True, omit_defaults=True):
     """A model's reasoning. `signature` proves it to the dialect that made it and to no other: codecs of other dialects drop the part.
 
@@ -52,7 +62,7 @@ class ToolResult(msgspec.Struct, frozen=True, tag="tool_result", kw_only=True, o
     is_error: bool = False
 
 
-Part: TypeAlias = Text | Image | Thinking | ToolCall | ToolResult
+Part: TypeAlias = Text | Image | File | Thinking | ToolCall | ToolResult
 
 
 class Message(msgspec.Struct, frozen=True):

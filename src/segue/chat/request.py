@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from segue.chat.messages import Image, Message
+from segue.chat.messages import File, Image, Message
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "max"]
 
@@ -64,3 +64,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def needs_images(self) -> bool:
         return any(isinstance(part, Image) for message in self.messages for part in message.parts)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Those of all messages."""
+        return tuple(part for message in self.messages for part in message.parts if isinstance(part, File))

@@ -13,13 +13,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from segue.chat.messages import Image, Part, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
+from segue.wire.files import named_type, of_data, of_data_url
 
 Block = Mapping[str, Any]
 
 _DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]*)(?:;[^,]*)?;base64,", re.IGNORECASE)
 _IMAGES: Final = frozenset({"image", "image_url", "input_image", "media"})
+_FILES: Final = frozenset({"file", "audio", "video", "document", "input_audio", "input_file"})
+_KINDS: Final = {"audio": "audio/wav", "video": "video/mp4"}
+"""What a block is taken for whose type is all that it says."""
+_FORMATS: Final = {"mp3": "audio/mpeg"}
 _NOTHING: Final = frozenset({"cachePoint", "cache_point", "input_json_delta"})
 """Marks and half-finished pieces that say nothing by themselves."""
 
@@ -31,9 +36,21 @@ def listed(content: Any) -> list[Any]:
     return list(content)
 
 
-def said(content: Any, where: str) -> tuple[Text | Image, ...]:
-    """What a person, the system or a tool says: texts and images. Raises `InvalidRequestError` for anything else."""
+def said(content: Any, where: str) -> tuple[Text | Image | File, ...]:
+    """What a person or the system says: texts, images and files. Raises `InvalidRequestError` for anything else."""
     return tuple(part for block in listed(content) if (part := _said(block, where)) is not None)
+
+
+def given(content: Any, where: str) -> tuple[Text | Image, ...]:
+    """What a tool gave back: texts and images. Raises `InvalidRequestError` for anything else."""
+    parts = []
+    for part in said(content, where):
+        if isinstance(part, File):
+            raise InvalidRequestError(
+                f"{where}: a tool's result can't hold a file: give it in a human's turn", param=where
+            )
+        parts.append(part)
+    return tuple(parts)
 
 
 def is_tool_result(block: Any) -> bool:
@@ -44,7 +61,7 @@ def is_tool_result(block: Any) -> bool:
 def tool_result(block: Block, where: str) -> ToolResult:
     return ToolResult(
         call_id=str(block.get("tool_use_id") or ""),
-        content=said(block.get("content") or (), where),
+        content=given(block.get("content") or (), where),
         is_error=bool(block.get("is_error")),
     )
 
@@ -77,7 +94,7 @@ def _unwrapped(block: Block) -> Block:
     return inner if block.get("type") == "non_standard" and isinstance(inner, Mapping) else block
 
 
-def _said(block: Any, where: str) -> Text | Image | None:
+def _said(block: Any, where: str) -> Text | Image | File | None:
     if not isinstance(block, Mapping):
         return Text(str(block))
     block = _unwrapped(block)
@@ -86,10 +103,37 @@ def _said(block: Any, where: str) -> Text | Image | None:
         return None
     if (text := _text(block)) is not None:
         return Text(text)
+    media_type = str(block.get("mime_type") or block.get("media_type") or "").lower()
+    if kind in _FILES or (kind == "media" and not media_type.startswith("image/")):
+        return _file(block, media_type, where)
     if kind in _IMAGES or (kind is None and "image" in block):
         return _image(block, where)
     raise InvalidRequestError(
-        f"{where}: a content block of type {kind or sorted(block)!r} can't be sent: use text and images", param=where
+        f"{where}: a content block of type {kind or sorted(block)!r} can't be sent: use text, images and files",
+        param=where,
+    )
+
+
+def _file(block: Block, media_type: str, where: str) -> Text | Image | File:
+    """LangChain's own block, or that of OpenAI, Anthropic or Google."""
+    inner = next(
+        (block[key] for key in ("file", "source", "input_audio") if isinstance(block.get(key), Mapping)), block
+    )
+    name = str(inner.get("filename") or block.get("filename") or block.get("title") or "")
+    media_type = media_type or str(inner.get("media_type") or "").lower()
+    if isinstance(form := inner.get("format"), str):
+        media_type = media_type or _FORMATS.get(form, f"audio/{form}")
+    data = next((inner[key] for key in ("base64", "data", "file_data") if inner.get(key)), None)
+    if isinstance(data, bytes | bytearray):
+        data = base64.b64encode(data).decode("ascii")
+    if isinstance(data, str):
+        if found := of_data_url(data):
+            media_type, data = media_type or found[0], found[1]
+        return of_data(data, media_type or _KINDS.get(block["type"]) or named_type(name), name)
+    if isinstance(url := inner.get("url") or inner.get("file_url") or inner.get("file_uri"), str):
+        return File(url=url, media_type=media_type or _KINDS.get(block["type"]) or named_type(name or url), name=name)
+    raise InvalidRequestError(
+        f"{where}: a file needs its data or a url; a provider's file id can't fail over", param=where
     )
 
 
@@ -124,10 +168,6 @@ def _image(block: Block, where: str) -> Image:
             return _from_url(str(source.get("url") or ""), None, where)
         return _from_data(source.get("data"), source.get("media_type"), where)
     media_type = block.get("mime_type") or block.get("media_type")
-    if block.get("type") == "media" and not str(media_type).startswith("image/"):
-        raise InvalidRequestError(
-            f"{where}: media of type {media_type!r} can't be sent: use text and images", param=where
-        )
     if (data := block.get("base64") or block.get("data")) is not None:
         return _from_data(data, media_type, where)
     if url := block.get("url") or block.get("file_uri"):

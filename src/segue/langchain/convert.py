@@ -16,7 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from segue.chat.messages import Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.langchain import blocks
 
@@ -56,7 +56,7 @@ class Transcript:
             case ToolMessage():
                 self._say("tool", (_tool_message(message, where),))
             case FunctionMessage():
-                content = blocks.said(message.content, where)
+                content = blocks.given(message.content, where)
                 self._say("tool", (ToolResult(call_id="", name=message.name, content=content),))
             case SystemMessage():
                 self._speech("system", message.content, where)
@@ -134,7 +134,7 @@ def _tool_message(message: ToolMessage, where: str) -> ToolResult:
     return ToolResult(
         call_id=message.tool_call_id,
         name=message.name or "",
-        content=blocks.said(message.content, where),
+        content=blocks.given(message.content, where),
         is_error=message.status == "error",
     )
 
@@ -157,20 +157,23 @@ def to_langchain(messages: Sequence[Message], dialect: str = "") -> list[BaseMes
 
 def _content(parts: Iterable[Part]) -> str | list[str | dict[Any, Any]]:
     """A plain text where that says it all."""
-    kept = [part for part in parts if isinstance(part, Text | Image)]
+    kept = [part for part in parts if isinstance(part, Text | Image | File)]
     if not kept or (len(kept) == 1 and isinstance(kept[0], Text)):
         return "".join(part.text for part in kept if isinstance(part, Text))
-    return [{"type": "text", "text": part.text} if isinstance(part, Text) else _picture(part) for part in kept]
+    return [{"type": "text", "text": part.text} if isinstance(part, Text) else _media(part) for part in kept]
 
 
-def _picture(image: Image) -> dict[Any, Any]:
-    block: dict[Any, Any] = {"type": "image"}
-    if image.data is not None:
-        block |= {"base64": image.data, "mime_type": image.media_type or "image/png"}
+def _media(part: Image | File) -> dict[Any, Any]:
+    kind = "image" if isinstance(part, Image) else part.media_type.partition("/")[0]
+    block: dict[Any, Any] = {"type": kind if kind in ("image", "audio", "video") else "file"}
+    if part.data is not None:
+        block |= {"base64": part.data, "mime_type": part.media_type or "image/png"}
     else:
-        block["url"] = image.url
-        if image.media_type:
-            block["mime_type"] = image.media_type
+        block["url"] = part.url
+        if part.media_type:
+            block["mime_type"] = part.media_type
+    if isinstance(part, File) and part.name:
+        block["filename"] = part.name
     return block
 
 

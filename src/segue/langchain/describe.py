@@ -21,6 +21,9 @@ def profile(targets: Sequence[Target]) -> ModelProfile:
         text_inputs=True,
         text_outputs=True,
         image_inputs=all(model.images for model in models),
+        pdf_inputs=all(model.reads("application/pdf") for model in models),
+        audio_inputs=all(model.reads("audio/wav") for model in models),
+        video_inputs=all(model.reads("video/mp4") for model in models),
         tool_calling=all(model.tools for model in models),
         tool_choice=all(model.forced_tool_use for model in models),
         # Where a model can't be held to a schema, it is asked in words and its answer is checked.

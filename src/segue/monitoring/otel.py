@@ -21,7 +21,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
-from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.chat.request import ChatRequest
 from segue.failover.listener import AttemptEnd, AttemptStart, RequestEnd, RequestStart
 from segue.ledger.record import AttemptRecord
@@ -282,7 +282,7 @@ def _messages(messages: tuple[Message, ...]) -> str:
     return msgspec.json.encode(said).decode()
 
 
-def _part(part: Text | Image | Thinking | ToolCall | ToolResult) -> dict[str, Any]:
+def _part(part: Text | Image | File | Thinking | ToolCall | ToolResult) -> dict[str, Any]:
     match part:
         case Text(text):
             return {"type": "text", "content": text}
@@ -295,6 +295,8 @@ def _part(part: Text | Image | Thinking | ToolCall | ToolResult) -> dict[str, An
             return {"type": "tool_call_response", "id": part.call_id, "response": text}
         case Image():  # its bytes have no place in a trace
             return {"type": "uri", "modality": "image", "uri": part.url or ""}
+        case File():
+            return {"type": "uri", "modality": part.media_type.partition("/")[0], "uri": part.url or ""}
 
 
 def _answer(text: str) -> str:

@@ -15,6 +15,8 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int
     window: int = 0
     images: bool = False
+    files: tuple[str, ...] = ()
+    """Their media types."""
     tools: bool = False
     schema: bool = False
 
@@ -23,6 +25,7 @@ def need_of(request: ChatRequest, prompt_tokens: int) -> Need:
     return Need(
         prompt_tokens=prompt_tokens,
         images=request.needs_images,
+        files=tuple({file.media_type: None for file in request.files}),
         tools=bool(request.tools),
         schema=request.output is not None and request.output.schema is not None,
     )
@@ -35,6 +38,9 @@ def unfit(model: ModelInfo, need: Need) -> str | None:
     """
     if need.images and model.images is False:
         return f"{model.id} takes no images"
+    for media_type in need.files:
+        if not model.reads(media_type):
+            return f"{model.id} takes no {media_type}"
     if need.tools and model.tools is False:
         return f"{model.id} takes no tools"
     if need.schema and model.json_schema is False:

@@ -235,7 +235,7 @@ def test_metadata_with_more_than_a_user_is_kept_whole() -> None:
                     {"role": "user", "content": [{"type": "document", "source": {"type": "base64", "data": "JVBE"}}]}
                 ]
             },
-            "messages.0.content.0.source.type",
+            "messages.0.content.0.source",
         ),
         ({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]}, "messages.0.content.0.tool_use_id"),
         (

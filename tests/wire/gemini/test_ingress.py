@@ -242,7 +242,7 @@ def generation(**config: Any) -> dict[str, Any]:
         ({"contents": [{"role": "assistant", "parts": []}]}, "contents[0].role"),
         ({"contents": [{"parts": "hi"}]}, "contents[0].parts"),
         (part({"text": 7}), "contents[0].parts[0].text"),
-        (part({"inlineData": {"mimeType": "audio/wav", "data": "AAAA"}}), "contents[0].parts[0].inlineData.mimeType"),
+        (part({"inlineData": {"mimeType": "sound", "data": "AAAA"}}), "contents[0].parts[0].inlineData.mimeType"),
         (part({"fileData": {"mimeType": "image/png"}}), "contents[0].parts[0].fileData.fileUri"),
         (part({"toolCall": {"id": "x"}}), "contents[0].parts[0].toolCall"),
         (part({"functionResponse": {"name": "f"}}), "contents[0].parts[0].functionResponse"),

@@ -59,13 +59,18 @@ WRONG: dict[str, tuple[Any, str | None, str]] = {
     ),
     "audio in": (
         with_turns({"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "input_audio"}]}),
-        "messages[0].content[1].type",
+        "messages[0].content[1].input_audio",
+        "is missing",
+    ),
+    "a video": (
+        with_turns({"role": "user", "content": [{"type": "video_url"}]}),
+        "messages[0].content[0].type",
         "use one of text, image_url",
     ),
     "a file": (
         with_turns({"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}),
-        "messages[0].content[0].type",
-        "'file' is not served",
+        "messages[0].content[0].file",
+        "no files are kept here",
     ),
     "an image without a url": (
         with_turns({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}),

@@ -59,7 +59,8 @@ WRONG: dict[str, tuple[Any, str | None, str]] = {
     "a shell call": (with_items({"type": "local_shell_call"}), "input[0].type", "'local_shell_call' is not served"),
     "a part without a type": (with_parts({"text": "a"}), "input[0].content[0].type", "is missing"),
     "a text part without text": (with_parts({"type": "input_text"}), "input[0].content[0].text", "is missing"),
-    "a file": (with_parts({"type": "input_file"}), "input[0].content[0].type", "use one of input_text"),
+    "a file": (with_parts({"type": "input_file"}), "input[0].content[0]", "send the file as file_data"),
+    "a video": (with_parts({"type": "input_video"}), "input[0].content[0].type", "use one of input_text"),
     "a picture by its id": (
         with_parts({"type": "input_image", "file_id": "f"}),
         "input[0].content[0].file_id",
@@ -70,9 +71,11 @@ WRONG: dict[str, tuple[Any, str | None, str]] = {
     "arguments that are no object": (with_items(CALL | {"arguments": "[1"}), "input[0].arguments", "of an object"),
     "a result for no call": (with_items({"type": "function_call_output"}), "input[0].call_id", "is missing"),
     "a file as result": (
-        with_items({"type": "function_call_output", "call_id": "a", "output": [{"type": "input_file"}]}),
-        "input[0].output[0].type",
-        "'input_file' is not served",
+        with_items(
+            {"type": "function_call_output", "call_id": "a", "output": [{"type": "input_file", "file_url": "u"}]}
+        ),
+        "input[0].output",
+        "can't hold a file",
     ),
     "too hot": (ASKED | {"temperature": 3}, "temperature", "2.0"),
     "top_p beyond its range": (ASKED | {"top_p": 1.5}, "top_p", "1.0"),

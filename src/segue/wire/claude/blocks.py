@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from segue.chat.messages import Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.claude.transcript import DIALECT
+from segue.wire.files import PDF
 
 T = TypeVar("T")
 
@@ -136,9 +137,16 @@ class _Reading:
         if not block.tool_use_id:
             raise refused(f"{where}.tool_use_id", "it is missing: name the tool_use block that this answers")
         inner = read(f"{where}.content", block.content, _content.decode) if block.content else None
-        content = tuple(_said(item, f"{where}.content.{nth}") for nth, item in enumerate(_listed(inner)))
+        content = []
+        for nth, item in enumerate(_listed(inner)):
+            part = _said(item, f"{where}.content.{nth}")
+            if isinstance(part, File):
+                raise refused(
+                    f"{where}.content.{nth}", "a tool's result can't hold a document: give it beside the result"
+                )
+            content.append(part)
         name = self._tools.get(block.tool_use_id, "")
-        return ToolResult(call_id=block.tool_use_id, name=name, content=content, is_error=bool(block.is_error))
+        return ToolResult(call_id=block.tool_use_id, name=name, content=tuple(content), is_error=bool(block.is_error))
 
     def _assistant(self, blocks: list[_Block], where: str) -> None:
         parts: list[tuple[Part, dict[str, Any] | None]] = []
@@ -180,7 +188,7 @@ def _listed(content: str | list[_Block] | None) -> list[_Block]:
     return [_Block(type="text", text=content)] if isinstance(content, str) else content
 
 
-def _said(block: _Block, where: str) -> Text | Image:
+def _said(block: _Block, where: str) -> Text | Image | File:
     match block.type:
         case "text":
             return Text(block.text)
@@ -194,7 +202,9 @@ def _said(block: _Block, where: str) -> Text | Image:
             return Text("\n".join([block.title or "", source, *(item.text for item in _listed(inner))]).strip())
         case "tool_reference":
             return Text(block.tool_name)
-    raise refused(f"{where}.type", f"{block.type!r} can't be sent on to every provider: use 'text' or 'image'")
+    raise refused(
+        f"{where}.type", f"{block.type!r} can't be sent on to every provider: use 'text', 'image' or 'document'"
+    )
 
 
 def _image(block: _Block, where: str) -> Image:
@@ -209,8 +219,10 @@ def _image(block: _Block, where: str) -> Image:
     raise refused(f"{where}.source.type", f"{source.type!r} can't be sent on to every provider: use 'base64' or 'url'")
 
 
-def _document(block: _Block, where: str) -> Text:
+def _document(block: _Block, where: str) -> Text | File:
     source = _source_of(block, where)
+    if source.type in ("base64", "url"):
+        return _file(block, source, where)
     if source.type == "text":
         text = source.data
     elif source.type == "content" and source.content:
@@ -222,6 +234,16 @@ def _document(block: _Block, where: str) -> Text:
             f"a document of type {source.type!r} can't be sent on to every provider: send its text",
         )
     return Text("\n".join(piece for piece in (block.title, block.context, text) if piece))
+
+
+def _file(block: _Block, source: _Source, where: str) -> File:
+    if block.context:
+        raise refused(f"{where}.context", "it can't be sent on to every provider: say it in a text block")
+    if source.type == "url" and source.url:
+        return File(url=source.url, media_type=PDF, name=block.title or "")
+    if source.type == "base64" and source.data and source.media_type:
+        return File(data=source.data, media_type=source.media_type.lower(), name=block.title or "")
+    raise refused(f"{where}.source", "it says too little: give the document's url, or its data and media_type")
 
 
 def _source_of(block: _Block, where: str) -> _Source:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from segue.chat.messages import Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.arguments import object_text
 
@@ -51,8 +51,8 @@ class Transcript:
     def add(self, at: int, message: Message) -> None:
         blocks = []
         for nth, part in enumerate(message.parts):
-            if isinstance(part, Image) and message.role in ("assistant", "system"):
-                self.omitted.append(f"messages[{at}].images")
+            if isinstance(part, Image | File) and message.role in ("assistant", "system"):
+                self.omitted.append(f"messages[{at}].{'images' if isinstance(part, Image) else 'files'}")
                 continue
             block = self._block(part, f"messages.{at}")
             if block is not None:
@@ -100,6 +100,8 @@ class Transcript:
                 return {"type": "text", "text": text} if text.strip() else None
             case Image():
                 return {"type": "image", "source": _source(part, where)}
+            case File():
+                return _document(part)
             case Thinking():
                 return self._thought(part)
             case ToolCall():
@@ -164,6 +166,13 @@ def _short(blocks: list[Block]) -> list[Block] | str:
         text: str = blocks[0]["text"]
         return text
     return blocks
+
+
+def _document(file: File) -> Block:
+    source = {"type": "url", "url": file.url}
+    if file.data is not None:
+        source = {"type": "base64", "media_type": file.media_type, "data": file.data}
+    return {"type": "document", "source": source} | ({"title": file.name} if file.name else {})
 
 
 def _source(image: Image, where: str) -> Block:

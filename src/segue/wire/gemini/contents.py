@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from segue.catalog.models import ModelInfo
-from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.arguments import object_text
 from segue.wire.order import results_first
@@ -56,8 +56,9 @@ def transcript(messages: Sequence[Message], info: ModelInfo, omitted: list[str])
         where = f"messages[{number}]"
         if message.role == "system":
             system += [{"text": part.text} for part in message.parts if isinstance(part, Text) and part.text]
-            if any(isinstance(part, Image) for part in message.parts):
-                omitted.append(f"{where}.images")
+            for kind, name in ((Image, "images"), (File, "files")):
+                if any(isinstance(part, kind) for part in message.parts):
+                    omitted.append(f"{where}.{name}")
             continue
         names |= {call.id: call.name for call in message.tool_calls}
         parts = _parts(message, names, info, where)
@@ -90,6 +91,8 @@ def _parts(message: Message, names: dict[str, str], info: ModelInfo, where: str)
                 signature = ""
         elif isinstance(part, Image):
             parts.append(image(part, where))
+        elif isinstance(part, File):
+            parts.append(_file(part))
         elif isinstance(part, ToolCall):
             parts.append(_call(part))
         else:
@@ -140,6 +143,12 @@ def image(part: Image, where: str) -> Json:
     extension = part.url.partition("?")[0].rpartition(".")[2].lower()
     media_type = part.media_type or _EXTENSIONS.get(extension)
     return {"fileData": {"fileUri": part.url} | ({"mimeType": media_type} if media_type else {})}
+
+
+def _file(file: File) -> Json:
+    if file.data is None:
+        return {"fileData": {"fileUri": file.url, "mimeType": file.media_type}}
+    return {"inlineData": {"mimeType": file.media_type, "data": file.data}}
 
 
 def _call(call: ToolCall) -> Json:

@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 
-from segue.chat.messages import Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from segue.wire.files import of_data
 from segue.wire.gemini.contents import DIALECT, PLACEHOLDER_SIGNATURE
 from segue.wire.gemini.ingress_fields import Json, check, fault, items, join, read
 from segue.wire.gemini.schema import camel
 
+_MEDIA_TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)\s*(?:;.*)?")
 _USER_ROLES = ("user", "function", "tool", "")
 _NOTES = frozenset(
     {
@@ -130,12 +132,13 @@ class _Reader:
             raise fault(f"answers no call of {name!r} that stands before it", where)
         called = self._unanswered.pop(id, "")
         texts, is_error = _output(read(result, "response", dict, where) or {})
-        images = [
-            image
-            for part, at in items(result.get("parts", []), join(where, "parts"))
-            for image in _plain(part, at)
-            if isinstance(image, Image)
-        ]
+        images = []
+        for part, at in items(result.get("parts", []), join(where, "parts")):
+            for said in _plain(part, at):
+                if isinstance(said, File):
+                    raise fault("a function's response can't hold a file: give it beside the response", at)
+                if isinstance(said, Image):
+                    images.append(said)
         return ToolResult(call_id=id, name=name or called, content=(*texts, *images), is_error=is_error)
 
 
@@ -158,8 +161,8 @@ def _plain(part: Json, where: str) -> list[Part]:
     if "inlineData" in part:
         at = join(where, "inlineData")
         blob = camel(check(part["inlineData"], dict, at))
-        media_type = _image_type(read(blob, "mimeType", str, at), join(at, "mimeType"))
-        return [Image(data=read(blob, "data", str, at) or "", media_type=media_type)]
+        media_type = _media_type(read(blob, "mimeType", str, at), join(at, "mimeType"))
+        return [of_data(read(blob, "data", str, at) or "", media_type, read(blob, "displayName", str, at) or "")]
     if "fileData" in part:
         at = join(where, "fileData")
         file = camel(check(part["fileData"], dict, at))
@@ -167,7 +170,9 @@ def _plain(part: Json, where: str) -> list[Part]:
         if not uri:
             raise fault("say where the file is", join(at, "fileUri"))
         said = read(file, "mimeType", str, at)
-        return [Image(url=uri, media_type=_image_type(said, join(at, "mimeType")) if said else None)]
+        if said and not said.lower().startswith("image/"):
+            return [File(url=uri, media_type=_media_type(said, join(at, "mimeType")))]
+        return [Image(url=uri, media_type=said)]
     if "executableCode" in part:
         code = camel(check(part["executableCode"], dict, join(where, "executableCode")))
         return [Text(f"```{str(code.get('language', '')).lower()}\n{code.get('code', '')}\n```")]
@@ -177,12 +182,12 @@ def _plain(part: Json, where: str) -> list[Part]:
     strange = sorted(set(part) - _NOTES)
     if strange:
         raise fault(
-            "can't be passed on: use text, images, function calls and function responses", join(where, strange[0])
+            "can't be passed on: use text, files, function calls and function responses", join(where, strange[0])
         )
     return []
 
 
-def _image_type(media_type: str | None, where: str) -> str:
-    if media_type and media_type.lower().startswith("image/"):
-        return media_type
-    raise fault(f"{media_type or 'nothing'} can't be passed on: only images can, say image/png or the like", where)
+def _media_type(said: str | None, where: str) -> str:
+    if said and (named := _MEDIA_TYPE.fullmatch(said)):
+        return named[1].lower()
+    raise fault("say what it is, e.g. image/png or application/pdf", where)

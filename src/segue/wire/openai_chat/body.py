@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from segue.chat.messages import Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.chat.request import ChatRequest, Effort, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
 from segue.wire.codec import IngressRequest
+from segue.wire.files import named_type, of_data, of_data_url
 from segue.wire.openai_chat.chunks import UNREADABLE, ToolCallPiece
-from segue.wire.openai_chat.messages import DIALECT
-from segue.wire.openai_chat.shapes import Body, Format, ImageUrl, WireCall, WireMessage, WirePart, WireTool
+from segue.wire.openai_chat.messages import AUDIO, DIALECT
+from segue.wire.openai_chat.shapes import Body, Format, ImageUrl, WireCall, WireFile, WireMessage, WirePart, WireTool
 from segue.wire.openai_chat.toolcalls import thought_signature
 
 _FIELDS = frozenset(Body.__struct_fields__)
@@ -27,7 +28,7 @@ _read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 """A look at the names alone: the values are passed over."""
 _WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
-_SUPPORTED_PARTS = "text, image_url"
+_SUPPORTED_PARTS = "text, image_url, file, input_audio"
 
 
 def read_request(body: bytes) -> IngressRequest:
@@ -170,11 +171,18 @@ def _result(wire: WireMessage, names: dict[str, str], where: str) -> ToolResult:
     if wire.tool_call_id is None:
         name = f"{where}.tool_call_id"
         raise InvalidRequestError(f"{name} is missing: say which call this answers", param=name)
-    content = tuple(_parts(wire.content, where))
-    return ToolResult(call_id=wire.tool_call_id, name=names.get(wire.tool_call_id, ""), content=content)
+    content = []
+    for n, part in enumerate(_parts(wire.content, where)):
+        if isinstance(part, File):
+            name = f"{where}.content[{n}]"
+            raise InvalidRequestError(
+                f"{name}: a tool's result can't hold a file: give it in a user message", param=name
+            )
+        content.append(part)
+    return ToolResult(call_id=wire.tool_call_id, name=names.get(wire.tool_call_id, ""), content=tuple(content))
 
 
-def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | Image]:
+def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | Image | File]:
     if not content:
         return ()
     if isinstance(content, str):
@@ -183,7 +191,7 @@ def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | 
     return [part for part in parts if not isinstance(part, Text) or part.text]
 
 
-def _part(wire: WirePart, where: str) -> Text | Image:
+def _part(wire: WirePart, where: str) -> Text | Image | File:
     if wire.type == "text" and wire.text is not None:
         return Text(wire.text)
     if wire.type == "refusal" and wire.refusal is not None:
@@ -195,11 +203,23 @@ def _part(wire: WirePart, where: str) -> Text | Image:
             media_type = head.removeprefix("data:").partition(";")[0].lower()
             return Image(data=data, media_type=media_type or None, detail=image.detail)
         return Image(url=image.url, detail=image.detail)
-    if wire.type in ("text", "refusal", "image_url"):
+    if wire.type == "file" and wire.file is not None:
+        return _file(wire.file, f"{where}.file")
+    if wire.type == "input_audio" and (audio := wire.input_audio) is not None:
+        return File(data=audio.data, media_type=AUDIO.get(audio.format.lower(), f"audio/{audio.format.lower()}"))
+    if wire.type in ("text", "refusal", "image_url", "file", "input_audio"):
         raise InvalidRequestError(f"{where}.{wire.type} is missing: add it", param=f"{where}.{wire.type}")
     raise InvalidRequestError(
         f"{where}.type: {wire.type[:40]!r} is not served; use one of {_SUPPORTED_PARTS}", param=f"{where}.type"
     )
+
+
+def _file(wire: WireFile, where: str) -> Text | Image | File:
+    if wire.file_data is None:
+        raise InvalidRequestError(f"{where}.file_data is missing: no files are kept here, so send it", param=where)
+    media_type, data = of_data_url(wire.file_data) or ("", wire.file_data)
+    name = wire.filename or ""
+    return of_data(data, media_type or named_type(name), name)
 
 
 def _tools(wire: Body) -> tuple[tuple[Tool, ...], ToolChoice | None]:

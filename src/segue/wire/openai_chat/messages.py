@@ -12,13 +12,18 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.arguments import object_text
 from segue.wire.codec import Call
+from segue.wire.files import PDF
 from segue.wire.order import results_first
 
 DIALECT = "openai_chat"
+
+AUDIO = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+"""The formats of recordings by their names here."""
+_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 
 # OpenAI refuses longer ids with `string_above_max_length`; what other providers issue can be longer or hold odd characters.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -69,7 +74,7 @@ def _digest(text: str) -> str:
 
 def _speech(message: Message, call: Call, where: str, omitted: list[str]) -> dict[str, Any] | None:
     role = message.role
-    parts: Sequence[Text | Image] = [part for part in message.parts if isinstance(part, Text | Image)]
+    parts: Sequence[Text | Image | File] = [part for part in message.parts if isinstance(part, Text | Image | File)]
     if role == "system":
         role = call.quirks.get("system_role", role)
         parts = _only_text(parts, where, omitted)
@@ -78,7 +83,7 @@ def _speech(message: Message, call: Call, where: str, omitted: list[str]) -> dic
 
 
 def _assistant(message: Message, call: Call, where: str, omitted: list[str]) -> dict[str, Any] | None:
-    parts = [part for part in message.parts if isinstance(part, Text | Image)]
+    parts = [part for part in message.parts if isinstance(part, Text | Image | File)]
     text = "".join(part.text for part in _only_text(parts, where, omitted))
     calls = message.tool_calls
     if not text and not calls:
@@ -136,20 +141,38 @@ def _show(pictures: list[Image], said: list[dict[str, Any]]) -> None:
         pictures.clear()
 
 
-def _only_text(parts: Sequence[Text | Image], where: str, omitted: list[str]) -> list[Text]:
+def _only_text(parts: Sequence[Text | Image | File], where: str, omitted: list[str]) -> list[Text]:
     texts = [part for part in parts if isinstance(part, Text)]
-    if len(texts) < len(parts):
-        omitted.append(f"{where}.images")
+    for kind, name in ((Image, "images"), (File, "files")):
+        if any(isinstance(part, kind) for part in parts):
+            omitted.append(f"{where}.{name}")
     return texts
 
 
-def _content(parts: Sequence[Text | Image], call: Call, where: str) -> str | list[dict[str, Any]]:
+def _content(parts: Sequence[Text | Image | File], call: Call, where: str) -> str | list[dict[str, Any]]:
     """A string where that is enough: some providers take nothing else."""
     kept = [part for part in parts if not isinstance(part, Text) or part.text]
     texts = [part.text for part in kept if isinstance(part, Text)]
     if len(texts) == len(kept) and (len(texts) < 2 or call.quirks.get("plain_content")):
         return "\n\n".join(texts)
-    return [_image(p, where) if isinstance(p, Image) else {"type": "text", "text": p.text} for p in kept]
+    return [_piece(part, where) for part in kept]
+
+
+def _piece(part: Text | Image | File, where: str) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    return _image(part, where) if isinstance(part, Image) else _file(part, where)
+
+
+def _file(file: File, where: str) -> dict[str, Any]:
+    if file.data is None:
+        raise InvalidRequestError(f"{where}: Chat Completions takes no file by its address: send its data", param=where)
+    if audio := _FORMATS.get(file.media_type):
+        return {"type": "input_audio", "input_audio": {"data": file.data, "format": audio}}
+    if file.media_type != PDF:
+        raise InvalidRequestError(f"{where}: Chat Completions takes no file of type {file.media_type}", param=where)
+    data = f"data:{file.media_type};base64,{file.data}"
+    return {"type": "file", "file": {"filename": file.name or "document.pdf", "file_data": data}}
 
 
 def _image(image: Image, where: str) -> dict[str, Any]:

@@ -16,11 +16,24 @@ class ImageUrl(msgspec.Struct):
     detail: str | None = None
 
 
+class WireFile(msgspec.Struct):
+    file_data: str | None = None
+    filename: str | None = None
+    file_id: str | None = None
+
+
+class WireAudio(msgspec.Struct):
+    data: str
+    format: str
+
+
 class WirePart(msgspec.Struct):
     type: str
     text: str | None = None
     refusal: str | None = None
     image_url: ImageUrl | str | None = None
+    file: WireFile | None = None
+    input_audio: WireAudio | None = None
 
 
 class WireFunction(msgspec.Struct):

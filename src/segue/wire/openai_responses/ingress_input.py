@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from segue.chat.messages import Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
+from segue.wire.files import named_type, of_data, of_data_url
 from segue.wire.openai_chat.chunks import ToolCallPiece
 from segue.wire.openai_chat.toolcalls import thought_signature
 from segue.wire.openai_responses.ingress_fields import is_object, missing, shaped, type_of, unserved
@@ -159,12 +160,16 @@ class _Transcript:
 
     def _result(self, item: Table, where: str) -> None:
         wire = shaped(item, WireOutput, where)
-        content = tuple(_parts(wire.output, f"{where}.output"))
+        content = []
+        for part in _parts(wire.output, f"{where}.output"):
+            if isinstance(part, File):
+                raise unserved(f"{where}.output", "can't hold a file: give it in a message of the user's")
+            content.append(part)
         name = self._names.get(wire.call_id, "")
-        self._in("tool").append(ToolResult(call_id=wire.call_id, name=name, content=content))
+        self._in("tool").append(ToolResult(call_id=wire.call_id, name=name, content=tuple(content)))
 
 
-def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | Image]:
+def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | Image | File]:
     if not content:
         return ()
     if isinstance(content, str):
@@ -173,7 +178,7 @@ def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | 
     return [part for part in parts if not isinstance(part, Text) or part.text]
 
 
-def _part(wire: WirePart, where: str) -> Text | Image:
+def _part(wire: WirePart, where: str) -> Text | Image | File:
     if wire.type in _TEXTS:
         return Text(_given(wire.text, f"{where}.text"))
     if wire.type == "refusal":
@@ -182,8 +187,21 @@ def _part(wire: WirePart, where: str) -> Text | Image:
         if wire.image_url is None and wire.file_id is not None:
             raise unserved(f"{where}.file_id", "no files are kept here: send the picture as image_url")
         return _image(_given(wire.image_url, f"{where}.image_url"), wire.detail)
-    served = "input_text, output_text, refusal, input_image"
+    if wire.type == "input_file":
+        return _file(wire, where)
+    served = "input_text, output_text, refusal, input_image, input_file"
     raise unserved(f"{where}.type", f"{wire.type[:40]!r} is not served; use one of {served}")
+
+
+def _file(wire: WirePart, where: str) -> Text | Image | File:
+    name = wire.filename or ""
+    if wire.file_url is not None:
+        return File(url=wire.file_url, media_type=named_type(name or wire.file_url), name=name, detail=wire.detail)
+    if wire.file_data is None:
+        raise unserved(where, "no files are kept here: send the file as file_data, or its address as file_url")
+    media_type, data = of_data_url(wire.file_data) or ("", wire.file_data)
+    part = of_data(data, media_type or named_type(name), name)
+    return msgspec.structs.replace(part, detail=wire.detail) if isinstance(part, File) else part
 
 
 def _given(value: str | None, where: str) -> str:

@@ -15,6 +15,9 @@ class WirePart(msgspec.Struct):
     refusal: str | None = None
     image_url: str | None = None
     file_id: str | None = None
+    file_data: str | None = None
+    file_url: str | None = None
+    filename: str | None = None
     detail: str | None = None
 
 

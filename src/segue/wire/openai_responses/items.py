@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
+from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.arguments import object_text
 from segue.wire.codec import Call
@@ -50,7 +50,7 @@ def signature(id: str, encrypted: str) -> str:
 
 def _speech(message: Message, call: Call, where: str, omitted: list[str]) -> Iterable[dict[str, Any]]:
     role: str = message.role
-    parts = [part for part in message.parts if isinstance(part, Text | Image)]
+    parts = [part for part in message.parts if isinstance(part, Text | Image | File)]
     if role == "system":
         role = call.quirks.get("system_role", role)
         parts = _only_text(parts, where, omitted)
@@ -64,7 +64,7 @@ def _turn(message: Message, where: str, thinks: bool, omitted: list[str]) -> lis
     Text is one string, the one form of it that needs no id of the provider's.
     """
     items: list[dict[str, Any]] = []
-    _only_text([part for part in message.parts if isinstance(part, Text | Image)], where, omitted)
+    _only_text([part for part in message.parts if isinstance(part, Text | Image | File)], where, omitted)
     for part in message.parts:
         if isinstance(part, Text) and part.text:
             if items and items[-1]["type"] == "message":
@@ -113,19 +113,29 @@ def _result(result: ToolResult, where: str) -> dict[str, Any]:
     return {"type": "function_call_output", "call_id": tool_id(result.call_id), "output": output}
 
 
-def _only_text(parts: Sequence[Text | Image], where: str, omitted: list[str]) -> list[Text | Image]:
-    texts: list[Text | Image] = [part for part in parts if isinstance(part, Text)]
-    if len(texts) < len(parts):
-        omitted.append(f"{where}.images")
+def _only_text(parts: Sequence[Text | Image | File], where: str, omitted: list[str]) -> list[Text | Image | File]:
+    texts: list[Text | Image | File] = [part for part in parts if isinstance(part, Text)]
+    for kind, name in ((Image, "images"), (File, "files")):
+        if any(isinstance(part, kind) for part in parts):
+            omitted.append(f"{where}.{name}")
     return texts
 
 
-def _content(parts: Iterable[Text | Image], where: str) -> list[dict[str, Any]]:
-    return [
-        _image(part, where) if isinstance(part, Image) else {"type": "input_text", "text": part.text}
-        for part in parts
-        if isinstance(part, Image) or part.text
-    ]
+def _content(parts: Iterable[Text | Image | File], where: str) -> list[dict[str, Any]]:
+    return [_piece(part, where) for part in parts if not isinstance(part, Text) or part.text]
+
+
+def _piece(part: Text | Image | File, where: str) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "input_text", "text": part.text}
+    return _image(part, where) if isinstance(part, Image) else _file(part)
+
+
+def _file(file: File) -> dict[str, Any]:
+    item: dict[str, Any] = {"type": "input_file"} | ({"detail": file.detail} if file.detail else {})
+    if file.data is None:
+        return item | {"file_url": file.url}
+    return item | {"filename": file.name or "document.pdf", "file_data": f"data:{file.media_type};base64,{file.data}"}
 
 
 def _image(image: Image, where: str) -> dict[str, Any]:
