@@ -68,6 +68,7 @@ class _Suite(ChatModelIntegrationTests):
 
     @pytest.fixture(autouse=True)
     def _no_downloads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "offline")
         monkeypatch.setattr(httpx, "get", lambda url, **_: httpx.Response(200, content=_PICTURE))
 
     @property

@@ -110,6 +110,8 @@ def test_a_pdf_goes_from_each_dialect_to_each(dialect: str, to: str) -> None:
         ("openai_responses", {"type": "input_file", "filename": "a.docx", "file_data": "UEsD"}, WORD),
         ("openai_responses", {"type": "input_file", "filename": "a.txt", "file_data": "aGk="}, Text("a.txt\nhi")),
         ("openai_responses", {"type": "input_file", "filename": "a.txt", "file_data": "/w=="}, File(media_type="text/plain", data="/w==", name="a.txt")),
+        ("openai_responses", {"type": "input_file", "file_url": "data:application/pdf;base64,JVBE"}, PDF),
+        ("claude", {"type": "document", "source": {"type": "url", "url": "data:application/pdf;base64,JVBE"}}, PDF),
         ("gemini", {"inline_data": {"mime_type": "text/plain; charset=utf-8", "data": "aGk="}}, Text("hi")),
         ("gemini", {"fileData": {"fileUri": "https://x.org/a"}}, Image(url="https://x.org/a")),
     ],
@@ -187,6 +189,7 @@ def request(*parts: Part) -> ChatRequest:
     [
         ("openai", "gpt-4.1", {PDF, WORD}),
         ("openai", "some-new-model", {PDF, WORD}),
+        ("openai", "o3-mini", set()),
         ("openai", "gpt-audio-2", {WAV, MP3}),
         ("claude", "claude-sonnet-4-5", {PDF}),
         ("gemini", "gemini-3.5-flash-lite", {PDF, WAV, MP3, FILM}),

@@ -29,8 +29,8 @@ FILES: Final = {
     "gemini": ("application/pdf", "audio/*", "video/*", "text/*"),
 }
 """What the models of a provider read beside text and pictures; those of others count as reading nothing else. Checked on 2026-11-28:
-developers.openai.com/api/docs/guides/file-inputs, platform.claude.com/docs/en/build-with-claude/pdf-support, ai.google.dev/gemini-api/docs/document-processing
-and …/audio, …/video-understanding."""
+developers.openai.com/api/docs/guides/file-inputs, platform.claude.com/docs/en/build-with-claude/pdf-support,
+ai.google.dev/gemini-api/docs/document-processing and …/audio, …/video-understanding."""
 
 
 class FreeQuota(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tools: bool = True
     images: bool = True
     files: tuple[str, ...] | None = None
-    """Media types of the files it reads, as globs, e.g. `audio/*`; None: those that its provider's models read in general."""
+    """Media types of the files it reads, as globs, e.g. `audio/*`; None: those that its provider's models read in general, if it sees."""
     json_schema: bool = True
     streams: bool = True
     prefill: Literal["none", "partial"] = "none"
@@ -114,7 +114,9 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def reads(self, media_type: str) -> bool:
         """Whether it takes files of this type."""
-        globs = FILES.get(self.provider, ()) if self.files is None else self.files
+        globs = self.files
+        if globs is None:
+            globs = FILES.get(self.provider, ()) if self.images else ()
         return any(fnmatchcase(media_type, glob) for glob in globs)
 
     @property

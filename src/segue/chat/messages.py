@@ -23,13 +23,20 @@ class Image(msgspec.Struct, frozen=True, tag="image", kw_only=True, omit_default
 
 
 class File(msgspec.Struct, frozen=True, tag="file", kw_only=True, omit_defaults=True):
-    """A document, a recording or a film: `data` (base64 text) or a `url`, always with its `media_type`, e.g. `application/pdf`."""
+    """A document, a recording or a film: either `data` (base64 text) or a `url`, with its `media_type`, e.g. `application/pdf`.
+
+    Raises `ValueError` for one that has neither.
+    """
 
     media_type: str
     data: str | None = None
     url: str | None = None
     name: str = ""
     detail: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.data is None and not self.url:
+            raise ValueError("a file needs its data or a url")
 
 
 class Thinking(msgspec.Struct, frozen=True, tag="thinking", kw_only=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from segue.chat.messages import File, Image, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.files import named_type, of_data, of_data_url
+from segue.wire.files import named_type, of_data, of_data_url, of_url
 
 Block = Mapping[str, Any]
 
@@ -131,7 +131,7 @@ def _file(block: Block, media_type: str, where: str) -> Text | Image | File:
             media_type, data = media_type or found[0], found[1]
         return of_data(data, media_type or _KINDS.get(block["type"]) or named_type(name), name)
     if isinstance(url := inner.get("url") or inner.get("file_url") or inner.get("file_uri"), str):
-        return File(url=url, media_type=media_type or _KINDS.get(block["type"]) or named_type(name or url), name=name)
+        return of_url(url, media_type or _KINDS.get(block["type"]) or named_type(name or url), name)
     raise InvalidRequestError(
         f"{where}: a file needs its data or a url; a provider's file id can't fail over", param=where
     )

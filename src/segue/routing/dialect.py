@@ -1,7 +1,8 @@
 """In which dialect a request is put to a target whose address speaks two.
 
 OpenAI answers some models in its Responses API only, and takes tools beside reasoning only there from GPT-5.4 on. Files other
-than PDFs, and any by its address, it takes only there, too. Chat Completions stays the rule elsewhere: it knows `stop` and `seed`, which the Responses API does not.
+than PDFs, and any by its address, it takes only there, too. Chat Completions stays the rule elsewhere: it knows `stop` and `seed`,
+which the Responses API does not.
 """
 
 from __future__ import annotations

@@ -64,7 +64,9 @@ class Sandbox:
 
     @property
     def bill(self) -> tuple[BillEntry, ...]:
-        """What every request for a generation would have cost, in the order of their ends."""
+        """What every request for a generation would have cost, in the order of their ends. What was read to its end is in it."""
+        if self._loop is not None and threading.current_thread() is not self._thread:
+            self._run(asyncio.sleep(0))  # the end of an answer and its entry are one turn of the sandbox's loop
         return tuple(self._bill)
 
     @property

@@ -34,6 +34,13 @@ def named_type(name: str) -> str:
     return _TYPES.get(name.partition("?")[0].rpartition(".")[2].lower(), PDF)
 
 
+def of_url(url: str, media_type: str, name: str = "") -> Text | Image | File:
+    """What a file's address stands for; a `data:` URL is the file itself."""
+    if found := of_data_url(url):
+        return of_data(found[1], found[0] or media_type, name)
+    return File(url=url, media_type=media_type, name=name)
+
+
 def of_data(data: str, media_type: str, name: str = "") -> Text | Image | File:
     """What a file's base64 text stands for: pictures and plain text have parts of their own, which every provider can be given."""
     media_type = media_type.lower()

@@ -14,7 +14,7 @@ import msgspec
 from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.claude.transcript import DIALECT
-from segue.wire.files import PDF
+from segue.wire.files import PDF, of_data, of_url
 
 T = TypeVar("T")
 
@@ -219,7 +219,7 @@ def _image(block: _Block, where: str) -> Image:
     raise refused(f"{where}.source.type", f"{source.type!r} can't be sent on to every provider: use 'base64' or 'url'")
 
 
-def _document(block: _Block, where: str) -> Text | File:
+def _document(block: _Block, where: str) -> Text | Image | File:
     source = _source_of(block, where)
     if source.type in ("base64", "url"):
         return _file(block, source, where)
@@ -236,13 +236,13 @@ def _document(block: _Block, where: str) -> Text | File:
     return Text("\n".join(piece for piece in (block.title, block.context, text) if piece))
 
 
-def _file(block: _Block, source: _Source, where: str) -> File:
+def _file(block: _Block, source: _Source, where: str) -> Text | Image | File:
     if block.context:
         raise refused(f"{where}.context", "it can't be sent on to every provider: say it in a text block")
     if source.type == "url" and source.url:
-        return File(url=source.url, media_type=PDF, name=block.title or "")
+        return of_url(source.url, PDF, block.title or "")
     if source.type == "base64" and source.data and source.media_type:
-        return File(data=source.data, media_type=source.media_type.lower(), name=block.title or "")
+        return of_data(source.data, source.media_type, block.title or "")
     raise refused(f"{where}.source", "it says too little: give the document's url, or its data and media_type")
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.files import named_type, of_data, of_data_url
+from segue.wire.files import named_type, of_data, of_data_url, of_url
 from segue.wire.openai_chat.chunks import ToolCallPiece
 from segue.wire.openai_chat.toolcalls import thought_signature
 from segue.wire.openai_responses.ingress_fields import is_object, missing, shaped, type_of, unserved
@@ -195,12 +195,13 @@ def _part(wire: WirePart, where: str) -> Text | Image | File:
 
 def _file(wire: WirePart, where: str) -> Text | Image | File:
     name = wire.filename or ""
-    if wire.file_url is not None:
-        return File(url=wire.file_url, media_type=named_type(name or wire.file_url), name=name, detail=wire.detail)
-    if wire.file_data is None:
+    if wire.file_url:
+        part = of_url(wire.file_url, named_type(name or wire.file_url), name)
+    elif wire.file_data is not None:
+        media_type, data = of_data_url(wire.file_data) or ("", wire.file_data)
+        part = of_data(data, media_type or named_type(name), name)
+    else:
         raise unserved(where, "no files are kept here: send the file as file_data, or its address as file_url")
-    media_type, data = of_data_url(wire.file_data) or ("", wire.file_data)
-    part = of_data(data, media_type or named_type(name), name)
     return msgspec.structs.replace(part, detail=wire.detail) if isinstance(part, File) else part
 
 
