@@ -7,9 +7,7 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -24,6 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from opentelemetry.trace import SpanKind, StatusCode
+from tests.monitoring.collector import collecting
 from tests.server.conftest import served
 
 from segue import LLMServiceUnavailableError, Sandbox, system, user
@@ -251,58 +250,31 @@ def test_measurements_tell_only_so_many_models_apart(settings: Settings, collect
 
 SERVED = """
 from segue import Sandbox, Segue, load
-from segue.monitoring.otlp import export
-from opentelemetry import metrics, trace
+from segue.monitoring.otlp import export, flush
 export()
 export()
 with Sandbox() as box:
     segue = Segue(box.settings(load()))
     segue.complete("Hello")
     segue.close()
-trace.get_tracer_provider().force_flush()
-metrics.get_meter_provider().force_flush()
+flush()
 """
 
 
-class Collector(BaseHTTPRequestHandler):
-    got: dict[str, bytes] = {}
-
-    def do_POST(self) -> None:
-        self.got[self.path] = self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_they_arrive_at_a_collector_over_a_socket(tmp_path: Any) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    environ = {
-        **os.environ,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}",
-        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
-        "SEGUE_OTEL": "true",
-        "SEGUE_LEDGER": "none",
-    }
-    try:
+    with collecting() as (endpoint, got):
+        environ = {
+            **os.environ,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+            "SEGUE_OTEL": "true",
+            "SEGUE_LEDGER": "none",
+        }
         done = subprocess.run(
             [sys.executable, "-c", SERVED], env=environ, cwd=tmp_path, timeout=60, capture_output=True
         )
         assert done.returncode == 0, done.stderr.decode()
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    traces, measured = Collector.got["/v1/traces"], Collector.got["/v1/metrics"]
-    for word in (
-        b"segue.request",
-        b"chat gemini-3.5-flash-lite",
-        b"gen_ai.usage.input_tokens",
-        b"service.name",
-        b"segue",
-    ):
+    traces, measured = got["/v1/traces"], got["/v1/metrics"]
+    for word in (b"segue.request", b"chat gemini-3.5-flash-lite", b"gen_ai.usage.input_tokens", b"service.name"):
         assert word in traces
     assert b"gen_ai.client.operation.duration" in measured

@@ -176,7 +176,7 @@ class Engine:
 
     def name_of(self, keys: HealthKeys) -> str:
         """A target whose health is kept under these names; "" if none was asked yet."""
-        return next((name for (name, _, _), known in self._keys.items() if known == keys), "")
+        return next((name for (name, _, _), known in [*self._keys.items()] if known == keys), "")
 
     def look(self, target: Target, tokens: int, now: float) -> Availability:
         """Whether a request of so many tokens may go to a target now: its health and its quota."""

@@ -135,15 +135,23 @@ class History:
     def changed(self, keys: HealthKeys, scope: Scope, before: str, after: str, reason: str, now: float) -> None:
         if self._engine is None or self._taking_up:
             return
-        wall, thing = self._engine.wall(), thing_of(keys, scope)
+        try:
+            self._note(self._engine, keys, scope, before, after, reason, now)
+        except Exception:  # watching never disturbs serving
+            log.exception("a change of state can't be written down")
+
+    def _note(
+        self, engine: Engine, keys: HealthKeys, scope: Scope, before: str, after: str, reason: str, now: float
+    ) -> None:
+        wall, thing = engine.wall(), thing_of(keys, scope)
         if after == FailureKind.RATE:
             if 0.0 <= wall - self._limited.get(thing, 0.0) < QUIET:
                 return
             self._limited[thing] = wall
-        recovers = self._engine.health.look(keys, now).recovers_at if after not in ("closed", "ready") else None
+        recovers = engine.health.look(keys, now).recovers_at if after not in ("closed", "ready") else None
         change = Change(
             at=wall,
-            target=self._engine.name_of(keys),
+            target=engine.name_of(keys),
             scope=scope,
             thing=thing,
             before=str(before),

@@ -126,7 +126,7 @@ class OpenTelemetry:
             span.set_attributes({**labels, "segue.attempts": len(end.attempts), "segue.rounds": end.rounds})
             span.set_attributes({"segue.seams": end.seams, "segue.hedges": end.hedges})
             if end.target:
-                span.set_attributes({"segue.target": end.target, "gen_ai.response.model": end.model})
+                span.set_attributes({"segue.target": end.target, "gen_ai.response.model": self._redact.name(end.model)})
             if end.first_content is not None:
                 span.set_attribute("gen_ai.response.time_to_first_chunk", end.first_content)
             if end.error is not None:
@@ -143,10 +143,10 @@ class OpenTelemetry:
         if known is not None:
             self._mark(known[1], start)
         span = self._tracer.start_span(
-            f"{start.operation} {target.model.id}",
+            f"{start.operation} {self._redact.name(target.model.id)}",
             known[2] if known is not None else None,
             SpanKind.CLIENT,
-            _described(start),
+            _described(start, self._redact.name(target.model.id)),
         )
         self._attempts[start.attempt_id] = span
         if len(self._attempts) > OPEN:
@@ -170,6 +170,8 @@ class OpenTelemetry:
             return
         if span.is_recording():
             span.set_attributes(_ended(end))
+            if end.failure is None:
+                span.set_attribute("gen_ai.response.model", self._redact.name(end.start.target.model.id))
             if self._content and end.text:
                 span.set_attribute("gen_ai.output.messages", self._redact(_answer(end.text)))
             if end.failure is not None:
@@ -202,6 +204,7 @@ class OpenTelemetry:
         self._duration.record(end.seconds, labels)
 
     def _label(self, model: str) -> str:
+        model = self._redact.name(model)
         if model not in self._models:
             if len(self._models) >= MODELS:
                 return OTHER
@@ -224,13 +227,13 @@ def provider_name(target: Target) -> str:
     return PROVIDERS.get(target.provider, target.provider)
 
 
-def _described(start: AttemptStart) -> dict[str, Any]:
+def _described(start: AttemptStart, model: str) -> dict[str, Any]:
     target = start.target
     place = urlsplit(target.base_url)
     attributes: dict[str, Any] = {
         "gen_ai.operation.name": start.operation,
         "gen_ai.provider.name": provider_name(target),
-        "gen_ai.request.model": target.model.id,
+        "gen_ai.request.model": model,
         "gen_ai.request.stream": target.streams,
         "segue.target": target.name,
         "segue.attempt.id": start.attempt_id,
@@ -258,8 +261,6 @@ def _ended(end: AttemptEnd) -> dict[str, Any]:
     attributes: dict[str, Any] = {"segue.outcome": str(end.outcome)}
     if end.failure is not None:
         attributes["error.type"] = end.failure.kind.value
-    else:
-        attributes["gen_ai.response.model"] = end.start.target.model.id
     if end.status is not None:
         attributes["http.response.status_code"] = end.status
     if end.first_content is not None:

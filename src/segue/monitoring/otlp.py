@@ -12,6 +12,9 @@ from typing import Any
 
 from segue.errors import ConfigurationError
 
+FLUSH = 3000
+"""Milliseconds that the last sending may take."""
+
 
 def export() -> None:
     """Sets the process's providers. Raises `ConfigurationError` where the extra is not installed."""
@@ -25,6 +28,17 @@ def export() -> None:
         trace.set_tracer_provider(_tracer_provider(resource))
     if _is_unset(metrics.get_meter_provider()):
         metrics.set_meter_provider(_meter_provider(resource))
+
+
+def flush() -> None:
+    """Sends what is left, for a process that ends by a signal. Blocks, for some seconds at most."""
+    for module, getter in (
+        ("opentelemetry.trace", "get_tracer_provider"),
+        ("opentelemetry.metrics", "get_meter_provider"),
+    ):
+        provider = getattr(import_module(module), getter)()
+        if callable(send := getattr(provider, "force_flush", None)):
+            send(timeout_millis=FLUSH)
 
 
 def _is_unset(provider: Any) -> bool:

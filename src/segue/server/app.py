@@ -21,6 +21,7 @@ from segue.catalog.tokens import estimate_request_tokens
 from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
 from segue.ledger.budgets.purse import Budget
+from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
 from segue.server import embeddings, health, models, routes
 from segue.server.answering import answer, falls_back, job_of
@@ -100,6 +101,10 @@ class Gateway:
         await self._segue.aclose()
         if self._gatekeeper is not None:
             await asyncio.to_thread(self._gatekeeper.close)
+        if self._segue.settings.monitoring.otel:
+            await asyncio.to_thread(flush)
+        for handler in logging.getLogger("segue").handlers:
+            handler.flush()  # the process may end by a signal, without another occasion
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:
