@@ -53,6 +53,13 @@ def test_a_fresh_process_is_ready_and_says_whose_key_is_missing() -> None:
     assert targets["gemini"] == {"model": "gemini-3.5-flash-lite", "state": "ready", "reason": "", "recovers_in": None}
 
 
+def test_an_obstacle_before_all_targets_is_told() -> None:
+    status, _, body = health.ready(segue_of(KEYS), obstacle="no keys", now=NOW)
+    assert status == 503
+    told = json.loads(body)
+    assert (told["status"], told["reason"], told["targets"][0]["state"]) == ("not ready", "no keys", "ready")
+
+
 def test_a_target_that_is_rate_limited_cools_for_as_long_as_it_said_and_the_other_keeps_us_ready() -> None:
     segue = segue_of(KEYS)
     fail(segue, "gemini", FailureKind.RATE, retry_after=20.0)

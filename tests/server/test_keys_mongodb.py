@@ -184,10 +184,12 @@ def test_as_long_as_nothing_was_read_nobody_is_let_in_and_nobody_is_said_to_be_u
     late = make()
     assert late.watch() is None
     assert is_refused_for_now(late, secret.reveal())
+    assert Gatekeeper(late).obstacle == "the keys in MongoDB (MONGODB_URL) can't be read"
     assert "nobody is let in: it does not answer" in caplog.text
     outage(False)
     soon(lambda: not is_refused_for_now(late, secret.reveal()))
     assert late.find(secret.reveal()) == key
+    assert Gatekeeper(late).obstacle == ""
 
 
 def test_who_slept_looks_before_it_lets_anybody_in(make: Make, ring: MongoKeyRing) -> None:
@@ -236,6 +238,31 @@ async def test_a_gateway_refuses_what_another_machine_revoked_within_two_seconds
                 assert time.monotonic() - began < 4.0
                 await asyncio.sleep(0.02)
             assert await status() == 401
+
+
+async def test_a_gateway_that_can_not_tell_who_asks_says_so_until_it_can(
+    make: Make, settings: Settings, outage: Callable[[bool], None]
+) -> None:
+    outage(True)
+    with served(settings, gatekeeper=Gatekeeper(make())) as address:
+        async with aiohttp.ClientSession() as session:
+
+            async def ask(path: str) -> tuple[int, str]:
+                async with session.get(address + path, headers={"Authorization": "Bearer sk-segue-x"}) as reply:
+                    return reply.status, await reply.text()
+
+            status, said = await ask("/health/ready")
+            assert status == 503
+            assert "the keys in MongoDB (MONGODB_URL) can't be read" in said
+            status, said = await ask("/v1/models")
+            assert status == 503
+            assert "keys_unavailable" in said
+            outage(False)
+            until = time.monotonic() + 4.0
+            while (await ask("/health/ready"))[0] != 200:
+                assert time.monotonic() < until
+                await asyncio.sleep(0.01)
+            assert (await ask("/v1/models"))[0] == 401
 
 
 def environment(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:

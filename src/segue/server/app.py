@@ -161,7 +161,7 @@ class Gateway:
             case Kind.LIVE:
                 reply = health.live()
             case Kind.READY:
-                reply = health.ready(self._segue)
+                reply = health.ready(self._segue, obstacle=self._gatekeeper.obstacle if self._gatekeeper else "")
             case Kind.HISTORY:
                 reply = await history(self._segue, exchange.query)
             case Kind.METRICS:

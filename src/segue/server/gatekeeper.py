@@ -28,6 +28,11 @@ class Gatekeeper:
         self._ring = ring
         self._minutes: dict[str, MinuteLog] = {}
 
+    @property
+    def obstacle(self) -> str:
+        """Why nobody can be let in just now, "" as a rule."""
+        return "" if self._ring.readable else f"the keys in {self._ring.place} can't be read"
+
     def identify(self, presented: str) -> str:
         """The id of the key that was presented. Raises `InvalidRequestError`: 401 or 503."""
         if (key := self._ring.find(presented)) is None:

@@ -33,8 +33,9 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True):
     recovers_in: float | None = None
 
 
-class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+class Readiness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Literal["ready", "not ready"]
+    reason: str = ""
     targets: tuple[TargetState, ...]
 
 
@@ -43,15 +44,15 @@ def live() -> Reply:
     return 200, HEADERS, b'{"status":"ok"}'
 
 
-def ready(segue: Segue, *, now: float | None = None) -> Reply:
+def ready(segue: Segue, *, obstacle: str = "", now: float | None = None) -> Reply:
     """200 if one of the default chain's targets may be asked now, else 503; the body tells of every target.
 
-    `now` is monotonic seconds, by default the running event loop's.
+    `obstacle` is why nobody could be answered even so. `now` is monotonic seconds, by default the running event loop's.
     """
     found = states(segue, now=now)
     chain = _default_chain(segue)
-    able = any(state.state == "ready" and state.target in chain for state in found)
-    body = Readiness(status="ready" if able else "not ready", targets=found)
+    able = not obstacle and any(state.state == "ready" and state.target in chain for state in found)
+    body = Readiness(status="ready" if able else "not ready", reason=obstacle, targets=found)
     return 200 if able else 503, HEADERS, msgspec.json.encode(body)
 
 

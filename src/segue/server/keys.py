@@ -143,6 +143,11 @@ class KeyRing(abc.ABC):
     def watch(self) -> tuple[Key, ...] | None:
         """What whoever serves calls first: the keys there are, or None if that can't be known yet."""
 
+    @property
+    def readable(self) -> bool:
+        """Whether it is known which keys there are."""
+        return True
+
     @abc.abstractmethod
     def close(self) -> None:
         """Ends what `watch` began."""

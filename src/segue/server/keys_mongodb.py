@@ -111,9 +111,13 @@ class MongoKeyRing(KeyRing):
     def _changed(self) -> None:
         self._ask(self._look)
 
-    def _refresh(self) -> None:
+    @property
+    def readable(self) -> bool:
         looked = self._looked
-        if self._state is None or looked is None or self._clock() - looked > self._trust:
+        return self._state is not None and looked is not None and self._clock() - looked <= self._trust
+
+    def _refresh(self) -> None:
+        if not self.readable:
             self._start()
             raise InvalidRequestError(
                 "the gateway's keys can't be read just now, so nobody is let in: try again in a moment",
