@@ -33,9 +33,9 @@ def test_the_history_is_told_to_whoever_may_ask(settings: Settings, box: Sandbox
 @pytest.mark.parametrize("path", ["/health/history", "/metrics"])
 def test_it_needs_a_key_where_one_is_asked_for(settings: Settings, tmp_path: Any, path: str) -> None:
     from segue.server.gatekeeper import Gatekeeper
-    from segue.server.keys import KeyRing
+    from segue.server.keyfile import FileKeyRing
 
-    ring = KeyRing(tmp_path / "keys.sqlite3")
+    ring = FileKeyRing(tmp_path / "keys.sqlite3")
     _, secret = ring.create("me")
     with served(settings, gatekeeper=Gatekeeper(ring)) as address, httpx.Client(base_url=address) as client:
         assert client.get(path).status_code == 401
