@@ -20,6 +20,7 @@ from segue import (
     OutputSchema,
     Segue,
     Text,
+    TextDelta,
     Tool,
     ToolCall,
     ToolChoice,
@@ -34,6 +35,8 @@ from segue.chat.messages import Thinking
 from segue.ledger.stores.memory import MemoryStore
 from segue.sandbox.http import Connection
 from segue.settings import KEY_ALIASES, load
+from segue.transport.memory import MemoryTransport, Reply
+from segue.wire.codec import WireRequest
 
 from .strict import STRICT, Provider
 
@@ -213,3 +216,32 @@ def test_an_unknown_quirk_is_named_with_those_there_are(tmp_path: Path) -> None:
     segue = Segue(load({"GROQ_API_KEY": "k"}, directory=tmp_path), ledger=MemoryStore())
     with pytest.raises(ConfigurationError, match=r"targets\.groq\.quirks\.plain is no quirk: use one of prefix"):
         segue.chain(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("deepseek", "https://api.deepseek.com/beta/chat/completions"),
+        ("mistral", "https://api.mistral.ai/v1/chat/completions"),
+    ],
+)
+async def test_an_answer_that_broke_off_is_continued_by_a_marked_beginning(name: str, url: str, tmp_path: Path) -> None:
+    def answer(request: WireRequest) -> Reply:
+        broken = "openai" in request.url
+        text = "The answer beg" if broken else "ins here."
+        chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None if broken else "stop"}]}
+        headers = {"content-type": "text/event-stream"}
+        return Reply(headers=headers, steps=[b"data: " + json.dumps(chunk).encode() + b"\n\n"])
+
+    transport = MemoryTransport(answer)
+    environ = {"SEGUE_CHAIN": f"openai,{name}", "OPENAI_API_KEY": "k", f"{name.upper()}_API_KEY": "k"}
+    segue = Segue(load(environ, directory=tmp_path), ledger=MemoryStore(), transport=transport)
+    stream = segue.stream("hi")
+    assert "".join([event.text async for event in stream if isinstance(event, TextDelta)]) == "The answer begins here."
+    last = transport.requests[-1].request
+    assert last.url == url
+    assert json.loads(last.body)["messages"][-1] == {
+        "role": "assistant",
+        "content": "The answer beg",
+        "prefix": True,
+    } | ({"reasoning_content": " "} if name == "deepseek" else {})
