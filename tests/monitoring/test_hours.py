@@ -38,6 +38,8 @@ def test_what_several_processes_saw_adds_up_to_what_one_would_have_seen(found: l
     whole.left_for = {"openai": 2}
     assert merge(parts) == [whole]
     assert merge([*parts, hour(target="claude"), hour(start=0)])[-1] == whole
+    stand_in = Hour(start=whole.start, target=whole.target, simulated=True)
+    assert merge([stand_in, *parts]) == [whole, stand_in]
 
 
 def test_an_hour_survives_being_written_down() -> None:

@@ -25,6 +25,7 @@ def test_the_history_is_told_to_whoever_may_ask(settings: Settings, box: Sandbox
         assert [(each["target"], each["after"]) for each in found["changes"]] == [("gemini", "rate")]
         hour = next(each for each in found["hours"] if each["target"] == "gemini")
         assert (hour["outcomes"], hour["failed"]) == ({"rate": 1}, 1)
+        assert hour["simulated"] is found["changes"][0]["simulated"] is True
         for wrong in ("0", "-1", "nan", "many", "1e9"):
             refused = client.get("/health/history", params={"hours": wrong})
             assert (refused.status_code, "use more than 0, up to 720" in refused.text) == (400, True)

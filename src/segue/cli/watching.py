@@ -250,7 +250,13 @@ def _changes_table(past: Sequence[Change]) -> RenderableType:
     for change in past:
         until = "" if change.until is None else _when(change.until)
         shown.add_row(
-            _when(change.at), change.target, change.scope, change.before, change.after, until, change.reason[:REASON]
+            _when(change.at),
+            label(change.target, change.simulated),
+            change.scope,
+            change.before,
+            change.after,
+            until,
+            change.reason[:REASON],
         )
     return shown
 
@@ -261,7 +267,7 @@ def _hours_table(rolled: Sequence[Summary]) -> RenderableType:
     for hour in rolled:
         shown.add_row(
             _when(hour.start),
-            hour.target,
+            label(hour.target, hour.simulated),
             str(hour.attempts),
             str(hour.failed),
             _pair(hour.first_p50, hour.first_p95),

@@ -4,7 +4,7 @@ Every process writes under names of its own and readers put them together, so an
 with its moment, so a range of names is a range of time:
 
     change/MOMENT/PROCESS/NUMBER    one `Change`
-    hour/MOMENT/TARGET/PROCESS      one process's `Hour` at a target, written anew as it grows
+    hour/MOMENT/TARGET/KIND/PROCESS one process's `Hour` at a target, written anew as it grows
 
 What is older than `KEPT` is dropped. Nothing is asked of the store while a request waits; of the hour's counts the last `EVERY` seconds
 go with a process that is killed.
@@ -62,7 +62,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `at` is epoch seconds, `until` the moment at which the state ends by itself, None if none is known. `scope` says whether the address, the key or
     the model is meant; `thing` identifies it without telling a key or an address; `target` is the one whose attempt brought the change.
-    States are those of breakers ("closed", "open", "half_open") and of cooldowns ("ready", "rate", "money", "auth", "model_gone").
+    `simulated`: a stand-in's, no provider's. States are those of breakers ("closed", "open", "half_open") and of cooldowns ("ready", "rate", "money", "auth", "model_gone").
     """
 
     at: float
@@ -74,6 +74,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     until: float | None = None
     process: str = ""
+    simulated: bool = False
 
     @property
     def of_breaker(self) -> bool:
@@ -100,6 +101,7 @@ class History:
         self._written = 0.0
         self._pruned = 0
         self._limited: dict[str, float] = {}
+        self._stand_ins: set[str] = set()
         self._process, self._pid = new_id()[-8:], os.getpid()
         self._number = 0
         self._earlier: dict[str, Change] = {}
@@ -149,9 +151,10 @@ class History:
                 return
             self._limited[thing] = wall
         recovers = engine.health.look(keys, now).recovers_at if after not in ("closed", "ready") else None
+        target = engine.name_of(keys)
         change = Change(
             at=wall,
-            target=engine.name_of(keys),
+            target=target,
             scope=scope,
             thing=thing,
             before=str(before),
@@ -159,6 +162,7 @@ class History:
             reason=self._redact(reason)[:REASON],
             until=None if recovers is None else wall + recovers - now,
             process=self._process,
+            simulated=target in self._stand_ins,
         )
         self._number += 1
         self._store.save(f"change/{_moment(wall)}/{self._process}/{self._number}", msgspec.to_builtins(change))
@@ -166,9 +170,12 @@ class History:
     # What the engine and the recorder tell.
 
     def attempt_started(self, start: AttemptStart) -> None:
+        target = start.target
+        if target.simulated:
+            self._stand_ins.add(target.name)
         if start.after:
             with self._lock:
-                self._hour(start.after, start.wall).add_failover(start.target.name)
+                self._hour(start.after, start.wall, simulated=target.simulated).add_failover(target.name)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         pass
@@ -176,7 +183,7 @@ class History:
     def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
         with self._lock:
             wall = record.started + record.seconds
-            hour = self._hour(record.target, wall)
+            hour = self._hour(record.target, wall, simulated=record.simulated)
             hour.add(str(record.outcome), record.seconds, record.first_content, record.cost)
         if not 0.0 <= wall - self._written < EVERY:
             self.save()
@@ -208,16 +215,17 @@ class History:
             atexit.unregister(self._at_exit)
             self._at_exit = None
 
-    def _hour(self, target: str, wall: float) -> Hour:
+    def _hour(self, target: str, wall: float, *, simulated: bool) -> Hour:
         if os.getpid() != self._pid:  # a fork: what was counted so far is the parent's
             self._process, self._pid = new_id()[-8:], os.getpid()
             self._hours.clear()
             self._dirty.clear()
         start = int(wall) // HOUR * HOUR
-        name = f"hour/{_moment(start)}/{quote(target, safe='')}/{self._process}"
+        kind = "simulated" if simulated else "real"
+        name = f"hour/{_moment(start)}/{quote(target, safe='')}/{kind}/{self._process}"
         hour = self._hours.get(name)
         if hour is None:
-            hour = self._hours[name] = Hour(start=start, target=target)
+            hour = self._hours[name] = Hour(start=start, target=target, simulated=simulated)
         self._dirty.add(name)
         return hour
 

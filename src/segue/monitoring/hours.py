@@ -24,11 +24,12 @@ class Hour(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One hour at one target, as one process or all of them saw it. `start` is epoch seconds.
 
     `outcomes` counts attempts by how they ended, `left_for` failovers by where they went, `first` and `seconds` the waits for the first content
-    and for the end in bins. `cost` is in US dollars, of what has a known price.
+    and for the end in bins. `cost` is in US dollars, of what has a known price. `simulated`: a stand-in answered, no model.
     """
 
     start: int
     target: str
+    simulated: bool = False
     outcomes: dict[str, int] = {}
     left_for: dict[str, int] = {}
     first: dict[int, int] = {}
@@ -63,6 +64,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     start: int
     target: str
+    simulated: bool
     attempts: int
     failed: int
     outcomes: dict[str, int]
@@ -78,6 +80,7 @@ def summary(hour: Hour) -> Summary:
     return Summary(
         start=hour.start,
         target=hour.target,
+        simulated=hour.simulated,
         attempts=hour.attempts,
         failed=sum(count for outcome, count in hour.outcomes.items() if outcome not in NOT_FAILED),
         outcomes=hour.outcomes,
@@ -102,9 +105,10 @@ def quantile(bins: dict[int, int], q: float) -> float | None:
 
 def merge(hours: Iterable[Hour]) -> list[Hour]:
     """One for each hour and target, in this order: what several processes saw, added up."""
-    merged: dict[tuple[int, str], Hour] = {}
+    merged: dict[tuple[int, str, bool], Hour] = {}
     for hour in hours:
-        total = merged.setdefault((hour.start, hour.target), Hour(start=hour.start, target=hour.target))
+        place = hour.start, hour.target, hour.simulated
+        total = merged.setdefault(place, Hour(start=hour.start, target=hour.target, simulated=hour.simulated))
         for name in ("outcomes", "left_for", "first", "seconds"):
             mine = getattr(total, name)
             for key, count in getattr(hour, name).items():
