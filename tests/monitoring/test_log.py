@@ -11,6 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.server.conftest import served
 
 from segue import LLMServiceUnavailableError, Sandbox, user
@@ -18,7 +21,8 @@ from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.monitoring import log
 from segue.monitoring.log import BODY, LineFormatter, LineHandler, configure_logging
-from segue.monitoring.redaction import GONE, Redactor
+from segue.monitoring.otel import OpenTelemetry
+from segue.monitoring.redaction import GONE, Redactor, redactor_of
 from segue.server.gatekeeper import Gatekeeper
 from segue.server.keyfile import FileKeyRing
 from segue.settings import Settings, load
@@ -222,8 +226,11 @@ UNSHAPED = "a.callers-0wn"
 """Nothing tells it from a word but the place where it stands."""
 
 
-def test_no_secret_gets_into_the_log_by_any_path(box: Sandbox, tmp_path: Any) -> None:
-    """Keys of providers and of callers, in headers, queries, paths, model names, bodies, refusals and tracebacks."""
+def test_no_secret_gets_out_by_any_path(box: Sandbox, tmp_path: Any) -> None:
+    """Keys of providers and of callers, in headers, queries, paths, model names, bodies, refusals and tracebacks; into the log, traces,
+    metrics and whatever the gateway tells of itself."""
+    exporter, tracers = InMemorySpanExporter(), TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
     places = {f"{name.upper()}_BASE_URL": box.base_url(name) for name in ("gemini", "openai", "claude")}
     plain = load(
         {**JSON, **SECRETS, **places, "SEGUE_LOG_BODIES": "true", "SEGUE_LOG_LEVEL": "debug"}, directory="/nonexistent"
@@ -234,7 +241,9 @@ def test_no_secret_gets_into_the_log_by_any_path(box: Sandbox, tmp_path: Any) ->
     everything = [*SECRETS.values(), *CALLERS, UNSHAPED, secret.reveal(), "pa55word"]
     told = " ".join(each for each in everything if each != UNSHAPED)
     body = {"model": "auto", "messages": [{"role": "user", "content": f"Mine are {told}"}]}
-    with served(plain, gatekeeper=Gatekeeper(ring)) as address, httpx.Client(base_url=address) as client:
+    watching = OpenTelemetry(tracer_provider=tracers, content=True, redact=redactor_of(plain))
+    gateway = served(plain, gatekeeper=Gatekeeper(ring), listeners=[watching])
+    with gateway as address, httpx.Client(base_url=address) as client:
         for presented in everything[:-2]:
             for place in ("authorization", "x-api-key", "x-goog-api-key"):
                 value = f"Bearer {presented}" if place == "authorization" else presented
@@ -247,6 +256,7 @@ def test_no_secret_gets_into_the_log_by_any_path(box: Sandbox, tmp_path: Any) ->
             client.post("/v1/chat/completions", json={**body, "model": model}, headers=mine)
         box.break_provider("gemini", "auth")
         client.post("/v1/chat/completions", json=body, headers=mine)
+        said = [client.get(path, headers=mine).text for path in ("/metrics", "/health/ready", "/health/history")]
         try:
             raise RuntimeError(told)
         except RuntimeError:
@@ -257,4 +267,8 @@ def test_no_secret_gets_into_the_log_by_any_path(box: Sandbox, tmp_path: Any) ->
     assert len(written.lines("http")) >= 20
     assert len(written.lines("message")) == 2
     assert key.id in text
-    assert [each for each in everything if each in text or json.dumps(each)[1:-1] in text] == []
+    said += [text, *(span.to_json() for span in exporter.get_finished_spans())]
+    assert len(said) > 10
+    assert "gen_ai.input.messages" in said[-1] + said[-2]
+    for each in everything:
+        assert [line for line in said if each in line or json.dumps(each)[1:-1] in line] == []
