@@ -31,6 +31,8 @@ from segue.settings import Settings, load
 MOST: Final = 20_000
 """Attempts that are looked at, the latest."""
 FAILOVERS: Final = 8
+REST: Final = 4
+"""Times as long as a look took, at least, until the next one: a large ledger takes a second to add up."""
 REASON: Final = 50
 """Characters of a reason."""
 ASK_WAIT: Final = 5.0
@@ -80,13 +82,14 @@ def watch(
     with Live(console=to, screen=to.is_terminal, auto_refresh=False) as live:
         while looks:
             looks -= 1
+            began = time.monotonic()
             try:
                 shown: RenderableType = render(look(settings, store, url, span=span))
             except ConfigurationError as error:
                 shown = Text(str(error), style="red")
             live.update(shown, refresh=True)
             if looks:
-                time.sleep(interval)
+                time.sleep(max(interval, REST * (time.monotonic() - began)))
 
 
 def look(
