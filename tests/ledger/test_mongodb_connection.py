@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
@@ -11,10 +12,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pymongo.errors import NetworkTimeout
 
 from segue.errors import ConfigurationError
 from segue.ledger.stores.mongodb_connection import UNREACHABLE, Connection, shared_connection
 from segue.secret import Secret
+
+
+def closed_url() -> str:
+    """Nobody listens there."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        return f"mongodb://127.0.0.1:{closed.getsockname()[1]}/"
 
 
 @pytest.fixture
@@ -70,16 +79,44 @@ def test_a_url_that_is_none_is_refused_without_being_repeated(url: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_server_that_is_not_there_is_told_in_the_time_the_url_allows() -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    connection = Connection(Secret(f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=100"))
+    connection = Connection(Secret(f"{closed_url()}?serverSelectionTimeoutMS=100"))
     before = time.monotonic()
     with pytest.raises(UNREACHABLE):
         connection.run(lambda db: db["things"].find_one({}))
     assert time.monotonic() - before < 2.0, "the URL's own timeout was not taken"
     connection.close()
     gc.collect()  # PyMongo forgets the socket of a connection that it was making when it was closed
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_that_is_not_there_is_not_looked_for_all_the_time_that_an_answer_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("segue.ledger.stores.mongodb_connection.SELECTION", 0.1)
+    connection = Connection(Secret(closed_url()))
+    before = time.monotonic()
+    with pytest.raises(UNREACHABLE):
+        connection.run(lambda db: db["things"].find_one({}))
+    assert time.monotonic() - before < 5.0
+    connection.close()
+    gc.collect()
+
+
+@pytest.mark.parametrize(("option", "raised"), [("", NetworkTimeout), ("?timeoutMS=60000", None)])
+def test_work_has_its_time_unless_the_url_says_another(
+    mongodb_url: str, option: str, raised: type[Exception] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segue.ledger.stores.mongodb_connection.TIMEOUT", 0.05)
+    connection = Connection(Secret(mongodb_url + option))
+    with pytest.raises(raised) if raised else contextlib.nullcontext():
+        connection.run(lambda db: asyncio.sleep(0.1))
+    with pytest.raises(TimeoutError, match="its own"):
+        connection.run(its_own_timeout)
+    connection.close()
+
+
+async def its_own_timeout(db: Any) -> None:
+    raise TimeoutError("its own")
 
 
 def test_who_asks_for_the_same_url_shares_a_connection() -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -64,6 +65,8 @@ class Connection:
 
     def __init__(self, url: Secret) -> None:
         self._url = url
+        # Not PyMongo's own timeoutMS: with that it looks for a server until all of the time is over.
+        self._timeout = None if _says(url, "timeoutMS") else TIMEOUT
         self._portal = Portal()
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
         self._process = os.getpid()
@@ -81,7 +84,13 @@ class Connection:
     async def _do(self, work: Work[T]) -> T:
         if self._client is None:
             self._client = _client(self._url)
-        return await work(self._client.get_default_database(DATABASE))
+        try:
+            async with asyncio.timeout(self._timeout) as limit:
+                return await work(self._client.get_default_database(DATABASE))
+        except TimeoutError as error:
+            if limit.expired():
+                raise NetworkTimeout(f"it did not answer within {TIMEOUT:g} s") from error
+            raise
 
     def close(self) -> None:
         """A later call connects anew."""
@@ -107,12 +116,14 @@ def check_url(url: Secret) -> None:
 
 
 def _client(url: Secret) -> AsyncMongoClient[dict[str, Any]]:
-    said = url.reveal()
     options: dict[str, Any] = {"appname": "segue"}
-    for name, seconds in (("serverSelectionTimeoutMS", SELECTION), ("timeoutMS", TIMEOUT)):
-        if name.lower() not in said.lower():
-            options[name] = int(seconds * 1000)
-    return AsyncMongoClient(said, **options)
+    if not _says(url, "serverSelectionTimeoutMS"):
+        options["serverSelectionTimeoutMS"] = int(SELECTION * 1000)
+    return AsyncMongoClient(url.reveal(), **options)
+
+
+def _says(url: Secret, option: str) -> bool:
+    return re.search(rf"[?&;]{option}=", url.reveal(), re.IGNORECASE) is not None
 
 
 def shared_connection(url: Secret) -> Connection:
