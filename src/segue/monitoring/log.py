@@ -87,7 +87,10 @@ class RequestLog:
         attempts.log(
             level,
             "attempt at %s: %s after %.2f s (request %s)",
-            *(record.target, record.outcome, record.seconds, record.request_id),
+            record.target,
+            record.outcome,
+            record.seconds,
+            record.request_id,
             extra={"segue": fields},
         )
 
@@ -125,7 +128,11 @@ class RequestLog:
         requests.log(
             level,
             "request %s: %s by %s after %.2f s, %d attempts",
-            *(start.request_id, end.outcome, end.target or "nobody", end.seconds, len(end.attempts)),
+            start.request_id,
+            end.outcome,
+            end.target or "nobody",
+            end.seconds,
+            len(end.attempts),
             extra={"segue": fields},
         )
 
