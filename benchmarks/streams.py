@@ -59,6 +59,8 @@ async def provide(port: int, words: int) -> None:
                 begin = asyncio.get_running_loop().time()
                 writer.write(_HEAD)
                 for word in range(words):
+                    if writer.is_closing():
+                        return
                     writer.write(framed(chunk({"content": f" w{word}"})))
                     await asyncio.sleep(begin + BEAT * (word + 1) - asyncio.get_running_loop().time())
                 writer.write(framed(chunk({}, "stop") + _END) + b"0\r\n\r\n")
