@@ -80,6 +80,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How often `weights` asks each target first, in proportion; 1 for a target that is not named."""
     score: bool = False
     """True: the complexity is booked with every request, whatever the policy, for `segue route simulate`."""
+    regions: tuple[str, ...] = ()
+    """Only targets whose `region` is one of these are asked, whatever happens; () asks any."""
     fallback: bool = True
     """False: only the first target is asked, also when it breaks off in mid-stream."""
     failover_on_refusal: bool = False

@@ -67,7 +67,7 @@ class Router:
         """The order for a job of this complexity."""
         engine, policy = self._engine, job.policy
         tokens = engine.count_tokens(job.request)
-        need = need_of(job.request, tokens)
+        need = need_of(job.request, tokens, policy.regions)
         candidates = [self._candidate(target, job, need, now) for target in job.targets]
         situation = Situation(
             complexity=score,
@@ -86,7 +86,7 @@ class Router:
         availability = engine.look(target, tokens, now)
         return Candidate(
             name=target.name,
-            barred=unfit(target.model, need) or (availability.reason if availability.barred else ""),
+            barred=unfit(target, need) or (availability.reason if availability.barred else ""),
             cost=None if prices is None else expected_cost(target, job, tokens, prices),
             price=price,
             free=self._free(target, now),

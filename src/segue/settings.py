@@ -13,6 +13,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     NAME_TIMEOUT       seconds to the first content, more than 0
     NAME_BASE_URL      another address
     NAME_DIALECT       the dialect it speaks: openai_chat, openai_responses, claude or gemini
+    NAME_REGION        where it answers, e.g. `eu`, for `regions` in [policy]
     NAME_TIER          `free` keeps to the free tier's known limits, `paid` (the default) learns limits only from refusals
     SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
     SEGUE_LOCAL        `auto`: the chain ends with whichever local server is found running, as `local` in the chain does
@@ -97,6 +98,8 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The model's id, as the provider has it; else the provider's default."""
     base_url: str | None = None
     """Another address: http:// or https://, up to and without the dialect's own path."""
+    region: str | None = None
+    """Where it answers, in words of your own such as `eu`, for `regions` in `[policy]`; else the preset's, at its address."""
     api_key: Secret = Secret("")
     """Better in the environment or in `.env`."""
     temperature: float | None = None
@@ -376,7 +379,7 @@ def _target(name: str, table: Any, env: _Environment, path: str) -> TargetSettin
     for field in values.keys() & _RANGES.keys():
         values[field] = _number(f"targets.{name}.{field}", values[field], _RANGES[field], f"in {path}")
     prefix = name.upper().replace("-", "_")
-    for field in ("model", "base_url", "dialect", *_RANGES):
+    for field in ("model", "base_url", "dialect", "region", *_RANGES):
         if (text := env.get(variable := f"{prefix}_{field.upper()}")) is not None:
             values[field] = _number(variable, text, _RANGES[field], env.place(variable)) if field in _RANGES else text
     if (tier := env.get(variable := f"{prefix}_TIER")) is not None:

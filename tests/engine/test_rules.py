@@ -211,6 +211,33 @@ async def test_a_model_that_can_not_take_the_request_is_not_asked() -> None:
     await check(world)
 
 
+@pytest.mark.parametrize(
+    ("strikes", "answered"),
+    [
+        (first(1, "unavailable"), True),
+        (always("refused", "connect"), False),
+        (always("stall"), False),
+        (always("eof", "mid-word"), False),
+        (always("stall", "mid-word"), False),
+        (first(1, "model gone"), True),
+        (always("money"), False),
+    ],
+)
+@pytest.mark.parametrize("policy", [Policy(regions=("eu",)), Policy(regions=("eu",), policy="weights", deadline=30.0)])
+async def test_whatever_fails_a_target_of_another_or_an_unknown_region_is_never_asked(
+    policy: Policy, strikes: Strikes, answered: bool
+) -> None:
+    world = World(a(strikes), b(), c())
+    for name, region in (("a", "eu"), ("b", "us")):
+        world.providers[name].target = msgspec.structs.replace(world.providers[name].target, region=region)
+    outcomes = [await world.ask(PROSE, policy=policy) for _ in range(4)]  # its breaker opens on the way
+    assert {name for outcome in outcomes for name in outcome.tried} == {"a"}
+    assert outcomes[0].answered is answered
+    for outcome in outcomes:
+        skipped = {} if outcome.error is None else {one.target: one.reason for one in outcome.error.attempts}
+        assert outcome.answered or skipped["b"] == "b is in us, and only eu may be asked"
+
+
 # Who is to blame.
 
 

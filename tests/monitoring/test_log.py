@@ -110,6 +110,19 @@ async def test_a_request_that_failed_over_leaves_a_line_for_each_attempt_and_one
     assert answer.text not in written.text
 
 
+async def test_a_request_that_a_policy_ordered_is_logged_with_the_policy_and_its_reason(box: Sandbox) -> None:
+    settings = settings_of(box)
+    written = Log(settings)
+    segue = Segue(settings)
+    answer = await segue.acomplete("Hello", policy="weights", weights={"gemini": 0.0})
+    await segue.acomplete("Hello")
+    await segue.aclose()
+    routed, plain = written.lines("request")
+    assert answer.route is not None
+    assert (routed["policy"], routed["route"]) == ("weights", answer.route.reason)
+    assert not plain.keys() & {"policy", "route"}
+
+
 async def test_bodies_are_logged_only_where_that_is_switched_on_and_only_so_much_of_them(box: Sandbox) -> None:
     settings = settings_of(box, SEGUE_LOG_BODIES="true")
     written = Log(settings)

@@ -42,7 +42,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `base_url` None is the dialect's public address, or, where `address` shows how one's own looks, one that must be set. `model` is the
     default, None where one must be named, or for a `local` server the first that it lists. `keyless` providers need no key; the others
-    make theirs at `key_page`, and begin them with one of `key_prefixes` where they are known to. `quirks` are those of `QUIRKS`.
+    make theirs at `key_page`, and begin them with one of `key_prefixes` where they are known to. `region` is where all its answers come
+    from by its own documentation, "" where that does not say so plainly. `quirks` are those of `QUIRKS`.
     """
 
     dialect: str
@@ -52,6 +53,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     model: str | None = None
     keyless: bool = False
     local: bool = False
+    region: str = ""
     key_prefixes: tuple[str, ...] = ()
     key_page: str = ""
     quirks: dict[str, Any] = {}

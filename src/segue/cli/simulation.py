@@ -23,6 +23,7 @@ from segue.ledger.stores.opening import ledger_of
 from segue.policy import Policy, PolicyName
 from segue.router import blended, is_free
 from segue.routing import resolve
+from segue.routing.fitness import Need, unfit
 from segue.routing.policy import Candidate, Dearness, Situation, route, strong_ones
 from segue.routing.target import Target
 from segue.settings import Settings, load
@@ -168,9 +169,10 @@ class _World:
         left = quotas.day_left(key, at, at)
         waits = quotas.wait(key, request.usage.prompt_tokens, at, at) > 0
         pace = 1.0 if left is None else left[0] / max(left[1], 1e-3)
+        need = Need(prompt_tokens=request.usage.prompt_tokens, regions=policy.regions)
         return Candidate(
             name=name,
-            barred="its free quota is used up" if waits else "",
+            barred=unfit(self._targets[name], need) or ("its free quota is used up" if waits else ""),
             cost=None if prices is None else cost(request.usage, prices),
             price=None if prices is None else blended(prices),
             free=pace if is_free(name, self._settings.target(name)) else None,

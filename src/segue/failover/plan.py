@@ -119,7 +119,7 @@ class Plan:
         first = None
         for entry in self._queue:
             target = entry.target
-            if target.provider in providers or unfit(target.model, self._need) or look(target).barred:
+            if target.provider in providers or unfit(target, self._need) or look(target).barred:
                 continue
             if prefer is None or prefer(target):
                 return entry
@@ -130,7 +130,7 @@ class Plan:
         """Who waits in the queue and can't be asked, and why."""
         found = []
         for entry in self._queue:
-            reason = unfit(entry.target.model, self._need)
+            reason = unfit(entry.target, self._need)
             if reason is not None:
                 found.append(Skipped(target=entry.target, reason=reason, unfit=True))
             elif (availability := look(entry.target)).barred:
@@ -174,7 +174,7 @@ class Plan:
         candidates = [
             (availability.recovers_at or now, order, entry)
             for order, entry in enumerate(self._queue)
-            if not unfit(entry.target.model, self._need) and not (availability := look(entry.target)).hopeless
+            if not unfit(entry.target, self._need) and not (availability := look(entry.target)).hopeless
         ]
         if not candidates:
             return None

@@ -58,7 +58,8 @@ class Relay:
         self._began = self._now()
         self._first_content: float | None = None
         self._deadline = Deadline(policy.deadline, self._began, policy.last_share)
-        self._plan = Plan(job.targets, need_of(job.request, self._tokens), policy, successor=engine.successor)
+        need = need_of(job.request, self._tokens, policy.regions)
+        self._plan = Plan(job.targets, need, policy, successor=engine.successor)
         self._splice = Splice(
             hold=job.hold, continuations=policy.continuations, seam_chars=policy.seam_chars, validate=job.validate
         )
@@ -284,7 +285,8 @@ class Relay:
                 pass
 
     def _interrupted(self, reason: str) -> SegueError:
-        return outcome.interrupted(reason, self._splice.delivered, self.report.attempts)
+        skipped = self._plan.skipped(self._look)
+        return outcome.interrupted(reason, self._splice.delivered, self._field.summary(skipped))
 
     def _raise(self, error: SegueError) -> None:
         self._error = error

@@ -42,7 +42,7 @@ class Address(NamedTuple):
     timeout: float | None = None
 
     def apply(self, settings: TargetSettings) -> TargetSettings:
-        return msgspec.structs.replace(settings, **{n: v for n, v in self._asdict().items() if v is not None})
+        return _changed(settings, {n: v for n, v in self._asdict().items() if v is not None})
 
 
 class Ready(NamedTuple):
@@ -220,8 +220,14 @@ class Backend:
         targets: dict[str, TargetSettings] = {}
         for name, (preset, changes) in self._presets.items():
             said = {"provider": preset} | changes | _said(settings.target(name))
-            targets[name] = msgspec.structs.replace(settings.target(preset), **said)
+            targets[name] = _changed(settings.target(preset), said)
         return msgspec.structs.replace(settings, targets={**settings.targets, **targets}) if targets else settings
+
+
+def _changed(settings: TargetSettings, said: dict[str, Any]) -> TargetSettings:
+    """With these fields changed. Another address may be in another region, and is known to be in none unless that is said too."""
+    moved = {"region": None} if "base_url" in said else {}
+    return msgspec.structs.replace(settings, **(moved | said))
 
 
 def _lack(kept: _Kept, name: str) -> str | None:

@@ -56,7 +56,9 @@ def prepared(model: Any) -> Any:
         return model
 
 
-def target_of(name: str, model: Any, *, streams: bool = True, timeout: float | None = None) -> Target:
+def target_of(
+    name: str, model: Any, *, streams: bool = True, timeout: float | None = None, region: str | None = None
+) -> Target:
     """The target that a model stands for. Its provider and model id are what the model tells its tracers."""
     said: Mapping[str, Any] = model._get_ls_params() if isinstance(model, BaseChatModel) else {}
     provider = str(said.get("ls_provider") or name)
@@ -72,6 +74,7 @@ def target_of(name: str, model: Any, *, streams: bool = True, timeout: float | N
         key=Secret(""),
         timeout=timeout,
         streams=streams and _streams(model),
+        region=region or "",
     )
 
 
@@ -104,7 +107,8 @@ def from_model(name: str, make: Callable[[], Any], *, streams: bool = True) -> M
                 f"{name} is a ready LangChain model: it can't be given another model, address or key"
             )
         model = make()
-        target = target_of(name, model, streams=streams and settings.streams, timeout=settings.timeout)
+        able = streams and settings.streams
+        target = target_of(name, model, streams=able, timeout=settings.timeout, region=settings.region)
         return Ready(target, LangChainUpstream(prepared(model), target))
 
     return ready
@@ -140,6 +144,7 @@ def from_codec(name: str, codec: UpstreamCodec | type[UpstreamCodec]) -> Make:
             timeout=settings.timeout,
             streams=settings.streams,
             quirks=settings.quirks,
+            region=settings.region or "",
         )
         return Ready(target, HttpUpstream(target, speaker, transport, time.time))
 

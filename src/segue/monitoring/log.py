@@ -104,6 +104,7 @@ class RequestLog:
             "event": "request",
             "request_id": start.request_id,
             "chain": start.chain,
+            **{name: said for name in ("policy", "route") if (said := start.metadata.get(f"segue_{name}"))},
             "target": end.target,
             "model": self._redact.name(end.model),
             "outcome": end.outcome,

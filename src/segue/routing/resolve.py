@@ -59,7 +59,15 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
         responses=settings.dialect is None and dialect == CHAT and base_url == upstream(CHAT).base_url,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
         lookup=lookup,
+        region=region(settings, provider),
     )
+
+
+def region(settings: TargetSettings, provider: Provider | None) -> str:
+    """Where a target answers: as set, or where its preset is known to; "" for unknown. Another address may be anywhere."""
+    if settings.region or provider is None or settings.base_url:
+        return settings.region or ""
+    return provider.region
 
 
 def quota(target: Target, settings: TargetSettings) -> QuotaLimits | None:

@@ -18,7 +18,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     the user's own bound on the seconds to first content; None leaves it to the policy's finer rules. `streams` is False for
     a target known not to stream. `responses` says that its address speaks `openai_responses` beside `openai_chat`, so that
     each request goes out in the one that can say it whole. `lookup` names local providers: the first of them found running is asked,
-    for its first model unless `model` was set. `notice` is a sentence for people about the model, where there is something to say.
+    for its first model unless `model` was set. `region` says where it answers, "" where that is not known. `notice` is a sentence
+    for people about the model, where there is something to say.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     quirks: dict[str, Any] = {}
     stall: StallPolicy | None = None
     lookup: tuple[str, ...] = ()
+    region: str = ""
     notice: str = ""
 
     @property

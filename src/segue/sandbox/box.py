@@ -12,6 +12,7 @@ import msgspec
 
 from segue.catalog.providers import PROVIDERS
 from segue.errors import ConfigurationError
+from segue.routing.resolve import region
 from segue.sandbox.bill import BillEntry
 from segue.sandbox.faults import DEFAULT, Fault, parse_fault
 from segue.sandbox.provider import HOST, Manner, SimulatedProvider
@@ -143,7 +144,11 @@ class Sandbox:
             return target
         self._serve(name, target)
         return msgspec.structs.replace(
-            target, base_url=self.base_url(name), api_key=type(target.api_key)(""), simulated=True
+            target,
+            base_url=self.base_url(name),
+            api_key=type(target.api_key)(""),
+            region=region(target, provider),
+            simulated=True,
         )
 
     def _serve(self, name: str, target: TargetSettings) -> SimulatedProvider:

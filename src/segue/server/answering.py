@@ -18,6 +18,7 @@ from segue.errors import InvalidRequestError, SegueError
 from segue.failover.engine import Job
 from segue.failover.relay import Relay
 from segue.ledger.budgets.purse import Budget
+from segue.policy import Policy
 from segue.routing.policy import POLICIES
 from segue.server.exchange import Exchange, Watch
 from segue.server.selection import Selection
@@ -26,7 +27,9 @@ from segue.wire.codec import IngressCodec, IngressRequest
 FALLBACK, DEADLINE = "x-segue-fallback", "x-segue-deadline"
 """What a caller may say beside the dialect: `false`, to ask the first target only; seconds for the whole request;"""
 POLICY, COMPLEXITY = "x-segue-policy", "x-segue-complexity"
-"""… the policy that orders the chain, and how hard the request is, 0 to 1."""
+"""… the policy that orders the chain, and how hard the request is, 0 to 1;"""
+REGIONS = "x-segue-regions"
+"""… the only regions whose targets may be asked, with commas between them."""
 
 EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -43,7 +46,7 @@ def falls_back(headers: dict[str, str]) -> bool:
 
 
 def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str], *, key: str) -> Job:
-    """The engine's view of a caller's request. Raises `InvalidRequestError` for a deadline that is none."""
+    """The engine's view of a caller's request. Raises `InvalidRequestError` for a header that says nothing sensible."""
     policy = selection.policy
     if (said := headers.get(DEADLINE)) is not None:
         policy = policy.replace(deadline=_seconds(said))
@@ -51,6 +54,8 @@ def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str],
         policy = policy.replace(policy=_policy(said.strip()))
     if (said := headers.get(COMPLEXITY)) is not None:
         policy = policy.replace(complexity=_share(said))
+    if REGIONS in headers:
+        policy = policy.replace(regions=regions_of(headers, policy))
     return Job(
         request=asked.request,
         targets=selection.targets,
@@ -59,6 +64,19 @@ def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str],
         chain=selection.chain,
         metadata={"key": key} if key else {},
     )
+
+
+def regions_of(headers: dict[str, str], policy: Policy) -> tuple[str, ...]:
+    """The regions that may be asked: a caller may narrow what the policy allows, not widen it."""
+    if (said := headers.get(REGIONS)) is None:
+        return policy.regions
+    asked = tuple(filter(None, map(str.strip, said.split(","))))
+    allowed = {region.casefold() for region in policy.regions}
+    regions = tuple(region for region in asked if not allowed or region.casefold() in allowed)
+    if not regions:
+        choice = ", ".join(policy.regions) or "names of regions, such as eu,kr"
+        raise InvalidRequestError(f"{REGIONS} is {said!r}: use {choice}", param=REGIONS)
+    return regions
 
 
 async def answer(

@@ -24,7 +24,7 @@ from segue.ledger.budgets.purse import Budget
 from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
 from segue.server import embeddings, health, models, routes
-from segue.server.answering import answer, falls_back, job_of
+from segue.server.answering import answer, falls_back, job_of, regions_of
 from segue.server.exchange import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
 from segue.server.gatekeeper import Gatekeeper
 from segue.server.history import history
@@ -184,8 +184,9 @@ class Gateway:
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = embeddings.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
         budgets = self._admit(key, asked.word)
+        regions = regions_of(exchange.headers, self._segue.settings.policy)
         with self._caller(exchange.headers), exchange.watch():
-            return await embeddings.forward(self._segue, asked, key=key, budgets=budgets)
+            return await embeddings.forward(self._segue, asked, key=key, budgets=budgets, regions=regions)
 
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""

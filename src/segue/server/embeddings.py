@@ -15,11 +15,12 @@ import msgspec
 
 from segue.chat.failure import Failure, FailureKind
 from segue.client import Segue
-from segue.errors import AttemptSummary, SegueError
+from segue.errors import AttemptSummary, InvalidRequestError, SegueError
 from segue.failover import outcome
 from segue.failover.listener import AttemptEnd, AttemptStart
 from segue.failover.upstream import UNSENT
 from segue.ledger.budgets.purse import Budget
+from segue.routing.fitness import elsewhere
 from segue.routing.target import Target
 from segue.server.embedding_shapes import GeminiAsked, OpenAIAsked
 from segue.server.exchange import Reply
@@ -57,10 +58,17 @@ def read(body: bytes, *, dialect: str, path: str) -> Asked:
     return GeminiAsked(body, path) if dialect == GeminiAsked.dialect else OpenAIAsked(body)
 
 
-async def forward(segue: Segue, asked: Asked, *, key: str = "", budgets: Sequence[Budget] = ()) -> Reply:
-    """The provider's answer to a request, or an error in the caller's dialect. `key` is the id of the caller's key, for the books."""
+async def forward(
+    segue: Segue, asked: Asked, *, key: str = "", budgets: Sequence[Budget] = (), regions: Sequence[str] = ()
+) -> Reply:
+    """The provider's answer to a request, or an error in the caller's dialect.
+
+    `key` is the id of the caller's key, for the books. `regions`: where it may be asked, () is anywhere.
+    """
     try:
         target, wire = asked.addressed(segue)
+        if regions and (reason := elsewhere(target, regions)):
+            raise InvalidRequestError(reason, param="model")
         start = _start(segue, target, asked.size, key)
         async with segue.paid(start, budgets):
             got = await _attempt(segue, start, wire, asked)
