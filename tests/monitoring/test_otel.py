@@ -278,3 +278,21 @@ def test_they_arrive_at_a_collector_over_a_socket(tmp_path: Any) -> None:
     for word in (b"segue.request", b"chat gemini-3.5-flash-lite", b"gen_ai.usage.input_tokens", b"service.name"):
         assert word in traces
     assert b"gen_ai.client.operation.duration" in measured
+
+
+WITHOUT = """
+import sys
+sys.modules["opentelemetry"] = None
+from segue import ConfigurationError, Segue, load
+from segue.monitoring.otlp import export
+for attempt in (lambda: Segue(load({"SEGUE_OTEL": "true", "SEGUE_LEDGER": "none"}, directory="/nonexistent")), export):
+    try:
+        attempt()
+    except ConfigurationError as error:
+        print(error)
+"""
+
+
+def test_without_the_extra_it_is_said_what_to_install() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["SEGUE_OTEL needs OpenTelemetry: pip install 'segue[otel]'"] * 2, done.stderr
