@@ -184,6 +184,19 @@ def test_a_rate_limit_that_comes_again_and_again_is_written_once_a_minute() -> N
     assert (first.reason, first.until) == ("[redacted]", NOW + 5.0)
 
 
+def test_a_breaker_is_followed_from_its_trip_to_its_recovery() -> None:
+    world = World(MemoryStore())
+    for _ in range(3):
+        world.fail(FailureKind.OVERLOAD)
+    world.pass_(3.0)
+    for _ in range(2):
+        world.health.admit(KEYS, world.now)
+        world.pass_(1.0)
+        world.health.succeeded(KEYS, world.now)
+    found = [(change.before, change.after, change.until is not None) for change in world.found]
+    assert found == [("closed", "open", True), ("open", "half_open", False), ("half_open", "closed", False)]
+
+
 def test_what_is_older_than_thirty_days_is_forgotten() -> None:
     world = World(MemoryStore())
     world.fail(FailureKind.MONEY)

@@ -28,6 +28,7 @@ import msgspec
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.failover.engine import Engine, new_id
 from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.health.book import READY
 from segue.health.breaker import BreakerState
 from segue.health.target import HealthKeys
 from segue.ledger.record import AttemptRecord
@@ -49,6 +50,8 @@ REASON: Final = 300
 """Characters of a reason that are kept."""
 
 BREAKER: Final = frozenset(BreakerState)
+ENDLESS: Final = frozenset({BreakerState.CLOSED, BreakerState.HALF_OPEN, READY})
+"""States that do not end by themselves."""
 
 TAKEN_UP: Final = {FailureKind.MONEY.value: 60.0, FailureKind.RATE.value: 5.0}
 """States of an earlier process that a new one takes up, if they last for so many seconds yet. A refused key is not among them: the
@@ -150,7 +153,7 @@ class History:
             if 0.0 <= wall - self._limited.get(thing, 0.0) < QUIET:
                 return
             self._limited[thing] = wall
-        recovers = engine.health.look(keys, now).recovers_at if after not in ("closed", "ready") else None
+        recovers = None if after in ENDLESS else engine.health.look(keys, now).recovers_at
         target = engine.name_of(keys)
         change = Change(
             at=wall,
