@@ -19,7 +19,9 @@ import pytest
 
 from segue.errors import ConfigurationError
 from segue.ledger.record import Settlement
-from segue.ledger.stores import schema
+from segue.ledger.store import Where
+from segue.ledger.stores import queries, schema
+from segue.ledger.stores.plain import day_bounds
 from segue.ledger.stores.sqlite import SqliteStore
 
 DAY = datetime.date(2026, 5, 29)
@@ -380,3 +382,14 @@ async def test_what_was_waited_for_is_in_the_file(tmp_path: Path, attempt: Any) 
             assert other.execute("SELECT settlement FROM attempts").fetchall() == [("settled",)] * (number + 1)
     store.close()
     assert not await store.written()
+
+
+def test_sums_over_many_days_read_each_attempt_once(sqlite_store: SqliteStore, attempt: Any) -> None:
+    sqlite_store.settle(attempt("a"))
+    assert sqlite_store.flush()
+    today = datetime.date(2026, 5, 29)
+    days = list(day_bounds(today - datetime.timedelta(days=299), today, datetime.UTC))
+    statement, values = queries.daily(days, ("model",), Where(tracked=False, simulated=False))
+    with contextlib.closing(sqlite3.connect(sqlite_store.path)) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert "SEARCH attempts USING INDEX attempts_by_start (started>? AND started<?)" in plan
