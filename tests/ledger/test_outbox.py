@@ -76,9 +76,8 @@ def make(tmp_path: Path, mongodb_url: str) -> Iterator[Make]:
 
 def shipped(connection: Connection) -> dict[str, AttemptRecord]:
     """What is in MongoDB, and nowhere else."""
-    found = connection.run(
-        lambda db: mongodb.find(db, None, None, where=mongodb.Where(), limit=None, newest_first=False)
-    )
+    found: list[AttemptRecord] = []
+    connection.run(lambda db: mongodb.find(db, None, None, found.append))
     return {record.attempt_id: record for record in found}
 
 
@@ -180,14 +179,32 @@ for number in range(100):
 """
 
 
-def test_processes_with_one_file_ship_it_together_and_a_program_that_just_ends_ships_its_last_words(
-    tmp_path: Path, connection: Connection, mongodb_url: str, python: Any, finished: Any
+def test_processes_with_one_file_ship_it_together(
+    tmp_path: Path, connection: Connection, mongodb_url: str, make: Make, python: Any, finished: Any
 ) -> None:
     for process in [python(SHARES, tmp_path / "ledger.sqlite3", mongodb_url, name) for name in "ab"]:
         finished(process)
-    found = shipped(connection)
-    assert len(found) == 300
-    assert {(record.settlement, record.cost) for record in found.values()} == {(Settlement.SETTLED, Decimal(1))}
+    make()  # the two may have left their last words to each other
+    soon(lambda: len(shipped(connection)) == 300)
+    assert {(record.settlement, record.cost) for record in shipped(connection).values()} == {
+        (Settlement.SETTLED, Decimal(1))
+    }
+
+
+def test_a_flush_ships_at_once_and_does_not_wait_for_a_database_that_is_away(
+    make: Make, gate: Gate, connection: Connection, attempt: Any
+) -> None:
+    store = make(interval=30.0)
+    store.settle(attempt("last word"))
+    assert store.flush(30.0)
+    assert set(shipped(connection)) == {"last word"}
+    gate.shut = True
+    store.settle(attempt("after it"))
+    began = time.monotonic()
+    assert store.flush(30.0), "it is in the file, and that counts"
+    assert store.flush(30.0)
+    assert time.monotonic() - began < 5.0
+    assert store.status().unshipped == 1
 
 
 def test_what_mongodb_refuses_stops_no_other_and_is_kept(make: Make, connection: Connection, attempt: Any) -> None:

@@ -2,7 +2,8 @@
 
 Writing is `SqliteStore`'s, so it never waits for the database. A thread ships what the file holds, in batches, at most `INTERVAL` seconds
 after it was written; a batch is booked by attempt id, so it does no harm if it arrives twice. An outage is waited out, with tries
-after 1 s, then twice as long each time up to 30 s; a process that starts goes on where another ended. Of several processes with
+after 1 s, then twice as long each time up to 30 s; a process that starts goes on where another ended. `flush` and `close` ship at once; a
+program that just ends leaves its last half second to the next. Of several processes with
 one file one ships, found by a lock that its death releases.
 
 Reading asks MongoDB and adds what the file still holds, so a process sees what it wrote, and all of a fleet what was shipped. While
@@ -11,7 +12,6 @@ MongoDB is away a read raises `ConfigurationError`: half the books are not shown
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import datetime
 import logging
@@ -20,20 +20,20 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 from pymongo.errors import PyMongoError
 
 from segue.errors import ConfigurationError
-from segue.ledger.record import AttemptRecord, book
+from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
 from segue.ledger.stores import mongodb
 from segue.ledger.stores.alive import Lock
 from segue.ledger.stores.backlog import Backlog
 from segue.ledger.stores.mongodb_connection import Connection, Work, shared_connection
-from segue.ledger.stores.plain import check_dimensions, day_bounds, select, summarise
+from segue.ledger.stores.plain import Summary, check_dimensions, day_bounds, select
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.secret import Secret
 
@@ -43,7 +43,6 @@ logger = logging.getLogger("segue.ledger")
 
 INTERVAL: Final = 0.5
 RETRY: Final = (1.0, 30.0)
-LAST_WORDS: Final = 2.0
 """Seconds."""
 BATCH: Final = 500
 REASON: Final = 200
@@ -64,7 +63,6 @@ class Shipper:
         retry: tuple[float, float] = RETRY,
     ) -> None:
         self._path = local.path
-        self._local = weakref.ref(local)
         self._backlog = Backlog(local.path, busy=5.0)
         self._url = url
         self._ttl_days = ttl_days
@@ -77,7 +75,9 @@ class Shipper:
 
     def _begin(self) -> None:
         self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._stop = False
+        self._wake = threading.Event()
+        self._asked: list[threading.Event] = []
         self._lock = threading.Lock()
         self._turn: Lock | None = None
         self._prepared = False
@@ -94,29 +94,34 @@ class Shipper:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="segue-outbox", daemon=True)
                 self._thread.start()
-                atexit.register(self._at_exit)
 
-    def _at_exit(self) -> None:
-        """A program that just ends has its last words shipped, if that is done in `LAST_WORDS` seconds."""
-        if (local := self._local()) is not None:
-            local.flush(LAST_WORDS)
-        self.close(LAST_WORDS)
+    def ship(self, timeout: float) -> None:
+        """Has shipped what the file holds now, and waits for it; not while MongoDB is known to be away."""
+        if self._thread is not None and not (self._stop or self.problem):
+            done = threading.Event()
+            self._asked.append(done)
+            self._wake.set()
+            done.wait(timeout)
 
     def stop(self) -> None:
-        self._stop.set()
+        self._stop = True
+        self._wake.set()
 
     def close(self, timeout: float) -> None:
         """Ships once more what is there, if that is done in time."""
-        atexit.unregister(self._at_exit)
-        self._stop.set()
+        self.stop()
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _run(self) -> None:
         wait = self._interval
-        while not self._stop.wait(wait):
+        while not self._stop:
+            self._wake.wait(wait)
+            self._wake.clear()
+            asked, self._asked = self._asked, []
             wait = self._try(wait)
-        self._try(wait)
+            for done in asked:
+                done.set()
         if self._turn is not None:
             with contextlib.suppress(OSError):
                 self._turn.release()
@@ -154,7 +159,7 @@ class Shipper:
             answer = self._book(records)
             self._backlog.shipped([record for record in records if record.attempt_id not in answer])
             refused |= answer
-            if self._stop.is_set():
+            if self._stop:
                 break
         self.waiting = self._backlog.count()
         if refused:
@@ -247,7 +252,10 @@ class OutboxStore:
         limit: int | None = 1000,
         newest_first: bool = False,
     ) -> list[AttemptRecord]:
-        books = self._books(since, until, where=where, limit=limit, newest_first=newest_first)
+        held = self._held(since, until)
+        most = None if limit is None else limit + len(held)
+        books: list[AttemptRecord] = []
+        self._show(books.append, held, since, until, where=where, limit=most, newest_first=newest_first)
         return select(books, since, until, where=where, limit=limit, newest_first=newest_first)
 
     def daily(
@@ -263,22 +271,32 @@ class OutboxStore:
         days = list(day_bounds(day_from, day_to, tz))
         if not days:
             return []
-        books = self._books(days[0].start, days[-1].end, where=where, limit=None, newest_first=False)
-        return summarise(books, days, by, where)
+        summary = Summary(days, by, where)
+        since, until = days[0].start, days[-1].end
+        self._show(summary.add, self._held(since, until), since, until, where=where)
+        return summary.rows()
 
-    def _books(
-        self, since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
-    ) -> list[AttemptRecord]:
-        """The file is read first: what is shipped in between is then found twice rather than not at all."""
-        held = self.local.records(since, until, limit=None)
-        most = None if limit is None else limit + len(held)
-        shipped = self._ask(
-            lambda db: mongodb.find(db, since, until, where=where, limit=most, newest_first=newest_first)
-        )
-        books = {record.attempt_id: record for record in shipped}
-        for record in held:
-            book(books, record)
-        return list(books.values())
+    def _held(self, since: float | None, until: float | None) -> dict[str, AttemptRecord]:
+        """What the file has, by attempt id. To be read before MongoDB: what is shipped in between is then found twice, not never."""
+        return {record.attempt_id: record for record in self.local.records(since, until, limit=None)}
+
+    def _show(
+        self,
+        see: Callable[[AttemptRecord], None],
+        held: dict[str, AttemptRecord],
+        since: float | None,
+        until: float | None,
+        **choice: Any,
+    ) -> None:
+        """Shows what MongoDB has and what is held, each attempt once as it stands in the end."""
+
+        def settled(record: AttemptRecord) -> None:
+            mine = held.pop(record.attempt_id, record)
+            see(mine if record.settlement is Settlement.RESERVED else record)
+
+        self._ask(lambda db: mongodb.find(db, since, until, settled, **choice))
+        for record in held.values():
+            see(record)
 
     def _ask(self, work: Work[T]) -> T:
         try:
@@ -294,7 +312,11 @@ class OutboxStore:
         )
 
     def flush(self, timeout: float = 5.0) -> bool:
-        return self.local.flush(timeout)
+        """Waits until all is in the file, which is what counts, and for the rest of the time until it is shipped, where that is possible."""
+        give_up = time.monotonic() + timeout
+        stored = self.local.flush(timeout)
+        self._shipper.ship(max(0.0, give_up - time.monotonic()))
+        return stored
 
     def close(self, timeout: float = 5.0) -> bool:
         """Flushes, ships what can be shipped in time and leaves the rest in the file for the next process."""

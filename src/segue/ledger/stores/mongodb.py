@@ -8,7 +8,7 @@ is a list of pairs `{k, v}`, whatever the caller's words are. Times are UTC.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from bson import Int64
@@ -16,13 +16,16 @@ from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError, WriteConcernError
 
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import Where
+from segue.ledger.store import EVERYTHING, Where
 from segue.ledger.stores.rows import FLAGS, PLAIN, READ, USAGE, from_row, to_row
 
 if TYPE_CHECKING:
     from segue.ledger.stores.mongodb_connection import Database
 
 ATTEMPTS: Final = "attempts"
+
+BATCH: Final = 500
+"""Documents read at once: about 10 ms of work, in which the connection's loop does nothing else."""
 
 _DUPLICATE: Final = 11000
 _INTEGERS: Final = frozenset({*USAGE, "status", "cost_pico", "bound_pico"})
@@ -98,20 +101,28 @@ async def _write(
 
 
 async def find(
-    db: Database, since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
-) -> list[AttemptRecord]:
-    """What `LedgerStore.records` promises of what is in MongoDB, but for the order."""
+    db: Database,
+    since: float | None,
+    until: float | None,
+    see: Callable[[AttemptRecord], None],
+    *,
+    where: Where = EVERYTHING,
+    limit: int | None = None,
+    newest_first: bool = False,
+) -> None:
+    """Shows to `see` what `LedgerStore.records` promises of what is in MongoDB, one by one and in no order."""
     condition: dict[str, Any] = {
         name: value.value if isinstance(value, Settlement) else value for name, value in where.conditions().items()
     }
     bounds = {word: moment for word, moment in (("$gte", since), ("$lt", until)) if moment is not None}
     if bounds:
         condition["started"] = bounds
-    cursor = db[ATTEMPTS].find(condition)
+    cursor = db[ATTEMPTS].find(condition, batch_size=BATCH)
     if limit is not None:
         direction = DESCENDING if newest_first else ASCENDING
         cursor = cursor.sort([("started", direction), ("_id", direction)]).limit(limit)
-    return [from_document(document) async for document in cursor]
+    async for document in cursor:
+        see(from_document(document))
 
 
 def to_document(record: AttemptRecord) -> dict[str, Any]:

@@ -104,15 +104,31 @@ def summarise(
     records: Iterable[AttemptRecord], days: Sequence[DayBounds], by: Sequence[Dimension], where: Where
 ) -> list[DailyRow]:
     """Adds the records up by day and by the values of the fields in `by`; `days` are in order, without gaps."""
-    sums: dict[tuple[datetime.date, tuple[str, ...]], _Sum] = {}
-    starts = [bounds.start for bounds in days]
+    summary = Summary(days, by, where)
     for record in records:
-        position = bisect.bisect_right(starts, record.started) - 1
-        if position < 0 or record.started >= days[position].end or not matches(record, where):
-            continue
-        group = tuple(str(getattr(record, name)) for name in by)
-        sums.setdefault((days[position].day, group), _Sum()).add(record)
-    return [sums[key].row(key[0], dict(zip(by, key[1], strict=True))) for key in sorted(sums)]
+        summary.add(record)
+    return summary.rows()
+
+
+class Summary:
+    """What `summarise` gives, for records that come one by one."""
+
+    def __init__(self, days: Sequence[DayBounds], by: Sequence[Dimension], where: Where) -> None:
+        self._days = days
+        self._by = by
+        self._where = where
+        self._starts = [bounds.start for bounds in days]
+        self._sums: dict[tuple[datetime.date, tuple[str, ...]], _Sum] = {}
+
+    def add(self, record: AttemptRecord) -> None:
+        position = bisect.bisect_right(self._starts, record.started) - 1
+        if position < 0 or record.started >= self._days[position].end or not matches(record, self._where):
+            return
+        group = tuple(str(getattr(record, name)) for name in self._by)
+        self._sums.setdefault((self._days[position].day, group), _Sum()).add(record)
+
+    def rows(self) -> list[DailyRow]:
+        return [self._sums[key].row(key[0], dict(zip(self._by, key[1], strict=True))) for key in sorted(self._sums)]
 
 
 def check_dimensions(by: Sequence[str]) -> None:
