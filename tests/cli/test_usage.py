@@ -217,3 +217,29 @@ def test_a_mistake_is_told_with_what_to_do(run: Run, arguments: tuple[str, ...],
     result = run("usage", *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_with_mongodb_the_sums_are_those_of_all_machines(
+    run: Run, bare: Path, mongodb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGODB_URL", mongodb_url)
+    for machine in ("one", "two"):
+        monkeypatch.setenv("SEGUE_LEDGER", str(bare / f"{machine}.sqlite3"))
+        store = ledger_of(load())
+        store.settle(
+            AttemptRecord(
+                attempt_id=machine,
+                request_id=machine,
+                started=NOW.timestamp(),
+                target="gemini",
+                provider="gemini",
+                model="m",
+                outcome="ok",
+                settlement=Settlement.SETTLED,
+                cost=Decimal("0.1"),
+            )
+        )
+        assert store.close()
+    monkeypatch.setenv("SEGUE_LEDGER", str(bare / "three.sqlite3"))
+    assert [(row["model"], row["requests"], row["cost"]) for row in rows_of(run)] == [("m", 2, "0.2")]
+    ledger_of(load()).close()

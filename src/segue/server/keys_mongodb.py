@@ -45,7 +45,7 @@ TRUST: Final = 10.0
 _STATE: Final = [
     {"$group": {"_id": None, "keys": {"$sum": 1}, "made": {"$sum": "$created"}, "revoked": {"$sum": "$revoked"}}}
 ]
-"""Another one whenever a key was made or revoked; keys are never changed otherwise, or removed, unless the whole database is replaced."""
+"""Another one whenever a key was made or revoked; keys are never changed otherwise, or removed."""
 
 
 class MongoKeyRing(KeyRing):
@@ -144,9 +144,8 @@ class MongoKeyRing(KeyRing):
 
     def _start(self) -> None:
         with self._lock:
-            if (
-                self._thread is None or not self._thread.is_alive()
-            ):  # a process that was forked has none of its parent's threads
+            # A process that was forked has none of its parent's threads.
+            if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
                 self._thread = threading.Thread(target=self._run, name="segue-keys", daemon=True)
                 self._thread.start()
