@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from langchain_core.language_models import FakeListChatModel
 
 from segue import InvalidRequestError, LLMServiceUnavailableError, OpenAIClient, Sandbox, Segue
 from segue.langchain.backend import Backend
@@ -136,6 +137,17 @@ async def test_a_client_with_an_address_of_its_own_is_in_no_known_region(make: C
     with pytest.raises(InvalidRequestError, match="openai's region is not known"):
         await moved.ainvoke("Hi")
     assert len(network.requests) == 1
+
+
+async def test_a_ready_model_is_where_the_settings_of_its_name_say() -> None:
+    model = FakeListChatModel(responses=["Hello."])
+    environ = {"OPENAI_REGION": "eu", "SEGUE_LEDGER": "none"}
+    backend = Backend(load(environ, directory="/nonexistent"), transport=MemoryTransport(says))
+    assert (
+        await OpenAIClient(backend=backend, client=model, streams=False, regions=("eu",)).ainvoke("Hi")
+    ).content == "Hello."
+    with pytest.raises(InvalidRequestError, match="openai is in eu, and only kr may be asked"):
+        await OpenAIClient(backend=backend, client=model, streams=False, regions=("kr",)).ainvoke("Hi")
 
 
 async def test_a_sandbox_stands_in_for_targets_where_they_are() -> None:

@@ -206,8 +206,9 @@ class LLMClient(BaseChatModel):
 
     def _adopt(self, said: dict[str, Any]) -> Segue:
         if self._adopted is None or self._adopted[0] is not self.client:
-            model = targets.prepared(self.client)
-            target = targets.target_of(self._own_name(), model, streams=self.streams, timeout=self.timeout)
+            model, name = targets.prepared(self.client), self._own_name()
+            region = self._backend.settings.target(name).region
+            target = targets.target_of(name, model, streams=self.streams, timeout=self.timeout, region=region)
             self._adopted = self.client, self._backend.adopt(target, LangChainUpstream(model, target))
         for name in ("model", "api_key", "base_url"):
             if said.pop(name, None) != getattr(self, name):
