@@ -116,5 +116,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long content may be missing."""
 
     def replace(self, **changes: Any) -> Policy:
-        """A copy with these fields changed; an unknown name raises `TypeError`."""
+        """A copy with these fields changed; an unknown name, and a text where several are meant, raises `TypeError`."""
+        for name in ("regions", "strong"):
+            if isinstance(said := changes.get(name), str):
+                raise TypeError(f"{name} is a tuple of names: use {name}=({said!r},)")
         return msgspec.structs.replace(self, **changes)

@@ -72,6 +72,11 @@ async def test_a_call_a_chain_and_the_policy_may_each_say_where_it_may_be_answer
     assert (await segue.acomplete("Hi", regions=("us",))).target == "there"
 
 
+async def test_a_region_that_is_no_tuple_is_a_mistake_that_is_explained(make: Callable[..., Segue]) -> None:
+    with pytest.raises(TypeError, match=r"use regions=\('eu',\)"):
+        await make().acomplete("hello", regions="eu")
+
+
 @pytest.mark.parametrize("policy", ["priority", "cost", "latency", "smart", "weights"])
 async def test_no_policy_puts_a_target_of_another_region_first(make: Callable[..., Segue], policy: str) -> None:
     answer = await make().acomplete("Hi", policy=policy, regions=("us",))
