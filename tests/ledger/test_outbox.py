@@ -285,3 +285,22 @@ def test_no_log_line_and_no_status_tells_what_was_shipped(
     assert store.status().unreachable.startswith("timed out")
     assert "the caller's words" not in caplog.text + store.status().unreachable
     assert "a" in in_file(store)
+
+
+WITHOUT_PYMONGO = """
+from segue.errors import ConfigurationError
+from segue.ledger.stores.opening import ledger_of
+from segue.secret import Secret
+from segue.settings import Settings
+assert not any(name.startswith("pymongo") for name in sys.modules), "it is imported where nobody asked for it"
+sys.modules["pymongo"] = None
+try:
+    ledger_of(Settings(ledger=sys.argv[1], mongodb_url=Secret("mongodb://db")))
+except ConfigurationError as error:
+    print(error)
+"""
+
+
+def test_without_pymongo_the_error_says_what_to_install(tmp_path: Path, python: Any, finished: Any) -> None:
+    told = finished(python(WITHOUT_PYMONGO, tmp_path / "ledger.sqlite3"))
+    assert told == "MONGODB_URL is set and PyMongo is missing: pip install 'segue[mongodb]'\n"

@@ -3,8 +3,8 @@
 Writing is `SqliteStore`'s, so it never waits for the database. A thread ships what the file holds, in batches, at most `INTERVAL` seconds
 after it was written; a batch is booked by attempt id, so it does no harm if it arrives twice. An outage is waited out, with tries
 after 1 s, then twice as long each time up to 30 s; a process that starts goes on where another ended. `flush` and `close` ship at once; a
-program that just ends leaves its last half second to the next. Of several processes with
-one file one ships, found by a lock that its death releases.
+program that just ends leaves its last half second to the next. Of several processes with one file one ships: the one that holds a lock, which
+its death releases.
 
 Reading asks MongoDB and adds what the file still holds, so a process sees what it wrote, and all of a fleet what was shipped. While
 MongoDB is away a read raises `ConfigurationError`: half the books are not shown as if they were all.

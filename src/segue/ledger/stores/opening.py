@@ -73,6 +73,7 @@ def ledger_of(settings: Settings) -> LedgerStore:
     local = shared_store(settings.ledger)
     if not settings.mongodb_url or not isinstance(local, SqliteStore):
         return local
+    import_module("segue.ledger.stores.mongodb_connection")  # which says so where PyMongo is missing
     outbox = import_module("segue.ledger.outbox")  # PyMongo is an extra, and its import takes 0.1 s
     place = local.path, settings.mongodb_url
     with _lock:
@@ -92,7 +93,9 @@ def place_of(where: str | os.PathLike[str] | None) -> Path | None:
         return None
     scheme, separator, rest = text.partition("://")
     if separator and scheme != "sqlite":
-        raise ConfigurationError(f"a ledger can't be kept at {scheme}://…: use a file's path, sqlite:///path or none")
+        raise ConfigurationError(
+            f"a ledger can't be kept at {scheme}://…: use a file's path, sqlite:///path or none; for MongoDB set MONGODB_URL"
+        )
     path = rest if separator else text
     if not path:
         raise ConfigurationError("the ledger's path is empty: use a file's path, sqlite:///path or none")
