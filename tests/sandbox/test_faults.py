@@ -61,7 +61,7 @@ IN_THE_TEXT = {
     "freeze": "stall",
     "stall": "stall",
 }
-PACED = {"drip:seconds=0.14": "stall", "split": "ok"}
+PACED = {"drip:seconds=0.14": ("stall", "cancelled"), "split": ("ok",)}
 ELSEWHERE = {"context_length"}
 """Faults with a test of their own."""
 
@@ -117,7 +117,7 @@ def test_an_odd_pace_is_borne_or_left_behind(fault: str, plain: Settings, refere
     with Sandbox(faults={"openai": fault}) as box:
         text, answer = _stream(box.settings(plain), ["openai", "claude"])
     assert text == reference
-    assert answer.attempts[0].outcome == PACED[fault]
+    assert answer.attempts[0].outcome in PACED[fault]
 
 
 def test_a_window_that_is_too_small_moves_the_request_to_a_larger_one(plain: Settings, reference: str) -> None:

@@ -199,8 +199,9 @@ def request(*parts: Part) -> ChatRequest:
     ],
 )
 def test_a_model_that_does_not_read_a_file_is_passed_over(provider: str, model: str, takes: set[Part]) -> None:
-    info = find_model(provider, model)
-    reasons = {part: unfit(info, need_of(request(Text("?"), part), 1)) for part in (PDF, WORD, WAV, MP3, FILM)}
+    known = find_model(provider, model)
+    target = Target(name="t", provider=provider, dialect="openai_chat", model=known, base_url="http://x.test/v1")
+    reasons = {part: unfit(target, need_of(request(Text("?"), part), 1, ())) for part in (PDF, WORD, WAV, MP3, FILM)}
     assert {part for part, reason in reasons.items() if reason is None} == takes
     assert all(reason is None or reason == f"{model} takes no {part.media_type}" for part, reason in reasons.items())
 
