@@ -143,6 +143,34 @@ def test_processes_write_side_by_side_and_one_that_just_ends_loses_nothing(setti
     assert sum(hour.attempts for hour in hours(SqliteStore(settings.ledger), 0.0, EVER)) == 5
 
 
+FORKING = """
+import os
+from segue import Segue, load
+segue = Segue(load())
+segue.complete("Hello")
+child = os.fork()
+segue.complete("Hello")
+if child:
+    os.waitpid(child, 0)
+segue.close()
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_counts_for_itself(settings: Settings, box: Sandbox) -> None:
+    assert settings.ledger is not None
+    environ = {
+        **os.environ,
+        "GEMINI_BASE_URL": box.base_url("gemini"),
+        "GEMINI_API_KEY": "k",
+        "SEGUE_LEDGER": settings.ledger,
+        "SEGUE_CHAIN": "gemini",
+    }
+    assert subprocess.run([sys.executable, "-c", FORKING], env=environ, timeout=30).returncode == 0
+    assert sum(hour.attempts for hour in hours(SqliteStore(settings.ledger), 0.0, EVER)) == 3
+
+
 # With a clock in hand.
 
 KEYS = HealthKeys("https://host", "https://host#print", "model")

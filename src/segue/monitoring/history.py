@@ -99,17 +99,18 @@ class History:
         self._redact = redact
         self._engine: Engine | None = None
         self._lock = threading.Lock()
-        self._hours: dict[str, Hour] = {}
-        self._dirty: set[str] = set()
+        self._hours: dict[tuple[int, str, bool], Hour] = {}
+        self._dirty: set[tuple[int, str, bool]] = set()
         self._written = 0.0
         self._pruned = 0
         self._limited: dict[str, float] = {}
         self._stand_ins: set[str] = set()
-        self._process, self._pid = new_id()[-8:], os.getpid()
+        self._process = new_id()[-8:]
         self._number = 0
         self._earlier: dict[str, Change] = {}
         self._taking_up = False
         self._at_exit: Callable[[], None] | None = None
+        _histories.add(self)
 
     def attach(self, engine: Engine) -> None:
         """Whose history it is. Reads the store, so it blocks for milliseconds."""
@@ -197,11 +198,11 @@ class History:
     def save(self) -> None:
         """Hands the hours that have grown to the store."""
         with self._lock:
-            names, self._dirty = self._dirty, set()
-            documents = {name: msgspec.to_builtins(self._hours[name], str_keys=True) for name in names}
-            current = max((hour.start for hour in self._hours.values()), default=0)
-            for name in [name for name, hour in self._hours.items() if hour.start < current - HOUR]:
-                del self._hours[name]
+            places, self._dirty = self._dirty, set()
+            grown = [self._hours[place] for place in places]
+            documents = {self._name(hour): msgspec.to_builtins(hour, str_keys=True) for hour in grown}
+            current = max((start for start, _, _ in self._hours), default=0)
+            self._hours = {place: hour for place, hour in self._hours.items() if place[0] >= current - HOUR}
         for name, document in documents.items():
             self._store.save(name, document)
         if self._engine is not None:
@@ -219,18 +220,35 @@ class History:
             self._at_exit = None
 
     def _hour(self, target: str, wall: float, *, simulated: bool) -> Hour:
-        if os.getpid() != self._pid:  # a fork: what was counted so far is the parent's
-            self._process, self._pid = new_id()[-8:], os.getpid()
-            self._hours.clear()
-            self._dirty.clear()
-        start = int(wall) // HOUR * HOUR
-        kind = "simulated" if simulated else "real"
-        name = f"hour/{_moment(start)}/{quote(target, safe='')}/{kind}/{self._process}"
-        hour = self._hours.get(name)
+        place = int(wall) // HOUR * HOUR, target, simulated
+        hour = self._hours.get(place)
         if hour is None:
-            hour = self._hours[name] = Hour(start=start, target=target, simulated=simulated)
-        self._dirty.add(name)
+            hour = self._hours[place] = Hour(start=place[0], target=target, simulated=simulated)
+        self._dirty.add(place)
         return hour
+
+    def _name(self, hour: Hour) -> str:
+        kind = "simulated" if hour.simulated else "real"
+        return f"hour/{_moment(hour.start)}/{quote(hour.target, safe='')}/{kind}/{self._process}"
+
+    def after_fork(self) -> None:
+        """In the child: what was counted so far is the parent's."""
+        self._lock = threading.Lock()
+        self._process = new_id()[-8:]
+        self._hours.clear()
+        self._dirty.clear()
+
+
+_histories: weakref.WeakSet[History] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for history in _histories:
+        history.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def changes(store: LedgerStore, since: float, until: float) -> list[Change]:
