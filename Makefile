@@ -39,6 +39,7 @@ docs: $(READY)  ## The documentation site, in build/site
 
 bench: $(READY)  ## Measurements beside others (benchmarks/README.md)
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.accounting
 	$(BIN)/python -m benchmarks.failover
 	$(BIN)/python -m benchmarks.transport --uvloop
 	$(BIN)/python -m benchmarks.streams
