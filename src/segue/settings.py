@@ -46,6 +46,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -199,13 +200,20 @@ class _Environment:
 
     def __init__(self, environ: Mapping[str, str], file: Path) -> None:
         self._environ = environ
-        self._file = {k: v for k, v in dotenv_values(file).items() if v} if file.is_file() else {}
+        self._file = _read_dotenv(file) if file.is_file() else {}
 
     def get(self, name: str) -> str | None:
         return (self._environ.get(name) or self._file.get(name) or "").strip() or None
 
     def place(self, name: str) -> str:
         return "in the environment" if self._environ.get(name) else "in .env"
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value}
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path.name} is not in UTF-8: save it as such") from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -409,8 +417,17 @@ def _number(what: str, value: Any, range_: _Range, place: str) -> float | int:
 
 
 def _check_url(name: str, url: Any) -> None:
-    if url is not None and not (isinstance(url, str) and url.startswith(("http://", "https://"))):
+    if url is None:
+        return
+    if not (isinstance(url, str) and url.startswith(("http://", "https://"))):
         raise ConfigurationError(f"the base URL of {name} is not one: it must begin with http:// or https://")
+    try:
+        parts = urlsplit(url)
+        sound = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ConfigurationError(f"the base URL of {name} is not one: see whether its host and its port are right")
 
 
 def _convert(value: Any, kind: Any, what: str, path: str) -> Any:

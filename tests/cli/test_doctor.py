@@ -298,6 +298,22 @@ def test_a_proxy_is_named_without_its_password(alone: pytest.MonkeyPatch, run: R
     assert said == "requests go through http://proxy.test:3128 (HTTPS_PROXY)"
 
 
+@pytest.mark.parametrize("address", ["http://proxy.test:port", "http://[proxy", "http://user:secret@proxy.test:99999"])
+def test_a_proxy_that_is_no_address_is_a_fault(alone: pytest.MonkeyPatch, run: Run, address: str) -> None:
+    alone.setenv("HTTPS_PROXY", address)
+    status, checks = asked(run)
+    assert status == 1
+    [fault] = [check for check in checks if check["state"] == "fault"]
+    assert fault["said"].startswith("HTTPS_PROXY or ALL_PROXY is no address")
+
+
+def test_an_env_file_in_another_encoding_is_a_fault(alone: pytest.MonkeyPatch, run: Run, tmp_path: Path) -> None:
+    alone.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes("# clé".encode("latin-1"))
+    status, [check] = asked(run)
+    assert (status, check["said"]) == (1, ".env is not in UTF-8: save it as such")
+
+
 def test_a_request_through_a_dead_proxy_fails_there(alone: pytest.MonkeyPatch, run: Run) -> None:
     alone.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
     alone.setenv("OPENAI_BASE_URL", "http://llm.test/v1")

@@ -182,8 +182,11 @@ def check_proxies(environ: Mapping[str, str]) -> Iterator[Check]:
 
 def _bare(url: str) -> str:
     """A proxy's address without the name and the password it may hold."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    return f"{parts.scheme}://{parts.hostname or '?'}" + (f":{parts.port}" if parts.port else "")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        return f"{parts.scheme}://{parts.hostname or '?'}" + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        return "what is no address"
 
 
 def check_ledger(settings: Settings) -> Check:

@@ -53,7 +53,13 @@ def _named() -> dict[str, Proxy]:
     for scheme in ("http", "https"):
         if not (address := found.get(scheme) or found.get("all")):
             continue
-        url = URL(address if "://" in address else f"http://{address}")
+        try:
+            url = URL(address if "://" in address else f"http://{address}")
+        except ValueError:
+            raise ConfigurationError(
+                f"{scheme.upper()}_PROXY or ALL_PROXY is no address: see whether its host and its port are right "
+                "(in the environment)"
+            ) from None
         if url.scheme not in ("http", "https") or not url.host:
             raise ConfigurationError(
                 f"{scheme.upper()}_PROXY or ALL_PROXY names a proxy that is not supported ({url.scheme}://): "
