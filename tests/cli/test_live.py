@@ -139,6 +139,15 @@ def test_what_is_shown_changes_while_it_is_watched(used: Settings, monkeypatch: 
     assert counts == ["4", "5", "6"]
 
 
+def test_eighty_columns_fold_no_number(used: Settings) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=40, record=True)
+    watching.watch(used, ledger_of(used), None, span=3600.0, interval=30.0, to=console, looks=1)
+    waits = r"\d+\.\d\d/\d+\.\d\d +\d+\.\d\d/\d+\.\d\d"
+    assert re.search(
+        rf"gemini +(open|half open).* 4 +0 +75 % +{waits} +4 +\$[\d.]+ *$", console.export_text(), re.MULTILINE
+    )
+
+
 def test_on_a_terminal_it_stays_until_it_is_interrupted_and_gives_the_screen_back(used: Settings, bare: Path) -> None:
     ours, theirs = pty.openpty()
     environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "160", "LINES": "40"}

@@ -39,6 +39,8 @@ ASK_WAIT: Final = 5.0
 """Seconds for a gateway to tell how its targets stand."""
 
 WAITS: Final = ("first content", "whole answer")
+NARROW: Final = 100
+"""Columns of a terminal below which the models are left out of the view: numbers must not be folded."""
 
 _STYLES: Final = {"ready": "green", "half open": "yellow", "cooling": "yellow", "open": "red", "off": "red"}
 
@@ -63,7 +65,7 @@ def show_status(url: str | None, *, span: float, interval: float, once: bool, as
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(look(settings, store, url, span=span)), indent=2).decode())
     elif once or not console.is_terminal:
-        console.print(render(look(settings, store, url, span=span)))
+        console.print(render(look(settings, store, url, span=span), console.width))
     else:
         watch(settings, store, url, span=span, interval=interval, to=console)
 
@@ -84,7 +86,7 @@ def watch(
             looks -= 1
             began = time.monotonic()
             try:
-                shown: RenderableType = render(look(settings, store, url, span=span))
+                shown: RenderableType = render(look(settings, store, url, span=span), to.width)
             except ConfigurationError as error:
                 shown = Text(str(error), style="red")
             live.update(shown, refresh=True)
@@ -177,18 +179,22 @@ def _asked(url: str) -> list[TargetView]:
     return [TargetView(**msgspec.structs.asdict(target)) for target in said.targets]
 
 
-def render(overview: Overview) -> Group:
-    """What is known, as tables."""
+def render(overview: Overview, width: int = NARROW) -> Group:
+    """What is known, as tables for a terminal of so many columns."""
     moment = datetime.datetime.fromtimestamp(overview.at).strftime("%H:%M:%S")
     span = f"{overview.span / 60:g} min"
     more = "" if overview.complete else f", of the latest {MOST} attempts"
     numbers = ("tried", "running", "failed", *WAITS, "today", "cost")
-    shown = table("", "target", "model", "state", *numbers, right=numbers)
+    wide = width >= NARROW
+    shown = table("", "target", *(("model",) if wide else ()), "state", *numbers, right=numbers)
+    shown.padding = (0, 1, 0, 0)
+    if wide:
+        shown.columns[1].no_wrap = True
     for view in overview.targets:
         seen = view.traffic
         shown.add_row(
             label(view.target, view.simulated),
-            view.model,
+            *((view.model,) if wide else ()),
             Text(_state(view), style=_STYLES.get(view.state, "dim")),
             str(seen.attempts),
             str(seen.running),
@@ -245,7 +251,10 @@ def show_history(back: float, *, as_json: bool) -> None:
     if not (past or rolled):
         notes.print(f"nothing is known of the last {back:g} h: {store.status().location}")
         return
-    console.print(_changes_table(past), Text(), _hours_table(rolled))
+    if past:
+        console.print(_changes_table(past), Text())
+    if rolled:
+        console.print(_hours_table(rolled))
 
 
 def _changes_table(past: Sequence[Change]) -> RenderableType:
@@ -269,7 +278,7 @@ def _hours_table(rolled: Sequence[Summary]) -> RenderableType:
     shown = table("by the hour", "hour", "target", *numbers, "left for", right=numbers)
     for hour in rolled:
         shown.add_row(
-            _when(hour.start),
+            _when(hour.start).removesuffix(":00"),
             label(hour.target, hour.simulated),
             str(hour.attempts),
             str(hour.failed),
