@@ -104,7 +104,8 @@ class Drill:
     def timing(self) -> str:
         """What to say of how long it takes."""
         pace = "a tenth of the usual patience with silence" if self.quick else "the usual patience with silence"
-        return f"{' → '.join(self.chain)}, {self.chain[0]} breaks in {len(self._faults)} ways; {pace}"
+        ways = "1 way" if len(self._faults) == 1 else f"{len(self._faults)} ways"
+        return f"{' → '.join(self.chain)}, {self.chain[0]} breaks in {ways}; {pace}"
 
     def run(self, progress: Callable[[int, int], None]) -> list[Outcome]:
         """Plays all faults. `progress` is told how many are done, and of how many."""
