@@ -23,7 +23,7 @@ QUIRKS: Final = {
     "tool_choices": "of the tool choices only these are sent; `tool` becomes `required` with that one tool, `none` leaves the tools out",
     "no_strict": "`strict` is left out of tools and schemas",
     "formats": "of the response formats only these are sent; else JSON is asked for in words",
-    "thinking_switch": "thinking is switched by `thinking: {type: enabled | disabled}`",
+    "thinking_switch": "thinking is switched by `thinking: {type: enabled}` and `{type: disabled}`",
     "reasoning_field": "reasoning is sent back in this field of its turn",
     "tool_id_length": "tool-call ids are replaced by ones of exactly so many letters and digits",
     "tool_images": "tool results may hold images",

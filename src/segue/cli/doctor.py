@@ -17,9 +17,9 @@ def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Ask nobody.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Check settings, keys, providers, models' lives, clock, proxies and books, and say what to do.
+    """Find what is wrong, and say what to do about it.
 
-    Costs nothing: providers are asked for their list of models. Ends with status 1 if something is at fault.
+    Looked at are settings, keys, providers, models' lives, clock, proxies and books. Costs nothing: providers are asked for their list of models. Ends with status 1 if something is at fault.
     """
     from segue.cli.checkup import examine, report
 

@@ -36,9 +36,9 @@ def drill(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Break the chain's first target in every way there is, and show what the caller gets. Asks no provider.
+    """Break the chain's first target in every way there is.
 
-    Ends with status 1 if an answer was not whole and exact.
+    Shows what the caller gets. Asks no provider. Ends with status 1 if an answer was not whole and exact.
     """
     from segue.cli.display import notes
     from segue.cli.drilling import Drill

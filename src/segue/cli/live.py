@@ -24,9 +24,9 @@ def status(
     hours: Annotated[float, typer.Option(help="How far back the history goes; 720 at most.", min=1.0)] = 24.0,
     as_json: Annotated[bool, typer.Option("--json", help="Once, as JSON.")] = False,
 ) -> None:
-    """Show each target's state, traffic, waits and cost of today, and the last failovers.
+    """Show, live, how each target fares.
 
-    Seen by what the ledger has: of all processes that share it. Nobody is asked, and nothing is spent.
+    Its state, traffic, waits and cost of today, and the last failovers. Seen by what the ledger has: of all processes that share it. Nobody is asked, and nothing is spent.
     """
     from segue.cli.watching import show_history, show_status
 

@@ -20,7 +20,10 @@ def explain(
     chain: Chain = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show how hard a prompt is taken to be and why, and in which order each policy would ask. Nobody is asked."""
+    """Show how hard a prompt is, and whom each policy would ask.
+
+    With what makes it so, and why in that order. Nobody is asked.
+    """
     import sys
 
     from segue.cli.explanation import show_explanation
@@ -48,9 +51,9 @@ def train(
     chain: Chain = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Learn from judged answers where the line between light and hard belongs, and which strong_share that is.
+    """Learn from judged answers where light ends and hard begins.
 
-    Needs 20 judged answers of targets that are not strong, to requests that carry a complexity. Nothing is changed: the setting is shown.
+    Tells the strong_share that is. Needs 20 judged answers of targets that are not strong, to requests that carry a complexity. Nothing is changed: the setting is shown.
     """
     from segue.cli.training import show_training
 
@@ -64,9 +67,9 @@ def simulate(
     chain: Chain = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show what each policy would have cost for the requests that the ledger has.
+    """Show what each policy would have cost of late.
 
-    A request's tokens are taken to be the same at every target, and every target to have been well. The ledger has no prompts: the
+    Reckoned for the requests that the ledger has. A request's tokens are taken to be the same at every target, and every target to have been well. The ledger has no prompts: the
     complexity that `smart` needs is what was booked with the request (by `policy = "smart"`, or by `score = true`).
     """
     from segue.cli.simulation import show_simulation
