@@ -1,6 +1,6 @@
-"""Codex and Claude Code themselves, over the gateway, while the first provider breaks off in every answer.
+"""Codex, Claude Code and Gemini CLI themselves, over the gateway, while the first provider breaks off in every answer.
 
-    python -m benchmarks.agents          # needs Node; installs both into benchmarks/.peers (650 MB)
+    python -m benchmarks.agents          # needs Node; installs them into benchmarks/.peers (900 MB)
 
 Each is asked to use its shell. Stand-ins call the tool it offers, then repeat what it gave back; no model answers, so what is shown is that the
 programs and the gateway understand each other, and that neither notices the failures.
@@ -33,7 +33,11 @@ from segue.server.metrics import Metrics
 from segue.server.running import ServeOptions, uvicorn_options
 
 WORD = "from-the-shell"
-ARGUMENTS = {"exec_command": {"cmd": f"echo {WORD}"}, "Bash": {"command": f"echo {WORD}", "description": "say a word"}}
+ARGUMENTS = {
+    "exec_command": {"cmd": f"echo {WORD}"},
+    "Bash": {"command": f"echo {WORD}", "description": "say a word"},
+    "run_shell_command": {"command": f"echo {WORD}"},
+}
 """By the name of each program's shell."""
 FAULT = "cut:after=1"
 
@@ -47,6 +51,7 @@ class Program(NamedTuple):
 PROGRAMS = (
     Program("@openai/codex", "0.171.0", ("codex", "exec", "--skip-git-repo-check", "run it")),
     Program("@anthropic-ai/claude-code", "2.1.332", ("claude", "-p", "run it", "--allowedTools", "Bash")),
+    Program("@google/gemini-cli", "0.61.0", ("gemini", "--skip-trust", "-m", "auto", "-y", "-p", "run it")),
 )
 
 CODEX = """
@@ -60,6 +65,8 @@ base_url = "http://127.0.0.1:{port}/v1"
 wire_api = "responses"
 env_key = "SEGUE_KEY"
 """
+
+GEMINI = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
 
 
 def reply(request: ChatRequest) -> str | Reply:
@@ -117,12 +124,16 @@ def main() -> int:
     print("| program | what its shell said came back | attempts of the providers |\n|---|---|---|")
     for program in PROGRAMS:
         with tempfile.TemporaryDirectory() as home, gateway(port) as outcomes:
-            (Path(home) / ".codex").mkdir()
-            (Path(home) / ".codex" / "config.toml").write_text(CODEX.format(port=port))
+            settings = {".codex/config.toml": CODEX.format(port=port), ".gemini/settings.json": GEMINI}
+            for name, text in settings.items():
+                (Path(home) / name).parent.mkdir()
+                (Path(home) / name).write_text(text)
             environ = {
                 "PATH": os.environ["PATH"],
                 "HOME": home,
                 "SEGUE_KEY": "any",
+                "GEMINI_API_KEY": "any",
+                "GOOGLE_GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
                 "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}",
                 "ANTHROPIC_AUTH_TOKEN": "any",
                 "ANTHROPIC_MODEL": "auto",
@@ -132,7 +143,7 @@ def main() -> int:
             done = subprocess.run(
                 command, cwd=home, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
             )
-            worked = done.returncode == 0 and "The shell said: " in done.stdout and WORD in done.stdout
+            worked = done.returncode == 0 and "The shell said:" in done.stdout and WORD in done.stdout
             failed += not worked
             counted = ", ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))
             print(f"| {program.package} {program.version} | {'yes' if worked else 'NO'} | {counted} |")
