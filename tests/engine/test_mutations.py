@@ -47,7 +47,7 @@ def believes_any_end(patch: pytest.MonkeyPatch) -> None:
     """A stream that just ends counts as a whole answer."""
 
     def hear(self: Relay, attempt: Attempt, event: Any) -> None:
-        if isinstance(event, Failed) and attempt is self._leader:
+        if isinstance(event, Failed) and attempt is self._lead.attempt:
             event = Finished(FinishReason.STOP)
         original(self, attempt, event)
 

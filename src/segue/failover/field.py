@@ -126,6 +126,7 @@ class Field:
         watch = Watch(engine.limits(target, request, part.tokens, self._job.policy), now)
         attempt = Attempt(entry, ask, start, watch, now, probe=probe, stripped=part.stripped, limit=limit)
         self.running.append(attempt)
+        self._report.hedges += hedge
         engine.began(start)
         attempt.run(engine.upstream(target), self._post, self._loop)
 

@@ -14,8 +14,9 @@ NEVER = float("inf")
 class Mailbox(Generic[Item]):
     """One reader, any number of writers, all in one event loop. `close` it when nobody reads it any more.
 
-    It rarely holds more than one item, which a list does in a tenth of a deque's memory. Most waits end by an arrival. So the alarm that ends the others outlives its wait, and is set anew only where it would go off too
-    late; one that goes off too early costs less than one for each wait.
+    It rarely holds more than one item, which a list does in a tenth of a deque's memory. Most waits end by an arrival. So the alarm that
+    ends the others outlives its wait, and is set anew only where it would go off too late; one that goes off too early costs less than
+    one for each wait.
     """
 
     __slots__ = ("_alarm", "_alarm_at", "_items", "_loop", "_reader", "_until")

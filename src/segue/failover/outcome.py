@@ -35,6 +35,24 @@ def stopped(failure: Failure, target: str, attempts: Sequence[AttemptSummary]) -
     )
 
 
+def unanswered(
+    last: tuple[str, Failure] | None,
+    attempts: Sequence[AttemptSummary],
+    tried: Sequence[AttemptSummary],
+    *,
+    unfit: bool,
+) -> SegueError:
+    """The error when nobody is left to ask.
+
+    `last` is the last failure and whose it was; `tried` names beside the attempts those that were passed over. `unfit`: none of these can
+    take the request at all.
+    """
+    outcomes = {attempt.outcome for attempt in attempts} - {"cancelled"}
+    if last is not None and outcomes == {FailureKind.POLICY}:
+        return stopped(last[1], last[0], attempts)
+    return exhausted(tried, incapable=unfit and outcomes <= {FailureKind.CAPABILITY})
+
+
 def exhausted(attempts: Sequence[AttemptSummary], *, incapable: bool = False) -> SegueError:
     """The error when every target has failed. `incapable`: none of them can take the request at all."""
     if incapable:
