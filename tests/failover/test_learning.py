@@ -184,6 +184,29 @@ async def test_a_refused_parameter_is_left_out_once_and_for_all(
     await segue.aclose()
 
 
+VALUES: dict[str, Case] = {
+    "OpenAI, an effort": Case("openai_chat", {"effort": "minimal"}, has("reasoning_effort"), openai("Unsupported value: 'reasoning_effort' does not support 'minimal' with this model. Supported values are: 'low', 'medium', and 'high'.", "reasoning_effort", "unsupported_value"), ("effort",)),
+    "OpenAI's kind, a seed": Case("openai_chat", {"seed": -1}, has("seed"), openai("Invalid value for 'seed': negative numbers are not allowed.", "seed"), ("seed",)),
+    "Claude, a temperature beside thinking": Case("claude", {"temperature": 0.3}, has("temperature"), claude("`temperature` is not supported when thinking is enabled."), ("temperature",)),
+    "Gemini, a limit": Case("gemini", {"max_tokens": 100_000}, config("maxOutputTokens"), google("Unable to submit request because it has a maxOutputTokens value of 100000 but the supported range is from 1 (inclusive) to 65537 (exclusive). Update the value and try again."), ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", VALUES.values(), ids=VALUES.keys())
+async def test_a_refused_value_takes_the_parameter_from_this_request_only(
+    case: Case, provider: tuple[Provider, int], tmp_path: Path
+) -> None:
+    upstream, port = provider
+    upstream.dialect, upstream.refuses, upstream.words = case.dialect, case.there, (case.status, case.words)
+    segue = segue_of(tmp_path, case.dialect, port)
+    for _ in range(2):
+        answer = await segue.acomplete("hi", **case.fields)
+        assert [attempt.outcome for attempt in answer.attempts] == ["capability", "ok"]
+        assert set(case.omitted) <= set(answer.omitted)
+    assert [case.there(body) for body in upstream.asked] == [True, False, True, False]
+    await segue.aclose()
+
+
 async def test_what_was_learned_of_one_choice_leaves_the_others_alone(
     provider: tuple[Provider, int], tmp_path: Path
 ) -> None:

@@ -269,9 +269,9 @@ class Engine:
         self.health.unproven(self.keys(attempt.target), now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
 
     def learned(self, entry: Entry) -> None:
-        """The attempt without the fields that were refused went through: they are left out from now on."""
-        if entry.omit:
-            self.refusals.learn(entry.target, entry.omit)
+        """The attempt without the fields that were refused went through: they are left out from now on, if it was not their values."""
+        if lasting := entry.omit - entry.passing:
+            self.refusals.learn(entry.target, lasting)
 
     def _observe(self, attempt: Attempt, now: float) -> None:
         key = latency_key(attempt.target, attempt.request, attempt.start.prompt_tokens)

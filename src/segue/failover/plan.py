@@ -22,6 +22,7 @@ import msgspec
 
 from segue.chat.failure import Failure, FailureKind
 from segue.failover.budget import round_wait
+from segue.failover.refusals import lasts
 from segue.health.target import Availability
 from segue.policy import Policy
 from segue.routing.fitness import Need, unfit
@@ -46,13 +47,14 @@ name, a schema and a forced tool call in words, the system text in the first tur
 class Entry(msgspec.Struct, kw_only=True):
     """A place in the queue.
 
-    `not_before` is a moment, 0 for at once; `retried` says it is a second try of the same target, `resort` that the target is to be
+    `not_before` is a moment, 0 for at once; `passing` are those fields of `omit` that other requests may still have; `retried` says it is a second try of the same target, `resort` that the target is to be
     asked although it is barred.
     """
 
     target: Target
     not_before: float = 0.0
     omit: frozenset[str] = frozenset()
+    passing: frozenset[str] = frozenset()
     prefill: bool = True
     retried: bool = False
     resort: bool = False
@@ -213,7 +215,8 @@ class Plan:
             self._queue.insert(0, _replace(entry, prefill=False, retried=True))
         elif failure.param in OMITTABLE and failure.param not in entry.omit:
             omit = entry.omit | {failure.param}
-            self._queue.insert(0, _replace(entry, omit=omit, retried=True))
+            passing = entry.passing if lasts(failure) else entry.passing | {failure.param}
+            self._queue.insert(0, _replace(entry, omit=omit, passing=passing, retried=True))
         elif failure.param is None and (window := target.model.window) and self._may_fill(window):
             self._need = _replace(self._need, window=max(self._need.window, window + 1))
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Final
 
+from segue.chat.failure import Failure
 from segue.routing.target import Target
 
 NONE: frozenset[str] = frozenset()
+
+_PASSING: Final = re.compile(
+    r"\bsupported (?:range|values)|\brange\b|\bbetween\b|\bat (?:most|least)\b|\b(?:greater|larger|less|more|fewer|smaller) than\b"
+    r"|\bm(?:ax|in)imum\b|\bnegative\b|\bwhen\b|\bwhile\b|\bunless\b|\btogether\b|\bcombin\w+",
+    re.IGNORECASE,
+)
+
+
+def lasts(failure: Failure) -> bool:
+    """Whether a refusal of a field is one of all its values and beside all other fields, so that the field may be left out from now on.
+
+    Where only this value was refused, as a limit above the model's, others must not lose theirs by it.
+    """
+    return not _PASSING.search(failure.message)
 
 
 class Refusals:
