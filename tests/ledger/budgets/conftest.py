@@ -28,8 +28,9 @@ def open_budgets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
         if request.param == "sqlite":
             opened.append(SqliteBudgets(tmp_path / "budgets.sqlite3"))
         else:
-            connections.append(Connection(Secret(request.getfixturevalue("mongodb_url"))))
-            opened.append(MongoBudgets(connections[-1]))
+            connection = Connection(Secret(request.getfixturevalue("mongodb_url")))
+            connections.append(connection)
+            opened.append(MongoBudgets(lambda: connection))
         return opened[-1]
 
     yield open_one

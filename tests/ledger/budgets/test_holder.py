@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import random
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from tests.ledger.budgets.conftest import Open
 
 from segue.errors import InvalidRequestError
 from segue.ledger.budgets.holder import Budgets
-from segue.ledger.budgets.purse import Budget, Shared
+from segue.ledger.budgets.mongodb import MongoBudgets
+from segue.ledger.budgets.purse import Budget, Report, Shared
+from segue.ledger.budgets.sqlite import SqliteBudgets
 from segue.ledger.budgets.store import BudgetStore, MemoryBudgets
 
 NOON = 4_115_275_200.0
@@ -62,7 +66,7 @@ async def test_what_was_spent_is_reported_and_the_rest_given_back(make: Make) ->
     budgets.settle(ticket, DOLLAR // 4)
     eventually(lambda: store.spent(DAY) == {"key:k": DOLLAR // 4})
     budgets.close()
-    assert store.take(BUDGET, DAY, least=0, spent=0).taken == DOLLAR // 4 + (16 * DOLLAR - DOLLAR // 4) // 16
+    assert store.take(BUDGET, DAY, least=0).taken == DOLLAR // 4 + (16 * DOLLAR - DOLLAR // 4) // 16
 
 
 async def test_what_is_left_is_what_nobody_has_spent_reported_or_not(make: Make) -> None:
@@ -82,7 +86,7 @@ async def test_what_lies_idle_is_given_back_while_the_process_lives(make: Make) 
     budgets = make(store, idle=0.02)
     budgets.settle(await budgets.take([BUDGET], DOLLAR), 0)
     everything = BUDGET.pico + 1
-    eventually(lambda: store.take(BUDGET, DAY, least=everything, spent=0).taken == 0)
+    eventually(lambda: store.take(BUDGET, DAY, least=everything).taken == 0)
 
 
 async def test_a_request_that_would_overspend_is_refused_before_it_is_sent(make: Make) -> None:
@@ -136,9 +140,9 @@ async def test_several_budgets_are_kept_at_once(make: Make) -> None:
 
 async def test_who_leaves_while_waiting_holds_nothing(make: Make) -> None:
     class Slow(MemoryBudgets):
-        def take(self, budget: Budget, day: str, *, least: int, spent: int) -> Shared:
+        def take(self, budget: Budget, day: str, *, least: int) -> Shared:
             time.sleep(0.05)
-            return super().take(budget, day, least=least, spent=spent)
+            return super().take(budget, day, least=least)
 
     budgets = make(Slow())
     waiting = asyncio.create_task(budgets.take([BUDGET], 16 * DOLLAR))
@@ -153,15 +157,15 @@ async def test_a_database_that_is_away_is_told_and_what_is_in_hand_is_spent_mean
     class Away(MemoryBudgets):
         away = False
 
-        def take(self, budget: Budget, day: str, *, least: int, spent: int) -> Shared:
+        def take(self, budget: Budget, day: str, *, least: int) -> Shared:
             if self.away:
                 raise OSError("no route")
-            return super().take(budget, day, least=least, spent=spent)
+            return super().take(budget, day, least=least)
 
-        def report(self, name: str, day: str, *, spent: int, taken: int) -> None:
+        def report(self, name: str, day: str, report: Report, *, source: str) -> None:
             if self.away:
                 raise OSError("no route")
-            super().report(name, day, spent=spent, taken=taken)
+            super().report(name, day, report, source=source)
 
     store = Away()
     budgets = make(store)
@@ -202,3 +206,114 @@ async def test_many_callers_of_several_processes_never_spend_more_than_there_is(
     await asyncio.gather(*(caller(replicas[number % 2]) for number in range(50)))
     assert refused == 50
     assert BUDGET.pico // 2 <= spent <= BUDGET.pico
+
+
+async def test_what_another_holds_while_a_second_slice_is_taken_is_not_held_twice(make: Make) -> None:
+    class Raced(MemoryBudgets):
+        def take(self, budget: Budget, day: str, *, least: int) -> Shared:
+            got = super().take(budget, day, least=least)
+            if budget is second:
+                assert budgets.hold([first], DOLLAR)
+            return got
+
+    first = Budget(name="key:k", pico=DOLLAR, said="the key 'k'")
+    second = Budget(name="all", pico=DOLLAR, said="everything together")
+    budgets = make(Raced())
+    with pytest.raises(InvalidRequestError, match=r"the key 'k'.*running requests hold what is left"):
+        await budgets.take([first, second], DOLLAR)
+
+
+async def test_what_a_request_of_unknown_bound_cost_is_counted_however_long_it_took(make: Make) -> None:
+    store = MemoryBudgets()
+    budgets = make(store, idle=0.01)
+    ticket = await budgets.take([BUDGET], 0)
+    eventually(lambda: store.take(BUDGET, DAY, least=BUDGET.pico + 1).taken == 0)
+    await asyncio.sleep(0.05)
+    budgets.settle(ticket, DOLLAR)
+    eventually(lambda: store.spent(DAY) == {"key:k": DOLLAR})
+
+
+async def test_who_waits_for_a_database_that_is_away_waits_for_one_try_not_for_those_before(make: Make) -> None:
+    class Away(MemoryBudgets):
+        tries = 0
+
+        def take(self, budget: Budget, day: str, *, least: int) -> Shared:
+            self.tries += 1
+            time.sleep(0.05)
+            raise OSError("no route")
+
+    store = Away()
+    budgets = make(store)
+    found = await asyncio.gather(*(budgets.take([BUDGET], 1) for _ in range(50)), return_exceptions=True)
+    assert {getattr(error, "code", None) for error in found} == {"budget_unavailable"}
+    assert store.tries < 5
+
+
+async def test_reports_are_made_however_many_ask(make: Make) -> None:
+    class Slow(MemoryBudgets):
+        def take(self, budget: Budget, day: str, *, least: int) -> Shared:
+            time.sleep(0.005)
+            return super().take(budget, day, least=least)
+
+    async def ask_again_and_again() -> None:
+        while True:
+            with contextlib.suppress(InvalidRequestError):
+                await budgets.take([other], DOLLAR)
+
+    other = Budget(name="all", pico=1, said="everything together")
+    store = Slow()
+    budgets = make(store)
+    asking = [asyncio.create_task(ask_again_and_again()) for _ in range(10)]
+    budgets.settle(await budgets.take([BUDGET], DOLLAR), DOLLAR)
+    await asyncio.to_thread(eventually, lambda: bool(store.spent(DAY).get("key:k")))
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def test_a_report_that_came_through_though_it_failed_counts_once(open_budgets: Open, make: Make) -> None:
+    """A slice that was given back must not be in hand as well."""
+    store = open_budgets()
+    report, lost = store.report, [True, True]
+
+    def reply_lost(name: str, day: str, said: Report, *, source: str) -> None:
+        report(name, day, said, source=source)
+        if lost:
+            lost.pop()
+            raise OSError("the reply was lost")
+
+    if isinstance(store, MongoBudgets):  # with the others, what raises was not done
+        store.report = reply_lost  # type: ignore[method-assign]
+    budgets = make(store, idle=0.02)
+    budgets.settle(await budgets.take([BUDGET], DOLLAR), DOLLAR // 4)
+    eventually(lambda: store.take(BUDGET, DAY, least=BUDGET.pico).taken == DOLLAR // 4)
+    assert store.spent(DAY) == {"key:k": DOLLAR // 4}
+
+
+FORKED = """
+import asyncio, pathlib
+from segue.ledger.budgets.holder import Budgets
+from segue.ledger.budgets.mongodb import MongoBudgets
+from segue.ledger.budgets.purse import Budget
+from segue.ledger.budgets.sqlite import SqliteBudgets
+budget = Budget(name="all", pico=1600, said="everything together")
+budgets = Budgets(SqliteBudgets(pathlib.Path(sys.argv[1])), wall=lambda: 4_115_275_200.0, idle=60.0)
+mine = asyncio.run(budgets.take([budget], 1))
+if not (child := os.fork()):
+    assert budgets.hold([budget], 1) is None, "what is in hand is the parent's"
+    budgets.settle(asyncio.run(budgets.take([budget], 1)), 1)
+    budgets.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+budgets.settle(mine, 1)
+budgets.close()
+"""
+
+
+def test_a_fork_has_nothing_in_hand(tmp_path: Path, python: Any, finished: Any) -> None:
+    path = tmp_path / "budgets.sqlite3"
+    finished(python(FORKED, path))
+    store = SqliteBudgets(path)
+    all_of_it = Budget(name="all", pico=1600, said="everything together")
+    assert store.take(all_of_it, DAY, least=1601) == Shared(0, 2, 2)
+    store.close()

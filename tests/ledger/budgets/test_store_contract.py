@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.ledger.budgets.conftest import Open
 
-from segue.ledger.budgets.purse import Budget, Shared
+from segue.ledger.budgets import sqlite
+from segue.ledger.budgets.purse import Budget, Report, Shared
+from segue.ledger.budgets.sqlite import SqliteBudgets
 from segue.ledger.budgets.store import BudgetStore
 
 DAY = "2100-11-28"
@@ -15,36 +20,54 @@ BUDGET = Budget(name="key:k", pico=16_000, said="the key 'k'")
 
 
 def test_a_slice_is_taken_of_what_is_left(shared: BudgetStore) -> None:
-    assert shared.take(BUDGET, DAY, least=1, spent=0) == Shared(1000, 1000, 0)
-    assert shared.take(BUDGET, DAY, least=5000, spent=700) == Shared(5000, 6000, 700)
-    assert shared.take(BUDGET, DAY, least=10_001, spent=0) == Shared(0, 6000, 700)
-    assert shared.take(BUDGET, DAY, least=10_000, spent=0) == Shared(10_000, 16_000, 700)
+    assert shared.take(BUDGET, DAY, least=1) == Shared(1000, 1000, 0)
+    shared.report(BUDGET.name, DAY, Report(1, 700, 0), source="a")
+    assert shared.take(BUDGET, DAY, least=5000) == Shared(5000, 6000, 700)
+    assert shared.take(BUDGET, DAY, least=10_001) == Shared(0, 6000, 700)
+    assert shared.take(BUDGET, DAY, least=10_000) == Shared(10_000, 16_000, 700)
 
 
 def test_what_is_given_back_can_be_taken_again(shared: BudgetStore) -> None:
-    shared.take(BUDGET, DAY, least=16_000, spent=0)
-    shared.report(BUDGET.name, DAY, spent=40, taken=-6000)
-    assert shared.take(BUDGET, DAY, least=6000, spent=2) == Shared(6000, 16_000, 42)
+    shared.take(BUDGET, DAY, least=16_000)
+    shared.report(BUDGET.name, DAY, Report(1, 40, -6000), source="a")
+    assert shared.take(BUDGET, DAY, least=6000) == Shared(6000, 16_000, 40)
 
 
 def test_each_budget_and_each_day_stands_for_itself(shared: BudgetStore) -> None:
-    shared.take(BUDGET, DAY, least=16_000, spent=5)
+    shared.take(BUDGET, DAY, least=16_000)
+    shared.report(BUDGET.name, DAY, Report(1, 5, 0), source="a")
     other = Budget(name="chain:fast", pico=800, said="the chain 'fast'")
-    assert shared.take(other, DAY, least=1, spent=0).slice == 50
-    assert shared.take(BUDGET, "2100-11-29", least=1, spent=0).slice == 1000
+    assert shared.take(other, DAY, least=1).slice == 50
+    assert shared.take(BUDGET, "2100-11-29", least=1).slice == 1000
     assert shared.spent(DAY) == {"key:k": 5, "chain:fast": 0}
     assert shared.spent("2100-11-27") == {}
 
 
 def test_a_report_may_come_before_anything_was_taken(shared: BudgetStore) -> None:
-    shared.report(BUDGET.name, DAY, spent=7, taken=7)
-    assert shared.take(BUDGET, DAY, least=1, spent=0) == Shared(999, 1006, 7)
+    shared.report(BUDGET.name, DAY, Report(1, 7, 7), source="a")
+    assert shared.take(BUDGET, DAY, least=1) == Shared(999, 1006, 7)
+
+
+def test_a_writer_whom_a_reader_kept_waiting_for_too_long_writes_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY", 0.05)
+    store = SqliteBudgets(tmp_path / "budgets.sqlite3")
+    store.report(BUDGET.name, DAY, Report(1, 1, 1), source="a")
+    with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM budgets").fetchall()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            store.report(BUDGET.name, DAY, Report(2, 5, 5), source="a")
+    store.report(BUDGET.name, DAY, Report(2, 5, 5), source="a")
+    assert store.spent(DAY) == {BUDGET.name: 6}
+    store.close()
 
 
 def test_a_budget_that_was_lowered_gives_nothing_more(shared: BudgetStore) -> None:
-    shared.take(BUDGET, DAY, least=9000, spent=0)
+    shared.take(BUDGET, DAY, least=9000)
     lower = Budget(name=BUDGET.name, pico=5000, said=BUDGET.said)
-    assert shared.take(lower, DAY, least=1, spent=0).slice == 0
+    assert shared.take(lower, DAY, least=1).slice == 0
 
 
 @pytest.mark.parametrize("replicas", [4])
@@ -53,11 +76,11 @@ def test_many_who_take_at_once_never_get_more_than_there_is(open_budgets: Open, 
 
     def take_all(store: BudgetStore) -> int:
         total = 0
-        while got := store.take(BUDGET, DAY, least=300, spent=0).slice:
+        while got := store.take(BUDGET, DAY, least=300).slice:
             total += got
         return total
 
     with ThreadPoolExecutor(replicas) as pool:
         got = sum(pool.map(take_all, stores))
     assert 16_000 - 300 < got <= 16_000
-    assert stores[0].take(BUDGET, DAY, least=0, spent=0).taken in range(got, 16_001)
+    assert stores[0].take(BUDGET, DAY, least=0).taken in range(got, 16_001)

@@ -9,10 +9,15 @@ from __future__ import annotations
 import asyncio
 import atexit
 import datetime
+import itertools
 import logging
+import math
+import os
 import queue
 import threading
 import time
+import uuid
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final, NamedTuple, TypeAlias
@@ -44,6 +49,7 @@ class _Ask(NamedTuple):
     budgets: tuple[Budget, ...]
     pico: int
     ticket: Future[Ticket]
+    since: float
 
 
 _Item: TypeAlias = _Ask | Purse | None
@@ -67,18 +73,27 @@ class Budgets:
         self._wall = wall
         self._report = report
         self._idle = idle
-        self._lock = threading.Lock()
-        self._purses: dict[tuple[str, str], Purse] = {}
         self._known: dict[str, Budget] = {}
+        self._complained = -LOG_INTERVAL
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._starting = threading.Lock()
+        self._purses: dict[tuple[str, str], Purse] = {}
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._complained = -LOG_INTERVAL
+        self._ending: threading.Thread | None = None
+        self._failed = float("-inf")
+        self._source = uuid.uuid4().hex
+        self._numbers = itertools.count(1)
 
     def hold(self, budgets: Sequence[Budget], pico: int) -> Ticket | None:
         """Sets `pico` aside of each budget; None if one of the slices in hand does not suffice."""
         with self._lock:
             purses = tuple(map(self._purse, budgets))
-            if any(purse.lacks(pico) or purse.in_hand <= 0 for purse in purses):
+            if not all(purse.covers(pico) for purse in purses):
                 return None
             self._hold(purses, pico)
         return Ticket(purses, pico)
@@ -89,7 +104,7 @@ class Budgets:
         Raises `InvalidRequestError`: 429 `insufficient_quota` where one of them has not as much left, 503 `budget_unavailable` where
         that can't be known.
         """
-        asked = _Ask(tuple(budgets), pico, Future())
+        asked = _Ask(tuple(budgets), pico, Future(), time.monotonic())
         self._put(asked)
         try:
             return await asyncio.wrap_future(asked.ticket)
@@ -115,9 +130,13 @@ class Budgets:
 
     def close(self, timeout: float = 5.0) -> None:
         """Reports, gives back what is in hand, and ends the thread; a later request starts it again."""
-        thread, self._thread = self._thread, None
+        with self._starting:
+            thread, self._thread = self._thread, None
+            self._ending = thread or self._ending
+            if thread is not None:
+                self._queue.put(None)
+                self._queue = queue.SimpleQueue()  # of the next thread: this one ends with what it has
         if thread is not None:
-            self._queue.put(None)
             thread.join(timeout)
             atexit.unregister(self.close)
 
@@ -142,24 +161,33 @@ class Budgets:
                 self._put(purse)
 
     def _put(self, item: _Ask | Purse) -> None:
-        self._queue.put(item)
-        if (
-            self._thread is None or not self._thread.is_alive()
-        ):  # a process that was forked has none of its parent's threads
-            self._thread = threading.Thread(target=self._run, name="segue-budgets", daemon=True)
-            self._thread.start()
-            atexit.register(self.close)
+        with self._starting:
+            self._queue.put(item)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._queue, self._ending), name="segue-budgets", daemon=True
+                )
+                self._thread.start()
+                atexit.register(self.close)
+
+    def after_fork(self) -> None:
+        """In the child: what is in hand is the parent's, and so is the thread."""
+        self._store.abandon()
+        self._begin()
 
     # In the thread.
 
-    def _run(self) -> None:
+    def _run(self, items: queue.SimpleQueue[_Item], before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()  # two would tell the same reports
         due = time.monotonic() + self._report
         while True:
-            try:
-                item = self._queue.get(timeout=max(0.0, due - time.monotonic()) if self._purses else None)
-            except queue.Empty:
+            if self._purses and time.monotonic() >= due:
                 self._tidy(self._idle)
                 due = time.monotonic() + self._report
+            try:
+                item = items.get(timeout=max(0.0, due - time.monotonic()) if self._purses else None)
+            except queue.Empty:
                 continue
             if item is None:
                 break
@@ -172,70 +200,64 @@ class Budgets:
 
     def _serve(self, asked: _Ask) -> None:
         try:
+            if asked.since < self._failed:
+                raise _unavailable()  # whoever came before it was found out waits for no try of his own
             asked.ticket.set_result(self._taken(asked))
         except InvalidRequestError as error:
             asked.ticket.set_exception(error)
         except Exception as error:  # whatever it is, the thread must live, and somebody waits
             self._complain(error)
-            asked.ticket.set_exception(
-                InvalidRequestError(
-                    "what is left of the budget can't be known just now: its database does not answer",
-                    status=503,
-                    code="budget_unavailable",
-                    retry_after=SETTLING,
-                )
-            )
+            asked.ticket.set_exception(_unavailable())
 
     def _taken(self, asked: _Ask) -> Ticket:
-        with self._lock:
-            purses = tuple(map(self._purse, asked.budgets))
-        for purse in purses:
-            if (lacks := purse.lacks(asked.pico)) or purse.in_hand <= 0:
-                shared = self._fill(purse, max(1, lacks))
-                if not shared.slice:
-                    raise self._refusal(purse, shared, asked.pico)
-        with self._lock:
-            self._hold(purses, asked.pico)
-        return Ticket(purses, asked.pico)
+        while True:  # for what was taken, others may have held meanwhile
+            with self._lock:
+                purses = tuple(map(self._purse, asked.budgets))
+                short = next((purse for purse in purses if not purse.covers(asked.pico)), None)
+                if short is None:
+                    self._hold(purses, asked.pico)
+                    return Ticket(purses, asked.pico)
+            self._tell(short, math.inf)
+            shared = self._fill(short, max(1, short.lacks(asked.pico)))
+            if not shared.slice:
+                raise self._refusal(short, shared, asked.pico)
 
     def _fill(self, purse: Purse, least: int) -> Shared:
-        with self._lock:
-            spent, purse.unreported = purse.unreported, 0
-        try:
-            shared = self._store.take(purse.budget, purse.day, least=least, spent=spent)
-        except BaseException:
-            with self._lock:
-                purse.unreported += spent
-                purse.asked = False
-            raise
+        shared = self._store.take(purse.budget, purse.day, least=least)
         with self._lock:
             purse.fill(shared.slice)
         return shared
 
     def _ahead(self, purse: Purse) -> None:
+        if self._purses.get((purse.budget.name, purse.day)) is not purse:
+            return  # it was empty, and is forgotten
         try:
             self._fill(purse, 0)
         except Exception as error:  # nobody waits: whoever finds the purse empty is told
             self._complain(error)
+            purse.asked = False
 
     def _tidy(self, idle: float) -> None:
         """Reports what was spent, gives back what lies unused, and forgets days that are over."""
-        now = time.monotonic()
         for place, purse in list(self._purses.items()):
-            with self._lock:
-                spent, purse.unreported = purse.unreported, 0
-                taken = purse.give_back(now, idle)
-                if not (spent or taken):
-                    if purse.empty:
-                        del self._purses[place]
-                    continue
             try:
-                self._store.report(purse.budget.name, purse.day, spent=spent, taken=taken)
-            except Exception as error:  # it is kept for the next time
+                self._tell(purse, idle)
+            except Exception as error:  # the others would fare no better, and each try takes its time
                 self._complain(error)
-                with self._lock:
-                    purse.unreported += spent
-                    purse.in_hand -= taken
+                return
+            with self._lock:
+                if purse.empty:
+                    del self._purses[place]
+
+    def _tell(self, purse: Purse, idle: float) -> None:
+        while True:
+            with self._lock:
+                report = purse.report(next(self._numbers), time.monotonic(), idle)
+            if report is None:
+                return
+            self._store.report(purse.budget.name, purse.day, report, source=self._source)
+            with self._lock:
+                purse.told()
 
     def _refusal(self, purse: Purse, shared: Shared, pico: int) -> InvalidRequestError:
         budget = purse.budget
@@ -249,7 +271,28 @@ class Budgets:
         return InvalidRequestError(said + why, status=429, code="insufficient_quota", retry_after=wait)
 
     def _complain(self, error: Exception) -> None:
-        now = time.monotonic()
+        self._failed = now = time.monotonic()
         if now - self._complained >= LOG_INTERVAL:
             self._complained = now
             logger.error("budgets: their database can't be used: %s", type(error).__name__)
+
+
+def _unavailable() -> InvalidRequestError:
+    return InvalidRequestError(
+        "what is left of the budget can't be known just now: its database does not answer",
+        status=503,
+        code="budget_unavailable",
+        retry_after=SETTLING,
+    )
+
+
+_all: weakref.WeakSet[Budgets] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for budgets in _all:
+        budgets.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

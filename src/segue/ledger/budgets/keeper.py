@@ -114,7 +114,8 @@ def store_of(settings: Settings) -> BudgetStore:
     """Where budgets are shared: MongoDB where it is set, else a file beside the ledger's, else memory as the ledger is."""
     if settings.mongodb_url:
         mongodb = import_module("segue.ledger.budgets.mongodb")  # PyMongo is an extra
-        shared: BudgetStore = mongodb.MongoBudgets(mongodb.shared_connection(settings.mongodb_url))
+        mongodb.shared_connection(settings.mongodb_url)  # complains of a wrong URL
+        shared: BudgetStore = mongodb.MongoBudgets(lambda: mongodb.shared_connection(settings.mongodb_url))
         return shared
     path = place_of(settings.ledger)
     return MemoryBudgets() if path is None else SqliteBudgets(path.with_name(FILE_NAME))

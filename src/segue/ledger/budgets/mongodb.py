@@ -5,13 +5,15 @@ A slice is taken by comparing and setting what was taken, so two who ask at once
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from segue.ledger.budgets.purse import Budget, Shared, slice_of
+from segue.ledger.budgets.purse import Budget, Report, Shared, slice_of
 from segue.ledger.budgets.sqlite import KEPT
 from segue.ledger.stores.mongodb_connection import Connection, shared_connection
 
@@ -26,51 +28,55 @@ TRIES: Final = 50
 
 
 class MongoBudgets:
-    """Raises what PyMongo raises, see `mongodb_connection`."""
+    """Raises what PyMongo raises, see `mongodb_connection`. `connection` gives this process's, which a fork changes."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Callable[[], Connection]) -> None:
         self._connection = connection
         self._indexed = False
 
-    def take(self, budget: Budget, day: str, *, least: int, spent: int) -> Shared:
-        return self._connection.run(lambda db: self._take(db, budget, day, least, spent))
+    def take(self, budget: Budget, day: str, *, least: int) -> Shared:
+        return self._connection().run(lambda db: self._take(db, budget, day, least))
 
-    def report(self, name: str, day: str, *, spent: int, taken: int) -> None:
-        async def add(db: Database) -> None:
-            change = {"$inc": {"taken": taken, "spent": spent}, "$setOnInsert": _fresh(name, day)}
-            await db[COLLECTION].update_one({"_id": f"{name}|{day}"}, change, upsert=True)
-
-        self._connection.run(add)
+    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+        self._connection().run(lambda db: self._add(db, name, day, report, source))
 
     def spent(self, day: str) -> dict[str, int]:
         async def find(db: Database) -> dict[str, int]:
             return {found["name"]: found["spent"] async for found in db[COLLECTION].find({"day": day})}
 
-        return self._connection.run(find)
+        return self._connection().run(find)
 
     def close(self) -> None:
         pass
 
-    async def _take(self, db: Database, budget: Budget, day: str, least: int, spent: int) -> Shared:
+    def abandon(self) -> None:
+        pass
+
+    async def _take(self, db: Database, budget: Budget, day: str, least: int) -> Shared:
         budgets = db[COLLECTION]
         await self._index(db)
-        id = f"{budget.name}|{day}"
+        id = _id(budget.name, day)
         for _ in range(TRIES):
             found = await budgets.find_one({"_id": id})
             if found is None:
-                try:
-                    await budgets.insert_one({"_id": id, **_fresh(budget.name, day), "taken": 0, "spent": 0})
-                except DuplicateKeyError:
-                    pass  # somebody else was first
+                await _begin(db, budget.name, day)
                 continue
             got = slice_of(budget.pico, found["taken"], least)
-            change = {"$inc": {"taken": got, "spent": spent}}
             now: dict[str, Any] | None = await budgets.find_one_and_update(
-                {"_id": id, "taken": found["taken"]}, change, return_document=ReturnDocument.AFTER
+                {"_id": id, "taken": found["taken"]}, {"$inc": {"taken": got}}, return_document=ReturnDocument.AFTER
             )
             if now is not None:
                 return Shared(got, now["taken"], now["spent"])
         raise TimeoutError("too many take of the budget at once")
+
+    async def _add(self, db: Database, name: str, day: str, report: Report, source: str) -> None:
+        """The document knows each source's latest report: an answer may be lost on its way though the update was made."""
+        latest = f"latest.{source}"
+        new = {"_id": _id(name, day), "$or": [{latest: {"$exists": False}}, {latest: {"$lt": report.number}}]}
+        change = {"$inc": {"taken": report.taken, "spent": report.spent}, "$set": {latest: report.number}}
+        if not (await db[COLLECTION].update_one(new, change)).matched_count:
+            await _begin(db, name, day)
+            await db[COLLECTION].update_one(new, change)
 
     async def _index(self, db: Database) -> None:
         if not self._indexed:
@@ -78,6 +84,14 @@ class MongoBudgets:
             self._indexed = True
 
 
-def _fresh(name: str, day: str) -> dict[str, Any]:
+def _id(name: str, day: str) -> str:
+    return f"{name}|{day}"
+
+
+async def _begin(db: Database, name: str, day: str) -> None:
     last = datetime.datetime.combine(datetime.date.fromisoformat(day), datetime.time(), datetime.UTC)
-    return {"name": name, "day": day, "expires": last + datetime.timedelta(days=KEPT)}
+    expires = last + datetime.timedelta(days=KEPT)
+    with contextlib.suppress(DuplicateKeyError):  # somebody else was first
+        await db[COLLECTION].insert_one(
+            {"_id": _id(name, day), "name": name, "day": day, "expires": expires, "taken": 0, "spent": 0}
+        )

@@ -11,7 +11,7 @@ is over: what may have been spent is not given out twice.
 from __future__ import annotations
 
 import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,14 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     pico: int
     said: str
+
+
+class Report(NamedTuple):
+    """To be added to what was spent and to what was taken (less than 0: given back). A later one has a higher `number`."""
+
+    number: int
+    spent: int
+    taken: int
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -45,20 +53,26 @@ class Purse:
     """What one process has in hand of a budget on one day.
 
     `in_hand` may be below zero, after attempts that cost more than was held for them. `low` is when the next slice should be taken
-    ahead; `unreported` was spent since the last report.
+    ahead; `unreported` was spent and is not known to be told; `tickets` counts those who hold something, be it nothing.
     """
 
-    __slots__ = ("asked", "budget", "day", "held", "in_hand", "low", "unreported", "used")
+    __slots__ = ("_report", "asked", "budget", "day", "held", "in_hand", "low", "tickets", "unreported", "used")
 
     def __init__(self, budget: Budget, day: str) -> None:
         self.budget = budget
         self.day = day
         self.in_hand = 0
         self.held = 0
+        self.tickets = 0
         self.low = 0
         self.unreported = 0
         self.used = 0.0
         self.asked = False
+        self._report: Report | None = None
+
+    def covers(self, pico: int) -> bool:
+        """Whether that much can be held. Nothing can where nothing is left."""
+        return self.in_hand > 0 and self.in_hand >= pico
 
     def lacks(self, pico: int) -> int:
         """What is missing to hold that much."""
@@ -68,11 +82,13 @@ class Purse:
         """Sets that much aside."""
         self.in_hand -= pico
         self.held += pico
+        self.tickets += 1
         self.used = now
 
     def settle(self, held: int, spent: int) -> None:
         """Puts back what was set aside, less what was spent."""
         self.held -= held
+        self.tickets -= 1
         self.in_hand += held - spent
         self.unreported += spent
 
@@ -89,10 +105,24 @@ class Purse:
             return change
         return 0
 
+    def report(self, number: int, now: float, idle: float) -> Report | None:
+        """What is to be told: the same until it was told (`told`), for it may have come through though it failed. None for nothing."""
+        if self._report is None:
+            taken = self.give_back(now, idle)
+            if self.unreported or taken:
+                self._report = Report(number, self.unreported, taken)
+        return self._report
+
+    def told(self) -> None:
+        """The report is known to have come through."""
+        if self._report is not None:
+            self.unreported -= self._report.spent
+            self._report = None
+
     @property
     def empty(self) -> bool:
         """Nothing of it is left to be remembered."""
-        return not (self.in_hand or self.held or self.unreported)
+        return not (self.in_hand or self.tickets or self.unreported or self._report)
 
 
 def day_of(wall: float, zone: datetime.tzinfo) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from segue.ledger.budgets.purse import Budget, Shared, slice_of
+from segue.ledger.budgets.purse import Budget, Report, Shared, slice_of
 from segue.ledger.stores.schema import Migrations, migrate
 
 FILE_NAME: Final = "budgets.sqlite3"
@@ -35,6 +35,9 @@ _ADD: Final = (
     "ON CONFLICT (name, day) DO UPDATE SET taken = taken + excluded.taken, spent = spent + excluded.spent"
 )
 
+_inherited: list[sqlite3.Connection] = []
+"""Connections that a fork brought along: closing one here could undo what the parent is about to write, so they are kept for ever."""
+
 
 class SqliteBudgets:
     """Raises `sqlite3.Error` or `OSError` where the file can't be used; the next call tries anew."""
@@ -43,23 +46,22 @@ class SqliteBudgets:
         self.path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._process = 0
 
-    def take(self, budget: Budget, day: str, *, least: int, spent: int) -> Shared:
+    def take(self, budget: Budget, day: str, *, least: int) -> Shared:
         with self._writing() as connection:
             row = connection.execute(
                 "SELECT taken, spent FROM budgets WHERE name = ? AND day = ?", (budget.name, day)
             ).fetchone()
-            taken, before = row or (0, 0)
+            taken, spent = row or (0, 0)
             if row is None:
                 connection.execute("DELETE FROM budgets WHERE day < date(?, ?)", (day, f"-{KEPT} days"))
             got = slice_of(budget.pico, taken, least)
-            connection.execute(_ADD, (budget.name, day, got, spent))
-            return Shared(got, taken + got, before + spent)
+            connection.execute(_ADD, (budget.name, day, got, 0))
+            return Shared(got, taken + got, spent)
 
-    def report(self, name: str, day: str, *, spent: int, taken: int) -> None:
-        with self._writing() as connection:
-            connection.execute(_ADD, (name, day, taken, spent))
+    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+        with self._writing() as connection:  # what raises here was not written, so there is nothing to know again
+            connection.execute(_ADD, (name, day, report.taken, report.spent))
 
     def spent(self, day: str) -> dict[str, int]:
         if not self.path.exists():
@@ -69,24 +71,31 @@ class SqliteBudgets:
 
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None and self._process == os.getpid():
+            if self._connection is not None:
                 self._connection.close()
             self._connection = None
+
+    def abandon(self) -> None:
+        if self._connection is not None:
+            _inherited.append(self._connection)
+        self._connection = None
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that no other process's comes between."""
         with self._lock:
-            if self._connection is None or self._process != os.getpid():
-                self._connection, self._process = self._open(), os.getpid()
+            if self._connection is None:
+                self._connection = self._open()
             connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")  # which waits for readers, and may give up
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,16 +8,17 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from segue.ledger.budgets.purse import Budget, Shared, slice_of
+from segue.ledger.budgets.purse import Budget, Report, Shared, slice_of
 
 
 class BudgetStore(Protocol):
-    def take(self, budget: Budget, day: str, *, least: int, spent: int) -> Shared:
-        """Takes a slice of the day's budget, at least `least`, or 0 where there is not as much; reports `spent` beside it."""
+    def take(self, budget: Budget, day: str, *, least: int) -> Shared:
+        """Takes a slice of the day's budget, at least `least`, or 0 where there is not as much."""
         ...
 
-    def report(self, name: str, day: str, *, spent: int, taken: int) -> None:
-        """Adds to what was spent, and to what was taken (less than 0: gives back)."""
+    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+        """Adds to what was spent, and to what was taken. Where it raises, the same report of the same source is to be made again
+        before any other: it counts once, whether the first came through or not."""
         ...
 
     def spent(self, day: str) -> dict[str, int]:
@@ -25,6 +26,10 @@ class BudgetStore(Protocol):
         ...
 
     def close(self) -> None: ...
+
+    def abandon(self) -> None:
+        """Forgets what it holds without touching it: the process was forked, and the parent goes on using it."""
+        ...
 
 
 class MemoryBudgets:
@@ -34,17 +39,17 @@ class MemoryBudgets:
         self._lock = threading.Lock()
         self._rows: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def take(self, budget: Budget, day: str, *, least: int, spent: int) -> Shared:
+    def take(self, budget: Budget, day: str, *, least: int) -> Shared:
         with self._lock:
-            taken, before = self._rows.get((budget.name, day), (0, 0))
+            taken, spent = self._rows.get((budget.name, day), (0, 0))
             got = slice_of(budget.pico, taken, least)
-            self._rows[budget.name, day] = taken + got, before + spent
-            return Shared(got, taken + got, before + spent)
+            self._rows[budget.name, day] = taken + got, spent
+            return Shared(got, taken + got, spent)
 
-    def report(self, name: str, day: str, *, spent: int, taken: int) -> None:
+    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
         with self._lock:
-            before = self._rows.get((name, day), (0, 0))
-            self._rows[name, day] = before[0] + taken, before[1] + spent
+            taken, spent = self._rows.get((name, day), (0, 0))
+            self._rows[name, day] = taken + report.taken, spent + report.spent
 
     def spent(self, day: str) -> dict[str, int]:
         with self._lock:
@@ -52,3 +57,6 @@ class MemoryBudgets:
 
     def close(self) -> None:
         pass
+
+    def abandon(self) -> None:
+        self._lock = threading.Lock()
