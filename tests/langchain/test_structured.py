@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any, Literal, TypedDict
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, Field
+from referencing.exceptions import Unresolvable
 
 from segue.chat.events import FinishReason
 from segue.errors import ConfigurationError, LLMServiceUnavailableError
@@ -184,6 +186,8 @@ def test_options_of_the_calls_go_along(backend: Backend, far: Any) -> None:
         (5, {}, "no schema"),
         ({}, {}, "no schema"),
         ({"title": "x", "type": "nonsense"}, {}, "JSON Schema"),
+        ({"title": "x", "properties": 3}, {"strict": True}, "no schema"),
+        ({"title": "x", "type": "object", "default": object()}, {}, "no schema"),
     ],
 )
 def test_what_is_no_schema_or_method_is_refused_at_once(
@@ -196,6 +200,16 @@ def test_what_is_no_schema_or_method_is_refused_at_once(
 def test_an_unknown_option_is_refused_when_called(llm: LLMClient) -> None:
     with pytest.raises(ConfigurationError, match="temprature"):
         llm.with_structured_output(Question, temprature=1).invoke("x")
+
+
+def test_a_schema_makes_nobody_fetch_what_it_refers_to() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        schema = Schema({"title": "x", "$ref": f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"})
+        with pytest.raises(Unresolvable):
+            schema.parsed("{}")
+        with pytest.raises(TimeoutError):
+            server.accept()
 
 
 @pytest.mark.parametrize(

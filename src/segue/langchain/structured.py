@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import jsonschema
+import msgspec
+from jsonschema_specifications import REGISTRY as SPECIFICATIONS
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -47,7 +49,8 @@ class Schema:
         self.given = schema
         try:
             self.document = _document(schema, strict)
-        except (ValueError, TypeError, KeyError) as error:
+            self.encoded = msgspec.json.encode(self.document, order="deterministic")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigurationError(f"this is no schema: {error}") from error
         self.strict = strict
         self.model: Any = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
@@ -101,7 +104,7 @@ def _validator(document: dict[str, Any]) -> Any:
         kind.check_schema(document)
     except jsonschema.SchemaError as error:
         raise ConfigurationError(f"this is no valid JSON Schema: {error.message}") from error
-    return kind(document)
+    return kind(document, registry=SPECIFICATIONS)  # its own would fetch what a reference names, from any address
 
 
 class Check:
@@ -124,8 +127,7 @@ class Check:
         return None
 
     def __repr__(self) -> str:
-        document = json.dumps(self._schema.document, sort_keys=True, default=str)
-        return f"Check({self._schema.name}, {hashlib.sha256(document.encode()).hexdigest()[:12]})"
+        return f"Check({self._schema.name}, {hashlib.sha256(self._schema.encoded).hexdigest()[:12]})"
 
 
 def _short(error: BaseException) -> str:
