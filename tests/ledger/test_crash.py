@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sqlite3
@@ -257,4 +258,23 @@ def test_a_child_that_outlives_its_parent_does_not_keep_it_alive(
     store.settle(attempt("first"))
     assert store.flush()
     assert fates(store)["open"][1] == "lost"
+    store.close()
+
+
+def test_what_was_lost_is_settled_later_where_the_file_was_locked_at_first(
+    tmp_path: Path, python: Run, attempt: Any
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    process = python(DIES, path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait()
+    store = SqliteStore(path, gather=0.001, busy=0.05, retry=(30.0, 30.0))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as locker:
+        locker.execute("BEGIN IMMEDIATE")
+        store.settle(attempt("first"))
+        assert not store.flush()
+    assert store.flush()
+    assert fates(store)["open"] == (Settlement.ESTIMATED, "lost", Decimal("0.7"))
     store.close()

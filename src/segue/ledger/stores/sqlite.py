@@ -109,8 +109,10 @@ class _File:
     def _settle_lost(self, connection: sqlite3.Connection) -> None:
         for (name,) in connection.execute(queries.OWNERS, (self._name,)).fetchall():
             if (lock := Lock.take(self._lock_of(name))) is not None:
-                count = connection.execute(queries.LOST, (name,)).rowcount
-                lock.release()
+                try:
+                    count = connection.execute(queries.LOST, (name,)).rowcount
+                finally:
+                    lock.release()  # kept, it would be taken for a process that lives
                 logger.warning(
                     "ledger %s: a process ended; %d attempts of its are booked at their bound", self._path, count
                 )
