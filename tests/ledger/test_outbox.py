@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import logging
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -18,6 +20,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, ServerSelectionTimeoutError
 
 from segue.errors import ConfigurationError
+from segue.ledger import outbox
 from segue.ledger.outbox import OutboxStore
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.stores import mongodb
@@ -205,6 +208,32 @@ def test_a_flush_ships_at_once_and_does_not_wait_for_a_database_that_is_away(
     assert store.flush(30.0)
     assert time.monotonic() - began < 5.0
     assert store.status().unshipped == 1
+
+
+def test_closing_ships_all_that_is_there_also_what_came_while_a_batch_was_under_way(
+    make: Make, connection: Connection, attempt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BATCH", 10)
+    store = make(interval=30.0)
+    book, batches, under_way = mongodb.book, 0, threading.Event()
+
+    async def slowly(*args: Any) -> dict[str, str]:
+        nonlocal batches
+        batches += 1
+        under_way.set()
+        await asyncio.sleep(0.05 if batches <= 10 else 0.0)
+        return await book(*args)
+
+    monkeypatch.setattr(mongodb, "book", slowly)
+    for number in range(100):
+        store.settle(attempt(f"a{number}"))
+    assert store.local.flush()
+    threading.Thread(target=store.flush).start()
+    assert under_way.wait(10.0)
+    store.settle(attempt("last word"))
+    assert store.close(30.0)
+    assert len(shipped(connection)) == 101
+    assert not in_file(store)
 
 
 def test_what_mongodb_refuses_stops_no_other_and_is_kept(make: Make, connection: Connection, attempt: Any) -> None:

@@ -44,6 +44,8 @@ logger = logging.getLogger("segue.ledger")
 INTERVAL: Final = 0.5
 RETRY: Final = (1.0, 30.0)
 """Seconds."""
+LAST_WORDS: Final = 5.0
+"""Seconds that a forgotten store's records have to be shipped in; what is left is in the file."""
 BATCH: Final = 500
 REASON: Final = 200
 """Characters of what MongoDB says of a record."""
@@ -76,6 +78,7 @@ class Shipper:
     def _begin(self) -> None:
         self._thread: threading.Thread | None = None
         self._stop = False
+        self._give_up = 0.0
         self._wake = threading.Event()
         self._asked: list[threading.Event] = []
         self._lock = threading.Lock()
@@ -103,21 +106,25 @@ class Shipper:
             self._wake.set()
             done.wait(timeout)
 
-    def stop(self) -> None:
+    def stop(self, timeout: float = LAST_WORDS) -> None:
+        """Has the thread ship once more what is there, as far as that is done in time, and end."""
+        self._give_up = time.monotonic() + timeout
         self._stop = True
         self._wake.set()
 
     def close(self, timeout: float) -> None:
         """Ships once more what is there, if that is done in time."""
-        self.stop()
+        self.stop(timeout)
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _run(self) -> None:
         wait = self._interval
-        while not self._stop:
+        last = False
+        while not last:
             self._wake.wait(wait)
             self._wake.clear()
+            last = self._stop
             asked, self._asked = self._asked, []
             wait = self._try(wait)
             for done in asked:
@@ -159,7 +166,7 @@ class Shipper:
             answer = self._book(records)
             self._backlog.shipped([record for record in records if record.attempt_id not in answer])
             refused |= answer
-            if self._stop:
+            if self._stop and time.monotonic() >= self._give_up:
                 break
         self.waiting = self._backlog.count()
         if refused:
