@@ -29,9 +29,11 @@ from segue.server.exchange import Bounds, CallerLeftError, Exchange, Receive, Re
 from segue.server.gatekeeper import Gatekeeper
 from segue.server.history import history
 from segue.server.metrics import Metrics
+from segue.server.recall import Recall, RecallingIngress
 from segue.server.routes import Kind, Route
 from segue.server.selection import select
 from segue.server.upkeep import Upkeep
+from segue.wire.codec import IngressCodec
 from segue.wire.dialects import ingress
 
 log = logging.getLogger("segue.server")
@@ -73,6 +75,7 @@ class Gateway:
         metrics.attach(segue)
         self._gatekeeper = gatekeeper
         self._bounds = bounds or Bounds()
+        self._recall = Recall()
         traced = segue.settings.monitoring.otel
         self._caller = import_module("segue.monitoring.otel").callers_context if traced else _no_context
         self._logs = segue.settings.monitoring.log is not None
@@ -169,7 +172,7 @@ class Gateway:
         await exchange.reply(reply, {})
 
     async def _generate(self, exchange: Exchange, route: Route, key: str) -> None:
-        codec = ingress(route.dialect)
+        codec = self._codec(route.dialect, key)
         body = await exchange.body()
         asked = codec.decode(body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
         if route.kind is Kind.COUNT or asked.options.get("action") == "countTokens":
@@ -180,6 +183,9 @@ class Gateway:
         job = job_of(asked, selection, exchange.headers, key=key)
         with self._caller(exchange.headers):
             await answer(exchange, self._segue, codec, asked, job, budgets)
+
+    def _codec(self, dialect: str, key: str) -> IngressCodec:
+        return RecallingIngress(self._recall, key) if dialect == RecallingIngress.dialect else ingress(dialect)
 
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = embeddings.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)

@@ -100,6 +100,11 @@ class StreamEncoder:
         self._over = False
         self._delta = b""
 
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The items that are whole."""
+        return self._answer.output.done
+
     def feed(self, event: ChatEvent) -> bytes:
         if self._over:
             return b""
@@ -180,6 +185,11 @@ class WholeEncoder:
 
     def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
         self._answer = _Answer(id=id, created=created, model=model, options=options, say=_nothing)
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The items that are whole."""
+        return self._answer.output.done
 
     def feed(self, event: ChatEvent) -> bytes:
         if type(event) is TextDelta and self._answer.output.writing:
