@@ -17,7 +17,7 @@ NOTICE = (
 
 LEGEND = """\
 answer: what the caller got, token by token; stand-in: who gave it, or the end of it
-switched in: from the last that was heard of the broken target to the next one's request
+next in: from the last that was heard of the broken target to the next one's request
 pause: the longest time without text, as the caller saw it
 cost: of all attempts; extra: what of it the fault caused; ≤: an attempt that left no report is in it with all it can have cost"""
 
@@ -82,8 +82,12 @@ def _print_table(outcomes: list[Outcome]) -> None:
 
     from segue.cli.display import console, money, table
 
-    numbers = ("switched in", "pause", "seams", "hedges", "cost", "extra")
+    numbers = ("next in", "pause", "seams", "hedges", "cost", "extra")
     shown = table("", "fault", "answer", "stand-in", *numbers, right=numbers)
+    shown.padding = (0, 1, 0, 0)  # 80 columns hold all of it, if only answers are folded
+    for column in shown.columns:
+        column.no_wrap = column.header in ("pause", "cost", "extra")
+    shown.columns[0].no_wrap = not any(":" in outcome.fault for outcome in outcomes)  # options make a name long
     for outcome in outcomes:
         shown.add_row(
             outcome.fault,
@@ -93,7 +97,7 @@ def _print_table(outcomes: list[Outcome]) -> None:
             _time(outcome.longest_pause),
             str(outcome.seams),
             str(outcome.hedges),
-            ("≤ " if outcome.at_most else "") + money(outcome.cost),
+            ("≤" if outcome.at_most else "") + money(outcome.cost),
             money(outcome.extra),
         )
     console.print(shown)
