@@ -86,7 +86,7 @@ def _print_table(outcomes: list[Outcome]) -> None:
     shown = table("", "fault", "answer", "stand-in", *numbers, right=numbers)
     shown.padding = (0, 1, 0, 0)  # 80 columns hold all of it, if only answers are folded
     for column in shown.columns:
-        column.no_wrap = column.header in ("pause", "cost", "extra")
+        column.no_wrap = column.header != "answer"
     shown.columns[0].no_wrap = not any(":" in outcome.fault for outcome in outcomes)  # options make a name long
     for outcome in outcomes:
         shown.add_row(
