@@ -136,6 +136,17 @@ async def test_bodies_are_logged_only_where_that_is_switched_on_and_only_so_much
     assert request["answer"] == answer.text
 
 
+async def test_a_secret_at_the_end_of_what_is_kept_is_not_cut_before_it_is_known(box: Sandbox) -> None:
+    settings = settings_of(box, SEGUE_LOG_BODIES="true", GEMINI_API_KEY="uncommonkey")
+    written = Log(settings)
+    segue = Segue(settings)
+    await segue.acomplete("uncommonkey" * BODY)
+    await segue.aclose()
+    (request,) = written.lines("request")
+    assert GONE in request["messages"]
+    assert "unc" not in request["messages"]
+
+
 async def test_no_one_answering_is_an_error_with_each_reason(box: Sandbox) -> None:
     settings = settings_of(box)
     written = Log(settings)

@@ -29,6 +29,8 @@ attempts = logging.getLogger("segue.attempt")
 
 BODY: Final = 32_768
 """Characters of a request or an answer that are logged, if any are."""
+MARGIN: Final = 512
+"""Characters beyond `BODY` that are looked at."""
 WAITING: Final = 10_000
 """Lines that wait for a slow reader before lines are dropped: a log that can't be written must not hold up an answer."""
 
@@ -138,9 +140,10 @@ class RequestLog:
         )
 
     def _body(self, text: str) -> str:
-        if len(text) > BODY:
-            text = f"{text[:BODY]}… ({len(text)} characters)"
-        return self._redact(text)
+        if len(text) <= BODY:
+            return self._redact(text)
+        # A little more than is kept, so that a secret at the end is known as one before it is cut.
+        return f"{self._redact(text[: BODY + MARGIN])[:BODY]}… ({len(text)} characters)"
 
 
 def _usage(source: AttemptRecord | RequestEnd) -> dict[str, int]:

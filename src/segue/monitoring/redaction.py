@@ -24,9 +24,11 @@ NAMES_KEPT: Final = 1024
 
 _QUOTE = r"""(?:\\*["'])?"""
 _NAMES = (
-    r"(?:proxy-)?authorization|x-goog-api-key|x-api-key|api[-_ ]?key|access[-_]?token|auth[-_]?token|client[-_]?secret"
-    r"|secret|password|passwd"
+    r"authorization|api[-_ ]?key(?: provided)?|(?:access|auth|id|refresh|security|session)[-_]?token"
+    r"|(?:private|secret|subscription)[-_]?key|secret|password|passwd"
 )
+_BETWEEN = rf"""(?:{_QUOTE}\s*[:=]\s*|\\*["']\s*,\s*)(?:b?\\*["'])?"""
+"""Between a name and its value: in JSON and headers, in assignments, and in pairs of Python's."""
 _SHAPES: Final = re.compile(
     r"\b(?:"
     r"sk-[\w-]{8,}"  # OpenAI, Anthropic, DeepSeek, OpenRouter, and the gateway's own
@@ -37,10 +39,11 @@ _SHAPES: Final = re.compile(
     r")"
 )
 _PLACES: Final = (
-    re.compile(rf"(?i)\b((?:{_NAMES}){_QUOTE}\s*[:=]\s*{_QUOTE}(?:(?:bearer|basic)\s+)?)(?!\[)[^\s\"'&,;}}\]\\]{{4,}}"),
+    re.compile(rf"(?i)(?<![^\W_])((?:{_NAMES}){_BETWEEN}(?:(?:bearer|basic)\s+)?)(?!\[)[^\s\"'&,;}}\]\\]{{4,}}"),
     re.compile(r"(?i)\b(bearer\s+|basic\s+)(?=[\w.~+/=-]*[\d=_])[\w.~+/=-]{6,}"),
-    re.compile(r"(?i)([?&][\w-]*(?:key|token|secret|sig|signature|password)=)[^&\s\"'<>\\\[]+"),
-    re.compile(r"(://[^/\s:@\"]*:)[^@/\s\"\[]+(?=@)"),
+    re.compile(r"(?i)([?&][\w-]*(?:key|token|auth|secret|sig|signature|password)=)[^&\s\"'<>\\\[]+"),
+    re.compile(r"(://[^/\s:@\"]*:)[^/\s\"\[]+(?=@)"),
+    re.compile(r"(://)[^/\s:@\"\[]{16,}(?=@)"),
 )
 
 
