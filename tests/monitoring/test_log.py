@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -145,6 +148,24 @@ async def test_a_secret_at_the_end_of_what_is_kept_is_not_cut_before_it_is_known
     (request,) = written.lines("request")
     assert GONE in request["messages"]
     assert "unc" not in request["messages"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_of_a_fork_writes_its_lines() -> None:
+    program = """
+import logging, os, sys
+from segue.monitoring.log import configure_logging
+from segue.settings import load
+handler = configure_logging(load({"SEGUE_LOG": "text"}, directory="/nonexistent"), stream=sys.stdout)
+logging.getLogger("segue").warning("one of the parent's")
+handler.flush()
+if os.fork() == 0:
+    logging.getLogger("segue").warning("one of the child's")
+else:
+    os.wait()
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    assert said.stdout.count("one of the parent's") == said.stdout.count("one of the child's") == 1
 
 
 async def test_no_one_answering_is_an_error_with_each_reason(box: Sandbox) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import queue
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -192,10 +194,18 @@ class LineHandler(logging.Handler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
+        self._begin()
+        atexit.register(self.flush)
+        _handlers.add(self)
+
+    def _begin(self) -> None:
         self._lines: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
         self._dropped = 0
-        threading.Thread(target=self._run, name="segue-log", daemon=True).start()
-        atexit.register(self.flush)
+        self._thread = threading.Thread(target=self._run, name="segue-log", daemon=True)
+
+    def after_fork(self) -> None:
+        """In the child: the thread stayed with the parent, and so did the lines that waited for it."""
+        self._begin()
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._lines.qsize() >= WAITING:
@@ -203,11 +213,15 @@ class LineHandler(logging.Handler):
             return
         try:
             self._lines.put(self.format(record))
+            if self._thread.ident is None:
+                self._thread.start()
         except Exception:
             self.handleError(record)
 
     def flush(self, timeout: float = 2.0) -> None:
         """Waits until all that was logged before is written, but no longer than `timeout` seconds."""
+        if self._thread.ident is None:
+            return
         done = threading.Event()
         self._lines.put(done)
         done.wait(timeout)
@@ -235,6 +249,18 @@ class LineHandler(logging.Handler):
             self._stream.flush()
         except (OSError, ValueError):  # nobody reads any more, and there is no one to tell
             pass
+
+
+_handlers: weakref.WeakSet[LineHandler] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for handler in _handlers:
+        handler.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def configure_logging(
