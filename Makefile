@@ -47,4 +47,4 @@ bench: $(READY)  ## Measurements beside others (benchmarks/README.md)
 	$(BIN)/python -m benchmarks.inside
 
 clean:  ## Removes what was installed and built
-	rm -rf $(VENV) benchmarks/.venv benchmarks/.peers benchmarks/results node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.venv benchmarks/.peers benchmarks/results node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

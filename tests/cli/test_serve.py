@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from segue.cli.serve import _welcome
+from segue.server.running import ServeOptions
+
 
 def command(*options: str) -> list[str]:
     return [sys.executable, "-m", "segue", "serve", *options]
@@ -130,3 +133,19 @@ def test_it_refuses_to_serve_what_would_be_of_no_use_or_open_to_all(
     assert done.returncode == 2
     assert words in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:4000"),
+        ("::1", "http://[::1]:4000"),
+        ("0.0.0.0", f"http://{socket.gethostname()}:4000"),
+        ("::", f"http://{socket.gethostname()}:4000"),
+    ],
+)
+def test_programs_are_pointed_to_an_address_that_they_can_use(
+    host: str, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _welcome(ServeOptions(host=host, port=4000), "")
+    assert f"  ANTHROPIC_BASE_URL={address}\n" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,12 @@ def serve(
 def _welcome(options: ServeOptions, said: str) -> None:
     if said:
         typer.echo(said)
-    address = f"http://{options.host}:{options.port}"
+    address = _address(options.host, options.port)
     typer.echo(f"segue listens on {address}; Ctrl-C ends it. Point programs here:")
     typer.echo(f"  OPENAI_BASE_URL={address}/v1\n  ANTHROPIC_BASE_URL={address}\n  GOOGLE_GEMINI_BASE_URL={address}")
+
+
+def _address(host: str, port: int) -> str:
+    """Where a program reaches the gateway: one that listens everywhere, by this machine's name."""
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
