@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -127,3 +128,31 @@ async def test_nobody_waits_for_the_price_list_and_nothing_is_lost_meanwhile(
     (record,) = store.records()
     assert (record.settlement, record.cost) == (Settlement.SETTLED, Decimal("0.3"))
     assert recorder.take_cost("r") == Decimal("0.3")
+
+
+FORKED = """
+import asyncio
+from segue.ledger.bookkeeper import Bookkeeper
+from segue.ledger.recorder import Recorder
+from segue.ledger.stores.memory import MemoryStore
+
+class Slow(Bookkeeper):
+    def warm(self, models, *, wall):
+        time.sleep(0.3)
+
+recorder = Recorder(Slow(MemoryStore()))
+recorder.warm_aside([], wall=0.0)
+if not (child := os.fork()):
+    async def wait():
+        try:
+            await asyncio.wait_for(recorder.caught_up(), 5.0)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    asyncio.run(wait())
+assert os.waitpid(child, 0)[1] == 0, "the child waits for a thread that it does not have"
+"""
+
+
+def test_a_fork_while_prices_are_read_waits_for_them(python: Any, finished: Any) -> None:
+    finished(python(FORKED))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
@@ -20,6 +22,9 @@ log = logging.getLogger("segue")
 
 COSTS_KEPT = 10_000
 """Requests whose cost is kept for asking; a caller who leaves never asks."""
+
+FORK = 5.0
+"""Seconds that a fork waits for the price list at most."""
 
 
 def ending_of(end: AttemptEnd) -> Ending:
@@ -50,6 +55,7 @@ class Recorder:
         self._waiting: list[AttemptEnd] | None = None
         self._caught_up = threading.Event()
         self._caught_up.set()
+        _recorders.add(self)
 
     def warm_aside(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
         """Reads the prices of (provider, model) pairs in a thread of its own, then settles what ended meanwhile."""
@@ -67,6 +73,10 @@ class Recorder:
     def tell(self, call: Callable[[AttemptEnd, AttemptRecord], None]) -> None:
         """Calls `call` with every attempt that is settled from now on."""
         self._told.append(call)
+
+    def before_fork(self) -> None:
+        """The thread that reads prices would not come along, and whoever waits for it would wait for ever."""
+        self._caught_up.wait(FORK)
 
     async def caught_up(self) -> None:
         """Waits until what has ended is settled; at once, but for the first second of a process."""
@@ -124,7 +134,7 @@ class Recorder:
         before = self._costs.get(request, Decimal(0))
         self._costs[request] = None if before is None or record.cost is None else before + record.cost
         if len(self._costs) > COSTS_KEPT:
-            del self._costs[next(iter(self._costs))]
+            self._costs.pop(next(iter(self._costs)), None)
         for call in self._told:
             try:
                 call(end, record)
@@ -142,3 +152,15 @@ class Recorder:
     def take_cost(self, request_id: str) -> Decimal | None:
         """What all attempts of a request cost together, in US dollars; None where one of them has no known price. Forgets it."""
         return self._costs.pop(request_id, Decimal(0))
+
+
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for recorder in list(_recorders):
+        recorder.before_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
