@@ -249,6 +249,20 @@ async def test_who_waits_for_a_database_that_is_away_waits_for_one_try_not_for_t
     assert store.tries < 5
 
 
+async def test_a_report_that_is_refused_again_and_again_keeps_no_other_from_being_made(make: Make) -> None:
+    class Refuses(MemoryBudgets):
+        def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+            if name == BUDGET.name:
+                raise OverflowError("more than 64 bits")
+            super().report(name, day, report, source=source)
+
+    store = Refuses()
+    budgets = make(store)
+    other = Budget(name="all", pico=DOLLAR, said="everything together")
+    budgets.settle(await budgets.take([BUDGET, other], 1), 1)
+    eventually(lambda: store.spent(DAY).get("all") == 1)
+
+
 async def test_reports_are_made_however_many_ask(make: Make) -> None:
     class Slow(MemoryBudgets):
         def take(self, budget: Budget, day: str, *, least: int) -> Shared:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from segue import InvalidRequestError, Sandbox, Segue, load
@@ -82,6 +83,19 @@ def test_a_stream_that_is_left_early_gives_back_what_it_held(sandbox: Sandbox, t
         segue.close()
     (spent,) = store_of(segue.settings).spent(_today(segue)).values()
     assert 0 < Decimal(spent).scaleb(-12) < Decimal("0.02")
+
+
+def test_a_bill_beyond_all_measure_ends_the_budget_and_stays_countable(sandbox: Sandbox, tmp_path: Path) -> None:
+    with sandbox as box:
+        segue = client(box, tmp_path, chain="1.0", targets='"openai"')
+        tell, booked = segue.budgets.attempt_booked, segue._recorder._told
+        booked[booked.index(tell)] = lambda end, record: tell(
+            end, msgspec.structs.replace(record, cost=Decimal("1e20"))
+        )
+        segue.complete("go on", chain="fast")
+        with pytest.raises(InvalidRequestError, match=r"of \$1 a day: \$1000000 is spent"):
+            segue.complete("go on", chain="fast")
+        segue.close()
 
 
 def _today(segue: Segue) -> str:

@@ -242,8 +242,10 @@ class Budgets:
         for place, purse in list(self._purses.items()):
             try:
                 self._tell(purse, idle)
-            except Exception as error:  # the others would fare no better, and each try takes its time
+            except Exception as error:  # the others would hardly fare better, and each try takes its time
                 self._complain(error)
+                with self._lock:
+                    self._purses[place] = self._purses.pop(place)  # the next time it is the last
                 return
             with self._lock:
                 if purse.empty:

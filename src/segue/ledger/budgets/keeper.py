@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from importlib import import_module
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from segue.catalog.prices import UnitPrices
@@ -24,6 +25,9 @@ from segue.ledger.stores.money import from_pico, to_pico
 from segue.ledger.stores.opening import place_of
 from segue.routing.target import Target
 from segue.settings import Settings
+
+MOST: Final = to_pico(Decimal(1_000_000))
+"""What an attempt counts as at most, whatever its provider reports: as much as the largest budget. 64 bits hold nine of these."""
 
 PriceOf = Callable[[str, str], UnitPrices | None]
 """The unit prices of a provider's model, now."""
@@ -83,7 +87,7 @@ class BudgetKeeper:
         if (tally := self._open.get(record.request_id)) is not None:
             tally.running -= 1
             if record.cost is not None and not record.simulated:
-                tally.spent += to_pico(record.cost)
+                tally.spent += min(to_pico(record.cost), MOST)
             self._close(record.request_id, tally)
 
     def request_ended(self, end: RequestEnd) -> None:
