@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import random
 import sqlite3
@@ -17,6 +19,7 @@ import pytest
 
 from segue.ledger.record import Settlement
 from segue.ledger.stores import sqlite
+from segue.ledger.stores.alive import Lock
 from segue.ledger.stores.sqlite import SqliteStore
 
 Run = Callable[..., subprocess.Popen[str]]
@@ -278,3 +281,18 @@ def test_what_was_lost_is_settled_later_where_the_file_was_locked_at_first(
     assert store.flush()
     assert fates(store)["open"] == (Settlement.ESTIMATED, "lost", Decimal("0.7"))
     store.close()
+
+
+def test_where_there_are_no_locks_each_try_closes_what_it_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    lowest = os.dup(0)
+    os.close(lowest)
+    with pytest.raises(OSError, match="no locks available"):
+        Lock.take(tmp_path / "lock")
+    assert os.dup(0) == lowest
+    os.close(lowest)

@@ -36,6 +36,9 @@ class Lock:
             except BlockingIOError:
                 os.close(handle)
                 return None
+            except OSError:
+                os.close(handle)
+                raise
             os.close(handle)  # its holder removed the file while we opened it
 
     @property
