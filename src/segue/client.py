@@ -20,7 +20,7 @@ from segue.chat.events import ChatEvent
 from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
-from segue.failover.engine import Engine, Job
+from segue.failover.engine import MOST_REMEMBERED, Engine, Job
 from segue.failover.listener import AttemptStart, Listener
 from segue.failover.local import LocalUpstream
 from segue.failover.relay import Relay
@@ -328,6 +328,8 @@ class Segue:
         key = (target.name, target.model.id)
         known = self._upstreams.get(key)
         if known is None:
+            if len(self._upstreams) >= MOST_REMEMBERED:
+                self._upstreams.clear()
             known = self._upstreams[key] = self._made(target)
         return known
 

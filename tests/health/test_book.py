@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from segue.chat.failure import Failure, FailureKind, Scope
-from segue.health.book import HealthBook
+from segue.health.book import MOST_TARGETS, HealthBook
 from segue.health.breaker import Permit
-from segue.health.target import HEALTHY, HealthKeys
+from segue.health.target import HEALTHY, HealthKeys, TargetHealth
 from segue.policy import BreakerPolicy
 
 YES, PROBE, NO = Permit.YES, Permit.PROBE, Permit.NO
@@ -527,3 +529,12 @@ class BookMachine(RuleBasedStateMachine):
 
 TestBookUnderAnyHistory = BookMachine.TestCase
 TestBookUnderAnyHistory.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+def test_any_number_of_models_that_callers_make_up_are_not_kept_for_ever() -> None:
+    health = fail(book(), A, OVERLOAD)
+    for number in range(3 * MOST_TARGETS):
+        health.failed(A._replace(model=f"made-up-{number}"), failure(FailureKind.MODEL_GONE), 1.0, started=1.0)
+    kept = [each for each in gc.get_objects() if isinstance(each, TargetHealth) and each.keys.endpoint == A.endpoint]
+    assert len(kept) <= MOST_TARGETS
+    assert not usable(health, A, 1.0), "what failed is remembered"

@@ -40,8 +40,8 @@ from segue.routing.target import Target
 
 log = logging.getLogger("segue")
 
-MOST_AGED = 1000
-"""Targets whose age is remembered; a caller who names a model makes one for each call."""
+MOST_REMEMBERED = 1000
+"""Targets whose age and whose keys are remembered; a caller of the gateway may name any number of models."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -119,6 +119,7 @@ class Engine:
         self._aged: dict[int, tuple[Target, tuple[int, bool], Target]] = {}
         self._warned: set[tuple[str, str]] = set()
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
+        self._names: dict[HealthKeys, str] = {}
 
     def start(self, job: Job) -> Relay:
         """Begins a request in the running event loop. The relay must be read to its end or closed."""
@@ -160,7 +161,7 @@ class Engine:
         if aged.notice and (target.name, aged.notice) not in self._warned:
             self._warned.add((target.name, aged.notice))
             log.warning("%s: %s", target.name, aged.notice)
-        if len(self._aged) >= MOST_AGED:
+        if len(self._aged) >= MOST_REMEMBERED:
             self._aged.clear()
         known = self._aged[id(target)] = (target, (day, replace), aged)
         return known
@@ -171,12 +172,15 @@ class Engine:
         """The names under which a target's health is kept."""
         known = (target.name, target.model.id, target.base_url)
         if (keys := self._keys.get(known)) is None:
+            if len(self._keys) >= MOST_REMEMBERED:
+                self._keys, self._names = {}, {}
             keys = self._keys[known] = HealthKeys(target.endpoint, target.credential, target.model.id)
+            self._names.setdefault(keys, target.name)
         return keys
 
     def name_of(self, keys: HealthKeys) -> str:
-        """A target whose health is kept under these names; "" if none was asked yet."""
-        return next((name for (name, _, _), known in [*self._keys.items()] if known == keys), "")
+        """A target whose health is kept under these names; "" if none was asked yet, or long ago."""
+        return self._names.get(keys, "")
 
     def look(self, target: Target, tokens: int, now: float) -> Availability:
         """Whether a request of so many tokens may go to a target now: its health and its quota."""

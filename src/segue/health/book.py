@@ -48,6 +48,8 @@ WEIGHT: Final = {
 """What a failure weighs against a breaker; kinds that are missing weigh nothing."""
 
 LAST_RESORT_EVERY: Final = 1.0
+MOST_TARGETS: Final = 2000
+"""Targets whose health is kept; with more, those that have not failed lately are forgotten. A caller of the gateway may name any number of models."""
 READY: Final = "ready"
 """The state of what is not cooling; the other states are those of a breaker and the failure kinds that cool."""
 
@@ -195,6 +197,8 @@ class HealthBook:
     def _target(self, keys: HealthKeys) -> TargetHealth:
         target = self._targets.get(keys)
         if target is None:
+            if len(self._targets) >= MOST_TARGETS:
+                self._forget()
             endpoint = self._endpoints.get(keys.endpoint)
             if endpoint is None:
                 endpoint = self._endpoints[keys.endpoint] = EndpointHealth(self._policy)
@@ -202,6 +206,15 @@ class HealthBook:
             target = self._targets[keys] = TargetHealth(keys, endpoint, credential, self._policy)
             endpoint.targets.append(target)
         return target
+
+    def _forget(self) -> None:
+        """Forgets the models whose breakers have nothing to tell, and if these are few, the older half of all."""
+        kept = {keys: target for keys, target in self._targets.items() if not target.breaker.sound}
+        if len(kept) > MOST_TARGETS // 2:
+            kept = dict([*kept.items()][-MOST_TARGETS // 2 :])
+        self._targets = kept
+        for endpoint in self._endpoints.values():
+            endpoint.targets[:] = [target for target in endpoint.targets if target.keys in kept]
 
     def _cool(self, target: TargetHealth, failure: Failure, now: float) -> None:
         kind, scope = failure.kind, failure.scope
