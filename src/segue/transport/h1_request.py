@@ -56,9 +56,18 @@ def place(address: str) -> Place:
 
 def head(request: WireRequest, at: Place) -> bytes:
     """The request's first line and headers. Raises `TransportError` for what HTTP cannot say."""
-    lines = [f"{request.method} {at.target} HTTP/1.1\r\nHost: {at.host}"]
+    start = _start(request.method, at, tuple(request.headers.items()))
+    if request.body or request.method in _WITH_LENGTH:
+        return b"%bContent-Length: %d\r\n\r\n" % (start, len(request.body))
+    return start + b"\r\n"
+
+
+@functools.lru_cache(maxsize=256)
+def _start(method: str, at: Place, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """All but the length and the empty line: the same in all requests to one target."""
+    lines = [f"{method} {at.target} HTTP/1.1\r\nHost: {at.host}"]
     given = set()
-    for name, value in request.headers.items():
+    for name, value in headers:
         key = _key(name)
         if key not in _OURS:
             given.add(key)
@@ -71,11 +80,9 @@ def head(request: WireRequest, at: Place) -> bytes:
         lines.append("Accept-Encoding: identity")
     if at.authorization and "authorization" not in given:
         lines.append(f"Authorization: {at.authorization}")
-    if request.body or request.method in _WITH_LENGTH:
-        lines.append(f"Content-Length: {len(request.body)}")
-    text = "\r\n".join([*lines, "\r\n"])
-    ends = len(lines) + 2  # one more within the first line, and the empty one
-    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text or not _TOKEN(request.method):
+    text = "\r\n".join([*lines, ""])
+    ends = len(lines) + 1  # one more within the first line
+    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text or not _TOKEN(method):
         raise TransportError("send", "the method or a header is not valid")
     with contextlib.suppress(UnicodeEncodeError):  # it shows the text, and would be the error's context
         return text.encode("utf-8", "surrogateescape")
