@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -16,6 +17,7 @@ from segue.client import Segue
 from segue.failover.engine import Engine
 from segue.health.book import HealthBook
 from segue.health.target import HealthKeys
+from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.monitoring.history import BELIEVED, KEPT, QUIET, Change, History, changes, hours, thing_of
@@ -189,6 +191,19 @@ class World:
     def fail(self, kind: FailureKind, retry_after: float | None = None) -> None:
         self.health.failed(KEYS, Failure(kind=kind, message="sk-abcdefghijkl", retry_after=retry_after), self.now)
 
+    def attempt(self) -> None:
+        record = AttemptRecord(
+            attempt_id="a",
+            request_id="r",
+            started=self.wall,
+            target="gemini",
+            provider="gemini",
+            model="m",
+            outcome="ok",
+            settlement=Settlement.SETTLED,
+        )
+        self.history.attempt_booked(MagicMock(), record)
+
     def pass_(self, seconds: float) -> None:
         self.now += seconds
         self.wall += seconds
@@ -236,6 +251,15 @@ def test_what_is_older_than_thirty_days_is_forgotten() -> None:
     world.fail(FailureKind.MODEL_GONE)
     world.history.save()
     assert [change.after for change in world.found] == ["model_gone"]
+
+
+def test_a_clock_that_is_put_back_a_day_loses_no_hour() -> None:
+    world = World(MemoryStore())
+    for jump in (0.0, 86400.0, -86400.0, 1.0, 1.0, 86400.0, 1.0):
+        world.wall += jump
+        world.attempt()
+        world.history.save()
+    assert sum(hour.attempts for hour in hours(world.store, 0.0, EVER)) == 7
 
 
 @pytest.mark.parametrize(

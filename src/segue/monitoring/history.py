@@ -99,8 +99,9 @@ class History:
         self._redact = redact
         self._engine: Engine | None = None
         self._lock = threading.Lock()
-        self._hours: dict[tuple[int, str, bool], Hour] = {}
+        self._hours: dict[tuple[int, str, bool], tuple[Hour, str]] = {}  # with the process's name when it began
         self._dirty: set[tuple[int, str, bool]] = set()
+        self._current = 0
         self._written = 0.0
         self._pruned = 0
         self._limited: dict[str, float] = {}
@@ -200,9 +201,8 @@ class History:
         with self._lock:
             places, self._dirty = self._dirty, set()
             grown = [self._hours[place] for place in places]
-            documents = {self._name(hour): msgspec.to_builtins(hour, str_keys=True) for hour in grown}
-            current = max((start for start, _, _ in self._hours), default=0)
-            self._hours = {place: hour for place, hour in self._hours.items() if place[0] >= current - HOUR}
+            documents = {_name(hour, process): msgspec.to_builtins(hour, str_keys=True) for hour, process in grown}
+            self._hours = {place: kept for place, kept in self._hours.items() if place[0] >= self._current - HOUR}
         for name, document in documents.items():
             self._store.save(name, document)
         if self._engine is not None:
@@ -221,15 +221,13 @@ class History:
 
     def _hour(self, target: str, wall: float, *, simulated: bool) -> Hour:
         place = int(wall) // HOUR * HOUR, target, simulated
-        hour = self._hours.get(place)
-        if hour is None:
-            hour = self._hours[place] = Hour(start=place[0], target=target, simulated=simulated)
+        if place not in self._hours:
+            if place[0] < self._current - HOUR:  # the clock was put back: an hour that comes again is another one
+                self._process = new_id()[-8:]
+            self._current = place[0]
+            self._hours[place] = Hour(start=place[0], target=target, simulated=simulated), self._process
         self._dirty.add(place)
-        return hour
-
-    def _name(self, hour: Hour) -> str:
-        kind = "simulated" if hour.simulated else "real"
-        return f"hour/{_moment(hour.start)}/{quote(hour.target, safe='')}/{kind}/{self._process}"
+        return self._hours[place][0]
 
     def after_fork(self) -> None:
         """In the child: what was counted so far is the parent's."""
@@ -269,6 +267,11 @@ def _read(store: LedgerStore, kind: str, since: float, until: float, type_: type
         except msgspec.ValidationError:  # of a later version
             continue
     return found
+
+
+def _name(hour: Hour, process: str) -> str:
+    kind = "simulated" if hour.simulated else "real"
+    return f"hour/{_moment(hour.start)}/{quote(hour.target, safe='')}/{kind}/{process}"
 
 
 def _moment(wall: float) -> str:

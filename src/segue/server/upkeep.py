@@ -39,12 +39,12 @@ class Upkeep:
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
-            self._segue.history.save()
             try:
+                self._segue.history.save()
                 self._metrics.refresh()
                 await self._metrics.look_up()
             except Exception:
-                log.exception("the metrics can't be looked up")
+                log.exception("history and metrics can't be kept up")
 
     async def _check(self, interval: float) -> None:
         while True:
