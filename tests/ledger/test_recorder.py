@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -128,6 +129,23 @@ async def test_nobody_waits_for_the_price_list_and_nothing_is_lost_meanwhile(
     (record,) = store.records()
     assert (record.settlement, record.cost) == (Settlement.SETTLED, Decimal("0.3"))
     assert recorder.take_cost("r") == Decimal("0.3")
+
+
+async def test_prices_that_cannot_be_read_hold_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Bookkeeper):
+        def price_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
+            raise ImportError("the price list is gone")
+
+    recorder = Recorder(Broken(MemoryStore()))
+    go = threading.Event()
+    monkey = recorder._books.warm
+    recorder._books.warm = lambda *args, **options: (go.wait(5.0), monkey(*args, **options))  # type: ignore[method-assign,assignment]
+    recorder.warm_aside([("gemini", "m")], wall=0.0)
+    recorder.attempt_started(start("a"))
+    recorder.attempt_ended(AttemptEnd(start=start("a"), outcome="ok", seconds=1.0))
+    go.set()
+    await asyncio.wait_for(recorder.caught_up(), 5.0)
+    assert "the price list is gone" in caplog.text
 
 
 FORKED = """

@@ -63,8 +63,9 @@ class Recorder:
         def work() -> None:
             try:
                 self._books.warm(models, wall=wall)
-            finally:
-                self._catch_up()
+            except Exception:
+                log.exception("the price list can't be read")
+            self._catch_up()
 
         self._waiting = []
         self._caught_up.clear()
@@ -117,7 +118,10 @@ class Recorder:
         with self._lock:
             ended, self._waiting = self._waiting or [], None
         for end in ended:
-            self._settle(end)
+            try:
+                self._settle(end)
+            except Exception:  # everybody waits until this is over
+                log.exception("an attempt can't be settled: it stays reserved")
         self._caught_up.set()
 
     def _settle(self, end: AttemptEnd) -> None:
