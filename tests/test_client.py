@@ -196,6 +196,13 @@ async def test_a_callers_mistake_stops_at_once_and_names_the_field(tmp_path: Pat
     assert (caught.value.param, caught.value.target) == ("messages", "openai")
 
 
+async def test_a_text_that_is_no_unicode_is_the_callers_mistake_and_nobodys_failure(tmp_path: Path) -> None:
+    segue = client(Upstream(), tmp_path)
+    with pytest.raises(InvalidRequestError, match="half of a surrogate pair") as caught:
+        await segue.acomplete("hi \ud800")
+    assert (caught.value.param, caught.value.status) == ("messages", 400)
+
+
 async def test_when_all_fail_each_reason_is_told_and_no_key(tmp_path: Path) -> None:
     replies = [refuses(503, message="gone"), refuses(429, "insufficient_quota", "pay first"), refuses(503)]
     segue = client(Upstream(*replies), tmp_path, KEYS)

@@ -55,6 +55,11 @@ def test_a_name_at_another_address_may_stand_for_anything(settings: dict[str, st
     assert (aged.model.id, aged.notice) == ("gpt-4.1", "gpt-4.1 was shut down on 2027-01-14: use gpt-6-luna")
 
 
+def test_what_a_caller_has_trained_is_not_replaced_unasked() -> None:
+    tuned = aging.current(target_of("openai", "ft:gpt-4.1:acme::1"), date(2027, 2, 1), replace=True)
+    assert tuned.model.id == "ft:gpt-4.1:acme::1"
+
+
 def test_nobody_is_replaced_against_the_policy() -> None:
     assert aging.current(GPT, date(2027, 2, 1), replace=False).model.id == "gpt-4.1"
 

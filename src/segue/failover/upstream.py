@@ -91,6 +91,10 @@ class HttpUpstream:
         except InvalidRequestError as error:
             yield [Failed(Failure(kind=FailureKind.CAPABILITY, message=error.message, param=error.param or "messages"))]
             return
+        except UnicodeEncodeError:
+            half = "a text holds half of a surrogate pair, which no provider can be sent: take it out"
+            yield [Failed(Failure(kind=FailureKind.CALLER, message=half, param="messages"))]
+            return
         receipt.omitted = wire.omitted
         receipt.sent = True
         answer: Answer | None = None

@@ -23,7 +23,8 @@ def current(target: Target, today: date, *, replace: bool) -> Target:
     if life.message is None:
         return target
     at_home = target.dialect in DIALECTS and target.base_url == address_of(target.provider, target.dialect)
-    if life.status == "retired" and life.successor and replace and at_home:
+    tuned = target.model.id.startswith("ft:")  # nobody else's model stands for what a caller has trained
+    if life.status == "retired" and life.successor and replace and at_home and not tuned:
         return _succeeded(target, life.successor, f"{life.message}, which was asked in its place")
     return msgspec.structs.replace(target, notice=life.message)
 

@@ -8,6 +8,7 @@ neither read nor written.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 
 Migrations = Sequence[Sequence[str]]
@@ -98,3 +99,16 @@ def migrate(connection: sqlite3.Connection, migrations: Migrations = MIGRATIONS)
 def _enter(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL)")
     connection.execute("INSERT INTO schema_version VALUES (?, datetime('now'))", (number,))
+
+
+def in_wal_mode(connection: sqlite3.Connection, patience: float) -> None:
+    """Switches to a write-ahead log. SQLite does not wait for others who open a new file at the same moment, so this does."""
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
+                raise
+            time.sleep(0.01)

@@ -36,7 +36,7 @@ from segue.ledger.stores.alive import Lock
 from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.plain import DayBounds, check_dimensions, day_bounds, select, summarise
 from segue.ledger.stores.rows import from_row, to_row
-from segue.ledger.stores.schema import migrate
+from segue.ledger.stores.schema import in_wal_mode, migrate
 from segue.ledger.stores.writer import Batch, Forget, GroupWriter, State
 
 logger = logging.getLogger("segue.ledger")
@@ -90,7 +90,7 @@ class _File:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         self._connection = connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None)
-        connection.execute("PRAGMA journal_mode=WAL")
+        in_wal_mode(connection, self._busy)
         connection.execute("PRAGMA synchronous=NORMAL")
         migrate(connection)
         self._show_life()
