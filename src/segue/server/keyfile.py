@@ -19,7 +19,7 @@ import msgspec
 
 from segue.errors import ConfigurationError
 from segue.ledger.stores.opening import default_path
-from segue.ledger.stores.schema import Migrations, NewerSchemaError, migrate, version
+from segue.ledger.stores.schema import Migrations, NewerSchemaError, in_wal_mode, migrate, version
 from segue.server.keys import Hashed, Key, KeyRing
 from segue.settings import Settings
 
@@ -78,7 +78,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        in_wal_mode(connection, BUSY)
         connection.execute("PRAGMA synchronous=NORMAL")
         migrate(connection, MIGRATIONS)
     except BaseException:
