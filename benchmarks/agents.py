@@ -30,7 +30,7 @@ from segue.chat.request import ChatRequest
 from segue.sandbox import Reply
 from segue.server.app import Gateway
 from segue.server.metrics import Metrics
-from segue.server.running import ServeOptions, uvicorn_options
+from segue.server.serve import ServeOptions, uvicorn_options
 
 WORD = "from-the-shell"
 ARGUMENTS = {

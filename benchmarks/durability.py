@@ -37,7 +37,7 @@ import msgspec
 
 from benchmarks.free_port import free_port
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.stores.opening import ledger_of
+from segue.ledger.stores.factory import ledger_of
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.secret import Secret
 from segue.settings import Settings

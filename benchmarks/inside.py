@@ -31,7 +31,7 @@ import uvloop
 from benchmarks.free_port import free_port
 from benchmarks.gateways import CASES, Case, load, running
 from benchmarks.peers import new_key, ours
-from segue.server.running import ServeOptions, build, uvicorn_options
+from segue.server.serve import ServeOptions, build, uvicorn_options
 from segue.settings import load as load_settings
 
 EVERY = 0.001

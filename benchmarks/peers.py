@@ -72,7 +72,7 @@ def _keys() -> Path:
 
 def new_key() -> str:
     """A key of our own gateway, made once a run."""
-    from segue.server.keyfile import FileKeyRing
+    from segue.server.keys.sqlite import FileKeyRing
 
     HOME.mkdir(exist_ok=True)
     _keys().unlink(missing_ok=True)

@@ -41,7 +41,7 @@ from segue import (
 )
 from segue.chat.events import Finished, FinishReason, Started, TextDelta, UsageReport
 from segue.chat.usage import Usage
-from segue.langchain.guide import get_llm_client
+from segue.guide.functions import get_llm_client
 from segue.wire.dialects import ingress
 
 DIALECTS = {"gemini": "gemini", "openai": "openai_chat", "claude": "claude"}

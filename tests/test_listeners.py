@@ -10,7 +10,7 @@ import pytest
 
 from segue import LLMServiceUnavailableError, Sandbox
 from segue.client import Segue
-from segue.failover.listener import AttemptEnd, AttemptStart, RequestEnd, RequestStart
+from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd, RequestStart
 from segue.ledger.record import AttemptRecord
 from segue.settings import load
 

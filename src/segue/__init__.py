@@ -58,12 +58,12 @@ if TYPE_CHECKING:
         SegueError,
         StreamInterruptedError,
     )
-    from segue.failover.listener import AttemptEnd, AttemptStart, Listener
+    from segue.failover.hooks import AttemptEnd, AttemptStart, Listener
+    from segue.guide.functions import call_llm_with_fallback, generate_with_retry, get_llm_client, preferred_order
+    from segue.guide.monitor import monitor_llm_performance
+    from segue.guide.tracker import LLMUsageTracker
     from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
-    from segue.langchain.guide import call_llm_with_fallback, generate_with_retry, get_llm_client, preferred_order
     from segue.langchain.registry import LLMRegistry, registry
-    from segue.ledger.monitor import monitor_llm_performance
-    from segue.ledger.tracker import LLMUsageTracker
     from segue.monitoring.log import configure_logging
     from segue.policy import Policy
     from segue.sandbox import Sandbox
@@ -80,12 +80,12 @@ _HOME = {
     "segue.errors": "APIConnectionError AttemptSummary AuthenticationError ConfigurationError ContentRefusedError "
     "DeadlineExceededError InvalidRequestError LLMServiceUnavailableError RateLimitError SegueError "
     "StreamInterruptedError",
-    "segue.failover.listener": "AttemptEnd AttemptStart Listener",
+    "segue.failover.hooks": "AttemptEnd AttemptStart Listener",
     "segue.langchain.clients": "ClaudeClient GeminiClient LLMClient OpenAIClient",
-    "segue.langchain.guide": "call_llm_with_fallback generate_with_retry get_llm_client preferred_order",
+    "segue.guide.functions": "call_llm_with_fallback generate_with_retry get_llm_client preferred_order",
     "segue.langchain.registry": "LLMRegistry registry",
-    "segue.ledger.monitor": "monitor_llm_performance",
-    "segue.ledger.tracker": "LLMUsageTracker",
+    "segue.guide.monitor": "monitor_llm_performance",
+    "segue.guide.tracker": "LLMUsageTracker",
     "segue.monitoring.log": "configure_logging",
     "segue.policy": "Policy",
     "segue.sandbox": "Sandbox",

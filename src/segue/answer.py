@@ -12,7 +12,7 @@ from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, TextDelta
 from segue.chat.messages import Message, Text, Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, SegueError
-from segue.failover.field import Report
+from segue.failover.attempts import Report
 from segue.failover.relay import Relay
 from segue.routing.policy import Route
 

@@ -14,6 +14,9 @@ from importlib import import_module
 from typing import Any, TypeAlias
 
 from segue.answer import Answer, AnswerStream, assemble
+from segue.budgets.admission import BudgetKeeper, budgets_of, store_of, zone_of
+from segue.budgets.lease import Budget
+from segue.budgets.leases import Budgets, Ticket
 from segue.catalog.prices import read_overrides
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.chat.events import ChatEvent
@@ -21,21 +24,18 @@ from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
 from segue.failover.engine import MOST_REMEMBERED, Engine, Job
-from segue.failover.listener import AttemptStart, Listener
-from segue.failover.local import LocalUpstream
+from segue.failover.hooks import AttemptStart, Listener
+from segue.failover.local_upstream import LocalUpstream
 from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream, Upstream
 from segue.health.book import HealthBook
 from segue.health.quota import QuotaKey
 from segue.ledger.bookkeeper import Bookkeeper
-from segue.ledger.budgets.holder import Budgets, Ticket
-from segue.ledger.budgets.keeper import BudgetKeeper, budgets_of, store_of, zone_of
-from segue.ledger.budgets.purse import Budget
 from segue.ledger.quotas import QuotaKeeper
 from segue.ledger.recorder import Recorder
 from segue.ledger.refusals import RefusalKeeper
 from segue.ledger.store import LedgerStore
-from segue.ledger.stores.opening import ledger_of
+from segue.ledger.stores.factory import ledger_of
 from segue.monitoring.checks import check
 from segue.monitoring.history import History
 from segue.monitoring.log import RequestLog

@@ -7,7 +7,7 @@ from typing import Protocol
 import pytest
 from typer.testing import CliRunner, Result
 
-from segue.cli import app
+from segue.cli.app import app
 
 PROVIDERS = ("GEMINI", "OPENAI", "CLAUDE", "GOOGLE", "ANTHROPIC", "GROQ", "AZURE")
 

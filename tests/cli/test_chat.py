@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.cli import conversation
 from segue.sandbox import Sandbox
-from segue.sandbox.replies import MARK
+from segue.sandbox.answers.replies import MARK
 
 from .conftest import Run
 
@@ -16,7 +15,7 @@ NOTICE = "simulated: no API key is set, local stand-ins answer"
 
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "PACE", 0.0)
+    monkeypatch.setattr("segue.cli.chat.run.PACE", 0.0)
 
 
 def test_without_a_key_stand_ins_answer_and_every_output_says_so(run: Run) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from segue.cli import app
-from segue.cli.drilling import RIGHT
+from segue.cli.app import app
+from segue.cli.drill.run import RIGHT
 from segue.sandbox.faults import KINDS
 
 runner = CliRunner()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.server.keyfile import FileKeyRing
+from segue.server.keys.sqlite import FileKeyRing
 
 from .conftest import Run
 

@@ -21,9 +21,9 @@ from rich.console import Console
 from tests.server.conftest import served
 
 from segue import Sandbox
-from segue.cli import watching
+from segue.cli.status import view
 from segue.client import Segue
-from segue.ledger.stores.opening import ledger_of
+from segue.ledger.stores.factory import ledger_of
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.settings import Settings, load
 
@@ -132,8 +132,8 @@ def test_what_is_shown_changes_while_it_is_watched(used: Settings, monkeypatch: 
         segue.complete("Hello", chain="openai")
         segue.close()
 
-    monkeypatch.setattr("segue.cli.watching.time.sleep", sleep)
-    watching.watch(used, ledger_of(used), None, span=3600.0, interval=30.0, to=console, looks=3)
+    monkeypatch.setattr("segue.cli.status.view.time.sleep", sleep)
+    view.watch(used, ledger_of(used), None, span=3600.0, interval=30.0, to=console, looks=3)
     assert asked == [30.0, 30.0]
     counts = re.findall(r"openai +gpt-6-luna +ready +(\d+)", console.export_text())
     assert counts == ["4", "5", "6"]
@@ -141,7 +141,7 @@ def test_what_is_shown_changes_while_it_is_watched(used: Settings, monkeypatch: 
 
 def test_eighty_columns_fold_no_number(used: Settings) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80, height=40, record=True)
-    watching.watch(used, ledger_of(used), None, span=3600.0, interval=30.0, to=console, looks=1)
+    view.watch(used, ledger_of(used), None, span=3600.0, interval=30.0, to=console, looks=1)
     waits = r"\d+\.\d\d/\d+\.\d\d +\d+\.\d\d/\d+\.\d\d"
     assert re.search(
         rf"gemini +(open|half open).* 4 +0 +75 % +{waits} +4 +\$[\d.]+ *$", console.export_text(), re.MULTILINE

@@ -13,7 +13,7 @@ import pytest
 
 from segue.chat.usage import Usage
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.stores.opening import shared_store
+from segue.ledger.stores.factory import shared_store
 
 from .conftest import Run
 
@@ -89,7 +89,7 @@ def history(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from segue.ledger.stores.memory import MemoryStore
 
     store = MemoryStore()
-    monkeypatch.setattr("segue.cli.simulation.ledger_of", lambda where=None: store)
+    monkeypatch.setattr("segue.cli.route.simulate.ledger_of", lambda where=None: store)
     monkeypatch.setattr(f"{__name__}.shared_store", lambda where=None: store)
     book("a", complexity="0.90")
     book("b", complexity="0.10")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from segue.cli.serve import _welcome
-from segue.server.running import ServeOptions
+from segue.server.serve import ServeOptions
 
 
 def command(*options: str) -> list[str]:

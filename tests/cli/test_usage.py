@@ -15,7 +15,7 @@ import pytest
 from segue.chat.usage import Usage
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
-from segue.ledger.stores.opening import ledger_of
+from segue.ledger.stores.factory import ledger_of
 from segue.settings import load
 
 from .conftest import Run

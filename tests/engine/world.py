@@ -20,7 +20,7 @@ from segue.chat.events import ChatEvent, Finished, FinishReason, TextDelta, Thin
 from segue.chat.failure import Failure
 from segue.errors import SegueError
 from segue.failover.engine import Engine, Job
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream
 from segue.health.book import HealthBook

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, assistant, system, user
 from segue.chat.request import ChatRequest, Tool
-from segue.failover.continuation import INSTRUCTION, LEAST_TOKENS, continuation_request
+from segue.failover.splice.continuation import INSTRUCTION, LEAST_TOKENS, continuation_request
 
 QUESTION = ChatRequest(messages=(system("Be brief."), user("Where does the Danube rise?")))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.failover.seam import Seam, overlap
+from segue.failover.splice.overlap import Seam, overlap
 
 ANSWER = (
     "The Danube rises in the Black Forest and flows through ten countries before it reaches the Black Sea near Sulina."

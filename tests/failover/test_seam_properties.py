@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from segue.failover import seam as module
-from segue.failover.seam import Seam, fence_state
+from segue.failover.splice import overlap as module
+from segue.failover.splice.overlap import Seam, fence_state
 
 ERROR = None
 

@@ -20,8 +20,8 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
-from segue.failover.answer import is_content
-from segue.failover.splice import Next, Splice
+from segue.failover.splice.partial_answer import is_content
+from segue.failover.splice.splice import Next, Splice
 
 STOP = Finished(FinishReason.STOP)
 LENGTH = Finished(FinishReason.LENGTH)

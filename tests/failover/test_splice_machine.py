@@ -28,8 +28,8 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
-from segue.failover.seam import fence_state
-from segue.failover.splice import Next, Splice
+from segue.failover.splice.overlap import fence_state
+from segue.failover.splice.splice import Next, Splice
 
 CLEAN = (FinishReason.STOP, FinishReason.TOOL_CALLS)
 TOOLS_END = Finished(FinishReason.TOOL_CALLS, raw="by finish_tools()")

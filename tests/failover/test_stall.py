@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.failover.stall import Action, Limits, Phase, Verdict, Watch, limits
+from segue.failover.stall_timer import Action, Limits, Phase, Verdict, Watch, limits
 from segue.policy import StallPolicy
 
 PLAIN: dict[str, Any] = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from segue.chat.events import ToolCallDelta
 from segue.chat.messages import ToolCall
-from segue.failover.toolcalls import MalformedToolCallError, ToolCallCollector
+from segue.failover.splice.toolcalls import MalformedToolCallError, ToolCallCollector
 
 WEATHER = '{"city":"Ulm"}'
 

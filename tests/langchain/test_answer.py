@@ -12,10 +12,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from segue.chat.events import FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import Text, Thinking, ToolCall
 from segue.chat.usage import Usage
-from segue.langchain import answer
+from segue.langchain import results
 from segue.langchain.backend import Backend
 from segue.langchain.clients import ClaudeClient, OpenAIClient
-from segue.langchain.convert import CALL_SIGNATURES, THINKING, to_chat
+from segue.langchain.messages import CALL_SIGNATURES, THINKING, to_chat
 
 
 def whole(**fields: Any) -> Any:
@@ -55,8 +55,8 @@ CALLS = (
 
 def test_a_whole_answer_and_its_merged_chunks_are_the_same_message() -> None:
     said = whole(thinking=THOUGHTS, tool_calls=CALLS, finish_reason=FinishReason.TOOL_CALLS)
-    at_once = answer.result(said).generations[0].message
-    in_pieces = message_chunk_to_message(merged(answer.in_chunks(said)))
+    at_once = results.result(said).generations[0].message
+    in_pieces = message_chunk_to_message(merged(results.in_chunks(said)))
     assert isinstance(at_once, AIMessage)
     assert isinstance(in_pieces, AIMessage)
     for field in ("content", "tool_calls", "additional_kwargs", "response_metadata", "usage_metadata"):
@@ -64,7 +64,7 @@ def test_a_whole_answer_and_its_merged_chunks_are_the_same_message() -> None:
 
 
 def test_thinking_that_came_in_pieces_is_sent_back_block_by_block_with_its_proof() -> None:
-    chunks = answer.Chunks()
+    chunks = results.Chunks()
     events = [
         ThinkingDelta("first "),
         ThinkingDelta("I"),
@@ -82,7 +82,7 @@ def test_thinking_that_came_in_pieces_is_sent_back_block_by_block_with_its_proof
 
 
 def test_thinking_that_was_given_up_when_another_target_began_anew_is_never_sent_back() -> None:
-    chunks = answer.Chunks()
+    chunks = results.Chunks()
     events = [
         ThinkingDelta("given up"),
         Seam("gemini", "claude", 0, restarted=True),
@@ -101,7 +101,7 @@ def test_thinking_that_was_given_up_when_another_target_began_anew_is_never_sent
 
 
 def test_content_blocks_are_langchains_standard_ones() -> None:
-    message = answer.result(whole(thinking=THOUGHTS[:1], tool_calls=CALLS[:1])).generations[0].message
+    message = results.result(whole(thinking=THOUGHTS[:1], tool_calls=CALLS[:1])).generations[0].message
     blocks: list[Any] = list(message.content_blocks)
     assert [block["type"] for block in blocks] == ["reasoning", "text", "tool_call"]
     assert blocks[0]["reasoning"] == "first I"
@@ -110,7 +110,7 @@ def test_content_blocks_are_langchains_standard_ones() -> None:
 
 
 def test_each_chunk_shows_the_piece_it_brings() -> None:
-    chunks = answer.Chunks()
+    chunks = results.Chunks()
     thought = chunks.feed(ThinkingDelta("hm"))
     call = chunks.feed(ToolCalled(0, CALLS[0]))
     assert thought is not None
@@ -122,7 +122,7 @@ def test_each_chunk_shows_the_piece_it_brings() -> None:
 
 
 def test_unknown_usage_is_none_and_an_unknown_cost_too() -> None:
-    message = answer.result(whole(usage=Usage())).generations[0].message
+    message = results.result(whole(usage=Usage())).generations[0].message
     assert isinstance(message, AIMessage)
     assert message.usage_metadata is None
     assert message.response_metadata["cost"] is None

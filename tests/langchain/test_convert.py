@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.langchain.convert import CALL_SIGNATURES, THINKING, Transcript, to_chat, to_langchain
+from segue.langchain.messages import CALL_SIGNATURES, THINKING, Transcript, to_chat, to_langchain
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PNG = "iVBORw0KGgo="

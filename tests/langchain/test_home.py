@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from segue.langchain.home import WINDOW, at_home
+from segue.langchain.loop_thread import WINDOW, at_home
 
 
 async def numbers(count: int, seen: list[Any] | None = None) -> AsyncGenerator[int, None]:

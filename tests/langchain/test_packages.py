@@ -20,7 +20,7 @@ from segue import Sandbox
 from segue.chat.request import ChatRequest
 from segue.langchain.backend import Backend
 from segue.langchain.registry import LLMRegistry
-from segue.langchain.targets import prepared
+from segue.langchain.target_factories import prepared
 from segue.policy import Policy, StallPolicy
 from segue.sandbox import Reply
 from segue.settings import TargetSettings, load

@@ -20,7 +20,7 @@ from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenA
 from segue.langchain.registry import LLMRegistry, preferred_order
 from segue.settings import ChainSettings, load
 from segue.transport.memory import MemoryTransport
-from segue.wire.openai_chat.upstream import Upstream as ChatCodec
+from segue.wire.openai_chat.upstream.codec import Upstream as ChatCodec
 
 
 @pytest.fixture

@@ -36,9 +36,9 @@ from segue.chat.messages import user
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.chat.usage import Usage
 from segue.failover.upstream import Ask, Receipt
-from segue.langchain.convert import CALL_SIGNATURES
+from segue.langchain.messages import CALL_SIGNATURES
 from segue.langchain.registry import LLMRegistry
-from segue.langchain.targets import prepared, target_of
+from segue.langchain.target_factories import prepared, target_of
 from segue.langchain.upstream import LangChainUpstream
 
 

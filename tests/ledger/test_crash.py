@@ -19,7 +19,7 @@ import pytest
 
 from segue.ledger.record import Settlement
 from segue.ledger.stores import sqlite
-from segue.ledger.stores.alive import Lock
+from segue.ledger.stores.process_lock import Lock
 from segue.ledger.stores.sqlite import SqliteStore
 
 Run = Callable[..., subprocess.Popen[str]]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from segue.ledger.monitor import monitor_llm_performance
+from segue.guide.monitor import monitor_llm_performance
 
 
 class Clock:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from segue.errors import ConfigurationError
+from segue.ledger.stores.factory import default_path, open_store, shared_store
 from segue.ledger.stores.memory import MemoryStore
-from segue.ledger.stores.opening import default_path, open_store, shared_store
 from segue.ledger.stores.sqlite import SqliteStore
 
 

@@ -24,8 +24,8 @@ from segue.ledger import outbox
 from segue.ledger.outbox import OutboxStore
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.stores import mongodb
+from segue.ledger.stores.factory import ledger_of, shared_store
 from segue.ledger.stores.mongodb_connection import Connection, shared_connection
-from segue.ledger.stores.opening import ledger_of, shared_store
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.secret import Secret
 from segue.settings import Settings
@@ -318,7 +318,7 @@ def test_no_log_line_and_no_status_tells_what_was_shipped(
 
 WITHOUT_PYMONGO = """
 from segue.errors import ConfigurationError
-from segue.ledger.stores.opening import ledger_of
+from segue.ledger.stores.factory import ledger_of
 from segue.secret import Secret
 from segue.settings import Settings
 assert not any(name.startswith("pymongo") for name in sys.modules), "it is imported where nobody asked for it"

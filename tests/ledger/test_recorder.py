@@ -14,7 +14,7 @@ from segue.catalog.models import find_model
 from segue.catalog.prices import UnitPrices
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger import recorder as module
 from segue.ledger.bookkeeper import Bookkeeper
 from segue.ledger.record import Settlement

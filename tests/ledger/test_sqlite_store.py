@@ -21,7 +21,7 @@ from segue.errors import ConfigurationError
 from segue.ledger.record import Settlement
 from segue.ledger.store import Where
 from segue.ledger.stores import queries, schema
-from segue.ledger.stores.plain import day_bounds
+from segue.ledger.stores.reference_queries import day_bounds
 from segue.ledger.stores.sqlite import SqliteStore
 
 DAY = datetime.date(2026, 5, 29)

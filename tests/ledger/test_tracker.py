@@ -16,11 +16,11 @@ import pytest
 
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
+from segue.guide.tracker import LLMUsageTracker
 from segue.ledger.record import Settlement
 from segue.ledger.store import LedgerStore
+from segue.ledger.stores.factory import shared_store
 from segue.ledger.stores.memory import MemoryStore
-from segue.ledger.stores.opening import shared_store
-from segue.ledger.tracker import LLMUsageTracker
 
 NOON = 1_780_056_000.0
 

@@ -26,8 +26,8 @@ from segue.monitoring import log
 from segue.monitoring.log import BODY, LineFormatter, LineHandler, configure_logging
 from segue.monitoring.otel import OpenTelemetry
 from segue.monitoring.redaction import GONE, Redactor, redactor_of
-from segue.server.gatekeeper import Gatekeeper
-from segue.server.keyfile import FileKeyRing
+from segue.server.auth import Gatekeeper
+from segue.server.keys.sqlite import FileKeyRing
 from segue.settings import Settings, load
 
 JSON = {"SEGUE_LEDGER": "none", "SEGUE_CHAIN": "gemini,openai", "SEGUE_LOG": "json"}

@@ -15,7 +15,7 @@ from segue.client import Segue
 from segue.errors import APIConnectionError, ConfigurationError, InvalidRequestError, LLMServiceUnavailableError
 from segue.ledger.stores.memory import MemoryStore
 from segue.sandbox import BillEntry, Sandbox
-from segue.sandbox.replies import MARK, NUMBERED
+from segue.sandbox.answers.replies import MARK, NUMBERED
 from segue.secret import Secret
 from segue.settings import ChainSettings, Settings, TargetSettings
 

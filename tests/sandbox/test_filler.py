@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from segue.sandbox.filler import fill
-from segue.sandbox.material import Material, Subject
+from segue.sandbox.answers.prompt_subjects import Material, Subject
+from segue.sandbox.answers.schema_filler import fill
 
 NOTHING = Material(language="en")
 MATERIAL = Material(language="en", subjects=(Subject("Ledger", ("Go",)), Subject("Router")), skills=("Go", "Redis"))

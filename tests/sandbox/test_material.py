@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from segue.chat.messages import system, user
-from segue.sandbox.material import Material, material_of
-from segue.sandbox.particles import Word
+from segue.sandbox.answers.korean_particles import Word
+from segue.sandbox.answers.prompt_subjects import Material, material_of
 
 KOREAN = {
     "name": "김하늘",

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from segue.chat.usage import Usage
 from segue.sandbox import Reply, Sandbox
-from segue.sandbox.replies import MARK
+from segue.sandbox.answers.replies import MARK
 
 anthropic = pytest.importorskip("anthropic")
 openai = pytest.importorskip("openai")

@@ -9,8 +9,8 @@ from segue.chat.events import FinishReason
 from segue.chat.messages import Message, Text, ToolCall, ToolResult, assistant, system, user
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.chat.usage import Usage
-from segue.failover.continuation import continuation_request
-from segue.sandbox.replies import MARK, NUMBERED, Reply, reply_to, tokens_of
+from segue.failover.splice.continuation import continuation_request
+from segue.sandbox.answers.replies import MARK, NUMBERED, Reply, reply_to, tokens_of
 
 WEATHER = Tool(
     name="get_weather",

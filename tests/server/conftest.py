@@ -14,10 +14,10 @@ import uvicorn
 from segue import Sandbox
 from segue.client import Segue
 from segue.server.app import Gateway
-from segue.server.exchange import Bounds
-from segue.server.gatekeeper import Gatekeeper
+from segue.server.asgi import Bounds
+from segue.server.auth import Gatekeeper
 from segue.server.metrics import Metrics
-from segue.server.running import ServeOptions, uvicorn_options
+from segue.server.serve import ServeOptions, uvicorn_options
 from segue.settings import Settings, load
 
 Serving = Callable[..., str]

@@ -14,9 +14,9 @@ import pytest
 
 from segue.client import Segue
 from segue.errors import InvalidRequestError
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.stores.memory import MemoryStore
-from segue.server import embeddings
+from segue.server.embeddings import forward
 from segue.settings import Settings, load
 from segue.transport.memory import Exchange, Hang, MemoryTransport, Refuse, Reply, Reset
 from segue.wire.dialects import ingress
@@ -64,11 +64,11 @@ class Upstream:
 
     async def ask(self, body: bytes = ASKED, **options: Any) -> tuple[int, dict[str, str], bytes]:
         try:
-            asked = embeddings.read(body, dialect=self.dialect, path=self.path)
+            asked = forward.read(body, dialect=self.dialect, path=self.path)
         except InvalidRequestError as error:
             status, headers, answer = ingress(self.dialect).error(error)
         else:
-            status, headers, answer = await embeddings.forward(self.segue, asked, **options)
+            status, headers, answer = await forward.forward(self.segue, asked, **options)
         assert SECRET not in answer.decode()
         assert SECRET not in str(headers)
         return status, dict(headers), answer
@@ -168,10 +168,10 @@ async def test_a_callers_mistake_is_told_and_nobody_is_asked(
 
 def test_the_model_can_be_asked_for_beforehand() -> None:
     path = "/v1beta/models/gemini-embedding-001:embedContent"
-    assert embeddings.read(ASKED, dialect="openai_chat", path="").word == "text-embedding-3-small"
-    assert embeddings.read(b"{}", dialect="gemini", path=path).word == "gemini-embedding-001"
+    assert forward.read(ASKED, dialect="openai_chat", path="").word == "text-embedding-3-small"
+    assert forward.read(b"{}", dialect="gemini", path=path).word == "gemini-embedding-001"
     with pytest.raises(InvalidRequestError, match="model is missing"):
-        embeddings.read(b"{}", dialect="openai_chat", path="")
+        forward.read(b"{}", dialect="openai_chat", path="")
 
 
 def answer_of(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> Reply:

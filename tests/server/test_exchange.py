@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segue.errors import InvalidRequestError
-from segue.server.exchange import WATCH_AFTER, Bounds, CallerLeftError, Exchange, Message
+from segue.server.asgi import WATCH_AFTER, Bounds, CallerLeftError, Exchange, Message
 
 GONE: Message = {"type": "http.disconnect"}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from segue.errors import InvalidRequestError
-from segue.server.gatekeeper import Gatekeeper
-from segue.server.keyfile import FileKeyRing
+from segue.server.auth import Gatekeeper
+from segue.server.keys.sqlite import FileKeyRing
 from segue.wire.dialects import ingress
 
 

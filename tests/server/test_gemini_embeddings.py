@@ -14,7 +14,7 @@ from google import genai
 from segue import Sandbox
 from segue.client import Segue
 from segue.ledger.stores.memory import MemoryStore
-from segue.server import embeddings
+from segue.server.embeddings import forward
 from segue.settings import load
 from segue.transport.memory import MemoryTransport, Reply
 
@@ -36,8 +36,8 @@ class Upstream:
         self.segue = Segue(settings, transport=self.network, ledger=MemoryStore())
 
     async def ask(self, path: str, body: Any, key: str = "") -> tuple[int, bytes]:
-        asked = embeddings.read(json.dumps(body).encode(), dialect="gemini", path=f"/v1beta/models/{path}")
-        status, _, answer = await embeddings.forward(self.segue, asked, key=key)
+        asked = forward.read(json.dumps(body).encode(), dialect="gemini", path=f"/v1beta/models/{path}")
+        status, _, answer = await forward.forward(self.segue, asked, key=key)
         assert SECRET not in answer.decode()
         return status, answer
 

@@ -33,8 +33,8 @@ def test_the_history_is_told_to_whoever_may_ask(settings: Settings, box: Sandbox
 
 @pytest.mark.parametrize("path", ["/health/history", "/metrics"])
 def test_it_needs_a_key_where_one_is_asked_for(settings: Settings, tmp_path: Any, path: str) -> None:
-    from segue.server.gatekeeper import Gatekeeper
-    from segue.server.keyfile import FileKeyRing
+    from segue.server.auth import Gatekeeper
+    from segue.server.keys.sqlite import FileKeyRing
 
     ring = FileKeyRing(tmp_path / "keys.sqlite3")
     _, secret = ring.create("me")

@@ -12,9 +12,9 @@ import pytest
 
 from segue.errors import ConfigurationError
 from segue.secret import Secret
-from segue.server.keyfile import FileKeyRing
-from segue.server.keys import Key, KeyRing
-from segue.server.keys_mongodb import MongoKeyRing
+from segue.server.keys.mongodb import MongoKeyRing
+from segue.server.keys.sqlite import FileKeyRing
+from segue.server.keys.store import Key, KeyRing
 
 WALL = 1_780_056_000.0
 """2026-05-29 12:00 UTC."""
@@ -25,7 +25,7 @@ Make = Callable[[], KeyRing]
 @pytest.fixture(params=["file", "mongodb"])
 def make(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Rings of processes that share their keys, and look for changes twenty times as often as they would."""
-    monkeypatch.setattr("segue.server.keyfile.FRESH", 0.05)
+    monkeypatch.setattr("segue.server.keys.sqlite.FRESH", 0.05)
     made: list[KeyRing] = []
 
     def ring() -> KeyRing:

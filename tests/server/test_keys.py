@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from segue.errors import ConfigurationError
-from segue.server.keyfile import FileKeyRing, keys_path
+from segue.server.keys.sqlite import FileKeyRing, keys_path
 from segue.settings import Settings, load
 
 WALL = 1_780_056_000.0
@@ -67,7 +67,7 @@ def test_before_the_first_key_nothing_is_found_and_no_file_is_made(ring: FileKey
 
 def _elsewhere(path: Path, code: str) -> str:
     """What another process prints that has a `ring` of its own."""
-    script = f"import sys, pathlib; from segue.server.keyfile import FileKeyRing; ring = FileKeyRing(pathlib.Path(sys.argv[1])); {code}"
+    script = f"import sys, pathlib; from segue.server.keys.sqlite import FileKeyRing; ring = FileKeyRing(pathlib.Path(sys.argv[1])); {code}"
     return subprocess.run(
         [sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True, timeout=20
     ).stdout.strip()

@@ -18,12 +18,12 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, ServerSelectionT
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.ledger.stores.mongodb_connection import shared_connection
 from segue.secret import Secret
-from segue.server.gatekeeper import Gatekeeper
-from segue.server.keyfile import FileKeyRing
-from segue.server.keyrings import keyring_of
-from segue.server.keys import Key
-from segue.server.keys_mongodb import MongoKeyRing
-from segue.server.running import ServeOptions, build
+from segue.server.auth import Gatekeeper
+from segue.server.keys.factory import keyring_of
+from segue.server.keys.mongodb import MongoKeyRing
+from segue.server.keys.sqlite import FileKeyRing
+from segue.server.keys.store import Key
+from segue.server.serve import ServeOptions, build
 from segue.settings import Settings, load
 
 from .conftest import served
@@ -148,7 +148,7 @@ def test_a_quiet_database_is_asked_for_one_number_and_not_for_its_keys(
 ) -> None:
     ring.create("n")
     ring.revoke(ring.create("gone")[0].id)
-    monkeypatch.setattr("segue.server.keys_mongodb._read", pytest.fail)
+    monkeypatch.setattr("segue.server.keys.mongodb._read", pytest.fail)
     looked = ring._looked
     soon(lambda: ring._looked != looked)
     assert ring._trouble == ""

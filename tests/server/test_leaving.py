@@ -12,7 +12,7 @@ import pytest
 
 from segue.client import Segue
 from segue.server.app import Gateway
-from segue.server.exchange import WATCH_AFTER, Message
+from segue.server.asgi import WATCH_AFTER, Message
 from segue.server.metrics import Metrics
 from segue.settings import load
 from segue.transport.memory import Connecting, Hang, MemoryTransport, Reply

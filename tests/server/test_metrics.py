@@ -12,12 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from segue import Sandbox
+from segue.budgets.lease import Budget
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
 from segue.client import Segue
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.health.quota import QuotaKey, QuotaLimits
-from segue.ledger.budgets.purse import Budget
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import StoreStatus
 from segue.routing.resolve import with_model

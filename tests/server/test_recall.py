@@ -15,7 +15,7 @@ from segue import Sandbox, load
 from segue.chat.messages import ToolCall, ToolResult
 from segue.chat.request import ChatRequest
 from segue.sandbox import Reply
-from segue.server.recall import Recall
+from segue.server.response_store import Recall
 
 TOOL: Any = {
     "type": "function",

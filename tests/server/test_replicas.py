@@ -19,8 +19,8 @@ import aiohttp
 import pytest
 
 from segue import Sandbox
+from segue.budgets.admission import store_of
 from segue.catalog.prices import cost, price_of
-from segue.ledger.budgets.keeper import store_of
 from segue.ledger.stores.mongodb_connection import shared_connection
 from segue.settings import load
 
@@ -35,7 +35,7 @@ def replica(environ: dict[str, str], home: Path) -> Iterator[str]:
     home.mkdir(exist_ok=True)
     code = """
 import socket, uvicorn
-from segue.server.running import ServeOptions, build, uvicorn_options
+from segue.server.serve import ServeOptions, build, uvicorn_options
 from segue.settings import load
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)

@@ -8,7 +8,7 @@ import pytest
 from segue.client import Segue
 from segue.errors import InvalidRequestError
 from segue.policy import Policy
-from segue.server.selection import Selection, select
+from segue.server.model_selection import Selection, select
 from segue.settings import ChainSettings, Settings, load
 
 KEYS = {"GEMINI_API_KEY": "g", "OPENAI_API_KEY": "o", "CLAUDE_API_KEY": "c", "SEGUE_LEDGER": "none"}

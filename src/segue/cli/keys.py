@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.status import guarded
+from segue.cli.exit_status import guarded
 
 if TYPE_CHECKING:
-    from segue.server.keys import Key
+    from segue.server.keys.store import Key
 
 keys = typer.Typer(name="keys", help="Make, show and revoke the gateway's keys.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def create(
 ) -> None:
     """Make a key. Its secret is printed this once."""
     from segue.cli.display import notes
-    from segue.server.keyrings import keyring_of
+    from segue.server.keys.factory import keyring_of
     from segue.settings import load
 
     allowed = tuple(word.strip() for word in models.split(",")) if models else ()
@@ -47,12 +47,12 @@ def list_keys() -> None:
 
     from rich.text import Text
 
+    from segue.budgets.admission import store_of, zone_of
+    from segue.budgets.lease import day_of
     from segue.cli.display import console, money, notes, table
-    from segue.ledger.budgets.keeper import store_of, zone_of
-    from segue.ledger.budgets.purse import day_of
     from segue.ledger.stores.money import from_pico
-    from segue.server.gatekeeper import budget_of
-    from segue.server.keyrings import how_to_have_one, keyring_of
+    from segue.server.auth import budget_of
+    from segue.server.keys.factory import how_to_have_one, keyring_of
     from segue.settings import load
 
     settings = load()
@@ -83,7 +83,7 @@ def list_keys() -> None:
 @guarded
 def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="As `segue keys list` shows it.")]) -> None:
     """End a key for good. Running gateways refuse it within two seconds."""
-    from segue.server.keyrings import keyring_of
+    from segue.server.keys.factory import keyring_of
     from segue.settings import load
 
     ring = keyring_of(load())
@@ -96,8 +96,8 @@ def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="As `segue keys 
 def copy() -> None:
     """Copy this machine's keys, which are in a file, to MongoDB. Their secrets stay good."""
     from segue.errors import ConfigurationError
-    from segue.server.keyfile import FileKeyRing, keys_path
-    from segue.server.keyrings import keyring_of
+    from segue.server.keys.factory import keyring_of
+    from segue.server.keys.sqlite import FileKeyRing, keys_path
     from segue.settings import load
 
     settings = load()

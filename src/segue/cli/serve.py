@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.status import guarded
+from segue.cli.exit_status import guarded
 from segue.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from segue.server.running import ServeOptions
+    from segue.server.serve import ServeOptions
 
 
 @guarded
@@ -29,8 +29,8 @@ def serve(
 
     Point its base URL here: OpenAI's and Anthropic's SDKs and Google's speak to it as to their own.
     """
-    from segue.cli.standin import ready
-    from segue.server.running import ServeOptions, build, serve
+    from segue.cli.simulated import ready
+    from segue.server.serve import ServeOptions, build, serve
     from segue.settings import load
 
     if sandbox and workers > 1:

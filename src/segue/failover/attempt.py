@@ -13,9 +13,9 @@ from typing import TypeAlias
 from segue.chat.events import Failed, Finished, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent, UsageReport
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
-from segue.failover.listener import AttemptStart
+from segue.failover.hooks import AttemptStart
 from segue.failover.plan import Entry
-from segue.failover.stall import Phase, Watch
+from segue.failover.stall_timer import Phase, Watch
 from segue.failover.upstream import Ask, Receipt, Upstream
 
 MAILBOX_ROOM = 512

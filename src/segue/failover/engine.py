@@ -22,12 +22,12 @@ from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.failover.attempt import Attempt
 from segue.failover.budget import HedgeBudget
-from segue.failover.listener import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
+from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
+from segue.failover.key_probe import Prober
 from segue.failover.plan import Entry
-from segue.failover.prober import Prober
-from segue.failover.refusals import Refusals
+from segue.failover.rejected_params import Refusals
 from segue.failover.relay import Relay
-from segue.failover.stall import Limits, limits
+from segue.failover.stall_timer import Limits, limits
 from segue.failover.upstream import Upstream
 from segue.health.book import HealthBook
 from segue.health.latency import LatencyBook, LatencyKey, prompt_bucket

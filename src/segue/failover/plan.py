@@ -22,7 +22,7 @@ import msgspec
 
 from segue.chat.failure import Failure, FailureKind
 from segue.failover.budget import round_wait
-from segue.failover.refusals import lasts
+from segue.failover.rejected_params import lasts
 from segue.health.target import Availability
 from segue.policy import Policy
 from segue.routing.fitness import Need, unfit

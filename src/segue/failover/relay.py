@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING
 from segue.chat.events import ChatEvent, Failed, Finished, UpstreamEvent, UsageReport
 from segue.chat.failure import Failure, FailureKind
 from segue.errors import AttemptSummary, SegueError
-from segue.failover import outcome
-from segue.failover.answer import is_content
+from segue.failover import error_mapping
 from segue.failover.attempt import Attempt
+from segue.failover.attempts import FOREVER, Field, Report
 from segue.failover.budget import Deadline
-from segue.failover.dispatch import Dispatch
-from segue.failover.field import FOREVER, Field, Report
-from segue.failover.lead import Lead
-from segue.failover.listener import RequestStart
+from segue.failover.delivery import Lead
+from segue.failover.hooks import RequestStart
 from segue.failover.plan import Plan
+from segue.failover.scheduler import Dispatch
 from segue.failover.silence import judge
-from segue.failover.splice import Next
+from segue.failover.splice.partial_answer import is_content
+from segue.failover.splice.splice import Next
 from segue.failover.telling import ending, sign
 from segue.routing.fitness import need_of
 from segue.routing.target import Target
@@ -211,7 +211,7 @@ class Relay:
         kind = failure.kind
         ends = kind is FailureKind.CALLER or (kind is FailureKind.POLICY and not self._policy.failover_on_refusal)
         if ends and not attempt.start.continuation and not attempt.shown:
-            self._raise(outcome.stopped(failure, attempt.target.name, self.report.attempts))
+            self._raise(error_mapping.stopped(failure, attempt.target.name, self.report.attempts))
             return
         self._plan.failed(
             attempt.entry, failure, now, healthy=healthy, pause=self._engine.rng.uniform(*self._policy.quick_retry)
@@ -230,7 +230,7 @@ class Relay:
                 pass
 
     def _interrupted(self, reason: str) -> SegueError:
-        return outcome.interrupted(reason, self._lead.splice.delivered, self._summary())
+        return error_mapping.interrupted(reason, self._lead.splice.delivered, self._summary())
 
     def _summary(self) -> list[AttemptSummary]:
         return self._field.summary(self._dispatch.skipped())
@@ -294,7 +294,7 @@ class Relay:
         if self._lead.splice.delivered:
             self._raise(self._interrupted(late))
         else:
-            self._raise(outcome.late(self._policy.deadline, self._summary()))
+            self._raise(error_mapping.late(self._policy.deadline, self._summary()))
 
     def _give_up(self) -> None:
         """Nobody is left to ask."""
@@ -303,4 +303,6 @@ class Relay:
             return
         skipped = self._dispatch.skipped()
         unfit = all(skip.unfit for skip in skipped)
-        self._raise(outcome.unanswered(self._last, self.report.attempts, self._field.summary(skipped), unfit=unfit))
+        self._raise(
+            error_mapping.unanswered(self._last, self.report.attempts, self._field.summary(skipped), unfit=unfit)
+        )

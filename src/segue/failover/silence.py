@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from segue.chat.failure import Failure, FailureKind
 from segue.failover.attempt import Attempt
-from segue.failover.dispatch import Dispatch
-from segue.failover.field import Field
-from segue.failover.stall import Action, Phase
+from segue.failover.attempts import Field
+from segue.failover.scheduler import Dispatch
+from segue.failover.stall_timer import Action, Phase
 
 
 def judge(attempt: Attempt, now: float, field: Field, dispatch: Dispatch) -> Failure | None:

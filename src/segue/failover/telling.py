@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from segue.errors import SegueError
-from segue.failover.field import Report
-from segue.failover.lead import Lead
-from segue.failover.listener import RequestEnd, RequestStart
+from segue.failover.attempts import Report
+from segue.failover.delivery import Lead
+from segue.failover.hooks import RequestEnd, RequestStart
 
 
 def sign(report: Report, lead: Lead) -> None:

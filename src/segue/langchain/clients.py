@@ -25,11 +25,11 @@ from segue.chat.messages import Message
 from segue.chat.request import ChatRequest
 from segue.client import Segue
 from segue.errors import ConfigurationError
-from segue.langchain import answer, describe, options, targets
+from segue.langchain import model_metadata, options, results, target_factories
 from segue.langchain.backend import Backend, address_of, default_backend
 from segue.langchain.configurable import Configurable
-from segue.langchain.convert import Transcript
 from segue.langchain.errors import raised
+from segue.langchain.messages import Transcript
 from segue.langchain.structured import structured
 from segue.langchain.tools import engine_choice, engine_tools, openai_tool, structure
 from segue.langchain.upstream import LangChainUpstream
@@ -206,9 +206,9 @@ class LLMClient(BaseChatModel):
 
     def _adopt(self, said: dict[str, Any]) -> Segue:
         if self._adopted is None or self._adopted[0] is not self.client:
-            model, name = targets.prepared(self.client), self._own_name()
+            model, name = target_factories.prepared(self.client), self._own_name()
             region = self._backend.settings.target(name).region
-            target = targets.target_of(name, model, streams=self.streams, timeout=self.timeout, region=region)
+            target = target_factories.target_of(name, model, streams=self.streams, timeout=self.timeout, region=region)
             self._adopted = self.client, self._backend.adopt(target, LangChainUpstream(model, target))
         for name in ("model", "api_key", "base_url"):
             if said.pop(name, None) != getattr(self, name):
@@ -259,7 +259,7 @@ class LLMClient(BaseChatModel):
     ) -> ChatResult:
         with raised():
             segue, prompt, said = self._call(messages, stop, kwargs)
-            return answer.result(segue.complete(prompt, **said))
+            return results.result(segue.complete(prompt, **said))
 
     async def _agenerate(
         self,
@@ -270,7 +270,7 @@ class LLMClient(BaseChatModel):
     ) -> ChatResult:
         with raised():
             segue, prompt, said = self._call(messages, stop, kwargs)
-            return answer.result(await segue.acomplete(prompt, **said))
+            return results.result(await segue.acomplete(prompt, **said))
 
     # The two below leave it to LangChain to tell `run_manager` of tokens; it does so for every chunk, and twice would be once too often.
 
@@ -284,9 +284,9 @@ class LLMClient(BaseChatModel):
         with raised():
             segue, prompt, said = self._call(messages, stop, kwargs)
             if _must_be_whole(said):
-                yield from answer.in_chunks(segue.complete(prompt, **said))
+                yield from results.in_chunks(segue.complete(prompt, **said))
                 return
-            chunks = answer.Chunks()
+            chunks = results.Chunks()
             with segue.stream(prompt, **said) as stream:
                 for event in stream:
                     if (chunk := chunks.feed(event)) is not None:
@@ -303,10 +303,10 @@ class LLMClient(BaseChatModel):
         with raised():
             segue, prompt, said = self._call(messages, stop, kwargs)
             if _must_be_whole(said):
-                for chunk in answer.in_chunks(await segue.acomplete(prompt, **said)):
+                for chunk in results.in_chunks(await segue.acomplete(prompt, **said)):
                     yield chunk
                 return
-            chunks = answer.Chunks()
+            chunks = results.Chunks()
             async with segue.stream(prompt, **said) as stream:
                 while events := await stream.batch():
                     for event in events:
@@ -370,11 +370,11 @@ class LLMClient(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         said = self._said() | {name: kwargs[name] for name in ("model", "temperature", "max_tokens") if name in kwargs}
-        return describe.trace(self._targets(dict(said)), said, stop)
+        return model_metadata.trace(self._targets(dict(said)), said, stop)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         going = self._targets(self._said())
-        return describe.profile(going) if going else None
+        return model_metadata.profile(going) if going else None
 
     def get_num_tokens(self, text: str) -> int:
         """An estimate, the same for all providers."""

@@ -22,7 +22,7 @@ from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
 from segue.langchain.backend import Backend, default_backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
-from segue.langchain.targets import from_codec, from_model, is_codec
+from segue.langchain.target_factories import from_codec, from_model, is_codec
 from segue.settings import DEFAULT_CHAIN, Settings
 
 log = logging.getLogger("segue")

@@ -26,10 +26,10 @@ from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.failover.upstream import Ask, Receipt
-from segue.langchain.convert import to_langchain
 from segue.langchain.failures import failure_of, status_of
-from segue.langchain.home import at_hand, at_home
-from segue.langchain.reading import Reading
+from segue.langchain.loop_thread import at_hand, at_home
+from segue.langchain.messages import to_langchain
+from segue.langchain.stream_events import Reading
 from segue.routing.target import Target
 
 _QUIET: Final[RunnableConfig] = {"callbacks": []}

@@ -30,11 +30,11 @@ from segue.errors import ConfigurationError
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
 from segue.ledger.stores import mongodb
-from segue.ledger.stores.alive import Lock
-from segue.ledger.stores.backlog import Backlog
 from segue.ledger.stores.mongodb_connection import Connection, Work, shared_connection
-from segue.ledger.stores.plain import Summary, check_dimensions, day_bounds, select
+from segue.ledger.stores.process_lock import Lock
+from segue.ledger.stores.reference_queries import Summary, check_dimensions, day_bounds, select
 from segue.ledger.stores.sqlite import SqliteStore
+from segue.ledger.stores.unshipped import Backlog
 from segue.secret import Secret
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.health.quota import QuotaBook
 from segue.ledger.store import LedgerStore
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from segue.catalog.prices import UnitPrices
 from segue.catalog.tokens import estimate_tokens
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.billing import Ending
 from segue.ledger.bookkeeper import Bookkeeper, Reservation
 from segue.ledger.record import AttemptRecord, Settlement

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from segue.failover.refusals import Refusals
+from segue.failover.rejected_params import Refusals
 from segue.ledger.store import LedgerStore
 
 KEPT = 30 * 86_400.0

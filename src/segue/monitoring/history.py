@@ -27,7 +27,7 @@ import msgspec
 
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.failover.engine import Engine, new_id
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.health.book import READY
 from segue.health.breaker import BreakerState
 from segue.health.target import HealthKeys

@@ -21,7 +21,7 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
-from segue.failover.listener import AttemptEnd, AttemptStart, RequestEnd
+from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd
 from segue.ledger.record import AttemptRecord
 from segue.monitoring.redaction import Redactor, redactor_of
 from segue.settings import Settings, load

@@ -23,7 +23,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 
 from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.chat.request import ChatRequest
-from segue.failover.listener import AttemptEnd, AttemptStart, RequestEnd, RequestStart
+from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd, RequestStart
 from segue.ledger.record import AttemptRecord
 from segue.monitoring.redaction import Redactor
 from segue.routing.target import Target

@@ -11,7 +11,7 @@ from typing import Final
 
 from segue.chat.request import ChatRequest
 from segue.routing.target import Target
-from segue.wire.openai_chat.effort import asked_effort
+from segue.wire.openai.effort import asked_effort
 
 CHAT: Final = "openai_chat"
 RESPONSES: Final = "openai_responses"

@@ -20,11 +20,11 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.usage import Usage
+from segue.sandbox.answers.replies import Reply, tokens_of
 from segue.sandbox.bill import BillEntry, prompt_of
 from segue.sandbox.faults import AnswerOver, Fault
 from segue.sandbox.http import Exchange
 from segue.sandbox.refusals import Refusal
-from segue.sandbox.replies import Reply, tokens_of
 from segue.wire.codec import Encoder, IngressRequest
 
 _PHASES_AT_START = ("headers", "whole")

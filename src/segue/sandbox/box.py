@@ -13,10 +13,10 @@ import msgspec
 from segue.catalog.providers import PROVIDERS
 from segue.errors import ConfigurationError
 from segue.routing.resolve import region
+from segue.sandbox.answers.replies import ReplyMode
 from segue.sandbox.bill import BillEntry
 from segue.sandbox.faults import DEFAULT, Fault, parse_fault
 from segue.sandbox.provider import HOST, Manner, SimulatedProvider
-from segue.sandbox.replies import ReplyMode
 from segue.settings import DEFAULT_CHAIN, Settings, TargetSettings, load
 
 T = TypeVar("T")

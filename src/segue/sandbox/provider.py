@@ -14,13 +14,13 @@ import msgspec
 from segue.catalog.tokens import estimate_request_tokens
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.sandbox.answering import Answering, refuses_prefill
+from segue.sandbox.answers.embedding import embed
+from segue.sandbox.answers.replies import ReplyMode, reply_to
 from segue.sandbox.bill import BillEntry
-from segue.sandbox.embedding import embed
 from segue.sandbox.faults import Fault
 from segue.sandbox.http import Connection, Exchange
 from segue.sandbox.models import model_document, models_document
 from segue.sandbox.refusals import refusal
-from segue.sandbox.replies import ReplyMode, reply_to
 from segue.wire.codec import IngressRequest
 from segue.wire.dialects import ingress
 

@@ -17,22 +17,23 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from segue.budgets.lease import Budget
 from segue.catalog.tokens import estimate_request_tokens
 from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
-from segue.ledger.budgets.purse import Budget
 from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
-from segue.server import embeddings, health, models, routes
-from segue.server.answering import answer, falls_back, job_of, regions_of
-from segue.server.exchange import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
-from segue.server.gatekeeper import Gatekeeper
+from segue.server import health, models, routes
+from segue.server.asgi import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
+from segue.server.auth import Gatekeeper
+from segue.server.background import Upkeep
+from segue.server.embeddings import forward
+from segue.server.generate import answer, falls_back, job_of, regions_of
 from segue.server.history import history
 from segue.server.metrics import Metrics
-from segue.server.recall import Recall, RecallingIngress
+from segue.server.model_selection import select
+from segue.server.response_store import Recall, RecallingIngress
 from segue.server.routes import Kind, Route
-from segue.server.selection import select
-from segue.server.upkeep import Upkeep
 from segue.wire.codec import IngressCodec
 from segue.wire.dialects import ingress
 
@@ -188,11 +189,11 @@ class Gateway:
         return RecallingIngress(self._recall, key) if dialect == RecallingIngress.dialect else ingress(dialect)
 
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
-        asked = embeddings.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
+        asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
         budgets = self._admit(key, asked.word)
         regions = regions_of(exchange.headers, self._segue.settings.policy)
         with self._caller(exchange.headers), exchange.watch():
-            return await embeddings.forward(self._segue, asked, key=key, budgets=budgets, regions=regions)
+            return await forward.forward(self._segue, asked, key=key, budgets=budgets, regions=regions)
 
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""

@@ -14,7 +14,7 @@ from segue.errors import InvalidRequestError
 from segue.ledger.store import LedgerStore
 from segue.monitoring.history import KEPT, changes, hours
 from segue.monitoring.hours import summary
-from segue.server.exchange import Reply
+from segue.server.asgi import Reply
 from segue.server.health import HEADERS
 
 DEFAULT = 24.0

@@ -19,11 +19,11 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from segue.catalog.models import listed
 from segue.chat.usage import Usage
 from segue.client import Segue
-from segue.failover.listener import AttemptEnd, AttemptStart
+from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.record import AttemptRecord
 from segue.routing.target import Target
-from segue.server.exchange import Reply
-from segue.server.gauges import Gauges
+from segue.server.asgi import Reply
+from segue.server.metrics_gauges import Gauges
 from segue.server.models import usable_targets
 
 OTHER: Final = "other"

@@ -16,7 +16,7 @@ from segue.client import Segue
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.routing.resolve import ANY_MODEL
 from segue.routing.target import Target
-from segue.server.exchange import Reply
+from segue.server.asgi import Reply
 from segue.wire import models as wire
 from segue.wire.dialects import ingress
 from segue.wire.models import Listed

@@ -15,7 +15,7 @@ DIALECTS = ("openai_chat", "openai_responses", "claude", "gemini")
 def upstream(dialect: str) -> UpstreamCodec:
     """The client side of a dialect. Raises `ConfigurationError` for an unknown name."""
     _check(dialect)
-    codec: UpstreamCodec = import_module(f"segue.wire.{dialect}.upstream").Upstream()
+    codec: UpstreamCodec = import_module(f"segue.wire.{dialect}.upstream.codec").Upstream()
     return codec
 
 
@@ -23,7 +23,7 @@ def upstream(dialect: str) -> UpstreamCodec:
 def ingress(dialect: str) -> IngressCodec:
     """The server side of a dialect. Raises `ConfigurationError` for an unknown name."""
     _check(dialect)
-    codec: IngressCodec = import_module(f"segue.wire.{dialect}.ingress").Ingress()
+    codec: IngressCodec = import_module(f"segue.wire.{dialect}.ingress.codec").Ingress()
     return codec
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from segue.ledger.budgets.mongodb import MongoBudgets
-from segue.ledger.budgets.sqlite import SqliteBudgets
-from segue.ledger.budgets.store import BudgetStore, MemoryBudgets
+from segue.budgets.mongodb import MongoBudgets
+from segue.budgets.sqlite import SqliteBudgets
+from segue.budgets.store import BudgetStore, MemoryBudgets
 from segue.ledger.stores.mongodb_connection import Connection
 from segue.secret import Secret
 

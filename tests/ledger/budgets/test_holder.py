@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from tests.ledger.budgets.conftest import Open
 
+from segue.budgets.lease import Budget, Report, Shared
+from segue.budgets.leases import Budgets
+from segue.budgets.mongodb import MongoBudgets
+from segue.budgets.sqlite import SqliteBudgets
+from segue.budgets.store import BudgetStore, MemoryBudgets
 from segue.errors import InvalidRequestError
-from segue.ledger.budgets.holder import Budgets
-from segue.ledger.budgets.mongodb import MongoBudgets
-from segue.ledger.budgets.purse import Budget, Report, Shared
-from segue.ledger.budgets.sqlite import SqliteBudgets
-from segue.ledger.budgets.store import BudgetStore, MemoryBudgets
 
 NOON = 4_115_275_200.0
 """2100-05-29 12:00 UTC; days of the past are deleted."""
@@ -306,10 +306,10 @@ async def test_a_report_that_came_through_though_it_failed_counts_once(open_budg
 
 FORKED = """
 import asyncio, pathlib
-from segue.ledger.budgets.holder import Budgets
-from segue.ledger.budgets.mongodb import MongoBudgets
-from segue.ledger.budgets.purse import Budget
-from segue.ledger.budgets.sqlite import SqliteBudgets
+from segue.budgets.leases import Budgets
+from segue.budgets.mongodb import MongoBudgets
+from segue.budgets.lease import Budget
+from segue.budgets.sqlite import SqliteBudgets
 budget = Budget(name="all", pico=1600, said="everything together")
 budgets = Budgets(SqliteBudgets(pathlib.Path(sys.argv[1])), wall=lambda: 4_115_275_200.0, idle=60.0)
 mine = asyncio.run(budgets.take([budget], 1))

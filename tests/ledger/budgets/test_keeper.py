@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from segue import InvalidRequestError, Sandbox, Segue, load
-from segue.ledger.budgets.keeper import store_of
+from segue.budgets.admission import store_of
 from segue.ledger.stores.memory import MemoryStore
 
 SETTINGS = """

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.ledger.budgets.purse import SHARE, Budget, Purse, day_of, slice_of, until_midnight
+from segue.budgets.lease import SHARE, Budget, Purse, day_of, slice_of, until_midnight
 
 AMOUNTS = st.integers(0, 10**15)
 

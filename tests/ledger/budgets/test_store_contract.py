@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.ledger.budgets.conftest import Open
 
-from segue.ledger.budgets import sqlite
-from segue.ledger.budgets.purse import Budget, Report, Shared
-from segue.ledger.budgets.sqlite import SqliteBudgets
-from segue.ledger.budgets.store import BudgetStore
+from segue.budgets import sqlite
+from segue.budgets.lease import Budget, Report, Shared
+from segue.budgets.sqlite import SqliteBudgets
+from segue.budgets.store import BudgetStore
 
 DAY = "2100-11-28"
 BUDGET = Budget(name="key:k", pico=16_000, said="the key 'k'")

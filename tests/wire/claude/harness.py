@@ -21,8 +21,8 @@ from segue.chat.events import (
 )
 from segue.chat.request import ChatRequest
 from segue.secret import Secret
-from segue.wire.claude.ingress import Ingress
-from segue.wire.claude.upstream import Upstream
+from segue.wire.claude.ingress.codec import Ingress
+from segue.wire.claude.upstream.codec import Upstream
 from segue.wire.codec import Call, IngressRequest
 
 KEY = "sk-ant-a-key-that-must-not-show"

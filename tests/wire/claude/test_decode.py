@@ -23,7 +23,7 @@ from segue.chat.events import (
 )
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
-from segue.wire.claude.upstream import Upstream
+from segue.wire.claude.upstream.codec import Upstream
 
 from .harness import events_of, finished, sse, without_usage
 

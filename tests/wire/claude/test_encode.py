@@ -9,9 +9,9 @@ import pytest
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, assistant, system, user
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
-from segue.wire.claude.encode import DEFAULT_MAX_TOKENS
-from segue.wire.claude.transcript import GO_ON, OPENING
-from segue.wire.claude.upstream import Upstream
+from segue.wire.claude.upstream.codec import Upstream
+from segue.wire.claude.upstream.messages import GO_ON, OPENING
+from segue.wire.claude.upstream.request import DEFAULT_MAX_TOKENS
 
 from .harness import KEY, body_of, call, omitted
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.chat.failure import Failure, FailureKind, Scope
-from segue.wire.claude.failures import RATE_WAIT
-from segue.wire.claude.upstream import Upstream
+from segue.wire.claude.upstream.codec import Upstream
+from segue.wire.claude.upstream.errors import RATE_WAIT
 
 WALL = 1_795_996_800.0
 """2026-11-30T00:00:00Z."""

@@ -24,7 +24,7 @@ from segue.errors import (
     SegueError,
     StreamInterruptedError,
 )
-from segue.wire.claude.ingress import Ingress
+from segue.wire.claude.ingress.codec import Ingress
 
 from .harness import body_of, decoded, encoded, events_of
 

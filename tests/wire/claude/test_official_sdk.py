@@ -20,7 +20,7 @@ from segue.chat.events import (
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, LLMServiceUnavailableError, SegueError
-from segue.wire.claude.ingress import Ingress
+from segue.wire.claude.ingress.codec import Ingress
 from segue.wire.codec import IngressRequest
 
 anthropic = pytest.importorskip("anthropic", minversion="2")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segue.wire.claude.schema import enforceable
+from segue.wire.claude.upstream.schema import enforceable
 
 TEXT = {"type": "string"}
 

@@ -28,9 +28,9 @@ from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
 from segue.errors import LLMServiceUnavailableError
 from segue.wire.codec import IngressRequest
-from segue.wire.gemini.decode import Decoder
-from segue.wire.gemini.ingress import Ingress
-from segue.wire.gemini.upstream import Upstream
+from segue.wire.gemini.ingress.codec import Ingress
+from segue.wire.gemini.upstream.codec import Upstream
+from segue.wire.gemini.upstream.response import Decoder
 
 
 def chunk(*parts: dict, finish: str = "", usage: dict | None = None, **more: object) -> dict:

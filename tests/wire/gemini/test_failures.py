@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from segue.chat.failure import Failure, FailureKind, QuotaHint, Scope
-from segue.wire.gemini.failures import FINISHES, from_answer, from_chunk
-from segue.wire.gemini.upstream import Upstream
+from segue.wire.gemini.upstream.codec import Upstream
+from segue.wire.gemini.upstream.errors import FINISHES, from_answer, from_chunk
 
 MINUTE = {
     "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",

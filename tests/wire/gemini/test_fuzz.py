@@ -14,10 +14,10 @@ from segue.chat.events import Failed, Finished, Started, ToolCallDelta, ToolCall
 from segue.errors import InvalidRequestError
 from segue.secret import Secret
 from segue.wire.codec import Call
-from segue.wire.gemini.decode import Decoder
-from segue.wire.gemini.failures import from_answer
-from segue.wire.gemini.ingress import Ingress
-from segue.wire.gemini.upstream import Upstream
+from segue.wire.gemini.ingress.codec import Ingress
+from segue.wire.gemini.upstream.codec import Upstream
+from segue.wire.gemini.upstream.errors import from_answer
+from segue.wire.gemini.upstream.response import Decoder
 
 _WORDS = (
     *(

@@ -19,7 +19,7 @@ from segue.errors import (
     SegueError,
 )
 from segue.wire.codec import IngressRequest
-from segue.wire.gemini.ingress import Ingress
+from segue.wire.gemini.ingress.codec import Ingress
 
 PATH = "/v1beta/models/gemini-x:generateContent"
 HI = {"contents": [{"parts": [{"text": "hi"}]}]}

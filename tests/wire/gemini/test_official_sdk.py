@@ -24,9 +24,9 @@ from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, LLMServiceUnavailableError, SegueError, StreamInterruptedError
 from segue.secret import Secret
 from segue.wire.codec import Call, IngressRequest
-from segue.wire.gemini.ingress import Ingress
+from segue.wire.gemini.ingress.codec import Ingress
 from segue.wire.gemini.schema import camel
-from segue.wire.gemini.upstream import Upstream
+from segue.wire.gemini.upstream.codec import Upstream
 
 httpx = pytest.importorskip("httpx")
 genai = pytest.importorskip("google.genai")

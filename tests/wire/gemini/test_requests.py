@@ -13,9 +13,9 @@ from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
 from segue.secret import Secret
 from segue.wire.codec import Call, WireRequest
-from segue.wire.gemini.contents import PLACEHOLDER_SIGNATURE
-from segue.wire.gemini.ingress import Ingress
-from segue.wire.gemini.upstream import Upstream
+from segue.wire.gemini.ingress.codec import Ingress
+from segue.wire.gemini.upstream.codec import Upstream
+from segue.wire.gemini.upstream.messages import PLACEHOLDER_SIGNATURE
 
 LITE = "gemini-3.5-flash-lite"
 OLD = "gemini-2.5-flash"

@@ -21,8 +21,8 @@ from segue.chat.messages import ToolCall
 from segue.chat.request import ChatRequest
 from segue.secret import Secret
 from segue.wire.codec import Call, IngressRequest
-from segue.wire.openai_chat.ingress import Ingress
-from segue.wire.openai_chat.upstream import Upstream
+from segue.wire.openai_chat.ingress.codec import Ingress
+from segue.wire.openai_chat.upstream.codec import Upstream
 
 KEY = "sk-a-key-that-must-not-show"
 PLAIN = ModelInfo(id="any-model", provider="somewhere", dialect="openai_chat", reasoning=True)

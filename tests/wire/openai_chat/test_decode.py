@@ -21,7 +21,7 @@ from segue.chat.events import (
 )
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
-from segue.wire.openai_chat.upstream import Upstream
+from segue.wire.openai_chat.upstream.codec import Upstream
 
 from .harness import chunk, decoded, sse
 
@@ -601,7 +601,7 @@ def test_ids_are_made_up_for_calls_that_have_none_and_differ_between_answers() -
 
 
 def test_an_event_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segue.wire.openai_chat.framing.MOST_BYTES", 3 * 1024 * 1024)
+    monkeypatch.setattr("segue.wire.openai.framing.MOST_BYTES", 3 * 1024 * 1024)
     for beginning in (b'data: {"id": "', b'{"id": "'):
         decoder = Upstream().decoder("text/event-stream")
         events = [event for data in [beginning, *[b"x" * 1024 * 1024] * 4] for event in decoder.feed(data)]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.chat.failure import Failure, FailureKind, QuotaHint, Scope
-from segue.wire.openai_chat.failures import EFFORT_BESIDE_TOOLS
-from segue.wire.openai_chat.upstream import Upstream
+from segue.wire.openai.upstream_errors import EFFORT_BESIDE_TOOLS
+from segue.wire.openai_chat.upstream.codec import Upstream
 
 WALL = 1_790_000_000.0
 IN_FIVE_SECONDS = datetime.fromtimestamp(WALL + 5, timezone.utc).isoformat()

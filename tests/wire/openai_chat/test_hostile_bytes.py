@@ -19,7 +19,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.errors import InvalidRequestError
-from segue.wire.openai_chat.upstream import Upstream
+from segue.wire.openai_chat.upstream.codec import Upstream
 
 from .harness import call, chunk, decoded, received, sse
 

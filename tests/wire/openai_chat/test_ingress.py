@@ -21,7 +21,7 @@ from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolRe
 from segue.chat.request import ToolChoice
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError, InvalidRequestError, LLMServiceUnavailableError, SegueError
-from segue.wire.openai_chat.ingress import Ingress
+from segue.wire.openai_chat.ingress.codec import Ingress
 
 from .harness import received
 

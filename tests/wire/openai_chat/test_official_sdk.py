@@ -35,8 +35,8 @@ from segue.errors import (
     StreamInterruptedError,
 )
 from segue.wire.codec import IngressRequest
-from segue.wire.openai_chat.answer import StreamEncoder, WholeEncoder
-from segue.wire.openai_chat.ingress import Ingress
+from segue.wire.openai_chat.ingress.codec import Ingress
+from segue.wire.openai_chat.ingress.response import StreamEncoder, WholeEncoder
 
 USAGE = Usage(input_tokens=5, cache_read_tokens=3, output_tokens=9, reasoning_tokens=4)
 CALLS = (

@@ -21,8 +21,8 @@ from segue.chat.events import (
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, assistant, system, user
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.chat.usage import Usage
-from segue.wire.openai_chat.ingress import Ingress
-from segue.wire.openai_chat.upstream import Upstream
+from segue.wire.openai_chat.ingress.codec import Ingress
+from segue.wire.openai_chat.upstream.codec import Upstream
 
 from .harness import call, decoded, received, shown
 

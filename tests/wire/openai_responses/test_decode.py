@@ -23,7 +23,7 @@ from segue.chat.events import (
 )
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
-from segue.wire.openai_responses.upstream import Upstream
+from segue.wire.openai_responses.upstream.codec import Upstream
 
 from .upstream_harness import (
     added,

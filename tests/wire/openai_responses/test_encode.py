@@ -15,8 +15,8 @@ from segue.chat.messages import Image, Message, Part, Text, Thinking, ToolCall, 
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
 from segue.secret import Secret
-from segue.wire.openai_responses.items import signature
-from segue.wire.openai_responses.upstream import Upstream
+from segue.wire.openai_responses.upstream.codec import Upstream
+from segue.wire.openai_responses.upstream.messages import signature
 
 from .upstream_harness import KEY, PLAIN, body_of, call, omitted
 

@@ -11,7 +11,7 @@ from segue.chat.events import Failed, Finished, Started, TextDelta, UsageReport
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.chat.usage import Usage
 from segue.failover.plan import OMITTABLE
-from segue.wire.openai_responses.upstream import Upstream
+from segue.wire.openai_responses.upstream.codec import Upstream
 
 from .upstream_harness import KEY, counts, created, decoded, ended, response, sse, text
 

@@ -14,7 +14,7 @@ from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError, LLMServiceUnavailableError, RateLimitError
 from segue.wire.codec import IngressRequest
 from segue.wire.dialects import ingress
-from segue.wire.openai_responses.ingress import Ingress
+from segue.wire.openai_responses.ingress.codec import Ingress
 
 ASKED = {"model": "m", "input": "?"}
 FUNCTION = {"type": "function", "name": "clock"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, Started, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import ToolCall
 from segue.errors import InvalidRequestError, LLMServiceUnavailableError
-from segue.wire.openai_responses.ingress import Ingress
+from segue.wire.openai_responses.ingress.codec import Ingress
 from segue.wire.sse import SSEParser
 
 TYPES = [

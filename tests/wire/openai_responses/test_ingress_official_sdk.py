@@ -43,7 +43,7 @@ from segue.errors import (
     StreamInterruptedError,
 )
 from segue.wire.codec import Encoder, IngressRequest
-from segue.wire.openai_responses.ingress import Ingress
+from segue.wire.openai_responses.ingress.codec import Ingress
 
 USAGE = Usage(input_tokens=5, cache_read_tokens=3, cache_write_1h_tokens=2, output_tokens=9, reasoning_tokens=4)
 CALLS = (

@@ -27,8 +27,8 @@ from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.chat.usage import Usage
 from segue.errors import LLMServiceUnavailableError
 from segue.wire.codec import IngressRequest
-from segue.wire.openai_responses.ingress import Ingress
-from segue.wire.openai_responses.upstream import Upstream
+from segue.wire.openai_responses.ingress.codec import Ingress
+from segue.wire.openai_responses.upstream.codec import Upstream
 
 from .upstream_harness import call, decoded
 

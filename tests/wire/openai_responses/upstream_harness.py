@@ -12,7 +12,7 @@ from segue.chat.events import UpstreamEvent
 from segue.chat.request import ChatRequest
 from segue.secret import Secret
 from segue.wire.codec import Call
-from segue.wire.openai_responses.upstream import Upstream
+from segue.wire.openai_responses.upstream.codec import Upstream
 
 KEY = "sk-a-key-that-must-not-show"
 PLAIN = ModelInfo(id="any-model", provider="somewhere", dialect="openai_responses")

@@ -11,7 +11,7 @@ import msgspec
 
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
 from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
-from segue.ledger.stores.plain import check_dimensions, day_bounds, select, summarise
+from segue.ledger.stores.reference_queries import check_dimensions, day_bounds, select, summarise
 
 
 class MemoryStore:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from segue.ledger.store import Dimension, Where
-from segue.ledger.stores.plain import DayBounds
+from segue.ledger.stores.reference_queries import DayBounds
 from segue.ledger.stores.rows import COLUMNS, READ, USAGE
 
 MICRO = 1_000_000

@@ -32,9 +32,9 @@ from segue.errors import ConfigurationError
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
 from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
 from segue.ledger.stores import queries
-from segue.ledger.stores.alive import Lock
 from segue.ledger.stores.money import from_pico
-from segue.ledger.stores.plain import DayBounds, check_dimensions, day_bounds, select, summarise
+from segue.ledger.stores.process_lock import Lock
+from segue.ledger.stores.reference_queries import DayBounds, check_dimensions, day_bounds, select, summarise
 from segue.ledger.stores.rows import from_row, to_row
 from segue.ledger.stores.schema import in_wal_mode, migrate
 from segue.ledger.stores.writer import Batch, Forget, GroupWriter, State

@@ -1,0 +1,154 @@
+"""One question to the chain, with all that is shown of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import typer
+
+from segue.answer import Answer
+from segue.chat.events import TextDelta
+from segue.cli.display import attempts_table, label, notes
+from segue.cli.simulated import chain_names, ready
+from segue.client import Segue
+from segue.errors import AttemptSummary, InvalidRequestError, LLMServiceUnavailableError
+from segue.failover.hooks import AttemptEnd, AttemptStart
+from segue.ledger.store import Where
+from segue.ledger.stores.memory import MemoryStore
+from segue.settings import Settings, load
+
+PACE = 0.015
+"""Seconds between the tokens of a stand-in, so that its answer is seen to stream."""
+
+
+def converse(
+    question: str, options: dict[str, Any], *, chain: str | None, sandbox: bool, faults: Sequence[str], as_json: bool
+) -> None:
+    """Asks, and shows the answer. What `Segue.stream` raises goes on, once what there is to show was shown."""
+    settings = load()
+    names = chain_names(settings, chain)
+    if chain is not None:
+        options["chain"] = chain if chain in settings.chains else names
+    pace = 0.0 if as_json else PACE
+    with ready(settings, names, forced=sandbox, faults=faults, delay=pace) as (settings, notice):
+        if notice:
+            typer.echo(notice, err=True)
+        conversation = _Conversation(settings, simulated=bool(notice), as_json=as_json)
+        try:
+            conversation.ask(question, options)
+        finally:
+            conversation.close()
+
+
+class _Conversation:
+    def __init__(self, settings: Settings, *, simulated: bool, as_json: bool) -> None:
+        self._requests = _Requests()
+        self._all_simulated = simulated
+        self._simulated = frozenset(name for name, target in settings.targets.items() if target.simulated)
+        self._as_json = as_json
+        # The books are the user's; what stand-ins do is no business of theirs.
+        ledger = MemoryStore() if simulated else None
+        self._client = Segue(settings, ledger=ledger, listeners=[self._requests])
+
+    def ask(self, question: str, options: dict[str, Any]) -> None:
+        try:
+            if self._as_json:
+                _print_json(self._document(self._client.complete(question, **options)))
+            else:
+                self._show(self._stream(question, options))
+        except (LLMServiceUnavailableError, InvalidRequestError) as error:
+            if self._as_json:
+                rows = self._rows(error.attempts)
+                _print_json({"error": error.message, "simulated": self._all_simulated, "attempts": rows})
+            error.attempts = self._labelled(error.attempts)
+            raise
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _stream(self, question: str, options: dict[str, Any]) -> Answer:
+        stream = self._client.stream(question, **options)
+        last = "\n"
+        try:
+            for event in stream:
+                if isinstance(event, TextDelta) and event.text:
+                    sys.stdout.write(event.text)
+                    sys.stdout.flush()
+                    last = event.text
+        finally:
+            if not last.endswith("\n"):
+                sys.stdout.write("\n")
+                sys.stdout.flush()
+        return stream.answer
+
+    def _show(self, answer: Answer) -> None:
+        notes.print()
+        notes.print(self._title(answer), style="bold", markup=False)
+        records = [
+            record
+            for request in self._requests.ids
+            for record in self._client.ledger.records(where=Where(request_id=request))
+        ]
+        for shown in attempts_table(answer.attempts, records, simulated=self._simulated):
+            notes.print(shown)
+
+    def _title(self, answer: Answer) -> str:
+        title = f"answered by {label(answer.target, answer.simulated)}"
+        if answer.seams:
+            title += f", {answer.seams} seam{'s' if answer.seams > 1 else ''}"
+        if answer.finish_reason != "stop":
+            title += f", ended by {answer.finish_reason}"
+        if answer.omitted:
+            title += f", without {', '.join(answer.omitted)} (not taken by this model)"
+        return title + ("; nothing was charged" if self._all_simulated else "")
+
+    def _document(self, answer: Answer) -> dict[str, Any]:
+        return {
+            "text": answer.text,
+            "target": answer.target,
+            "model": answer.model,
+            "simulated": answer.simulated,
+            "finish_reason": answer.finish_reason,
+            "refusal": answer.refusal,
+            "usage": answer.usage,
+            "cost": answer.cost,
+            "seams": answer.seams,
+            "hedges": answer.hedges,
+            "rounds": answer.rounds,
+            "omitted": answer.omitted,
+            "route": answer.route,
+            "request_id": answer.request_id,
+            "attempts": self._rows(answer.attempts),
+        }
+
+    def _rows(self, attempts: Sequence[AttemptSummary]) -> list[dict[str, Any]]:
+        return [
+            msgspec.structs.asdict(attempt) | {"simulated": attempt.target in self._simulated} for attempt in attempts
+        ]
+
+    def _labelled(self, attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
+        """For the error's text, in which a stand-in must be told from a provider, too."""
+        return tuple(
+            msgspec.structs.replace(attempt, target=label(attempt.target, attempt.target in self._simulated))
+            for attempt in attempts
+        )
+
+
+class _Requests:
+    """A listener that remembers which requests were made."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, None] = {}
+
+    def attempt_started(self, start: AttemptStart) -> None:
+        self.ids[start.request_id] = None
+
+    def attempt_ended(self, end: AttemptEnd) -> None:
+        """What became of it is in the answer and in the books."""
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())

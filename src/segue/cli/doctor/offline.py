@@ -1,0 +1,228 @@
+"""What a check of the doctor's finds, and the checks that ask nobody: settings, keys by their looks, models' lives, proxies, the books."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from segue.catalog.models import lifecycle
+from segue.catalog.providers import PROVIDERS, Provider
+from segue.errors import ConfigurationError
+from segue.ledger.stores.factory import place_of
+from segue.routing import resolve
+from segue.routing.target import Target
+from segue.settings import Settings
+
+LITTLE_ROOM = 100 * 1024 * 1024
+"""Bytes on the ledger's disk below which a warning is due: some 200,000 attempts."""
+LOCKED = 1.0
+"""Seconds that another process may hold the ledger before that is worth a word."""
+
+_PLACEHOLDERS = ("your", "xxx", "...", "<", "changeme", "placeholder")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """`about` is a target's name, or what else was looked at. `advice` says in one line what to do; "" where there is nothing to do.
+
+    A `fault` keeps something from working; a `warning` will, or may; a `note` is good to know.
+    """
+
+    about: str
+    what: str
+    state: Literal["ok", "note", "warning", "fault"]
+    said: str
+    advice: str = ""
+
+
+def names_of(settings: Settings) -> tuple[str, ...]:
+    """The targets that the settings use: of the chain, of the named chains, and those that have a key or an address."""
+    chains = [name for chain in settings.chains.values() for name in chain.targets]
+    set_up = [name for name, target in settings.targets.items() if target.api_key or target.base_url]
+    return tuple(dict.fromkeys([*settings.chain, *chains, *set_up]))
+
+
+def check_target(name: str, settings: Settings) -> tuple[list[Check], Target | None]:
+    """What can be said of a target without asking it, and the target if it can be asked."""
+    said = settings.target(name)
+    try:
+        target = resolve.target(name, said)
+    except ConfigurationError as error:
+        return [
+            Check(about=name, what="settings", state="fault", said=str(error), advice="correct the setting named")
+        ], None
+    if not resolve.usable(name, said):
+        return [_no_key(name, settings)], None
+    found = [] if not said.api_key else list(_looks(name, target, settings))
+    return found, target
+
+
+def _no_key(name: str, settings: Settings) -> Check:
+    variable = f"{resolve.variable(name)}_API_KEY"
+    preset = PROVIDERS.get(settings.target(name).provider or name)
+    page = f" (make one at {preset.key_page})" if preset is not None and preset.key_page else ""
+    said = "no key is set, so the chain leaves it out"
+    return Check(
+        about=name, what="key", state="note", said=said, advice=f"set {variable}{page}, or take {name} out of the chain"
+    )
+
+
+def _looks(name: str, target: Target, settings: Settings) -> Iterator[Check]:
+    key = settings.target(name).api_key.reveal()
+    preset = PROVIDERS.get(target.provider)
+    lower = key.lower()
+    problem = ""
+    if key != key.strip("\"'") or any(character.isspace() for character in key):
+        problem = "holds spaces or quotes"
+    elif not key.isascii() or lower.startswith(_PLACEHOLDERS) or "api_key" in lower or "api-key" in lower:
+        problem = "looks like a placeholder"
+    elif preset is not None and target.base_url == resolve.address_of(target.provider, target.dialect):
+        problem = _foreign(key, preset)
+    if problem:
+        advice = f"look at {resolve.variable(name)}_API_KEY"
+        yield Check(about=name, what="key", state="warning", said=f"the key {problem}", advice=advice)
+
+
+def _foreign(key: str, preset: Provider) -> str:
+    """Why a key is likely to be another provider's; "" if it is not. An address of one's own may have keys of its own."""
+    prefix = _prefix(key)
+    if prefix and prefix not in preset.key_prefixes and (maker := _maker(prefix)):
+        return f"looks like {maker}'s"
+    if preset.key_prefixes and not key.startswith(preset.key_prefixes):
+        return f"does not begin with {' or '.join(preset.key_prefixes)}, as {preset.title}'s do"
+    return ""
+
+
+def _prefix(key: str) -> str:
+    known = [prefix for preset in PROVIDERS.values() for prefix in preset.key_prefixes if key.startswith(prefix)]
+    return max(known, key=len, default="")
+
+
+def _maker(prefix: str) -> str:
+    """Whose keys begin like this; "" if several ones' do."""
+    makers = [preset.title for preset in PROVIDERS.values() if prefix in preset.key_prefixes]
+    return makers[0] if len(makers) == 1 else ""
+
+
+def check_life(target: Target, today: date) -> Iterator[Check]:
+    life = lifecycle(target.model, today)
+    if life.message is None:
+        return
+    variable = f"{resolve.variable(target.name)}_MODEL"
+    if life.status == "retired" and life.successor is None:
+        yield Check(
+            about=target.name,
+            what="model",
+            state="fault",
+            said=life.message,
+            advice=f"name another model in {variable}",
+        )
+        return
+    days = (target.model.shutdown - today).days if target.model.shutdown else None
+    left = f" ({days} days left)" if days is not None and days > 0 else ""
+    advice = f"set {variable}={life.successor}" if life.successor else f"name another model in {variable}"
+    yield Check(about=target.name, what="model", state="warning", said=f"{life.message}{left}", advice=advice)
+
+
+def check_quota(target: Target, settings: Settings) -> Iterator[Check]:
+    free = target.model.free_quota
+    if free is None:
+        return
+    said = settings.target(target.name).quota
+    limits = f"{free.requests_per_minute or '?'} requests a minute, {free.requests_per_day or '?'} a day"
+    if said is not None and said.tier == "free":
+        yield Check(about=target.name, what="quota", state="ok", said=f"kept to the free tier: {limits}")
+    elif said is None:
+        variable = f"{resolve.variable(target.name)}_TIER"
+        text = "no tier is set: limits are learned from refusals"
+        yield Check(
+            about=target.name,
+            what="quota",
+            state="note",
+            said=text,
+            advice=f"on the free tier ({limits}) set {variable}=free",
+        )
+
+
+def check_proxies(environ: Mapping[str, str]) -> Iterator[Check]:
+    for name in _PROXIES:
+        value = environ.get(name) or environ.get(name.lower())
+        if not value:
+            continue
+        if name.startswith("SSL_"):
+            there = Path(value).exists()
+            state: Literal["note", "fault"] = "note" if there else "fault"
+            said = f"{name}={value}" + ("" if there else ", and there is no such file")
+            yield Check(
+                about="network",
+                what="proxy",
+                state=state,
+                said=said,
+                advice="" if there else f"correct or unset {name}",
+            )
+        elif name == "NO_PROXY":
+            yield Check(about="network", what="proxy", state="note", said=f"NO_PROXY={value}")
+        else:
+            yield Check(
+                about="network", what="proxy", state="note", said=f"requests go through {_bare(value)} ({name})"
+            )
+    if not any(environ.get(name) or environ.get(name.lower()) for name in _PROXIES) and urllib.request.getproxies():
+        yield Check(about="network", what="proxy", state="note", said="the system's settings name a proxy")
+
+
+def _bare(url: str) -> str:
+    """A proxy's address without the name and the password it may hold."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        return f"{parts.scheme}://{parts.hostname or '?'}" + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        return "what is no address"
+
+
+def check_ledger(settings: Settings) -> Check:
+    """Whether the books can be written, without writing to them."""
+    try:
+        path = place_of(settings.ledger)
+    except ConfigurationError as error:
+        return Check(about="ledger", what="file", state="fault", said=str(error), advice="set SEGUE_LEDGER to a file")
+    if path is None:
+        return Check(about="ledger", what="file", state="note", said="kept in memory only, as SEGUE_LEDGER=none asks")
+    home = next(place for place in (path.parent, *path.parents) if place.exists())
+    advice = f"let {home} be a directory that this user can write to, or set SEGUE_LEDGER to a file elsewhere"
+    if not (home.is_dir() and os.access(home, os.W_OK)) or (path.exists() and not os.access(path, os.W_OK)):
+        return Check(about="ledger", what="file", state="fault", said=f"{path} can't be written", advice=advice)
+    if path.exists() and (trouble := _locked(path)):
+        return Check(about="ledger", what="file", state="fault", said=f"{path}: {trouble}", advice=_cure(trouble, path))
+    free = shutil.disk_usage(home).free
+    if free < LITTLE_ROOM:
+        said = f"{path} is writable, but the disk has only {free // 2**20} MB left"
+        return Check(about="ledger", what="file", state="warning", said=said, advice="make room on the disk")
+    return Check(about="ledger", what="file", state="ok", said=f"{path} can be written")
+
+
+def _locked(path: Path) -> str:
+    """What keeps a transaction from beginning, "" if nothing does."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=LOCKED)) as books:
+            books.execute("BEGIN IMMEDIATE")
+            books.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            books.rollback()
+    except sqlite3.Error as error:
+        return str(error)
+    return ""
+
+
+def _cure(trouble: str, path: Path) -> str:
+    if "locked" in trouble:
+        return "another process holds the file for long: look which one it is, or set SEGUE_LEDGER to another file"
+    return f"move {path} away, or set SEGUE_LEDGER to another file: a new one is made"

@@ -1,0 +1,144 @@
+"""All of the doctor's checks at once, and how they are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+
+import msgspec
+import typer
+from rich.text import Text
+
+from segue.cli.display import console, table
+from segue.cli.doctor.network import check_clock, check_reach
+from segue.cli.doctor.offline import (
+    Check,
+    check_ledger,
+    check_life,
+    check_proxies,
+    check_quota,
+    check_target,
+    names_of,
+)
+from segue.errors import ConfigurationError
+from segue.routing.target import Target
+from segue.settings import Settings, load
+from segue.transport.default import default_transport
+
+_MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "warning": ("!", "yellow"), "fault": ("✗", "red")}
+
+
+def examine(*, timeout: float | None) -> list[Check]:
+    """Every check. `timeout` is in seconds for each target, all of them at once; with None nobody is asked."""
+    try:
+        settings = load()
+    except ConfigurationError as error:
+        return [
+            Check(
+                about="settings",
+                what="",
+                state="fault",
+                said=str(error),
+                advice="correct what it names, then ask again",
+            )
+        ]
+    found = [Check(about="settings", what="", state="ok", said=f"read; the chain is {' → '.join(settings.chain)}")]
+    targets = []
+    for name in names_of(settings):
+        checks, target = check_target(name, settings)
+        found += checks
+        if target is not None:
+            targets.append(target)
+    today = datetime.now(UTC).date()
+    for target in targets:
+        found += [*check_life(target, today), *check_quota(target, settings)]
+    if not any(target.name in settings.chain for target in targets):
+        said, advice = "no target of the chain can be asked", "set the key of at least one, e.g. GEMINI_API_KEY"
+        found.append(Check(about="chain", what="", state="fault", said=said, advice=advice))
+    found += _on_this_machine(settings, timeout)
+    if timeout is not None and targets:
+        found += _asked(targets, timeout)
+    return sorted(found, key=lambda check: _place(check, settings))
+
+
+def _on_this_machine(settings: Settings, timeout: float | None) -> Iterator[Check]:
+    yield from check_proxies(os.environ)
+    yield check_ledger(settings)
+    if settings.mongodb_url:
+        yield _mongodb(settings, timeout)
+
+
+def _asked(targets: Sequence[Target], timeout: float) -> list[Check]:
+    try:
+        transport = default_transport()
+    except ConfigurationError as error:
+        return [
+            Check(about="network", what="proxy", state="fault", said=str(error), advice="correct or unset the variable")
+        ]
+
+    async def ask() -> list[tuple[list[Check], float | None]]:
+        try:
+            return list(await asyncio.gather(*(check_reach(target, transport, timeout=timeout) for target in targets)))
+        finally:
+            await transport.aclose()
+
+    answers = asyncio.run(ask())
+    skews = {target.name: skew for target, (_, skew) in zip(targets, answers, strict=True) if skew is not None}
+    return [check for checks, _ in answers for check in checks] + list(check_clock(skews))
+
+
+def _mongodb(settings: Settings, timeout: float | None) -> Check:
+    """Never shows the URL, which may hold a password."""
+    try:
+        connection = import_module("segue.ledger.stores.mongodb_connection").shared_connection(settings.mongodb_url)
+        if timeout is None:
+            return Check(about="mongodb", what="database", state="note", said="set, and not asked")
+        try:
+            connection.run(lambda db: db.command("ping"))
+        finally:
+            connection.close()
+    except ConfigurationError as error:
+        return Check(about="mongodb", what="database", state="fault", said=str(error), advice="correct MONGODB_URL")
+    except Exception as error:
+        said = f"can't be reached ({type(error).__name__}); what is booked waits in the ledger's file"
+        advice = "look whether the server runs, and at MONGODB_URL"
+        return Check(about="mongodb", what="database", state="fault", said=said, advice=advice)
+    return Check(about="mongodb", what="database", state="ok", said="answers")
+
+
+def _place(check: Check, settings: Settings) -> int:
+    """The settings first, then the targets in their order, then the machine."""
+    order = ["settings", "chain", *names_of(settings)]
+    return order.index(check.about) if check.about in order else len(order)
+
+
+def report(checks: Sequence[Check], *, as_json: bool) -> None:
+    """Shows what was found."""
+    faults = sum(check.state == "fault" for check in checks)
+    warnings = sum(check.state == "warning" for check in checks)
+    if as_json:
+        document = {"ok": not faults, "faults": faults, "warnings": warnings, "checks": checks}
+        typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        return
+    shown = table("", "", "", "", "")
+    about = ""
+    for check in checks:
+        mark, style = _MARKS[check.state]
+        name, about = ("" if check.about == about else check.about), check.about
+        said = Text(check.said)
+        if check.advice:
+            said.append(f"\n→ {check.advice}", style=style)
+        shown.add_row(Text(mark, style=style), name, check.what, said)
+    shown.show_header = False
+    console.print(shown)
+    console.print(_verdict(faults, warnings), style="bold")
+
+
+def _verdict(faults: int, warnings: int) -> str:
+    if not faults and not warnings:
+        return "All is well."
+    counts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((faults, "fault"), (warnings, "warning")) if n]
+    return ", ".join(counts)

@@ -1,0 +1,115 @@
+"""`segue drill`: every fault of the sandbox, played to the chain, and what its caller got."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.exit_status import FAILED, guarded
+
+if TYPE_CHECKING:
+    from segue.cli.drill.run import Drill, Outcome
+
+NOTICE = (
+    "simulated: local stand-ins answer, no model; times are real, costs are what the books would say of real answers"
+)
+
+LEGEND = """\
+answer: what the caller got, token by token; stand-in: who gave it, or the end of it
+next in: from the last that was heard of the broken target to the next one's request
+pause: the longest time without text, as the caller saw it
+cost: of all attempts; extra: what of it the fault caused; ≤: an attempt that left no report is in it with all it can have cost"""
+
+
+@guarded
+def drill(
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Play only this one, e.g. cut or cut:after=20; may be said again."),
+    ] = None,
+    chain: Annotated[
+        str | None, typer.Option(help="A chain of segue.toml, or targets: claude,openai. Its first is broken.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Wait a tenth as long for what is silent; all else as the settings say.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Break the chain's first target in every way there is.
+
+    Shows what the caller gets. Asks no provider. Ends with status 1 if an answer was not whole and exact.
+    """
+    from segue.cli.display import notes
+    from segue.cli.drill.run import Drill
+
+    exercise = Drill(fault or (), chain=chain, quick=quick)
+    if not as_json:
+        notes.print(NOTICE, style="bold")
+        notes.print(exercise.timing, style="dim")
+    outcomes = exercise.run(lambda done, of: _progress(done, of, shown=not as_json))
+    if as_json:
+        _print_json(exercise, outcomes)
+    else:
+        _print_table(outcomes)
+    if not all(outcome.survived for outcome in outcomes):
+        raise typer.Exit(FAILED)
+
+
+def _progress(done: int, of: int, *, shown: bool) -> None:
+    from segue.cli.display import notes
+
+    if shown and notes.is_terminal:
+        notes.print(f"{done} of {of}", end="\r" if done < of else "\n")
+
+
+def _print_json(exercise: Drill, outcomes: list[Outcome]) -> None:
+    import msgspec
+
+    document = {
+        "simulated": True,
+        "quick": exercise.quick,
+        "chain": exercise.chain,
+        "cost_without_fault": exercise.usual_cost,
+        "survived": sum(outcome.survived for outcome in outcomes),
+        "faults": [msgspec.to_builtins(outcome) | {"survived": outcome.survived} for outcome in outcomes],
+    }
+    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def _print_table(outcomes: list[Outcome]) -> None:
+    from rich.text import Text
+
+    from segue.cli.display import console, money, table
+
+    numbers = ("next in", "pause", "seams", "hedges", "cost", "extra")
+    shown = table("", "fault", "answer", "stand-in", *numbers, right=numbers)
+    shown.padding = (0, 1, 0, 0)  # 80 columns hold all of it, if only answers are folded
+    for column in shown.columns:
+        column.no_wrap = column.header != "answer"
+    shown.columns[0].no_wrap = not any(":" in outcome.fault for outcome in outcomes)  # options make a name long
+    for outcome in outcomes:
+        shown.add_row(
+            outcome.fault,
+            Text(outcome.verdict, style="" if outcome.survived else "bold red"),
+            outcome.target or "nobody",
+            _time(outcome.switched_in),
+            _time(outcome.longest_pause),
+            str(outcome.seams),
+            str(outcome.hedges),
+            ("≤" if outcome.at_most else "") + money(outcome.cost),
+            money(outcome.extra),
+        )
+    console.print(shown)
+    for outcome in outcomes:
+        if outcome.error:
+            console.print(Text(f"{outcome.fault}: {outcome.error}", style="dim"))
+    survived = sum(outcome.survived for outcome in outcomes)
+    console.print(f"{survived} of {len(outcomes)} faults survived (simulated)")
+    console.print(LEGEND, style="dim")
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

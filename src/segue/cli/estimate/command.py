@@ -1,0 +1,37 @@
+"""`segue estimate`: what questions and a learning path for a résumé would cost at each provider."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segue.cli.exit_status import guarded
+from segue.errors import ConfigurationError
+
+
+@guarded
+def estimate(
+    file: Annotated[str, typer.Argument(help="A résumé, or any prompt; - reads standard input.")],
+    guide_prices: Annotated[
+        bool, typer.Option("--guide-prices", help="The original guide's flat prices instead of today's.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Estimate what a résumé costs at each provider; sends nothing.
+
+    Two calls are counted, one for interview questions and one for a learning path.
+    """
+    from segue.cli.estimate.quote import show_quotes
+
+    show_quotes(_read(file), guide_prices=guide_prices, as_json=as_json)
+
+
+def _read(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"{file!r} can't be read: {reason}") from error

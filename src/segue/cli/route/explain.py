@@ -1,0 +1,79 @@
+"""What a prompt's complexity rests on, and the order each policy would ask in."""
+
+from __future__ import annotations
+
+import time
+from typing import get_args
+
+import msgspec
+import typer
+
+from segue.chat.messages import user
+from segue.chat.request import ChatRequest
+from segue.cli.display import console, table
+from segue.cli.simulated import chain_names
+from segue.client import Segue
+from segue.failover.engine import Job
+from segue.health.latency import LatencyKey
+from segue.ledger.stores.factory import ledger_of
+from segue.ledger.stores.memory import MemoryStore
+from segue.policy import PolicyName
+from segue.routing.complexity import Share, of_request
+from segue.routing.complexity import explain as shares_of
+from segue.routing.policy import Route
+from segue.settings import Settings, load
+
+SHOWN = 8
+"""Features in the table; JSON has them all."""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """`threshold` is the complexity from which `smart` takes a request to be hard. Features add standard deviations of the score."""
+
+    complexity: float
+    threshold: float
+    features: list[Share]
+    routes: list[Route]
+
+
+def show_explanation(text: str, *, chain: str | None, as_json: bool) -> None:
+    found = explanation(load(), text, chain)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    side = "hard" if found.complexity >= found.threshold else "not hard"
+    console.print(f"complexity {found.complexity:.2f}: {side} (smart draws the line at {found.threshold:.2f})\n")
+    features = table("", "than usual there is", "which adds", right=("which adds",))
+    for share in found.features[:SHOWN]:
+        features.add_row(f"{'more' if share.more else 'less'} {share.feature}", f"{share.adds:+.2f}")
+    console.print(features)
+    console.print()
+    routes = table("", "policy", "order", "why")
+    for route in found.routes:
+        routes.add_row(route.policy, " > ".join(route.order), route.reason)
+    console.print(routes)
+
+
+def explanation(settings: Settings, text: str, chain: str | None) -> Explanation:
+    """Raises `ConfigurationError` for a target that can't be described. The waits for first content are the ledger's."""
+    segue = Segue(settings, ledger=MemoryStore())
+    try:
+        request = ChatRequest(messages=(user(text),))
+        policy = settings.chains[chain].policy if chain in settings.chains else settings.policy
+        targets = tuple(segue.target(name) for name in chain_names(settings, chain))
+        for record in ledger_of(settings).records(limit=1000, newest_first=True)[::-1]:
+            if record.first_content is not None and not record.simulated:
+                key = LatencyKey(f"{record.target}/{record.model}", True, None, 0)
+                segue.engine.latency.observe_first(key, record.first_content)
+        score = of_request(request) if policy.complexity is None else policy.complexity
+        jobs = [
+            Job(request=request, targets=targets, policy=policy.replace(policy=name)) for name in get_args(PolicyName)
+        ]
+        return Explanation(
+            complexity=score,
+            threshold=1.0 - policy.strong_share,
+            features=shares_of(request),
+            routes=[segue.router.decide(job, score, time.monotonic()) for job in jobs],
+        )
+    finally:
+        segue.close()

@@ -1,0 +1,294 @@
+"""What the ledger knows of the providers, read and shown: at this moment, and over time."""
+
+from __future__ import annotations
+
+import datetime
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from segue.budgets.admission import zone_of
+from segue.cli.display import console, label, money, notes, table
+from segue.errors import ConfigurationError
+from segue.health.target import HealthKeys
+from segue.ledger.store import LedgerStore
+from segue.ledger.stores.factory import ledger_of
+from segue.monitoring.history import KEPT, Change, changes, hours
+from segue.monitoring.hours import Summary, summary
+from segue.monitoring.overview import Overview, Standing, TargetView, Traffic, failovers, standing, traffic
+from segue.routing import resolve
+from segue.settings import Settings, load
+
+MOST: Final = 20_000
+"""Attempts that are looked at, the latest."""
+FAILOVERS: Final = 8
+REST: Final = 4
+"""Times as long as a look took, at least, until the next one: a large ledger takes a second to add up."""
+REASON: Final = 50
+"""Characters of a reason."""
+ASK_WAIT: Final = 5.0
+"""Seconds for a gateway to tell how its targets stand."""
+
+WAITS: Final = ("first content", "whole answer")
+NARROW: Final = 100
+"""Columns of a terminal below which the models are left out of the view: numbers must not be folded."""
+
+_STYLES: Final = {"ready": "green", "half open": "yellow", "cooling": "yellow", "open": "red", "off": "red"}
+
+
+class _Asked(msgspec.Struct):
+    """What of a gateway's `/health/ready` is shown."""
+
+    class _Target(msgspec.Struct):
+        target: str
+        model: str
+        state: str
+        reason: str = ""
+        recovers_in: float | None = None
+
+    targets: list[_Target]
+
+
+def show_status(url: str | None, *, span: float, interval: float, once: bool, as_json: bool) -> None:
+    """Shows it once, or anew every `interval` seconds until interrupted. `span` is in seconds."""
+    settings = load()
+    store = ledger_of(settings)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(look(settings, store, url, span=span)), indent=2).decode())
+    elif once or not console.is_terminal:
+        console.print(render(look(settings, store, url, span=span), console.width))
+    else:
+        watch(settings, store, url, span=span, interval=interval, to=console)
+
+
+def watch(
+    settings: Settings,
+    store: LedgerStore,
+    url: str | None,
+    *,
+    span: float,
+    interval: float,
+    to: Console,
+    looks: int = -1,
+) -> None:
+    """Shows it until interrupted, or for so many looks. What can't be read in between is said in its place."""
+    with Live(console=to, screen=to.is_terminal, auto_refresh=False) as live:
+        while looks:
+            looks -= 1
+            began = time.monotonic()
+            try:
+                shown: RenderableType = render(look(settings, store, url, span=span), to.width)
+            except ConfigurationError as error:
+                shown = Text(str(error), style="red")
+            live.update(shown, refresh=True)
+            if looks:
+                time.sleep(max(interval, REST * (time.monotonic() - began)))
+
+
+def look(
+    settings: Settings, store: LedgerStore, url: str | None, *, span: float, wall: float | None = None
+) -> Overview:
+    """How everything is at the moment `wall` (epoch seconds; now). Raises `ConfigurationError` where it can't be read or asked."""
+    wall = time.time() if wall is None else wall
+    records = store.records(since=wall - span, limit=MOST, newest_first=True)
+    zone = zone_of(settings)
+    today = datetime.datetime.fromtimestamp(wall, zone).date()
+    sums = {row.group["target"]: row for row in store.daily(today, today, by=("target",), tz=zone)}
+    seen = traffic(records, wall)
+    views = _asked(url) if url is not None else _known(settings, store, wall)
+    there = {view.target for view in views}
+    views += [
+        TargetView(target=name, model=latest.model, state="ready")
+        for name in seen
+        if name not in there and (latest := next(each for each in records if each.target == name))
+    ]
+    simulated = {record.target for record in records if record.simulated}
+    targets = [
+        msgspec.structs.replace(
+            view,
+            simulated=view.target in simulated,
+            traffic=seen.get(view.target, Traffic()),
+            cost_today=row.cost if (row := sums.get(view.target)) is not None else Decimal(0),
+            attempts_today=row.attempts if row is not None else 0,
+        )
+        for view in views
+    ]
+    return Overview(
+        at=wall,
+        span=span,
+        source=url or store.status().location,
+        targets=tuple(targets),
+        failovers=tuple(failovers(records)[:FAILOVERS]),
+        complete=len(records) < MOST,
+    )
+
+
+def _known(settings: Settings, store: LedgerStore, wall: float) -> list[TargetView]:
+    """How the settings' targets stand by the history in the store."""
+    past = changes(store, wall - KEPT, wall)
+    views = []
+    for name in dict.fromkeys([*settings.chain, *settings.targets]):
+        try:
+            target = resolve.target(name, settings.target(name))
+        except ConfigurationError as error:
+            views.append(TargetView(target=name, model="", state="off", reason=str(error)))
+            continue
+        if resolve.usable(name, settings.target(name)):
+            found = standing(HealthKeys(target.endpoint, target.credential, target.model.id), past, wall)
+        elif name in settings.chain:
+            found = Standing("no key")
+        else:
+            continue
+        views.append(
+            TargetView(
+                target=name,
+                model=target.model.id,
+                state=found.state,
+                reason=found.reason,
+                recovers_in=None if found.until is None else max(0.0, found.until - wall),
+            )
+        )
+    return views
+
+
+def _asked(url: str) -> list[TargetView]:
+    """How the targets stand by their gateway's own word."""
+    address = f"{url.rstrip('/').removesuffix('/v1')}/health/ready"
+    if not address.startswith(("http://", "https://")):
+        raise ConfigurationError(f"--url {url} is no address: it must begin with http:// or https://")
+    try:
+        try:
+            with urllib.request.urlopen(address, timeout=ASK_WAIT) as answer:
+                body = answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code != 503:  # which is a gateway that can't answer, and says why
+                raise
+            body = error.read()
+        said = msgspec.json.decode(body, type=_Asked)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(f"no gateway tells at {address} how its targets stand: {error}") from error
+    return [TargetView(**msgspec.structs.asdict(target)) for target in said.targets]
+
+
+def render(overview: Overview, width: int = NARROW) -> Group:
+    """What is known, as tables for a terminal of so many columns."""
+    moment = datetime.datetime.fromtimestamp(overview.at).strftime("%H:%M:%S")
+    span = f"{overview.span / 60:g} min"
+    more = "" if overview.complete else f", of the latest {MOST} attempts"
+    numbers = ("tried", "running", "failed", *WAITS, "today", "cost")
+    wide = width >= NARROW
+    shown = table("", "target", *(("model",) if wide else ()), "state", *numbers, right=numbers)
+    shown.padding = (0, 1, 0, 0)
+    if wide:
+        shown.columns[1].no_wrap = True
+    for view in overview.targets:
+        seen = view.traffic
+        shown.add_row(
+            label(view.target, view.simulated),
+            *((view.model,) if wide else ()),
+            Text(_state(view), style=_STYLES.get(view.state, "dim")),
+            str(seen.attempts),
+            str(seen.running),
+            f"{100 * seen.failed / seen.attempts:.0f} %" if seen.failed else "0",
+            _pair(seen.first_p50, seen.first_p95),
+            _pair(seen.seconds_p50, seen.seconds_p95),
+            str(view.attempts_today),
+            money(view.cost_today),
+        )
+    parts: list[RenderableType] = [
+        Text(f"{moment}  {overview.source}", style="dim"),
+        Text(f"the last {span}{more}; waits are p50/p95 in seconds; attempts and cost of today", style="dim"),
+        shown,
+    ]
+    parts += [Text(f"{view.target}: {view.reason}", style="dim") for view in overview.targets if view.reason]
+    if overview.failovers:
+        passed = table("last failovers", "time", "from", "to", "because", "request")
+        for each in overview.failovers:
+            when = datetime.datetime.fromtimestamp(each.at).strftime("%H:%M:%S")
+            why = f"{each.outcome}: {each.reason}" if each.reason else each.outcome
+            passed.add_row(when, each.left, each.went_to, why[:REASON], each.request_id)
+        parts += [Text(), passed]
+    return Group(*parts)
+
+
+def _state(view: TargetView) -> str:
+    return view.state if view.recovers_in is None else f"{view.state}, {_span(view.recovers_in)}"
+
+
+def _pair(usual: float | None, rare: float | None) -> str:
+    return "" if usual is None or rare is None else f"{usual:.2f}/{rare:.2f}"
+
+
+def _span(length: float) -> str:
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if length >= 2 * unit:
+            return f"{length / unit:.0f} {name}"
+    return f"{length:.0f} s"
+
+
+# Over time.
+
+
+def show_history(back: float, *, as_json: bool) -> None:
+    """Shows changes and hours of the last `back` hours."""
+    store = ledger_of(load())
+    now = time.time()
+    since = max(now - 3600 * back, now - KEPT)
+    past, rolled = changes(store, since, now), [summary(hour) for hour in hours(store, since - 3600, now)]
+    if as_json:
+        document: dict[str, Any] = {"changes": past, "hours": rolled}
+        typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        return
+    if not (past or rolled):
+        notes.print(f"nothing is known of the last {back:g} h: {store.status().location}")
+        return
+    if past:
+        console.print(_changes_table(past), Text())
+    if rolled:
+        console.print(_hours_table(rolled))
+
+
+def _changes_table(past: Sequence[Change]) -> RenderableType:
+    shown = table("changes of state", "when", "target", "of", "from", "to", "until", "because")
+    for change in past:
+        until = "" if change.until is None else _when(change.until)
+        shown.add_row(
+            _when(change.at),
+            label(change.target, change.simulated),
+            change.scope,
+            change.before,
+            change.after,
+            until,
+            change.reason[:REASON],
+        )
+    return shown
+
+
+def _hours_table(rolled: Sequence[Summary]) -> RenderableType:
+    numbers = ("tried", "failed", *WAITS, "cost")
+    shown = table("by the hour", "hour", "target", *numbers, "left for", right=numbers)
+    for hour in rolled:
+        shown.add_row(
+            _when(hour.start).removesuffix(":00"),
+            label(hour.target, hour.simulated),
+            str(hour.attempts),
+            str(hour.failed),
+            _pair(hour.first_p50, hour.first_p95),
+            _pair(hour.seconds_p50, hour.seconds_p95),
+            money(hour.cost),
+            ", ".join(f"{to} {count}" for to, count in hour.left_for.items()),
+        )
+    return shown
+
+
+def _when(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment).strftime("%m-%d %H:%M:%S")

@@ -1,0 +1,233 @@
+"""The attempts of one request that run, and the books of those that have ended.
+
+The field starts attempts and ends them, each exactly once: with an answer, a failure, or without a verdict. Every end goes to the target's
+health, to the listeners and into the report. Why an attempt starts or ends is the relay's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from segue.chat.events import UpstreamEvent
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.request import ChatRequest
+from segue.chat.usage import Usage
+from segue.errors import AttemptSummary
+from segue.failover.attempt import MAILBOX_ROOM, Attempt
+from segue.failover.hooks import AttemptEnd, AttemptStart
+from segue.failover.mailbox import Mailbox
+from segue.failover.plan import Entry, Skipped
+from segue.failover.stall_timer import Watch
+from segue.failover.upstream import Ask
+from segue.health.breaker import Permit
+from segue.routing.policy import Route
+from segue.routing.target import Target
+
+if TYPE_CHECKING:
+    from segue.failover.engine import Engine, Job
+
+FOREVER = float("inf")
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What became of a request; whole once its relay is done.
+
+    `target` and `model` are those that spoke last. `usage` sums what was reported by the attempts that spoke. `omitted` names request
+    fields that were left out because the model does not take them. `notices` are sentences on the model that spoke: its end is near,
+    or it was asked in another's place. `route` says why the chain was in this order; None as written.
+    """
+
+    request_id: str
+    target: str = ""
+    model: str = ""
+    attempts: list[AttemptSummary] = []
+    seams: int = 0
+    hedges: int = 0
+    rounds: int = 1
+    omitted: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    route: Route | None = None
+
+
+class Part(NamedTuple):
+    """What one attempt is asked for.
+
+    `tokens` is the prompt's estimate. `continuation`: the rest of an answer that broke off; its beginning is given as a `prefill` or
+    as a finished turn. `stripped` is the whitespace at its end that the model is not shown.
+    """
+
+    request: ChatRequest
+    tokens: int
+    continuation: bool = False
+    prefill: bool = False
+    stripped: str = ""
+
+
+class Field:
+    """The running attempts of one request, and what was posted by them."""
+
+    def __init__(self, engine: Engine, job: Job, report: Report, tokens: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._engine = engine
+        self._job = job
+        self._report = report
+        self._tokens = tokens
+        self._loop = loop
+        self._now: Callable[[], float] = loop.time
+        self._ended: list[Attempt] = []
+        self._failed = ""
+        self.running: list[Attempt] = []
+        self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox(loop)
+
+    @property
+    def racers(self) -> list[Attempt]:
+        """Those that may still come to lead, or do."""
+        return [attempt for attempt in self.running if not attempt.lost]
+
+    def next_moment(self) -> float:
+        """The earliest moment at which one's silence may have something to say; infinite if none."""
+        return min([attempt.next_moment() for attempt in self.running], default=FOREVER)
+
+    def take(self) -> tuple[Attempt, list[UpstreamEvent] | None] | None:
+        """The oldest post: what an attempt brought, or None for its end."""
+        if (item := self.mail.take()) is None:
+            return None
+        if len(self.mail) < MAILBOX_ROOM // 2:
+            item[0].go_on()
+        return item
+
+    def start(self, entry: Entry, part: Part, *, limit: float | None, hedge: bool) -> None:
+        """Sends `part` to the entry's target. `limit` is the moment by which it must have shown content."""
+        engine, target, request, now = self._engine, entry.target, part.request, self._now()
+        ask = Ask(
+            request=request,
+            connect=self._job.policy.connect,
+            prefill=part.prefill,
+            omit=entry.omit | refused if (refused := engine.refusals.of(target)) else entry.omit,
+        )
+        start = AttemptStart(
+            attempt_id=engine.new_id(),
+            request_id=self._report.request_id,
+            target=target,
+            chain=self._job.chain,
+            wall=engine.wall(),
+            prompt_tokens=part.tokens,
+            max_tokens=request.max_tokens or target.max_tokens,
+            hedge=hedge,
+            continuation=part.continuation,
+            metadata=self._job.metadata,
+            after="" if hedge else self._after(target),
+        )
+        probe = engine.health.admit(engine.keys(target), now) is Permit.PROBE
+        watch = Watch(engine.limits(target, request, part.tokens, self._job.policy), now)
+        attempt = Attempt(entry, ask, start, watch, now, probe=probe, stripped=part.stripped, limit=limit)
+        self.running.append(attempt)
+        self._report.hedges += hedge
+        engine.began(start)
+        attempt.run(engine.upstream(target), self._post, self._loop)
+
+    def answered(self, attempt: Attempt, *, cancelled: bool = False) -> None:
+        """Its target has proved to be well: by a whole answer, or, `cancelled`, by as much of one as there was need for."""
+        self._engine.answered(attempt, self._now())
+        self._end(attempt, "cancelled" if cancelled else "ok")
+
+    def _after(self, target: Target) -> str:
+        """Who failed before, if it was another; told once."""
+        failed, self._failed = self._failed, ""
+        return failed if failed != target.name else ""
+
+    def failed(self, attempt: Attempt, failure: Failure) -> None:
+        self._failed = attempt.target.name
+        self._engine.failed(attempt, failure, self._now())
+        self._end(attempt, failure.kind.value, failure)
+
+    def release(self, attempt: Attempt) -> None:
+        """Stops an attempt without a verdict on its target."""
+        self._engine.released(attempt, self._now())
+        self._end(attempt, "cancelled")
+
+    def leave(self, attempt: Attempt) -> None:
+        """Stops a probe that lost its race and showed nothing: it was silent beyond what is usual, or it had too little time to tell."""
+        silence = self._now() - attempt.last_content
+        if attempt.overdue:
+            self.failed(attempt, Failure(kind=FailureKind.STALL, message=f"a probe, silent for {silence:.1f} s"))
+        else:
+            self._engine.unproven(attempt, self._now())
+            self._end(attempt, "cancelled")
+
+    def close(self) -> None:
+        for attempt in [*self.running]:
+            if attempt.lost:
+                self.leave(attempt)
+            else:
+                self.release(attempt)
+        self.mail.close()
+
+    async def closed(self) -> None:
+        """Waits until no ended attempt has a task left."""
+        for attempt in self._ended:
+            await attempt.stopped()
+
+    def summary(self, skipped: Sequence[Skipped]) -> list[AttemptSummary]:
+        """What was tried, and what was passed over and why."""
+        now = self._now()
+        return self._report.attempts + [
+            AttemptSummary(
+                target=skip.target.name,
+                model=skip.target.model.id,
+                outcome="skipped",
+                reason=skip.reason,
+                recovers_in=None if skip.recovers_at is None else max(0.0, skip.recovers_at - now),
+            )
+            for skip in skipped
+        ]
+
+    def _post(self, attempt: Attempt, events: list[UpstreamEvent] | None) -> None:
+        self.mail.put((attempt, events))
+        if len(self.mail) >= MAILBOX_ROOM:
+            attempt.hold()
+
+    def _end(self, attempt: Attempt, outcome: str, failure: Failure | None = None) -> None:
+        attempt.stop()
+        self.running.remove(attempt)
+        self._ended.append(attempt)
+        seconds = self._now() - attempt.began
+        self._report.attempts.append(
+            AttemptSummary(
+                target=attempt.target.name,
+                model=attempt.receipt.model or attempt.target.model.id,
+                outcome=outcome,
+                reason=failure.message if failure is not None else "",
+                status=attempt.receipt.status if failure is None else failure.status,
+                seconds=seconds,
+                first_content=attempt.first_content,
+                recovers_in=self._recovers_in(attempt) if failure is not None else None,
+                hedge=attempt.start.hedge,
+                continuation=attempt.start.continuation,
+                attempt_id=attempt.start.attempt_id,
+            )
+        )
+        self._engine.ended(
+            AttemptEnd(
+                start=attempt.start,
+                outcome=outcome,
+                seconds=seconds,
+                failure=failure,
+                usage=attempt.usage,
+                usage_is_final=attempt.finished,
+                first_content=attempt.first_content,
+                status=attempt.receipt.status,
+                sent=attempt.receipt.sent,
+                text="".join(attempt.brought),
+                shown=attempt.shown,
+            )
+        )
+
+    def _recovers_in(self, attempt: Attempt) -> float | None:
+        now = self._now()
+        at = self._engine.look(attempt.target, self._tokens, now).recovers_at
+        return None if at is None else at - now

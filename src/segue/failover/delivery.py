@@ -1,0 +1,114 @@
+"""What the caller of one request is shown: the attempt in the lead speaks, through the splice.
+
+No clock and no tasks here; `now` is passed in. Who leads, and what follows when the leader breaks off, is the relay's affair.
+"""
+
+from __future__ import annotations
+
+from segue.chat.events import ChatEvent, Finished, FinishReason, UpstreamEvent, UsageReport
+from segue.chat.failure import Failure, FailureKind
+from segue.failover.attempt import Attempt
+from segue.failover.attempts import FOREVER
+from segue.failover.splice.partial_answer import Validate
+from segue.failover.splice.splice import Next, Splice
+from segue.policy import Policy
+from segue.routing.target import Target
+
+
+class Lead:
+    """Who speaks, and what was said.
+
+    `attempt` leads now, `spoke` was the last to speak; both None before there is content, which first came at `first_content`. `out` is what the
+    caller has not taken yet. `finished`: the answer is whole, and only its usage may follow, until `linger_until`. `seam_until` is when
+    text that a seam withholds goes out all the same.
+    """
+
+    __slots__ = (
+        "_policy",
+        "attempt",
+        "finished",
+        "first_content",
+        "linger_until",
+        "out",
+        "seam_until",
+        "splice",
+        "spoke",
+    )
+
+    def __init__(self, policy: Policy, *, hold: bool, validate: Validate | None) -> None:
+        self._policy = policy
+        self.splice = Splice(
+            hold=hold, continuations=policy.continuations, seam_chars=policy.seam_chars, validate=validate
+        )
+        self.attempt: Attempt | None = None
+        self.spoke: Attempt | None = None
+        self.first_content: float | None = None
+        self.out: list[ChatEvent] = []
+        self.finished: Finished | None = None
+        self.seam_until = FOREVER
+        self.linger_until = FOREVER
+
+    @property
+    def speaker(self) -> Target | None:
+        """Who speaks, or spoke last; None before there is content."""
+        return self.spoke.target if self.spoke is not None else None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next attempt is asked for the rest of an answer, not for a whole one."""
+        return self.spoke is not None and self.splice.on_break() is Next.CONTINUE
+
+    def take(self, attempt: Attempt, now: float) -> None:
+        """The attempt has content: it leads from here on."""
+        if self.spoke is None:
+            self.first_content = now
+        elif attempt.start.continuation:
+            self.splice.continue_with(self.spoke.target.name, attempt.target.name, stripped=attempt.stripped)
+        else:
+            self.splice.restart(self.spoke.target.name, attempt.target.name)
+        self.attempt = self.spoke = attempt
+
+    def lose(self) -> Next:
+        """The leader is gone. Gives how the answer can go on."""
+        self.attempt = None
+        self.seam_until = FOREVER
+        return self.splice.on_break()
+
+    def say(self, attempt: Attempt, event: UpstreamEvent, now: float) -> Failure | None:
+        """The leader says something. Gives what is wrong with it, if anything."""
+        if self._is_refusal(event):
+            return Failure(kind=FailureKind.POLICY, message="the model declined to answer")
+        splice = self.splice
+        shown = splice.feed(event)
+        if splice.failure is not None:
+            self.out += shown
+            return splice.failure
+        if shown:
+            attempt.shown = True
+            self.out += [event for event in shown if not isinstance(event, (UsageReport, Finished))]
+        if not splice.holding:
+            self.seam_until = FOREVER
+        elif self.seam_until == FOREVER:
+            self.seam_until = now + self._policy.seam_wait
+        if splice.finished is not None and self.finished is None:
+            self.finished = splice.finished
+            self.linger_until = now + self._policy.linger
+        return None
+
+    def flush(self) -> Failure | None:
+        """Shows what a seam withholds. Gives what is wrong with it, if anything."""
+        self.seam_until = FOREVER
+        self.out += self.splice.flush()
+        return self.splice.failure
+
+    def finish_tools(self) -> Finished:
+        """Ends the turn with the tool calls that were shown; the caller runs them and comes back."""
+        *shown, finished = self.splice.finish_tools()
+        self.out += shown
+        assert isinstance(finished, Finished)
+        return finished
+
+    def _is_refusal(self, event: UpstreamEvent) -> bool:
+        """Whether the answer is a refusal that another target is to be asked instead of."""
+        refused = isinstance(event, Finished) and event.reason is FinishReason.CONTENT_FILTER
+        return refused and self._policy.failover_on_refusal and not self.splice.delivered

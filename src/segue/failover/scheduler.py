@@ -1,0 +1,161 @@
+"""Who is asked next for one request, when, and for what.
+
+The plan says who; health, quota, the budget for racing and the deadline say when; what was shown so far says for what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from segue.failover.attempt import Attempt
+from segue.failover.attempts import FOREVER, Field, Part
+from segue.failover.budget import CONTINUATION, HEDGE, Deadline
+from segue.failover.delivery import Lead
+from segue.failover.plan import Entry, Plan, Skipped
+from segue.failover.splice.continuation import continuation_request
+from segue.failover.splice.splice import Next
+from segue.health.target import Availability
+from segue.routing.fitness import takes_prefill
+from segue.routing.target import Target
+
+if TYPE_CHECKING:
+    from segue.failover.engine import Engine, Job
+
+
+LOOK_AGAIN = 1.0
+"""Seconds between looks for someone who could race a silent target."""
+
+
+class Dispatch:
+    """Starts the attempts of one request, whose prompt has about `tokens`."""
+
+    __slots__ = ("_deadline", "_engine", "_field", "_job", "_lead", "_now", "_pending", "_plan", "_round_at", "_tokens")
+
+    def __init__(
+        self, engine: Engine, job: Job, tokens: int, *, plan: Plan, field: Field, lead: Lead, deadline: Deadline
+    ) -> None:
+        self._engine = engine
+        self._job = job
+        self._tokens = tokens
+        self._plan = plan
+        self._field = field
+        self._lead = lead
+        self._deadline = deadline
+        self._now = asyncio.get_running_loop().time
+        self._pending: Entry | None = None
+        self._round_at = 0.0
+
+    def look(self, target: Target) -> Availability:
+        return self._engine.look(target, self._tokens, self._now())
+
+    def has_another(self) -> bool:
+        """Whether there is someone who could be asked now."""
+        return self._plan.peek(self.look) is not None
+
+    def skipped(self) -> list[Skipped]:
+        """Those that can't be asked now, and why."""
+        return self._plan.skipped(self.look)
+
+    def race(self, now: float) -> float | None:
+        """Starts the next attempt where none runs, or one beside those that are silent.
+
+        Gives when it may be due again, infinite for when something arrives; None where none runs and nobody is left to ask.
+        """
+        racers = self._field.racers
+        if not racers:
+            begin = self._start_next(now)
+            if not (racers := self._field.racers):
+                return begin
+        if (leader := self._lead.attempt) is not None:
+            alone = leader.overdue and len(racers) == 1
+            if alone and self._lead.splice.on_break() in (Next.CONTINUE, Next.RESTART):
+                return self._hedge(now, racers)
+        elif all(attempt.overdue or attempt.probe for attempt in racers):
+            return self._hedge(now, racers)
+        return FOREVER
+
+    def _hedge(self, now: float, racers: list[Attempt]) -> float:
+        """Races the silent ones, if another provider is well and the budget allows it. Beside a fresh probe it costs nothing.
+
+        Gives when to look again: a target that can't be asked now may be well later.
+        """
+        providers = {attempt.target.provider for attempt in racers}
+        entry = (
+            self._plan.peek(self.look, providers=providers, prefer=self._prefers) if self._job.policy.hedge else None
+        )
+        if entry is None:
+            moments = [skip.recovers_at for skip in self.skipped() if skip.recovers_at is not None]
+            return max(min(moments), now + LOOK_AGAIN) if moments else FOREVER
+        part = self._part(entry)
+        wait = max(entry.not_before - now, self._engine.quota_wait(entry.target, part.tokens, now))
+        if wait > 0.0:
+            return now + wait
+        if not any(attempt.probe and not attempt.overdue for attempt in racers):
+            targets = [self._engine.keys(target) for target in self._job.targets]
+            cost = CONTINUATION if part.continuation else HEDGE
+            if not self._engine.budget.take(cost, share_open=self._engine.health.share_open(targets, now)):
+                return now + LOOK_AGAIN
+        self._engine.reserve(entry.target, part.tokens, now)
+        self._plan.take(entry)
+        self._launch(entry, part, hedge=True)
+        return FOREVER
+
+    def _start_next(self, now: float) -> float | None:
+        """Starts the next attempt of the plan. Gives when to look again, None where there is none to come."""
+        if now < self._round_at:
+            return self._round_at
+        entry = (
+            self._waited_for()
+            or self._plan.next(self.look, prefer=self._prefers)
+            or self._plan.last_resort(self.look, now)
+        )
+        if entry is None:
+            return self._next_round(now)
+        part = self._part(entry)
+        wait = max(0.0, entry.not_before - now) or self._engine.reserve(entry.target, part.tokens, now)
+        if wait > 0.0:
+            self._pending = msgspec.structs.replace(entry, not_before=now + wait)
+            return now + wait
+        if entry.resort and not self._may_resort(entry.target, now):
+            self._plan.give_back(entry)
+            return self._next_round(now)
+        self._launch(entry, part)
+        return FOREVER
+
+    def _waited_for(self) -> Entry | None:
+        """The entry whose moment or quota was waited for, unless others found its target unwell in the meantime."""
+        entry, self._pending = self._pending, None
+        if entry is not None and not entry.resort and self.look(entry.target).barred:
+            self._plan.give_back(entry)
+            return None
+        return entry
+
+    def _may_resort(self, target: Target, now: float) -> bool:
+        return not self.look(target).barred or self._engine.health.last_resort(self._engine.keys(target), now)
+
+    def _next_round(self, now: float) -> float | None:
+        """Nobody can be asked now: gives when another round begins, if there is one."""
+        until = FOREVER if self._deadline.at is None else self._deadline.at
+        begin = self._plan.next_round(self.look, now, until=until, jitter=self._engine.rng.random())
+        if begin is not None:
+            self._round_at = begin
+        return begin
+
+    def _part(self, entry: Entry) -> Part:
+        """What an attempt that starts now is asked for: the whole answer, or the rest of one that broke off."""
+        if not self._lead.goes_on:
+            return Part(self._job.request, self._tokens)
+        prefill = entry.prefill and takes_prefill(entry.target)
+        request, stripped = continuation_request(self._job.request, self._lead.splice.delivered, prefill=prefill)
+        return Part(request, self._engine.count_tokens(request), True, prefill, stripped)
+
+    def _launch(self, entry: Entry, part: Part, *, hedge: bool = False) -> None:
+        limit = self._deadline.attempt_limit(self._now(), last=not self.has_another())
+        self._field.start(entry, part, limit=limit, hedge=hedge)
+
+    def _prefers(self, target: Target) -> bool:
+        """Whether a target can be given the beginning of its own answer. Without an answer to go on with, all are alike."""
+        return not self._lead.goes_on or takes_prefill(target)

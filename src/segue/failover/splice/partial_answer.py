@@ -1,0 +1,73 @@
+"""The record of an answer: its exact text, its thinking, its whole tool calls, and whether it will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from segue.chat.events import Finished, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.messages import ToolCall
+from segue.failover.splice.overlap import Context, fence_state
+
+Validate: TypeAlias = Callable[[str], str | None]
+"""Says what is wrong with a structured answer, or None."""
+
+CLEAN = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
+"""Finishes by which a model says that it has said all."""
+
+
+def is_content(event: UpstreamEvent) -> bool:
+    """Whether an event carries something of the answer itself: `Started`, usage, signatures and empty deltas do not."""
+    if isinstance(event, TextDelta):
+        return bool(event.text)
+    if isinstance(event, ThinkingDelta):
+        return bool(event.text or event.redacted)
+    return isinstance(event, ToolCallDelta) and bool(event.name or event.arguments)
+
+
+class Answer:
+    """What the answer consists of so far."""
+
+    __slots__ = ("_pieces", "calls", "length", "thinking")
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self.length = 0
+        self.thinking: list[ThinkingDelta] = []
+        self.calls: list[ToolCall] = []
+
+    @property
+    def text(self) -> str:
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+    @property
+    def in_code(self) -> bool:
+        """Whether the text stops inside code or a table."""
+        return fence_state(self.text) is not Context.PROSE
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything of it beside thinking."""
+        return bool(self.length or self.calls)
+
+    def add(self, text: str) -> None:
+        self._pieces.append(text)
+        self.length += len(text)
+
+    def verdict(self, finish: Finished, validate: Validate | None) -> Failure | None:
+        """What is wrong with the whole answer, if anything.
+
+        That an answer was cut short for want of tokens, declined or paused is no fault of the attempt, unless one was asked for
+        that must be whole. Neither is the text beside a tool call.
+        """
+        cut = finish.reason is FinishReason.LENGTH
+        if self.calls or not (finish.reason in CLEAN or cut):
+            return None
+        if not (self.length or cut):
+            return Failure(kind=FailureKind.BROKEN, message="empty answer")
+        if validate is not None and (problem := validate(self.text)) is not None:
+            why = f"cut off by its token limit: {problem}" if cut else problem
+            return Failure(kind=FailureKind.INVALID, message=why)
+        return None

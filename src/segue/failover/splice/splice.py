@@ -1,0 +1,288 @@
+"""One answer out of several attempts: what the caller has been shown, and the gate for what the leading attempt says.
+
+A `Splice` is fed the leader's upstream events and gives the events to deliver. Its rules:
+
+- Nothing goes out before the first content, so that failing over before it leaves no trace: neither `Started` nor usage.
+- One `Started`, then content, then one `Finished`; after that only usage reports.
+- Tool calls go out whole and are numbered through.
+- With `hold` nothing goes out before `Finished`: a broken attempt can always be started anew.
+- A `Seam` goes out together with the first thing a new attempt has to say, so an attempt that fails before leaves no trace either.
+- The thinking of an attempt that goes on in mid-text is not passed on: it is about the interruption.
+
+When `failure` is set, by a `Failed` event or by what was found wrong with the answer, the attempt is over: deliver what `feed`
+returned, then do what `on_break()` says. That follows from what was shown:
+
+| shown            | next                                                                        |
+|------------------|-----------------------------------------------------------------------------|
+| nothing          | RESTART: the next attempt's answer stands alone                             |
+| thinking         | RESTART, marked with a `Seam`                                               |
+| text             | CONTINUE while `continuations` are left (a restart counts as none), else FAIL |
+| a tool call      | FINISH_TOOLS: the caller runs it and comes back                             |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from segue.chat.events import (
+    ChatEvent,
+    Failed,
+    Finished,
+    FinishReason,
+    Seam,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCalled,
+    ToolCallEnd,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.messages import ToolCall
+from segue.chat.usage import Usage
+from segue.failover.splice import overlap
+from segue.failover.splice.gate import Gate
+from segue.failover.splice.partial_answer import CLEAN, Answer, Validate, is_content
+from segue.failover.splice.toolcalls import MalformedToolCallError, ToolCallCollector
+
+
+class Next(StrEnum):
+    """What to do when the leading attempt broke off."""
+
+    RESTART = "restart"
+    CONTINUE = "continue"
+    FINISH_TOOLS = "finish_tools"
+    FAIL = "fail"
+
+
+class _Part:
+    """What one attempt contributes. `seam` is None where it begins the answer."""
+
+    __slots__ = ("calls", "content_seen", "seam", "usage")
+
+    def __init__(self, text_seam: overlap.Seam | None = None) -> None:
+        self.seam = text_seam
+        self.calls = ToolCallCollector()
+        self.content_seen = False
+        self.usage: Usage | None = None
+
+
+class Splice:
+    """The record of one answer.
+
+    `continuations` is the number of seams allowed in its text, `seam_chars` is `max_chars` of `overlap.Seam`. `validate` checks a
+    structured answer, which must be held (else `ValueError`).
+    """
+
+    def __init__(
+        self, *, hold: bool, continuations: int = 2, seam_chars: int = 200, validate: Validate | None = None
+    ) -> None:
+        if validate is not None and not hold:
+            raise ValueError("an answer that is validated must be held")
+        self._hold = hold
+        self._continuations = continuations
+        self._seam_chars = seam_chars
+        self._validate = validate
+        self._answer = Answer()
+        self._gate = Gate(hold=hold)
+        self._part = _Part()
+        self._earlier_usage: Usage | None = None
+        self._terminal: Finished | None = None
+        self.finished: Finished | None = None
+        self.failure: Failure | None = None
+
+    @property
+    def text(self) -> str:
+        """The answer's text so far: delivered, or with `hold` waiting to be."""
+        return self._answer.text
+
+    @property
+    def delivered(self) -> str:
+        """The exact text that the caller has been shown."""
+        return "" if self._hold and self.finished is None else self._answer.text
+
+    @property
+    def thinking(self) -> tuple[ThinkingDelta, ...]:
+        return tuple(self._answer.thinking)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(self._answer.calls)
+
+    @property
+    def usage(self) -> Usage:
+        """The sum over the attempts that brought content, of the latest report of each."""
+        earlier, latest = self._earlier_usage, self._part.usage
+        if earlier is None or latest is None:
+            return latest or earlier or Usage()
+        return earlier + latest
+
+    @property
+    def seams(self) -> int:
+        """How many seams the delivered text has."""
+        return self._gate.seams
+
+    @property
+    def content_seen(self) -> bool:
+        """Whether the current attempt has brought any content."""
+        return self._part.content_seen
+
+    @property
+    def holding(self) -> bool:
+        """Whether a seam withholds text that `flush()` may set free."""
+        return self._part.seam is not None and self._part.seam.holding
+
+    def feed(self, event: UpstreamEvent) -> list[ChatEvent]:
+        """Takes the leader's next event; gives what to deliver. Look at `failure` afterwards."""
+        if isinstance(event, UsageReport):
+            return self._take_usage(event.usage)
+        if self.finished is not None or self.failure is not None:
+            return []
+        try:
+            return self._take(event)
+        except MalformedToolCallError:
+            self._fail("malformed tool call")
+            return []
+
+    def flush(self) -> list[ChatEvent]:
+        """The time for withholding text at a seam is over; gives what to deliver."""
+        return self._flush_seam(final=False)
+
+    def on_break(self) -> Next:
+        """What to do now that the leading attempt is over without having finished the answer; `RuntimeError` if it has."""
+        if self.finished is not None:
+            raise RuntimeError("the answer is whole")
+        if not self._committed:
+            return Next.RESTART
+        if self._answer.calls:
+            return Next.FINISH_TOOLS
+        return Next.CONTINUE if self.seams < self._continuations else Next.FAIL
+
+    def restart(self, source: str, target: str) -> None:
+        """The target `target` begins the answer anew after `source` broke off.
+
+        `RuntimeError` if text or a tool call was shown, or the answer is whole.
+        """
+        if self.on_break() is not Next.RESTART:
+            raise RuntimeError("part of the answer has been delivered")
+        marked = self._gate.anything_shown
+        self._gate.next_attempt(Seam(source, target, 0, restarted=True) if marked else None)
+        self._answer = Answer()
+        self._begin(_Part())
+
+    def continue_with(self, source: str, target: str, *, stripped: str = "") -> None:
+        """The target `target` goes on with the text after `source` broke off.
+
+        `stripped` is the whitespace that `continuation_request` gave back together with the request. `RuntimeError` if there is no
+        text, or a tool call after it, or the answer is whole.
+        """
+        if self.on_break() in (Next.RESTART, Next.FINISH_TOOLS):
+            raise RuntimeError("no text to go on from")
+        self._gate.next_attempt(Seam(source, target, self._answer.length))
+        text_seam = overlap.Seam(
+            self._answer.text, in_code=self._answer.in_code, max_chars=self._seam_chars, stripped=stripped
+        )
+        self._begin(_Part(text_seam))
+
+    def finish_tools(self) -> list[ChatEvent]:
+        """Ends the turn with the tool calls delivered so far; `RuntimeError` if there are none, or it has ended."""
+        if not self._committed or not self._answer.calls or self.finished is not None:
+            raise RuntimeError("no tool call to end the turn with")
+        self.finished = Finished(FinishReason.TOOL_CALLS)
+        self.failure = None
+        return self._gate.give(self.finished)
+
+    def verdict_at_finish(self) -> Failure | None:
+        """What is wrong with the answer that the upstream has finished, if anything. `feed` sets `failure` to it."""
+        return None if self._terminal is None else self._answer.verdict(self._terminal, self._validate)
+
+    @property
+    def _committed(self) -> bool:
+        """Whether the caller has been shown a part of the answer itself."""
+        return not self._hold and self._answer.begun
+
+    def _begin(self, part: _Part) -> None:
+        if self._part.content_seen:
+            self._earlier_usage = self.usage
+        self._part = part
+        self._terminal = None
+        self.failure = None
+
+    def _take(self, event: UpstreamEvent) -> list[ChatEvent]:
+        part = self._part
+        content = is_content(event)
+        part.content_seen = part.content_seen or content
+        settled = part.calls.settle() if content or isinstance(event, ToolCallEnd) else ()
+        events = self._give_calls(settled) if settled else []
+        if isinstance(event, TextDelta):
+            events += self._take_text(event.text)
+        elif isinstance(event, ThinkingDelta):
+            events += self._take_thinking(event)
+        elif isinstance(event, ToolCallDelta):
+            part.calls.add(event)
+        elif isinstance(event, ToolCallEnd):
+            events += self._give_calls(part.calls.end(event.index))
+        elif isinstance(event, Started):
+            self._gate.started(event)
+        elif isinstance(event, Finished):
+            events += self._take_finish(event)
+        elif isinstance(event, Failed):
+            self.failure = event.failure
+        return events
+
+    def _take_usage(self, usage: Usage) -> list[ChatEvent]:
+        self._part.usage = usage
+        if self.failure is not None:
+            return []
+        return self._gate.give_aside(UsageReport(self.usage))
+
+    def _take_text(self, text: str) -> list[ChatEvent]:
+        text_seam = self._part.seam
+        return self._give_text(text if text_seam is None or not text else text_seam.feed(text))
+
+    def _take_thinking(self, event: ThinkingDelta) -> list[ChatEvent]:
+        if self._part.seam is not None or event == ThinkingDelta():
+            return []
+        self._answer.thinking.append(event)
+        return self._gate.give(event) if is_content(event) else self._gate.give_aside(event)
+
+    def _take_finish(self, event: Finished) -> list[ChatEvent]:
+        calls = self._part.calls.finish(cut=event.reason not in CLEAN)
+        events = self._flush_seam(final=True) + self._give_calls(calls)
+        if self.failure is None:
+            self._terminal = event
+            self.failure = self.verdict_at_finish()
+        if self.failure is not None:
+            return events
+        self.finished = event
+        events += self._gate.give(event)
+        return self._gate.release() if self._hold else events
+
+    def _flush_seam(self, *, final: bool) -> list[ChatEvent]:
+        text_seam = self._part.seam
+        if text_seam is None or self.failure is not None or self.finished is not None:
+            return []
+        return self._give_text(text_seam.flush(final=final))
+
+    def _give_text(self, text: str) -> list[ChatEvent]:
+        if self._part.seam is not None and self._part.seam.error is not None:
+            self._fail(self._part.seam.error)
+        if not text:
+            return []
+        self._answer.add(text)
+        return self._gate.give(TextDelta(text))
+
+    def _give_calls(self, calls: Iterable[ToolCall]) -> list[ChatEvent]:
+        events: list[ChatEvent] = []
+        for call in calls:
+            events += self._flush_seam(final=True)
+            if self.failure is None:
+                events += self._gate.give(ToolCalled(len(self._answer.calls), call))
+                self._answer.calls.append(call)
+        return events
+
+    def _fail(self, message: str) -> None:
+        self.failure = Failure(kind=FailureKind.BROKEN, message=message)

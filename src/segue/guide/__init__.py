@@ -1,0 +1,1 @@
+"""The original guide's own names."""

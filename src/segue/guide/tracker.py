@@ -1,0 +1,242 @@
+"""The original guide's usage tracker, over the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import os
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
+
+from segue import settings
+from segue.budgets.admission import zone_of
+from segue.catalog import prices
+from segue.chat.usage import Usage
+from segue.errors import ConfigurationError
+from segue.ledger.record import AttemptRecord, Settlement
+from segue.ledger.store import DailyRow, LedgerStore, Where
+from segue.ledger.stores.factory import ledger_of, shared_store
+from segue.ledger.sums import Column, add_up
+
+T = TypeVar("T")
+
+
+class Ready(Coroutine[Any, Any, T]):
+    """A result that is there already and may still be awaited, run or made a task: the guide's code calls without `await`."""
+
+    def __init__(self, result: T) -> None:
+        self._result = result
+
+    def send(self, value: Any) -> NoReturn:
+        raise StopIteration(self._result)
+
+    def throw(self, *error: Any) -> NoReturn:
+        raise error[0]
+
+    def close(self) -> None:
+        pass
+
+    def __await__(self) -> Generator[Any, None, T]:
+        yield from ()
+        return self._result
+
+
+Date: TypeAlias = datetime.date | str
+Source: TypeAlias = Literal["auto", "tracked", "engine"]
+
+
+class DailyStats(dict[str, Any], Ready[list[dict[str, Any]]]):
+    """A day's usage: the guide's mapping, e.g. `{"gemini_requests": 3, "gemini_tokens": 812, "gemini_cost": 0.0}`.
+
+    Awaited, it gives `providers`: one dict a provider with `_id` and `provider`, `request_count`, `total_tokens`, `total_cost`, and
+    `unpriced`, the number of requests whose cost nobody knows. Costs are floats here; the store has them exact. Taken apart by something
+    else than the provider, there are that thing's values in the provider's place: of several, joined by `/`.
+    """
+
+    def __init__(self, providers: list[dict[str, Any]]) -> None:
+        Ready.__init__(self, providers)
+        self.providers = providers
+        for row in providers:
+            name = row["_id"]
+            self[f"{name}_requests"] = row["request_count"]
+            self[f"{name}_tokens"] = row["total_tokens"]
+            self[f"{name}_cost"] = row["total_cost"]
+
+
+class LLMUsageTracker:
+    """The original guide's tracker, over the ledger: calls may be awaited or not.
+
+    `store` is a `LedgerStore` or where it is (see `open_store`); without one it is the ledger that the settings name. A day begins at midnight in `tz`,
+    without one in the settings' time zone.
+    """
+
+    def __init__(
+        self,
+        store: LedgerStore | str | os.PathLike[str] | None = None,
+        *,
+        tz: datetime.tzinfo | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = _store(store)
+        self._tz = tz or zone_of(settings.load())
+        self._clock = clock
+
+    def track_request(
+        self,
+        provider: str,
+        tokens: int = 0,
+        cost: float | Decimal | str | None = None,
+        *,
+        model: str = "",
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        tokens_used: int = 0,
+        seconds: float = 0.0,
+        outcome: str = "ok",
+        request_id: str = "",
+        metadata: dict[str, str] | None = None,
+    ) -> Ready[None]:
+        """Books a request that the caller made himself.
+
+        `tokens` (or `tokens_used`) is for a total whose parts are unknown. `cost` is in US dollars; without it, it is worked out from
+        `model` and the token counts where their price is known. Raises `ValueError` for a negative number.
+        """
+        total = tokens or tokens_used
+        if min(total, input_tokens, output_tokens, seconds) < 0:
+            raise ValueError("tokens and seconds must be 0 or more")
+        now = self._clock()
+        usage = Usage(input_tokens=input_tokens or max(0, total - output_tokens), output_tokens=output_tokens)
+        attempt_id = uuid.uuid4().hex
+        record = AttemptRecord(
+            attempt_id=attempt_id,
+            request_id=request_id or attempt_id,
+            started=now - seconds,
+            target=provider,
+            provider=provider,
+            model=model,
+            outcome=outcome,
+            settlement=Settlement.SETTLED,
+            usage=usage,
+            cost=_money(cost) if cost is not None else _worked_out(provider, model, usage, now, split=not total),
+            seconds=seconds,
+            tracked=True,
+            metadata=metadata or {},
+        )
+        self._store.settle(record)
+        return Ready(None)
+
+    def get_daily_stats(
+        self,
+        date: Date | None = None,
+        *,
+        until: Date | None = None,
+        by: Column | Sequence[Column] = "provider",
+        source: Source = "auto",
+    ) -> DailyStats:
+        """The usage of one day (a date or "YYYY-MM-DD"; today without one), provider by provider.
+
+        With `until`, of all days from `date` to that one, both included. `by` is what it is taken apart by instead of the provider: one or
+        several of "provider", "model", "target", "key", "chain", "outcome", "settlement" and "day".
+
+        `source` says whose account it is: "tracked" requests, what Segue's own "engine" booked, or, "auto", for each provider what was
+        tracked that day if anything was, else the engine's: a request that went through both counts once. Attempts that were
+        refused or skipped, and simulated ones, do not count.
+
+        Reads the store on the calling thread: milliseconds for a file, a round trip for a database. In an event loop, see
+        `aget_daily_stats`. Raises `ValueError` for what is no date and nothing to take apart by.
+        """
+        first = self._today() if date is None else _day(date)
+        last = first if until is None else _day(until)
+        if last < first:
+            raise ValueError(f"there is no day from {first} to {last}: put the earlier one first")
+        columns: tuple[Column, ...] = (by,) if isinstance(by, str) else tuple(by)
+        rows = add_up(self._rows(first, last, columns, source), columns)
+        days = {"date": first.isoformat()} | ({"until": last.isoformat()} if until is not None else {})
+        return DailyStats([_stats(row, days) for row in sorted(rows, key=lambda row: tuple(row.group.values()))])
+
+    async def aget_daily_stats(
+        self,
+        date: Date | None = None,
+        *,
+        until: Date | None = None,
+        by: Column | Sequence[Column] = "provider",
+        source: Source = "auto",
+    ) -> DailyStats:
+        """`get_daily_stats` for an event loop: reads in a thread, and the loop goes on meanwhile."""
+        return await asyncio.to_thread(self.get_daily_stats, date, until=until, by=by, source=source)
+
+    @property
+    def usage_stats(self) -> DailyStats:
+        """The guide's attribute: today's mapping."""
+        return self.get_daily_stats()
+
+    def _today(self) -> datetime.date:
+        return datetime.datetime.fromtimestamp(self._clock(), self._tz).date()
+
+    def _rows(
+        self, first: datetime.date, last: datetime.date, columns: Sequence[Column], source: Source
+    ) -> list[DailyRow]:
+        """What counts, by day, provider and those columns."""
+        by = tuple(dict.fromkeys(("provider", *(name for name in columns if name != "day"))))
+
+        def read(where: Where) -> list[DailyRow]:
+            return [
+                row
+                for row in self._store.daily(first, last, by=by, tz=self._tz, where=where)
+                if row.attempts > row.free
+            ]
+
+        tracked = read(Where(tracked=True)) if source != "engine" else []
+        engine = read(Where(tracked=False, simulated=False)) if source != "tracked" else []
+        told = {(row.day, row.group["provider"]) for row in tracked}
+        return [*tracked, *(row for row in engine if (row.day, row.group["provider"]) not in told)]
+
+
+def _stats(row: DailyRow, days: dict[str, str]) -> dict[str, Any]:
+    return {
+        "_id": "/".join(row.group.values()),
+        **row.group,
+        **days,
+        **({"date": row.group["day"]} if "day" in row.group else {}),
+        "request_count": row.attempts - row.free,
+        "total_tokens": row.usage.total_tokens,
+        "total_cost": float(row.cost),
+        "unpriced": row.unpriced,
+    }
+
+
+def _store(store: Any) -> LedgerStore:
+    if store is None:
+        return ledger_of(settings.load())
+    if isinstance(store, str | os.PathLike):
+        return shared_store(store)
+    if not callable(getattr(store, "settle", None)):
+        raise ConfigurationError(
+            f"a {type(store).__name__} is no ledger: use a path, sqlite:///path, none or a LedgerStore"
+        )
+    known: LedgerStore = store
+    return known
+
+
+def _day(date: Date) -> datetime.date:
+    if isinstance(date, str):
+        return datetime.date.fromisoformat(date)
+    return date.date() if isinstance(date, datetime.datetime) else date
+
+
+def _money(cost: float | Decimal | str) -> Decimal:
+    amount = Decimal(str(cost))
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"cost={cost} is no amount of money: use US dollars, 0 or more")
+    return amount
+
+
+def _worked_out(provider: str, model: str, usage: Usage, now: float, *, split: bool) -> Decimal | None:
+    """None where the price or the split into input and output is unknown: an unknown cost is never taken for nothing."""
+    if not split or not model:
+        return None
+    unit = prices.price_of(provider, model, datetime.datetime.fromtimestamp(now, datetime.UTC))
+    return None if unit is None else prices.cost(usage, unit)

@@ -1,0 +1,102 @@
+"""Who may ask for what: a key's validity, its models, its rate and its daily budget.
+
+What a request is refused for, in this order:
+
+    401 invalid_api_key       no key, an unknown or a revoked one
+    403 model_not_allowed     the key may not ask for that model
+    429 rate_limit_exceeded   as many requests as the key may make were admitted in the last 60 s
+    429 insufficient_quota    the key's budget for the day does not have what the request may cost: see `ledger.budgets`
+    503 keys_unavailable      nobody can say who it is: see `keys_mongodb`
+
+The rate is counted by each process for itself; budgets are shared.
+"""
+
+from __future__ import annotations
+
+from segue.budgets.lease import Budget
+from segue.errors import InvalidRequestError
+from segue.health.minute import MinuteLog
+from segue.ledger.stores.money import to_pico
+from segue.server.keys.store import Key, KeyRing
+from segue.server.model_selection import AUTO
+
+
+class Gatekeeper:
+    """Admits requests by the keys of `ring`."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._minutes: dict[str, MinuteLog] = {}
+
+    @property
+    def obstacle(self) -> str:
+        """Why nobody can be let in just now, "" as a rule."""
+        return "" if self._ring.readable else f"the keys in {self._ring.place} can't be read"
+
+    def identify(self, presented: str) -> str:
+        """The id of the key that was presented. Raises `InvalidRequestError`: 401 or 503."""
+        if (key := self._ring.find(presented)) is None:
+            raise _unknown(presented)
+        return key.id
+
+    def admit(self, id: str, model: str, *, now: float) -> tuple[Budget, ...]:
+        """Lets a request for `model` pass and counts it; gives the budget it must keep to, if the key has one. `now` is monotonic.
+
+        Raises `InvalidRequestError`: 401 for a key that was revoked meanwhile, 403 or 429.
+        """
+        key = self._ring.key(id)
+        if key is None or key.revoked is not None:
+            raise _unknown(id)
+        _check_model(key, model)
+        if key.rate is not None:
+            self._count(key, key.rate, now)
+        if key.daily_budget is None:
+            return ()
+        return (Budget(name=budget_of(key), pico=to_pico(key.daily_budget), said=f"the key {key.name!r}"),)
+
+    def close(self) -> None:
+        self._ring.close()
+
+    def _count(self, key: Key, rate: int, now: float) -> None:
+        minute = self._minutes.get(key.id)
+        if minute is None:
+            minute = self._minutes[key.id] = MinuteLog()
+        requests, _ = minute.used(now)
+        if requests >= rate:
+            raise InvalidRequestError(
+                f"the key {key.name!r} may make {rate} requests a minute",
+                status=429,
+                code="rate_limit_exceeded",
+                retry_after=minute.requests_leave_at(requests - rate + 1) - now,
+            )
+        minute.add(now, 0)
+
+
+def budget_of(key: Key) -> str:
+    """The name of a key's budget, where budgets are shared."""
+    return f"key:{key.id}"
+
+
+def _unknown(presented: str) -> InvalidRequestError:
+    said = (
+        "the API key is not known here, or was revoked: `segue keys list` shows which there are"
+        if presented
+        else "an API key is needed: send it as Authorization: Bearer, x-api-key or x-goog-api-key"
+    )
+    return InvalidRequestError(said, status=401, code="invalid_api_key")
+
+
+def _check_model(key: Key, asked: str) -> None:
+    """What counts is the model asked for, as it is written; whoever answers in its place is the chain's matter."""
+    if key.models and (word := _plain(asked)) not in map(_plain, key.models):
+        raise InvalidRequestError(
+            f"the key {key.name!r} may not ask for {word!r}: use {' or '.join(key.models)}",
+            param="model",
+            status=403,
+            code="model_not_allowed",
+        )
+
+
+def _plain(model: str) -> str:
+    word = model.strip().removeprefix("models/")
+    return "auto" if word in AUTO else word

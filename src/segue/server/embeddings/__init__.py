@@ -1,0 +1,1 @@
+"""Embeddings through the gateway."""

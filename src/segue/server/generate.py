@@ -1,0 +1,205 @@
+"""One request answered: the caller's dialect in, the engine's events out, in that dialect again.
+
+A stream's head is sent with the first content, so that a request no target answers is an honest HTTP 500. Only a stream that has
+been silent for long (`Bounds.ping`) begins without content, lest something between us and the caller give up on it; its failure is then
+told inside the stream, as the dialect has it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from segue.budgets.lease import Budget
+from segue.chat.events import ChatEvent, Finished
+from segue.client import Segue
+from segue.errors import InvalidRequestError, SegueError
+from segue.failover.engine import Job
+from segue.failover.relay import Relay
+from segue.policy import Policy
+from segue.routing.policy import POLICIES
+from segue.server.asgi import Exchange, Watch
+from segue.server.model_selection import Selection
+from segue.wire.codec import IngressCodec, IngressRequest
+
+FALLBACK, DEADLINE = "x-segue-fallback", "x-segue-deadline"
+"""What a caller may say beside the dialect: `false`, to ask the first target only; seconds for the whole request;"""
+POLICY, COMPLEXITY = "x-segue-policy", "x-segue-complexity"
+"""… the policy that orders the chain, and how hard the request is, 0 to 1;"""
+REGIONS = "x-segue-regions"
+"""… the only regions whose targets may be asked, with commas between them."""
+
+EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+Written: TypeAlias = Callable[[], Awaitable[None]]
+
+
+def falls_back(headers: dict[str, str]) -> bool:
+    """Raises `InvalidRequestError` for a word that is neither true nor false."""
+    said = headers.get(FALLBACK, "true").strip().lower()
+    if said not in ("true", "false"):
+        raise InvalidRequestError(f"{FALLBACK} is {said!r}: use true or false", param=FALLBACK)
+    return said == "true"
+
+
+def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str], *, key: str) -> Job:
+    """The engine's view of a caller's request. Raises `InvalidRequestError` for a header that says nothing sensible."""
+    policy = selection.policy
+    if (said := headers.get(DEADLINE)) is not None:
+        policy = policy.replace(deadline=_seconds(said))
+    if (said := headers.get(POLICY)) is not None:
+        policy = policy.replace(policy=_policy(said.strip()))
+    if (said := headers.get(COMPLEXITY)) is not None:
+        policy = policy.replace(complexity=_share(said))
+    if REGIONS in headers:
+        policy = policy.replace(regions=regions_of(headers, policy))
+    return Job(
+        request=asked.request,
+        targets=selection.targets,
+        policy=policy,
+        hold=not asked.stream or asked.request.output is not None,
+        chain=selection.chain,
+        metadata={"key": key} if key else {},
+    )
+
+
+def regions_of(headers: dict[str, str], policy: Policy) -> tuple[str, ...]:
+    """The regions that may be asked: a caller may narrow what the policy allows, not widen it."""
+    if (said := headers.get(REGIONS)) is None:
+        return policy.regions
+    asked = tuple(filter(None, map(str.strip, said.split(","))))
+    allowed = {region.casefold() for region in policy.regions}
+    regions = tuple(region for region in asked if not allowed or region.casefold() in allowed)
+    if not regions:
+        choice = ", ".join(policy.regions) or "names of regions, such as eu,kr"
+        raise InvalidRequestError(f"{REGIONS} is {said!r}: use {choice}", param=REGIONS)
+    return regions
+
+
+async def answer(
+    exchange: Exchange,
+    segue: Segue,
+    codec: IngressCodec,
+    asked: IngressRequest,
+    job: Job,
+    budgets: Sequence[Budget] = (),
+) -> None:
+    """Answers a request within `budgets`; what it cost is in the ledger before the answer's last byte, or the error, leaves.
+
+    Raises its `SegueError` while nothing was sent, `CallerLeftError` when nobody is left to answer.
+    """
+    with exchange.watch() as watch:
+        relay = await segue.open(job, budgets=budgets)
+        exchange.request_id = relay.report.request_id
+        try:
+            if asked.stream:
+                await _stream(exchange, codec, asked, relay, watch, segue.written)
+            else:
+                await _whole(exchange, codec, asked, relay, segue.written)
+        except SegueError:
+            await segue.written()
+            raise
+        finally:
+            relay.close()
+
+
+async def _whole(
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, written: Written
+) -> None:
+    encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
+    body = b""
+    while events := await relay.next():
+        body += _said(encoder.feed, events)
+    headers = {"content-type": encoder.content_type}
+    await written()
+    await exchange.reply((200, headers, body), about(relay))
+
+
+async def _stream(
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: Watch, written: Written
+) -> None:
+    encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
+
+    async def begin() -> None:
+        if not exchange.status:
+            await exchange.start(200, {"content-type": encoder.content_type, **EVENT_STREAM, **about(relay)})
+
+    async def ping() -> None:
+        await begin()
+        if data := encoder.ping():
+            await exchange.write(data)
+
+    watch.on_silence = ping
+    try:
+        while events := await relay.next():
+            ended = type(events[-1]) is Finished
+            data = _said(encoder.feed, events)
+            if not data and not ended:
+                continue
+            if ended:
+                await written()
+            if not exchange.status:
+                await begin()
+            await exchange.write(data, more=not ended)
+            if ended:
+                return
+    except SegueError as error:
+        if not exchange.status:
+            raise
+        watch.on_silence = None
+        await written()
+        await exchange.write(encoder.fail(error), more=False)
+
+
+def about(relay: Relay) -> dict[str, str]:
+    """What the answer's head says of where it comes from, as far as it is known when the head is sent."""
+    report = relay.report
+    headers = {"x-request-id": report.request_id, "request-id": report.request_id}
+    speaker = relay.speaker
+    if speaker is not None:
+        finished = bool(report.target)
+        headers["x-segue-target"] = speaker.name
+        headers["x-segue-model"] = speaker.model.id
+        headers["x-segue-attempts"] = str(len(report.attempts) + (not finished))
+        if speaker.notice:
+            headers["x-segue-notice"] = speaker.notice
+        if speaker.simulated:
+            headers["x-segue-simulated"] = "true"
+    if report.route is not None:
+        headers["x-segue-route"] = f"{report.route.policy}: {report.route.reason}"
+    if report.omitted:
+        headers["x-segue-omitted"] = ",".join(report.omitted)
+    return headers
+
+
+def _said(feed: Callable[[ChatEvent], bytes], events: Iterable[ChatEvent]) -> bytes:
+    return b"".join([feed(event) for event in events])
+
+
+def _policy(said: str) -> str:
+    if said not in POLICIES:
+        raise InvalidRequestError(f"{POLICY} is {said!r}: use {', '.join(POLICIES)}", param=POLICY)
+    return said
+
+
+def _share(said: str) -> float:
+    try:
+        share = float(said)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise InvalidRequestError(f"{COMPLEXITY} is {said!r}: use 0 to 1", param=COMPLEXITY)
+    return share
+
+
+def _seconds(said: str) -> float:
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise InvalidRequestError(f"{DEADLINE} is {said!r}: use seconds, more than 0", param=DEADLINE)
+    return seconds

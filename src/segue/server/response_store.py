@@ -1,0 +1,164 @@
+"""What was said over the Responses API, kept for an hour, so that a caller may refer to it by its id.
+
+Some clients send an item of an earlier answer as an `item_reference` (Vercel's AI SDK does so in every round of tools), or a conversation so far as
+`previous_response_id`. Whoever asked for it gets it back, from this process's memory and no other; `store: false` keeps nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from segue.chat.events import ChatEvent, Finished
+from segue.errors import InvalidRequestError, SegueError
+from segue.wire.codec import Encoder, IngressRequest
+from segue.wire.openai_responses.ingress.codec import Ingress
+from segue.wire.openai_responses.ingress.response import StreamEncoder, WholeEncoder
+
+KEPT: Final = 3600.0
+"""Seconds."""
+MOST: Final = 64 << 20
+"""Bytes in all; what is oldest goes first."""
+
+_REFERENCE: Final = b"item_reference"
+_FORGOTTEN: Final = (
+    "it is not known here: it was said more than an hour ago, to another key, by another process, or with store: false"
+)
+
+_json = msgspec.json.encode
+
+
+class Recall:
+    """Items and conversations by (caller's key, id), as JSON. `clock` is monotonic seconds."""
+
+    def __init__(self, *, most: int = MOST, kept: float = KEPT, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._kept = kept
+        self._clock = clock
+        self._bytes = 0
+        self._said: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
+
+    def keep(self, key: str, id: str, said: bytes) -> None:
+        self._drop((key, id))
+        self._said[key, id] = self._clock() + self._kept, said
+        self._bytes += len(said)
+        while self._bytes > self._most:
+            self._drop(next(iter(self._said)))
+
+    def find(self, key: str, id: str) -> bytes | None:
+        until, said = self._said.get((key, id), (0.0, b""))
+        if until > self._clock():
+            return said
+        self._drop((key, id))
+        return None
+
+    def _drop(self, place: tuple[str, str]) -> None:
+        if (found := self._said.pop(place, None)) is not None:
+            self._bytes -= len(found[1])
+
+
+class _Body(msgspec.Struct):
+    """What of a body refers to something said before."""
+
+    input: msgspec.Raw = msgspec.Raw(b"null")
+    store: Any = None
+    previous_response_id: Any = None
+
+
+class RecallingIngress:
+    """The dialect's server side for one request of the caller with `key`: what it refers to is put in its place before it is read."""
+
+    dialect = Ingress.dialect
+
+    def __init__(self, recall: Recall, key: str) -> None:
+        self._codec = Ingress()
+        self._recall = recall
+        self._key = key
+        self._keeps = False
+        self._items: list[msgspec.Raw] = []
+
+    def decode(self, body: bytes, *, path: str, query: str, headers: Mapping[str, str]) -> IngressRequest:
+        """Raises `InvalidRequestError` also for a reference to what is not known."""
+        try:
+            said = msgspec.json.decode(body, type=_Body)
+            self._items = _items(said.input)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._codec.decode(body, path=path, query=query, headers=headers)  # which says what is wrong
+        self._keeps = said.store is not False
+        if said.previous_response_id or _REFERENCE in bytes(said.input):
+            body = self._filled(body, said.previous_response_id)
+        return self._codec.decode(body, path=path, query=query, headers=headers)
+
+    def encoder(self, request: IngressRequest, *, id: str, created: int) -> Encoder:
+        encoder = self._codec.encoder(request, id=id, created=created)
+        return _Keeping(encoder, lambda items: self._keep(id, items)) if self._keeps else encoder
+
+    def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:
+        return self._codec.error(error)
+
+    def _filled(self, body: bytes, previous: Any) -> bytes:
+        document = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        items = [self._resolved(item, number) for number, item in enumerate(self._items)]
+        if previous:
+            items = [*self._conversation(previous), *items]
+            del document["previous_response_id"]
+        self._items = items
+        document["input"] = msgspec.Raw(_json(items))
+        return _json(document)
+
+    def _resolved(self, item: msgspec.Raw, number: int) -> msgspec.Raw:
+        if _REFERENCE not in bytes(item):
+            return item
+        said = msgspec.json.decode(item)
+        if not isinstance(said, dict) or said.get("type") != "item_reference":
+            return item
+        id = str(said.get("id", ""))
+        if (found := self._recall.find(self._key, id)) is None:
+            reason = f"item {id[:80]!r}: {_FORGOTTEN}; send the item itself"
+            raise InvalidRequestError(reason, param=f"input[{number}].id", status=404, code="item_not_found")
+        return msgspec.Raw(found)
+
+    def _conversation(self, id: Any) -> list[msgspec.Raw]:
+        if (found := self._recall.find(self._key, str(id))) is None:
+            raise InvalidRequestError(
+                f"response {str(id)[:80]!r}: {_FORGOTTEN}; send the conversation so far as items of input",
+                param="previous_response_id",
+                status=404,
+                code="previous_response_not_found",
+            )
+        return _items(msgspec.Raw(found))
+
+    def _keep(self, id: str, items: Sequence[dict[str, Any]]) -> None:
+        said = [_json(item) for item in items]
+        for item, text in zip(items, said, strict=True):
+            self._recall.keep(self._key, item["id"], text)
+        self._recall.keep(self._key, f"resp_{id}", _json([*self._items, *map(msgspec.Raw, said)]))
+
+
+class _Keeping:
+    """An encoder whose items are kept once they are whole."""
+
+    def __init__(self, encoder: StreamEncoder | WholeEncoder, keep: Callable[[Sequence[dict[str, Any]]], None]) -> None:
+        self.content_type = encoder.content_type
+        self.ping = encoder.ping
+        self.fail = encoder.fail
+        self._encoder = encoder
+        self._keep = keep
+
+    def feed(self, event: ChatEvent) -> bytes:
+        data = self._encoder.feed(event)
+        if type(event) is Finished:
+            self._keep(self._encoder.items)
+        return data
+
+
+def _items(said: msgspec.Raw) -> list[msgspec.Raw]:
+    """A request's input as items; a text is one. Raises `msgspec.DecodeError` for anything else."""
+    found = msgspec.json.decode(said, type=str | list[msgspec.Raw] | None)
+    if isinstance(found, str):
+        return [msgspec.Raw(_json({"role": "user", "content": found}))]
+    return found or []

@@ -1,0 +1,107 @@
+"""The gateway on a socket: uvicorn with uvloop and httptools, in one process or in several."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import msgspec
+import uvicorn
+
+from segue.client import Segue
+from segue.errors import ConfigurationError
+from segue.monitoring.log import configure_logging
+from segue.monitoring.otlp import export
+from segue.server.app import Gateway
+from segue.server.asgi import Bounds
+from segue.server.auth import Gatekeeper
+from segue.server.keys.factory import how_to_have_one, keyring_of
+from segue.server.metrics import SHARED, Metrics
+from segue.server.protocol import BoundedProtocol
+from segue.settings import Settings, load
+
+OPTIONS: Final = "SEGUE_SERVE"
+"""Tells workers, which are processes of their own, how they are to serve."""
+
+
+class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to serve. `keys`: ask for a key on loopback too, as behind a proxy. `grace`: seconds that open streams have after SIGTERM;
+    `idle`: seconds that an idle connection is kept."""
+
+    host: str = "127.0.0.1"
+    port: int = 4000
+    workers: int = 1
+    keys: bool = False
+    grace: float = 30.0
+    idle: float = 75.0
+    max_body: int = Bounds().body
+
+    @property
+    def loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def build(settings: Settings, options: ServeOptions) -> Gateway:
+    """The application, its log set up as the settings say. Raises `ConfigurationError` where keys are needed and there is none, or no provider has a key."""
+    configure_logging(settings, loggers=("segue", "uvicorn"))
+    if settings.monitoring.otel:
+        export()
+    gatekeeper = None
+    if options.keys or not options.loopback:
+        ring = keyring_of(settings)
+        known = ring.watch()
+        if known is not None and all(key.revoked is not None for key in known):
+            ring.close()
+            raise ConfigurationError(
+                f"there is no key in {ring.place}, and without one anybody who reaches the port could spend: {how_to_have_one(settings)}, "
+                "or listen on 127.0.0.1 without --keys"
+            )
+        gatekeeper = Gatekeeper(ring)
+    metrics = Metrics()
+    segue = Segue(settings, listeners=[metrics])
+    segue.chain(None)
+    return Gateway(segue, metrics=metrics, gatekeeper=gatekeeper, bounds=Bounds(body=options.max_body))
+
+
+def from_environment() -> Gateway:
+    """What each worker process makes for itself."""
+    return build(load(), msgspec.json.decode(os.environ[OPTIONS], type=ServeOptions))
+
+
+def serve(application: Gateway, options: ServeOptions) -> None:
+    """Serves until SIGTERM or SIGINT; then takes no more requests, and ends once open ones are answered or `grace` is over.
+
+    Several workers make an application each, with settings from the environment, since they are processes of their own.
+    """
+    if options.workers == 1:
+        uvicorn.run(application, **uvicorn_options(options))
+        return
+    os.environ[OPTIONS] = msgspec.json.encode(options).decode()
+    factory = f"{__name__}:{from_environment.__name__}"
+    with TemporaryDirectory(prefix="segue-metrics-", ignore_cleanup_errors=True) as directory:
+        os.environ[SHARED] = directory
+        uvicorn.run(factory, factory=True, workers=options.workers, **uvicorn_options(options))
+
+
+def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
+    return {
+        "host": options.host,
+        "port": options.port,
+        "http": BoundedProtocol,
+        "ws": "none",
+        "proxy_headers": False,
+        "loop": "auto",
+        "lifespan": "on",
+        "access_log": False,
+        "log_config": None,
+        "log_level": "warning",
+        "server_header": False,
+        "timeout_keep_alive": options.idle,
+        "timeout_graceful_shutdown": options.grace,
+        "backlog": 4096,
+    }

@@ -1,0 +1,252 @@
+"""The content blocks of a caller's messages as parts.
+
+A block that has no place among the parts is said in text where text tells it whole (text documents, search results, compactions), passed
+over where its saying stands beside it (server tools in the assistant's turns), and refused where something would be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, TypeVar
+
+import msgspec
+
+from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from segue.errors import InvalidRequestError
+from segue.wire.claude.upstream.messages import DIALECT
+from segue.wire.files import PDF, of_data, of_url
+
+T = TypeVar("T")
+
+Breakpoint: TypeAlias = list[Any]
+"""`[message, part, cache_control]`"""
+
+
+class _Source(msgspec.Struct):
+    type: str
+    data: str = ""
+    media_type: str = ""
+    url: str = ""
+    content: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
+    id: str = ""
+    name: str = ""
+    tool_use_id: str = ""
+    tool_name: str = ""
+    title: str | None = None
+    context: str | None = None
+    is_error: bool | None = None
+    input: msgspec.Raw = msgspec.Raw(b"")
+    content: msgspec.Raw = msgspec.Raw(b"")
+    source: msgspec.Raw = msgspec.Raw(b"")
+    cache_control: dict[str, Any] | None = None
+
+
+class _Turn(msgspec.Struct):
+    role: str
+    content: str | list[_Block]
+
+
+_turns = msgspec.json.Decoder(list[_Turn])
+_content = msgspec.json.Decoder(str | list[_Block] | None)
+_system = msgspec.json.Decoder(str | list[_Block])
+_source = msgspec.json.Decoder(_Source)
+
+_OF_SERVER_TOOLS: Final = ("_tool_result", "server_tool_use", "mcp_tool_use", "fallback", "mcp_tool_listing")
+
+
+def read(where: str, raw: msgspec.Raw | bytes, decode: Callable[[msgspec.Raw | bytes], T]) -> T:
+    """Decodes the value of the field `where`; what is wrong with it is said with the path to it."""
+    try:
+        return decode(raw)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        at = where + path.rstrip("`").replace("[...]", ".*").replace("[", ".").replace("]", "")
+        raise refused(at, what[:1].lower() + what[1:]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise refused(where, f"not valid JSON: {error}") from error
+
+
+def refused(where: str, what: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{where}: {what}"[:500], param=where)
+
+
+def messages_of(raw: msgspec.Raw, system: msgspec.Raw | None) -> tuple[tuple[Message, ...], list[Breakpoint]]:
+    """The messages of a request, `system` first, and the marks for the prompt cache."""
+    reading = _Reading()
+    if system is not None:
+        reading.system(read("system", system, _system.decode), "system")
+    for nth, turn in enumerate(read("messages", raw, _turns.decode)):
+        reading.turn(turn, f"messages.{nth}")
+    if not reading.messages:
+        raise refused("messages", "there is none: send at least one")
+    return tuple(reading.messages), reading.breakpoints
+
+
+class _Reading:
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.breakpoints: list[Breakpoint] = []
+        self._tools: dict[str, str] = {}
+
+    def system(self, content: str | list[_Block], where: str) -> None:
+        parts = []
+        for nth, block in enumerate(_listed(content)):
+            if block.type != "text":
+                raise refused(f"{where}.{nth}.type", f"{block.type!r} is not taken here: use 'text'")
+            parts.append((Text(block.text), block.cache_control))
+        self._add("system", parts)
+
+    def turn(self, turn: _Turn, where: str) -> None:
+        match turn.role:
+            case "system":
+                self.system(turn.content, f"{where}.content")
+            case "user":
+                self._user(_listed(turn.content), f"{where}.content")
+            case "assistant":
+                self._assistant(_listed(turn.content), f"{where}.content")
+            case role:
+                raise refused(f"{where}.role", f"{role!r} is unknown: use 'user', 'assistant' or 'system'")
+
+    def _add(self, role: Any, parts: list[tuple[Any, dict[str, Any] | None]]) -> None:
+        if not parts:
+            return
+        at = len(self.messages)
+        self.messages.append(Message(role, tuple(part for part, _ in parts)))
+        self.breakpoints.extend([at, nth, control] for nth, (_, control) in enumerate(parts) if control is not None)
+
+    def _user(self, blocks: list[_Block], where: str) -> None:
+        results, parts = [], []
+        for nth, block in enumerate(blocks):
+            at = f"{where}.{nth}"
+            if block.type == "tool_result":
+                results.append((self._result(block, at), block.cache_control))
+            else:
+                parts.append((_said(block, at), block.cache_control))
+        self._add("tool", results)
+        self._add("user", parts)
+
+    def _result(self, block: _Block, where: str) -> ToolResult:
+        if not block.tool_use_id:
+            raise refused(f"{where}.tool_use_id", "it is missing: name the tool_use block that this answers")
+        inner = read(f"{where}.content", block.content, _content.decode) if block.content else None
+        content = []
+        for nth, item in enumerate(_listed(inner)):
+            part = _said(item, f"{where}.content.{nth}")
+            if isinstance(part, File):
+                raise refused(
+                    f"{where}.content.{nth}", "a tool's result can't hold a document: give it beside the result"
+                )
+            content.append(part)
+        name = self._tools.get(block.tool_use_id, "")
+        return ToolResult(call_id=block.tool_use_id, name=name, content=tuple(content), is_error=bool(block.is_error))
+
+    def _assistant(self, blocks: list[_Block], where: str) -> None:
+        parts: list[tuple[Part, dict[str, Any] | None]] = []
+        for nth, block in enumerate(blocks):
+            part = self._answered(block, f"{where}.{nth}")
+            if part is not None:
+                parts.append((part, block.cache_control))
+        self._add("assistant", parts)
+
+    def _answered(self, block: _Block, where: str) -> Part | None:
+        match block.type:
+            case "thinking":
+                return Thinking(text=block.thinking, signature=block.signature, dialect=DIALECT)
+            case "redacted_thinking":
+                return Thinking(redacted=block.data, dialect=DIALECT)
+            case "tool_use":
+                return self._call(block, where)
+            case "compaction":
+                summary = read(f"{where}.content", block.content, _content.decode) if block.content else None
+                return Text(summary) if isinstance(summary, str) else None
+            case kind if kind.endswith(_OF_SERVER_TOOLS):
+                return None
+        return _said(block, where)
+
+    def _call(self, block: _Block, where: str) -> ToolCall:
+        arguments = bytes(block.input).decode("utf-8", "replace").strip() or "{}"
+        if not arguments.startswith("{"):
+            raise refused(f"{where}.input", "expected an object")
+        for field in ("id", "name"):
+            if not getattr(block, field):
+                raise refused(f"{where}.{field}", "it is missing")
+        self._tools[block.id] = block.name
+        return ToolCall(id=block.id, name=block.name, arguments=arguments)
+
+
+def _listed(content: str | list[_Block] | None) -> list[_Block]:
+    if content is None:
+        return []
+    return [_Block(type="text", text=content)] if isinstance(content, str) else content
+
+
+def _said(block: _Block, where: str) -> Text | Image | File:
+    match block.type:
+        case "text":
+            return Text(block.text)
+        case "image":
+            return _image(block, where)
+        case "document":
+            return _document(block, where)
+        case "search_result":
+            source = read(f"{where}.source", block.source, msgspec.json.Decoder(str).decode) if block.source else ""
+            inner = read(f"{where}.content", block.content, _content.decode) if block.content else None
+            return Text("\n".join([block.title or "", source, *(item.text for item in _listed(inner))]).strip())
+        case "tool_reference":
+            return Text(block.tool_name)
+    raise refused(
+        f"{where}.type", f"{block.type!r} can't be sent on to every provider: use 'text', 'image' or 'document'"
+    )
+
+
+def _image(block: _Block, where: str) -> Image:
+    source = _source_of(block, where)
+    match source.type:
+        case "base64" if source.data and source.media_type:
+            return Image(data=source.data, media_type=source.media_type)
+        case "url" if source.url:
+            return Image(url=source.url)
+        case "base64" | "url":
+            raise refused(f"{where}.source", "it says too little: give the image's url, or its data and media_type")
+    raise refused(f"{where}.source.type", f"{source.type!r} can't be sent on to every provider: use 'base64' or 'url'")
+
+
+def _document(block: _Block, where: str) -> Text | Image | File:
+    source = _source_of(block, where)
+    if source.type in ("base64", "url"):
+        return _file(block, source, where)
+    if source.type == "text":
+        text = source.data
+    elif source.type == "content" and source.content:
+        inner = read(f"{where}.source.content", source.content, _content.decode)
+        text = "\n".join(item.text for item in _listed(inner) if item.type == "text")
+    else:
+        raise refused(
+            f"{where}.source.type",
+            f"a document of type {source.type!r} can't be sent on to every provider: send its text",
+        )
+    return Text("\n".join(piece for piece in (block.title, block.context, text) if piece))
+
+
+def _file(block: _Block, source: _Source, where: str) -> Text | Image | File:
+    if block.context:
+        raise refused(f"{where}.context", "it can't be sent on to every provider: say it in a text block")
+    if source.type == "url" and source.url:
+        return of_url(source.url, PDF, block.title or "")
+    if source.type == "base64" and source.data and source.media_type:
+        return of_data(source.data, source.media_type, block.title or "")
+    raise refused(f"{where}.source", "it says too little: give the document's url, or its data and media_type")
+
+
+def _source_of(block: _Block, where: str) -> _Source:
+    if not block.source:
+        raise refused(f"{where}.source", "it is missing")
+    return read(f"{where}.source", block.source, _source.decode)

@@ -1,0 +1,1 @@
+"""The client side: values to requests, answers of the provider to events."""

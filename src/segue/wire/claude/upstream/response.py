@@ -1,0 +1,374 @@
+"""An answer's bytes as events.
+
+A stream goes `message_start`, then blocks one after the other (`content_block_start`, `…_delta`s, `content_block_stop`), then
+`message_delta` with the reason and the final usage, then `message_stop`, the terminal. `ping` may come anywhere, `error` ends it all.
+
+- What is unknown (events, blocks, deltas, fields) is passed over; what is known but of the wrong type breaks the answer.
+- Blocks of server tools say nothing to the caller: their parts are passed over with them.
+- Usage counts are totals: a later one replaces an earlier one, an absent one does not.
+- A JSON document, whole or where a stream leaves off, gives the same events: a message or an error.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from segue.chat.events import (
+    Failed,
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.usage import Usage
+from segue.wire.claude.upstream.errors import ErrorBody, failure_in_stream
+from segue.wire.sse import SSEParser
+
+_REASONS: Final = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "refusal": FinishReason.CONTENT_FILTER,
+    "pause_turn": FinishReason.PAUSE,
+    "compaction": FinishReason.PAUSE,
+}
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _StopDetails(msgspec.Struct):
+    explanation: str | None = None
+    category: str | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Message(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    usage: _Usage | None = None
+    content: list[_Block] = []
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+
+
+class _Delta(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    partial_json: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str = ""
+    index: int = 0
+    delta: _Delta | None = None
+    content_block: _Block | None = None
+    message: _Message | None = None
+    usage: _Usage | None = None
+    error: ErrorBody | None = None
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    type: str = ""
+
+
+class _Inner(msgspec.Struct):
+    """Enough of an event to tell whether its inside matters."""
+
+    index: int = 0
+    delta: _Kind = _Kind()
+    content_block: _Kind = _Kind()
+
+
+class _Document(_Message):
+    type: str = ""
+    error: ErrorBody | None = None
+
+
+_NOTHING: Final = Usage()
+_event = msgspec.json.Decoder(_Event)
+_kind = msgspec.json.Decoder(_Kind)
+_inner = msgspec.json.Decoder(_Inner)
+_document = msgspec.json.Decoder(_Document)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+_DELTAS: Final = frozenset({"text_delta", "input_json_delta", "thinking_delta", "signature_delta"})
+_BLOCKS: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+_EVENTS: Final = frozenset(
+    {
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+        "error",
+    }
+)
+
+
+class _ToolBlock:
+    __slots__ = ("index", "input", "pieces")
+
+    def __init__(self, index: int, input: str) -> None:
+        self.index = index
+        self.input = input
+        self.pieces = False
+
+
+class AnswerDecoder:
+    """See `segue.wire.codec.Decoder`. `document`: the body is one JSON document rather than an event stream."""
+
+    __slots__ = (
+        "_calls",
+        "_document",
+        "_ignored",
+        "_parser",
+        "_reason",
+        "_refusal",
+        "_started",
+        "_tools",
+        "_usage",
+        "complete",
+    )
+
+    def __init__(self, *, document: bool = False) -> None:
+        self.complete = False
+        self._document: list[bytes] | None = [] if document else None
+        self._parser = SSEParser()
+        self._started = False
+        self._calls = 0
+        self._tools: dict[int, _ToolBlock] = {}
+        self._ignored: set[int] = set()
+        self._usage = Usage()
+        self._reason: str | None = None
+        self._refusal = ""
+
+    def feed(self, data: bytes) -> list[UpstreamEvent]:
+        events: list[UpstreamEvent] = []
+        if self.complete:
+            return events
+        if self._document is not None:
+            self._document.append(data)
+            return events
+        for sent in self._parser.feed(data):
+            self._read(sent.event, sent.data, events)
+        return events
+
+    def eof(self) -> list[UpstreamEvent]:
+        events: list[UpstreamEvent] = []
+        if self.complete:
+            return events
+        if self._document is not None:
+            self._whole(b"".join(self._document), events)
+        elif (left := self._parser.leftover().strip()).startswith(b"{"):
+            self._whole(left, events)
+        if not self.complete:
+            self._break("the stream ended without its terminal", events)
+        return events
+
+    def _read(self, name: str, data: bytes, events: list[UpstreamEvent]) -> None:
+        if self.complete:
+            return
+        try:
+            event = _event.decode(data)
+        except _UNREADABLE as error:
+            if not self._unknown(name, data):
+                self._break(f"the stream holds an event that can't be read: {error}", events)
+            return
+        match event.type or name:
+            case "content_block_delta":
+                if event.delta is not None:
+                    self._delta(event.index, event.delta, events)
+            case "content_block_start":
+                if event.content_block is not None:
+                    self._block_start(event.index, event.content_block, events)
+            case "content_block_stop":
+                self._block_stop(event.index, events)
+            case "message_start":
+                self._message_start(event.message or _Message(), events)
+            case "message_delta":
+                self._message_delta(event, events)
+            case "message_stop":
+                self._finish(events)
+            case "error":
+                self._fail(failure_in_stream(event.error or ErrorBody()), events)
+
+    def _unknown(self, name: str, data: bytes) -> bool:
+        """Whether an event that can't be read is none of those that carry the answer. An unknown block is passed over whole."""
+        try:
+            kind = _kind.decode(data).type or name
+            if kind == "content_block_delta":
+                return _inner.decode(data).delta.type not in _DELTAS
+            if kind == "content_block_start":
+                inner = _inner.decode(data)
+                self._ignored.add(inner.index)
+                return inner.content_block.type not in _BLOCKS
+        except _UNREADABLE:
+            return False
+        return kind not in _EVENTS
+
+    def _message_start(self, message: _Message, events: list[UpstreamEvent]) -> None:
+        if not self._started:
+            self._started = True
+            events.append(Started(message.id or "", message.model or ""))
+        self._count(message.usage, events)
+
+    def _delta(self, index: int, delta: _Delta, events: list[UpstreamEvent]) -> None:
+        if self._ignored and index in self._ignored:
+            return
+        if delta.type == "text_delta":
+            if delta.text:
+                events.append(TextDelta(delta.text))
+        elif delta.type == "input_json_delta":
+            tool = self._tools.get(index)
+            if tool is not None and delta.partial_json:
+                tool.pieces = True
+                events.append(ToolCallDelta(tool.index, arguments=delta.partial_json))
+        elif delta.type == "thinking_delta":
+            if delta.thinking:
+                events.append(ThinkingDelta(delta.thinking))
+        elif delta.type == "signature_delta" and delta.signature:
+            events.append(ThinkingDelta(signature=delta.signature, dialect="claude"))
+
+    def _block_start(self, index: int, block: _Block, events: list[UpstreamEvent]) -> None:
+        self._block_stop(index, events)
+        self._ignored.discard(index)
+        match block.type:
+            case "text":
+                if block.text:
+                    events.append(TextDelta(block.text))
+            case "thinking":
+                if block.thinking or block.signature:
+                    events.append(
+                        ThinkingDelta(
+                            block.thinking or "", block.signature or "", dialect="claude" if block.signature else ""
+                        )
+                    )
+            case "redacted_thinking":
+                if block.data:
+                    events.append(ThinkingDelta(redacted=block.data, dialect="claude"))
+            case "tool_use":
+                given = bytes(block.input).decode("utf-8", "replace").strip()
+                self._tools[index] = _ToolBlock(self._calls, given if given not in ("", "{}", "null") else "")
+                events.append(ToolCallDelta(self._calls, block.id or "", block.name or ""))
+                self._calls += 1
+            case _:
+                self._ignored.add(index)
+
+    def _block_stop(self, index: int, events: list[UpstreamEvent]) -> None:
+        tool = self._tools.pop(index, None)
+        if tool is None:
+            return
+        if not tool.pieces:
+            # No piece came: the arguments stood in the block's start, or there are none.
+            events.append(ToolCallDelta(tool.index, arguments=tool.input or "{}"))
+        events.append(ToolCallEnd(tool.index))
+
+    def _message_delta(self, event: _Event, events: list[UpstreamEvent]) -> None:
+        if event.delta is not None:
+            self._reason = event.delta.stop_reason or self._reason
+            self._refusal = _explained(event.delta.stop_details) or self._refusal
+        self._count(event.usage, events)
+
+    def _count(self, said: _Usage | None, events: list[UpstreamEvent]) -> None:
+        if said is None:
+            return
+        old = self._usage
+        long = old.cache_write_1h_tokens
+        if said.cache_creation is not None and said.cache_creation.ephemeral_1h_input_tokens is not None:
+            long = said.cache_creation.ephemeral_1h_input_tokens
+        written = old.cache_write_tokens + old.cache_write_1h_tokens
+        if said.cache_creation_input_tokens is not None:
+            written = said.cache_creation_input_tokens
+        reasoning = said.output_tokens_details.thinking_tokens if said.output_tokens_details is not None else None
+        self._usage = Usage(
+            input_tokens=_newer(said.input_tokens, old.input_tokens),
+            cache_read_tokens=_newer(said.cache_read_input_tokens, old.cache_read_tokens),
+            cache_write_tokens=max(0, written - long),
+            cache_write_1h_tokens=long,
+            output_tokens=_newer(said.output_tokens, old.output_tokens),
+            reasoning_tokens=_newer(reasoning, old.reasoning_tokens),
+        )
+        if self._usage != _NOTHING:
+            events.append(UsageReport(self._usage))
+
+    def _finish(self, events: list[UpstreamEvent]) -> None:
+        for index in list(self._tools):
+            self._block_stop(index, events)
+        unsaid = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
+        raw = self._reason or ""
+        events.append(Finished(_REASONS.get(raw, unsaid), raw, self._refusal))
+        self.complete = True
+
+    def _whole(self, body: bytes, events: list[UpstreamEvent]) -> None:
+        try:
+            document = _document.decode(body)
+        except _UNREADABLE as error:
+            self._break(f"the answer is not a message: {error}", events)
+            return
+        if document.error is not None:
+            self._fail(failure_in_stream(document.error), events)
+            return
+        if document.type != "message" and not document.content:
+            self._break("the answer is neither a message nor an error", events)
+            return
+        self._message_start(document, events)
+        for index, block in enumerate(document.content):
+            self._block_start(index, block, events)
+            self._block_stop(index, events)
+        self._reason, self._refusal = document.stop_reason, _explained(document.stop_details)
+        self._finish(events)
+
+    def _break(self, message: str, events: list[UpstreamEvent]) -> None:
+        self._fail(Failure(kind=FailureKind.BROKEN, message=message[:200]), events)
+
+    def _fail(self, failure: Failure, events: list[UpstreamEvent]) -> None:
+        events.append(Failed(failure))
+        self.complete = True
+
+
+def _newer(said: int | None, old: int) -> int:
+    return old if said is None else said
+
+
+def _explained(details: _StopDetails | None) -> str:
+    return (details.explanation or details.category or "") if details is not None else ""

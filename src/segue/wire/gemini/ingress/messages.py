@@ -1,0 +1,193 @@
+"""Gemini's `contents` and `systemInstruction` as messages.
+
+Results of calls come in user turns; here they become messages of role `tool`. Old clients give calls no ids: then a call is named by
+its place, and a result belongs to the first call of its name that has none yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from segue.wire.files import of_data
+from segue.wire.gemini.ingress.fields import Json, check, fault, items, join, read
+from segue.wire.gemini.schema import camel
+from segue.wire.gemini.upstream.messages import DIALECT, PLACEHOLDER_SIGNATURE
+
+_MEDIA_TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)\s*(?:;.*)?")
+_USER_ROLES = ("user", "function", "tool", "")
+_NOTES = frozenset(
+    {
+        "thought",
+        "thoughtSignature",
+        "videoMetadata",
+        "mediaResolution",
+        "partMetadata",
+        "mediaProcessing",
+        "speechMetadata",
+    }
+)
+"""Fields of a part that say something about it, not what it is."""
+
+
+def system(value: Any, where: str) -> Message | None:
+    """The system message; None if it says nothing."""
+    if isinstance(value, str):
+        return Message("system", (Text(value),)) if value else None
+    texts: list[Part] = []
+    for part, at in items(camel(check(value, dict, where)).get("parts", []), join(where, "parts")):
+        text = read(part, "text", str, at)
+        if text is None:
+            raise fault("a system instruction may hold only text", at)
+        if text:
+            texts.append(Text(text))
+    return Message("system", tuple(texts)) if texts else None
+
+
+def messages(value: Any, where: str) -> list[Message]:
+    reader = _Reader()
+    for content, at in items(value, where):
+        reader.take(content, at)
+    return [Message(role, tuple(_one_text(parts) if role == "assistant" else parts)) for role, parts in reader.turns]
+
+
+def _one_text(parts: list[Part]) -> Iterator[Part]:
+    """Texts that follow one another are pieces of one."""
+    for kind, group in groupby(parts, type):
+        if kind is Text:
+            yield Text("".join(part.text for part in group if isinstance(part, Text)))
+        else:
+            yield from group
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.turns: list[tuple[Role, list[Part]]] = []
+        self._unanswered: dict[str, str] = {}
+        self._ids: set[str] = set()
+
+    def take(self, content: Json, where: str) -> None:
+        role = read(content, "role", str, where) or ""
+        if role != "model" and role not in _USER_ROLES:
+            raise fault("must be user or model", join(where, "role"))
+        parts = items(content.get("parts", []), join(where, "parts"))
+        if role == "model":
+            for part, at in parts:
+                self._say("assistant", self._model_part(part, at), joined=True)
+            return
+        for part, at in parts:
+            if "functionResponse" in part:
+                self._say("tool", [self._result(camel(check(part["functionResponse"], dict, at)), at)], joined=True)
+            else:
+                self._say("user", _plain(part, at), joined=at != parts[0][1])
+
+    def _say(self, role: Role, parts: list[Part], *, joined: bool = False) -> None:
+        """`joined` parts go on with the turn before if that has the same role.
+
+        So do neighbouring model turns and turns of results: the official SDK keeps a content for each chunk that it was sent.
+        """
+        if parts and joined and self.turns and self.turns[-1][0] == role:
+            self.turns[-1][1].extend(parts)
+        elif parts:
+            self.turns.append((role, parts))
+
+    def _model_part(self, part: Json, where: str) -> list[Part]:
+        signature = read(part, "thoughtSignature", str, where) or ""
+        if "functionCall" in part:
+            at = join(where, "functionCall")
+            call = camel(check(part["functionCall"], dict, at))
+            return [self._call(call, "" if signature == PLACEHOLDER_SIGNATURE else signature, at)]
+        if read(part, "thought", bool, where):
+            text = read(part, "text", str, where) or ""
+            return [Thinking(text=text, signature=signature, dialect=DIALECT)] if text or signature else []
+        said = _plain(part, where)
+        return [*said, Thinking(signature=signature, dialect=DIALECT)] if signature else said
+
+    def _call(self, call: Json, signature: str, where: str) -> ToolCall:
+        name = read(call, "name", str, where)
+        if not name:
+            raise fault("say which function is called", join(where, "name"))
+        arguments = read(call, "args", dict, where) or {}
+        id = read(call, "id", str, where) or self._new_id(where)
+        self._ids.add(id)
+        self._unanswered[id] = name
+        return ToolCall(id=id, name=name, arguments=msgspec.json.encode(arguments).decode(), signature=signature)
+
+    def _new_id(self, where: str) -> str:
+        id = "_".join(["call", *re.findall(r"\d+", where)])
+        while id in self._ids:
+            id += "_"
+        return id
+
+    def _result(self, result: Json, part_where: str) -> ToolResult:
+        where = join(part_where, "functionResponse")
+        name = read(result, "name", str, where) or ""
+        id = read(result, "id", str, where) or next((id for id, n in self._unanswered.items() if n == name), "")
+        if not id:
+            raise fault(f"answers no call of {name!r} that stands before it", where)
+        called = self._unanswered.pop(id, "")
+        texts, is_error = _output(read(result, "response", dict, where) or {})
+        images = []
+        for part, at in items(result.get("parts", []), join(where, "parts")):
+            for said in _plain(part, at):
+                if isinstance(said, File):
+                    raise fault("a function's response can't hold a file: give it beside the response", at)
+                if isinstance(said, Image):
+                    images.append(said)
+        return ToolResult(call_id=id, name=name or called, content=(*texts, *images), is_error=is_error)
+
+
+def _output(response: Json) -> tuple[list[Text], bool]:
+    """What a function gave back: `error` or `output` where it stands alone, else the whole object."""
+    if len(response) == 1:
+        for key, is_error in (("error", True), ("output", False)):
+            if key in response:
+                said = response[key]
+                text = said if isinstance(said, str) else msgspec.json.encode(said).decode()
+                return ([Text(text)] if text else []), is_error
+    return ([Text(msgspec.json.encode(response).decode())] if response else []), False
+
+
+def _plain(part: Json, where: str) -> list[Part]:
+    """A part without calls: text or an image. What a code tool wrote and printed is carried as text."""
+    if "text" in part:
+        text = read(part, "text", str, where)
+        return [Text(text)] if text else []
+    if "inlineData" in part:
+        at = join(where, "inlineData")
+        blob = camel(check(part["inlineData"], dict, at))
+        media_type = _media_type(read(blob, "mimeType", str, at), join(at, "mimeType"))
+        return [of_data(read(blob, "data", str, at) or "", media_type, read(blob, "displayName", str, at) or "")]
+    if "fileData" in part:
+        at = join(where, "fileData")
+        file = camel(check(part["fileData"], dict, at))
+        uri = read(file, "fileUri", str, at)
+        if not uri:
+            raise fault("say where the file is", join(at, "fileUri"))
+        said = read(file, "mimeType", str, at)
+        if said and not said.lower().startswith("image/"):
+            return [File(url=uri, media_type=_media_type(said, join(at, "mimeType")))]
+        return [Image(url=uri, media_type=said)]
+    if "executableCode" in part:
+        code = camel(check(part["executableCode"], dict, join(where, "executableCode")))
+        return [Text(f"```{str(code.get('language', '')).lower()}\n{code.get('code', '')}\n```")]
+    if "codeExecutionResult" in part:
+        result = camel(check(part["codeExecutionResult"], dict, join(where, "codeExecutionResult")))
+        return [Text(f"```\n{result.get('output', '')}\n```")]
+    strange = sorted(set(part) - _NOTES)
+    if strange:
+        raise fault(
+            "can't be passed on: use text, files, function calls and function responses", join(where, strange[0])
+        )
+    return []
+
+
+def _media_type(said: str | None, where: str) -> str:
+    if said and (named := _MEDIA_TYPE.fullmatch(said)):
+        return named[1].lower()
+    raise fault("say what it is, e.g. image/png or application/pdf", where)

@@ -1,0 +1,187 @@
+"""A chat request as the body of `generateContent`.
+
+What the model is known not to take, and what this target has refused before, is left out and named. `omit` may name a field as
+`ChatRequest` or as Gemini calls it. A system instruction that is refused (by Gemma) goes to the head of the first user turn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.catalog.models import ModelInfo
+from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
+from segue.errors import InvalidRequestError
+from segue.wire.codec import Call
+from segue.wire.gemini.schema import to_gemini
+from segue.wire.gemini.upstream.messages import DIALECT, transcript
+from segue.wire.gemini.upstream.thinking import thinking_config
+from segue.wire.wording import demand, json_in_words
+
+_SCALARS = {
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "max_tokens": "maxOutputTokens",
+    "stop": "stopSequences",
+    "seed": "seed",
+    "frequency_penalty": "frequencyPenalty",
+    "presence_penalty": "presencePenalty",
+}
+_TOGETHER = (frozenset({"effort", "thinking_budget"}), frozenset({"frequency_penalty", "presence_penalty"}))
+"""Fields that a model takes or refuses together, whichever of them its error names."""
+_MOST_STOPS = 5
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
+
+Json = dict[str, Any]
+
+
+def body(request: ChatRequest, call: Call) -> tuple[bytes, tuple[str, ...]]:
+    """The body, and the names of what was left out of it. Raises `InvalidRequestError` for what Gemini can't be told."""
+    omitted: list[str] = []
+    taken = _Taken(request, call, omitted)
+    said = transcript(request.messages, call.model, omitted)
+    document: Json = {"contents": said.contents}
+    if said.system and "system" in call.omit:
+        said.contents[0]["parts"] = said.system + said.contents[0]["parts"]
+    elif said.system:
+        document["systemInstruction"] = {"parts": said.system}
+    if request.tools and taken("tools", request.tools):
+        document["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in request.tools]}]
+        if choice := _tool_config(request.tool_choice, call.model, taken):
+            document["toolConfig"] = choice
+    if request.parallel_tool_calls is False and request.tools:
+        omitted.append("parallel_tool_calls")
+    if config := _generation_config(request, call.model, taken):
+        document["generationConfig"] = config
+    if wishes := _in_words(request, omitted):
+        _instruct(document, wishes, call)
+    document = _merged(document, request.extra.get(DIALECT, {}))
+    for name in call.omit:
+        document.pop(name, None)
+        document.get("generationConfig", {}).pop(name, None)
+    try:
+        return msgspec.json.encode(document), tuple(dict.fromkeys(omitted))
+    except (ValueError, TypeError, RecursionError) as problem:
+        raise InvalidRequestError(f"the request can't be written as JSON: {problem}") from problem
+
+
+class _Taken:
+    """Whether a field is sent. Notes each one that is not, though the caller gave it a value."""
+
+    def __init__(self, request: ChatRequest, call: Call, omitted: list[str]) -> None:
+        self._request = request
+        self._info = call.model
+        self._omit = call.omit.union(*(group for group in _TOGETHER if group & call.omit))
+        self._omitted = omitted
+        self._exclusive = [name for name in call.model.exclusive if getattr(request, name, None) is not None][1:]
+
+    def __call__(self, name: str, value: Any) -> bool:
+        if value is None or value == ():
+            return False
+        info, request = self._info, self._request
+        known = info.takes(name, effort=request.effort, thinking_budget=request.thinking_budget)
+        if known and name not in self._omit and name not in self._exclusive and (name != "tools" or info.tools):
+            return True
+        self.leave_out(name)
+        return False
+
+    def leave_out(self, name: str) -> None:
+        self._omitted.append(name)
+
+
+def _declaration(tool: Tool) -> Json:
+    declaration: Json = {"name": tool.name}
+    if tool.description:
+        declaration["description"] = tool.description
+    if tool.parameters:
+        declaration["parametersJsonSchema"] = to_gemini(tool.parameters)
+    return declaration
+
+
+def _tool_config(choice: ToolChoice | None, info: ModelInfo, taken: _Taken) -> Json | None:
+    forced = choice is not None and choice.mode in ("required", "tool")
+    if choice is None or (forced and not taken("tool_choice", choice)):
+        return None
+    if forced and not info.forced_tool_use:
+        taken.leave_out("tool_choice")
+        return None
+    config: Json = {"mode": _MODES[choice.mode]}
+    if choice.mode == "tool":
+        if not choice.name:
+            raise InvalidRequestError("tool_choice of mode tool needs the tool's name", param="tool_choice")
+        config["allowedFunctionNames"] = [choice.name]
+    return {"functionCallingConfig": config}
+
+
+def _generation_config(request: ChatRequest, info: ModelInfo, taken: _Taken) -> Json:
+    config: Json = {}
+    for name, wire_name in _SCALARS.items():
+        value = getattr(request, name)
+        if taken(name, value):
+            config[wire_name] = value
+    if len(request.stop) > _MOST_STOPS:
+        raise InvalidRequestError(f"Gemini takes at most {_MOST_STOPS} stop sequences", param="stop")
+    if info.max_output and config.get("maxOutputTokens", 0) > info.max_output:
+        config["maxOutputTokens"] = info.max_output
+    if request.output and taken("output", request.output):
+        config |= _output(request.output, info, taken)
+    config |= _thinking(request, info, taken)
+    return config
+
+
+def _in_words(request: ChatRequest, omitted: list[str]) -> list[str]:
+    """What the model can't be held to and is asked for instead."""
+    wishes = []
+    if request.tool_choice is not None and "tool_choice" in omitted:
+        wishes.append(demand(request.tool_choice))
+    if request.output is not None and "output" in omitted:
+        wishes.append(json_in_words(request.output))
+    return wishes
+
+
+def _instruct(document: Json, wishes: list[str], call: Call) -> None:
+    parts = [{"text": wish} for wish in wishes]
+    if "system" in call.omit:
+        document["contents"][0]["parts"] = parts + document["contents"][0]["parts"]
+    else:
+        said = document.get("systemInstruction", {}).get("parts", [])
+        document["systemInstruction"] = {"parts": [*said, *parts]}
+
+
+def _thinking(request: ChatRequest, info: ModelInfo, taken: _Taken) -> Json:
+    asked = [name for name in ("effort", "thinking_budget") if getattr(request, name) is not None]
+    left_out = [name for name in asked if not taken(name, getattr(request, name))]
+    if not asked or left_out:
+        return {}
+    if thinking := thinking_config(request, info):
+        return {"thinkingConfig": thinking}
+    if request.effort != "none" and request.thinking_budget != 0:
+        for name in asked:
+            taken.leave_out(name)
+    return {}
+
+
+def _output(output: OutputSchema, info: ModelInfo, taken: _Taken) -> Json:
+    config: Json = {"responseMimeType": "application/json"}
+    if output.schema is not None:
+        if info.json_schema:
+            config["responseJsonSchema"] = to_gemini(output.schema)
+        else:
+            taken.leave_out("output")
+    return config
+
+
+def _merged(body: Json, extra: Json) -> Json:
+    """`extra` laid over a body: objects are merged, `tools` are added to, all else is replaced."""
+    into = dict(body)
+    for name, value in extra.items():
+        present = into.get(name)
+        if isinstance(value, dict):
+            into[name] = _merged(present if isinstance(present, dict) else {}, value)
+        elif name == "tools" and isinstance(present, list) and isinstance(value, list):
+            into[name] = present + value
+        else:
+            into[name] = value
+    return into

@@ -1,0 +1,249 @@
+"""A Gemini answer's bytes → events.
+
+- Each document of the body is one chunk: `candidates`, of which only the first is read, `usageMetadata`, or `error`.
+- `Started` comes with the first chunk; text, thoughts and calls as they stand in `parts`; a call arrives whole.
+- `finishReason` is the terminal. What follows it is dropped, except usage: that may come with it or in a chunk of its own.
+- A `STOP` without content before any content is what some translating proxies put on their first chunks. It counts as the terminal
+  only if nothing follows.
+- A thought signature is on a call, or else on a (possibly empty) text part: then it is given as a `ThinkingDelta` of its own.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import msgspec
+
+from segue.chat.events import (
+    Failed,
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.chat.failure import Failure, FailureKind
+from segue.chat.usage import Usage
+from segue.wire.gemini.upstream import errors
+from segue.wire.gemini.upstream.frames import Frames
+
+
+class _Call(msgspec.Struct, gc=False):
+    id: str | None = None
+    name: str | None = None
+    args: msgspec.Raw = msgspec.Raw()
+
+
+class _Part(msgspec.Struct, rename="camel", gc=False):
+    text: str | None = None
+    thought: bool | None = None
+    thought_signature: str | None = None
+    function_call: _Call | None = None
+
+
+class _Content(msgspec.Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(msgspec.Struct, rename="camel"):
+    content: _Content | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+    index: int | None = None
+
+
+class _UsageMetadata(msgspec.Struct, rename="camel", gc=False):
+    prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+
+
+class _PromptFeedback(msgspec.Struct, rename="camel", gc=False):
+    block_reason: str | None = None
+    block_reason_message: str | None = None
+
+
+class _Chunk(msgspec.Struct, rename="camel"):
+    candidates: list[_Candidate] | None = None
+    usage_metadata: _UsageMetadata | None = None
+    prompt_feedback: _PromptFeedback | None = None
+    response_id: str | None = None
+    model_version: str | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+_chunks = msgspec.json.Decoder(list[_Chunk])
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_UNSAID = ("", "FINISH_REASON_UNSPECIFIED")
+
+
+class Decoder:
+    """One answer, streamed or whole."""
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._frames = Frames()
+        self._id = ""
+        self._started = False
+        self._candidates = False
+        self._content = False
+        self._calls = 0
+        self._call_ids: set[str] = set()
+        self._usage: Usage | None = None
+        self._empty_stop: Finished | None = None
+        self._finished = False
+
+    def feed(self, data: bytes) -> list[UpstreamEvent]:
+        return [] if self.complete else self._read(self._frames.feed(data))
+
+    def eof(self) -> list[UpstreamEvent]:
+        if self.complete:
+            return []
+        events = self._read(self._frames.eof())
+        if not self.complete and not self._finished:
+            if self._empty_stop:
+                events.append(self._empty_stop)
+            elif self._started and not self._candidates:
+                self._broken("the answer holds no candidates", events)
+            else:
+                self._broken("the stream ended without its terminal", events)
+        self.complete = True
+        return events
+
+    def _read(self, documents: list[bytes]) -> list[UpstreamEvent]:
+        events: list[UpstreamEvent] = []
+        for document in documents:
+            try:
+                for chunk in _parse(document):
+                    self._take(chunk, events)
+                    if self.complete:
+                        return events
+            except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
+                self._broken(f"a chunk that can't be read: {str(problem)[:120]}", events)
+                return events
+        return events
+
+    def _take(self, chunk: _Chunk, events: list[UpstreamEvent]) -> None:
+        if chunk.error and (error := bytes(chunk.error)) != b"null":
+            self._fail(errors.from_chunk(error), events)
+            return
+        if not self._started:
+            self._started = True
+            self._id = chunk.response_id or ""
+            events.append(Started(self._id, chunk.model_version or ""))
+        terminal = None
+        for candidate in chunk.candidates or ():
+            if candidate.index:
+                continue
+            self._candidates = True
+            if self._finished:
+                break
+            if candidate.content and candidate.content.parts:
+                for part in candidate.content.parts:
+                    self._take_part(part, events)
+            if candidate.finish_reason and candidate.finish_reason not in _UNSAID:
+                terminal = self._terminal(candidate.finish_reason, candidate.finish_message or "")
+        if chunk.usage_metadata:
+            self._take_usage(chunk.usage_metadata, events)
+        feedback = chunk.prompt_feedback
+        if feedback and feedback.block_reason and not self._candidates:
+            blocked = errors.from_block(feedback.block_reason, feedback.block_reason_message or "")
+            self._fail(blocked, events)
+        elif isinstance(terminal, Failure):
+            self._fail(terminal, events)
+        elif terminal and terminal.reason is FinishReason.STOP and not self._content:
+            self._empty_stop = terminal
+        elif terminal:
+            self._finished = True
+            events.append(terminal)
+        if self._finished and chunk.usage_metadata:
+            self.complete = True
+
+    def _take_part(self, part: _Part, events: list[UpstreamEvent]) -> None:
+        if part.function_call:
+            self._take_call(part.function_call, part.thought_signature or "", events)
+        elif part.thought:
+            if part.text or part.thought_signature:
+                events.append(
+                    ThinkingDelta(
+                        part.text or "",
+                        part.thought_signature or "",
+                        dialect="gemini" if part.thought_signature else "",
+                    )
+                )
+        else:
+            if part.text:
+                events.append(TextDelta(part.text))
+            if part.thought_signature:
+                events.append(ThinkingDelta(signature=part.thought_signature, dialect="gemini"))
+        if part.text or part.function_call:
+            self._content = True
+
+    def _take_call(self, call: _Call, signature: str, events: list[UpstreamEvent]) -> None:
+        if not call.name:
+            raise ValueError("a function call without a name")
+        arguments = bytes(call.args).decode()
+        if arguments in ("", "null"):
+            arguments = "{}"
+        _object.decode(arguments)
+        index = self._calls
+        self._calls += 1
+        id = call.id if call.id and call.id not in self._call_ids else self._new_id(index, call.name, arguments)
+        self._call_ids.add(id)
+        events.append(ToolCallDelta(index, id, call.name, arguments, signature))
+        events.append(ToolCallEnd(index))
+
+    def _new_id(self, index: int, name: str, arguments: str) -> str:
+        """Older models give none. The same answer gives the same ids, another one others."""
+        seed = "\0".join((self._id, str(index), name, arguments))
+        return "call_" + sha256(seed.encode()).hexdigest()[:24]
+
+    def _take_usage(self, said: _UsageMetadata, events: list[UpstreamEvent]) -> None:
+        prompt = max(0, said.prompt_token_count or 0)
+        cached = min(prompt, max(0, said.cached_content_token_count or 0))
+        thoughts = max(0, said.thoughts_token_count or 0)
+        usage = Usage(
+            input_tokens=prompt - cached + max(0, said.tool_use_prompt_token_count or 0),
+            cache_read_tokens=cached,
+            output_tokens=max(0, said.candidates_token_count or 0) + thoughts,
+            reasoning_tokens=thoughts,
+        )
+        if usage != self._usage:
+            self._usage = usage
+            events.append(UsageReport(usage))
+
+    def _terminal(self, raw: str, message: str) -> Finished | Failure:
+        reason = errors.FINISHES.get(raw)
+        if reason is None:
+            return errors.from_finish(raw, message)
+        if reason is FinishReason.STOP and self._calls:
+            reason = FinishReason.TOOL_CALLS
+        return Finished(reason, raw, message if reason is FinishReason.CONTENT_FILTER else "")
+
+    def _broken(self, message: str, events: list[UpstreamEvent]) -> None:
+        self._fail(Failure(kind=FailureKind.BROKEN, message=message), events)
+
+    def _fail(self, failure: Failure, events: list[UpstreamEvent]) -> None:
+        """Once an answer has finished, nothing that follows can break it."""
+        self.complete = True
+        if not self._finished:
+            events.append(Failed(failure))
+
+
+def _parse(document: bytes) -> list[_Chunk]:
+    try:
+        return [_chunk.decode(document)]
+    except msgspec.DecodeError:
+        text = document.strip()
+        if text in (b"", b"[DONE]"):
+            return []
+        if text.startswith(b"["):
+            return _chunks.decode(text)
+        raise

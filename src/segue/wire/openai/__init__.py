@@ -1,0 +1,1 @@
+"""What both OpenAI dialects share."""

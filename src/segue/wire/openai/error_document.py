@@ -1,0 +1,132 @@
+"""Reads what an error document says, in the many shapes of this dialect.
+
+OpenAI puts an object under `error`. Others put text there (xAI), put it into a list (Google), say the same flat (Mistral,
+Cerebras), say `detail` (FastAPI), or keep the real reason under `metadata.raw` (OpenRouter) or in `x_groq.error`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+from segue.wire.openai_chat.upstream.shapes import UNREADABLE
+
+_MOST_TEXT = 2000
+
+
+class Said(NamedTuple):
+    """What an error document says; "" and None where it says nothing."""
+
+    message: str = ""
+    code: str = ""
+    type: str = ""
+    param: str = ""
+    status: int | None = None
+    """The HTTP status, or the one that an error inside a 200 names."""
+    retry_after: float | None = None
+
+
+def read_error(data: bytes) -> Said | None:
+    """What the document says of an error; None if it is no JSON or no error document."""
+    try:
+        return find_error(msgspec.json.decode(data))
+    except UNREADABLE:
+        return None
+
+
+def find_error(document: Any, depth: int = 0) -> Said | None:
+    """What the document says of an error; None if it is no error document."""
+    if isinstance(document, list):
+        return find_error(document[0], depth + 1) if document and depth < 2 else None
+    if not isinstance(document, dict):
+        return None
+    groq = document.get("x_groq")
+    error = document.get("error") or (groq.get("error") if isinstance(groq, dict) else None)
+    if isinstance(error, dict):
+        return _of_object(error)
+    if error:
+        return Said(message=str(error), code=_word(document.get("code")), status=_status(document))
+    if "choices" in document:
+        return None
+    if detail := document.get("detail"):
+        return _of_detail(detail)
+    named = document.get("object") == "error" or document.get("type") == "error"
+    if named or ("message" in document and {"code", "type", "status", "param"}.intersection(document)):
+        return _of_object(document)
+    return None
+
+
+def _of_object(error: dict[str, Any]) -> Said:
+    message = error.get("message")
+    if isinstance(message, dict | list):
+        detail = message.get("detail", message) if isinstance(message, dict) else message
+        return _of_detail(detail)._replace(status=_status(error))
+    said = Said(
+        message=message[:_MOST_TEXT] if isinstance(message, str) else "",
+        code=_word(error.get("code")) or _word(error.get("status")),
+        type=_word(error.get("type")),
+        param=_word(error.get("param")),
+        status=_status(error),
+    )
+    inner = error.get("innererror")
+    if isinstance(inner, dict) and not said.code:
+        said = said._replace(code=_word(inner.get("code")))
+    metadata = error.get("metadata")
+    return _with_metadata(said, metadata) if isinstance(metadata, dict) else said
+
+
+def _with_metadata(said: Said, metadata: dict[str, Any]) -> Said:
+    """OpenRouter's own word on the error, and the reason of the provider behind it."""
+    wait = metadata.get("retry_after_seconds")
+    said = said._replace(
+        code=said.code or _word(metadata.get("error_type")),
+        retry_after=float(wait) if isinstance(wait, int | float) and wait >= 0 else None,
+    )
+    raw = metadata.get("raw")
+    if isinstance(raw, str) and raw:
+        inner = read_error(raw.encode("utf-8", "replace")) or Said(message=raw)
+        said = said._replace(
+            message=inner.message or said.message, code=inner.code or said.code, type=inner.type, param=inner.param
+        )
+    return said
+
+
+def _of_detail(detail: Any) -> Said:
+    """FastAPI's way: a text, or a list of fields at fault."""
+    first = detail[0] if isinstance(detail, list) and detail else detail
+    if not isinstance(first, dict):
+        return Said(message=first if isinstance(first, str) else "")
+    place = first.get("loc")
+    steps = [str(step) for step in place if step != "body"] if isinstance(place, list) else []
+    param = ".".join(steps)
+    text = _word(first.get("msg")) or _word(first.get("message"))
+    return Said(message=f"{param}: {text}" if param else text, code=_word(first.get("type")), param=param)
+
+
+def _status(error: dict[str, Any]) -> int | None:
+    """The HTTP status that an error inside a 200 names as its code."""
+    for value in (error.get("code"), error.get("status"), error.get("status_code")):
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
+            value = int(value)
+        if isinstance(value, int) and 400 <= value < 600:
+            return value
+    return None
+
+
+def _word(value: Any) -> str:
+    """A code as text; numbers that are HTTP statuses are no codes."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    text = str(value)
+    return "" if len(text) == 3 and text.isascii() and text.isdigit() else text
+
+
+def plain_text(body: bytes) -> str:
+    """What a body says that is no JSON document: its text, or the title of a page."""
+    text = body[:4096].decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        return title[1] if title else "an HTML page"
+    return "" if text.startswith(("{", "[")) else text

@@ -1,0 +1,103 @@
+"""What OpenAI's two dialects have in common in how an answer comes: a stream of events, or one JSON document.
+
+Which of the two it is shows in the first byte, not only in the content type: errors come as bare JSON under any type. What the
+events and the document mean is the dialect's own.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from segue.chat.events import Failed, UpstreamEvent
+from segue.chat.failure import Failure
+from segue.wire.openai import upstream_errors
+from segue.wire.openai_chat.upstream.shapes import UNREADABLE
+from segue.wire.sse import ServerSentEvent, SSEParser
+
+MOST_BYTES = 64 * 1024 * 1024
+"""The most that a document, or one event of a stream, may hold."""
+
+NO_TERMINAL = "the stream ended without its terminal"
+
+
+class FramedDecoder:
+    """Decodes one answer: gives each event to `_event`, or a whole document to `_whole`."""
+
+    __slots__ = ("_document", "_finished", "_size", "_sse", "complete")
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._sse: SSEParser | None = None
+        self._document: list[bytes] | None = None
+        self._size = 0
+        self._finished = False
+
+    def feed(self, data: bytes) -> list[UpstreamEvent]:
+        return [] if self.complete else self._feed(data)
+
+    def eof(self) -> list[UpstreamEvent]:
+        events: list[UpstreamEvent] = []
+        if self.complete:
+            return events
+        if self._document is not None:
+            self._whole(b"".join(self._document), events)
+        elif self._sse is not None:
+            self._tail(self._sse, events)
+        if not self.complete and not self._finished:
+            self._fail(events, upstream_errors.broken(NO_TERMINAL))
+        self.complete = True
+        return events
+
+    def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
+        raise NotImplementedError
+
+    def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
+        raise NotImplementedError
+
+    def _fail(self, events: list[UpstreamEvent], failure: Failure) -> None:
+        """Nothing follows; and an answer that has reached its terminal can no longer fail."""
+        if not self.complete and not self._finished:
+            events.append(Failed(failure))
+        self.complete = True
+
+    def _feed(self, data: bytes) -> list[UpstreamEvent]:
+        events: list[UpstreamEvent] = []
+        if self._sse is None and self._document is None:
+            data = data.lstrip()
+            if not data:
+                return events
+            if data[:1] in (b"{", b"["):
+                self._document = []
+            else:
+                self._sse = SSEParser()
+        self._size += len(data)
+        if self._sse is not None:
+            for event in self._sse.feed(data):
+                self._size = 0
+                self._event(event, events)
+                if self.complete:
+                    return events
+        elif self._document is not None:
+            self._document.append(data)
+        if self._size > MOST_BYTES:
+            self._fail(events, upstream_errors.broken(f"more than {MOST_BYTES // 1024 // 1024} MiB without an end"))
+        return events
+
+    def _tail(self, sse: SSEParser, events: list[UpstreamEvent]) -> None:
+        """What the end of the bytes left over: an event without its blank line, or an error document that is no event."""
+        lines = sse.leftover().splitlines()
+        for event in sse.feed(b"\n\n"):
+            if event.data.strip() == b"[DONE]" or _is_json(event.data):
+                self._event(event, events)
+        if not self.complete and not self._finished:
+            bare = b"\n".join(line for line in lines if not line.startswith((b":", b"data:", b"event:")))
+            if failure := upstream_errors.of_bytes(bare):
+                self._fail(events, failure)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except UNREADABLE:
+        return False
+    return True

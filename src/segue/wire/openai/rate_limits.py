@@ -1,0 +1,75 @@
+"""How long a refusal says to wait, and what limit it names.
+
+The header comes first, then the moment at which the exhausted allowance is filled again, then the body's own words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from segue.chat.failure import QuotaHint
+from segue.wire import delay
+from segue.wire.openai.error_document import Said
+
+_TRY_AGAIN = re.compile(r"(?:try again|retry) (?:in|after) (?:about )?((?:\d+(?:\.\d+)? ?[a-z]* ?)+)", re.IGNORECASE)
+_UNIT = re.compile(r"(?:second|minute|hour|day|sec|min|hr)s?")
+_WINDOW = re.compile(r"(tokens?|requests?) per (minute|min|hour|day)\b|\b([TR])P([MHD])\b", re.IGNORECASE)
+_LIMIT = re.compile(r"limit:? (\d[\d,]*)", re.IGNORECASE)
+_PERIODS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def retry_after(said: Said, headers: Mapping[str, str], wall: float, *, rate: bool) -> float | None:
+    """Seconds to wait, None if nothing says so. Only where the `rate` of requests was refused do allowances matter."""
+    for stated in (
+        delay.retry_after(headers, wall),
+        _reset(said, headers, wall) if rate else None,
+        said.retry_after,
+        _in_words(said.message),
+    ):
+        if stated is not None:
+            return stated
+    return None
+
+
+def _in_words(message: str) -> float | None:
+    """What "Please try again in 6m0s", "retry after 20 seconds" and the like say."""
+    found = _TRY_AGAIN.search(message)
+    if found is None:
+        return None
+    text = _UNIT.sub(lambda unit: unit[0][0], found[1].lower().replace(" ", ""))
+    return delay.duration(text) or delay.seconds(text)
+
+
+def _reset(said: Said, headers: Mapping[str, str], wall: float) -> float | None:
+    """When the exhausted dimension is full again; OpenAI's has none left, or is the one its error type names."""
+    left = "x-ratelimit-remaining"
+    spent = [name.removeprefix(left) for name in headers if name.startswith(left) and delay.seconds(headers[name]) == 0]
+    if not spent and said.type in ("tokens", "requests"):
+        spent = [f"-{said.type}"]
+    waits = (_moment(headers.get(f"x-ratelimit-reset{dimension}", ""), wall) for dimension in spent)
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _moment(text: str, wall: float) -> float | None:
+    """Seconds from now that a reset header means: a duration, seconds, an epoch in seconds or milliseconds, or a date."""
+    number = delay.seconds(text)
+    if number is None:
+        return delay.duration(text) if delay.duration(text) is not None else delay.until(text, wall)
+    if number > 1e11:
+        number /= 1000
+    return max(0.0, number - wall) if number > 1e9 else number
+
+
+def quota(said: Said) -> QuotaHint | None:
+    """The limit that the message names, as OpenAI and Groq do: "on tokens per min (TPM): Limit 30000, Used …"."""
+    window = _WINDOW.search(said.message)
+    if window is None:
+        return None
+    what, period = (window[1] or window[3]).lower(), (window[2] or window[4]).lower()
+    limit = _LIMIT.search(said.message)
+    return QuotaHint(
+        period=_PERIODS[period[0]],
+        limit=int(limit[1].replace(",", "")) if limit else None,
+        tokens=what.startswith("t"),
+    )

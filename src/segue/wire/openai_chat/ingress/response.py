@@ -1,0 +1,185 @@
+"""An answer's events as this dialect's bytes: a stream of chunks, or one document.
+
+The SDKs add deltas up by joining strings, so role, id, type and name are said exactly once. Thinking goes to `reasoning_content`,
+which OpenAI lacks and most others share; a thought signature to `extra_content`, where Google's compatible face puts it. A refusal
+ends with `stop`, as OpenAI has it; only a filter's cut is `content_filter`. Seams are not shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.chat.events import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCalled,
+    UsageReport,
+)
+from segue.chat.messages import ToolCall
+from segue.chat.usage import Usage
+from segue.errors import SegueError
+from segue.wire.openai import usage
+from segue.wire.openai.ingress_errors import error_body
+
+_json = msgspec.json.encode
+
+_REASONS = {
+    FinishReason.STOP: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.TOOL_CALLS: "tool_calls",
+    FinishReason.CONTENT_FILTER: "content_filter",
+    FinishReason.PAUSE: "stop",
+}
+
+
+class StreamEncoder:
+    """Chunks as server-sent events, ended by `[DONE]`."""
+
+    content_type = "text/event-stream"
+
+    def __init__(self, *, id: str, created: int, model: str, include_usage: bool) -> None:
+        self._id = id
+        self._created = created
+        self._model = model
+        self._include_usage = include_usage
+        self._usage: Usage | None = None
+        self._started = False
+        self._over = False
+        self._head = b""
+        self._frame(model)
+
+    def feed(self, event: ChatEvent) -> bytes:
+        if self._over:
+            return b""
+        if type(event) is TextDelta:
+            return self._text_head + _json(event.text) + self._text_tail if event.text else b""
+        if isinstance(event, Started):
+            return self._start(event)
+        if isinstance(event, ThinkingDelta):
+            return self._delta({"reasoning_content": event.text}) if event.text else b""
+        if isinstance(event, ToolCalled):
+            return self._called(event)
+        if isinstance(event, UsageReport):
+            self._usage = event.usage
+        elif isinstance(event, Finished):
+            return self._finish(event)
+        return b""
+
+    def ping(self) -> bytes:
+        """A chunk that adds nothing."""
+        return b"" if self._over else self._delta({})
+
+    def fail(self, error: SegueError) -> bytes:
+        self._over = True
+        return b"data: " + error_body(error) + b"\n\n"
+
+    def _frame(self, model: str) -> None:
+        """What is the same in every chunk, built once."""
+        about = {"id": self._id, "object": "chat.completion.chunk", "created": self._created, "model": model}
+        self._head = b"data: " + _json(about)[:-1]
+        self._null_usage = b',"usage":null' if self._include_usage else b""
+        self._text_head = self._head + b',"choices":[{"index":0,"delta":{"content":'
+        self._text_tail = b'},"logprobs":null,"finish_reason":null}]' + self._null_usage + b"}\n\n"
+
+    def _start(self, event: Started) -> bytes:
+        if self._started:
+            return b""
+        self._started = True
+        self._frame(event.model or self._model)
+        return self._delta({"role": "assistant", "content": "", "refusal": None})
+
+    def _delta(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return self._head + b',"choices":[' + _json(choice) + b"]" + self._null_usage + b"}\n\n"
+
+    def _called(self, event: ToolCalled) -> bytes:
+        """Two chunks, as OpenAI has it: the call's name first, then its arguments."""
+        announced = {"index": event.index} | _wire_call(event.call, self._id, event.index)
+        announced["function"] = announced["function"] | {"arguments": ""}
+        arguments = {"index": event.index, "function": {"arguments": event.call.arguments}}
+        return self._delta({"tool_calls": [announced]}) + self._delta({"tool_calls": [arguments]})
+
+    def _finish(self, event: Finished) -> bytes:
+        self._over = True
+        said = self._delta({"refusal": event.refusal}) if event.refusal else b""
+        said += self._delta({}, "stop" if event.refusal else _REASONS[event.reason])
+        if self._include_usage and self._usage is not None:
+            said += self._head + b',"choices":[],"usage":' + _json(usage.write(self._usage)) + b"}\n\n"
+        return said + b"data: [DONE]\n\n"
+
+
+class WholeEncoder:
+    """One document, given out at the end."""
+
+    content_type = "application/json"
+
+    def __init__(self, *, id: str, created: int, model: str) -> None:
+        self._id = id
+        self._created = created
+        self._model = model
+        self._text: list[str] = []
+        self._thoughts: list[str] = []
+        self._calls: list[dict[str, Any]] = []
+        self._usage: Usage | None = None
+
+    def feed(self, event: ChatEvent) -> bytes:
+        if isinstance(event, TextDelta):
+            self._text.append(event.text)
+        elif isinstance(event, Started):
+            self._model = event.model or self._model
+        elif isinstance(event, ThinkingDelta):
+            self._thoughts.append(event.text)
+        elif isinstance(event, ToolCalled):
+            self._calls.append(_wire_call(event.call, self._id, event.index))
+        elif isinstance(event, UsageReport):
+            self._usage = event.usage
+        elif isinstance(event, Finished):
+            return self._document(event)
+        return b""
+
+    def ping(self) -> bytes:
+        return b""
+
+    def fail(self, error: SegueError) -> bytes:
+        return error_body(error)
+
+    def _document(self, event: Finished) -> bytes:
+        text = "".join(self._text)
+        silent = not text and bool(self._calls or event.refusal)
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": None if silent else text,
+            "refusal": event.refusal or None,
+        }
+        if thoughts := "".join(self._thoughts):
+            message["reasoning_content"] = thoughts
+        if self._calls:
+            message["tool_calls"] = self._calls
+        reason = "stop" if event.refusal else _REASONS[event.reason]
+        document: dict[str, Any] = {
+            "id": self._id,
+            "object": "chat.completion",
+            "created": self._created,
+            "model": self._model,
+            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}],
+        }
+        if self._usage is not None:
+            document["usage"] = usage.write(self._usage)
+        return _json(document)
+
+
+def _wire_call(call: ToolCall, answer: str, index: int) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "id": call.id or f"call_{answer.removeprefix('chatcmpl-')}_{index}",
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+    if call.signature:
+        said["extra_content"] = {"google": {"thought_signature": call.signature}}
+    return said

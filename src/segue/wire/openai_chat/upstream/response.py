@@ -1,0 +1,221 @@
+"""An answer's bytes as events: a stream of chunks, or one JSON document.
+
+Terminals: a `finish_reason`, whatever the provider's word; `[DONE]` may follow or not. A `[DONE]` after content without any `finish_reason`
+is taken for the end too, since it was written on purpose; an end of bytes never is. After the terminal only usage is listened to.
+
+A stream that has begun can still fail: a chunk with `error` (or `x_groq.error`, or an error in the choice), an `error` event, or
+a JSON tail that is no event at all. What such an error means is said in `upstream_errors.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.chat.events import (
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.chat.usage import Usage
+from segue.wire.openai import upstream_errors, usage
+from segue.wire.openai.framing import NO_TERMINAL, FramedDecoder
+from segue.wire.openai_chat.upstream.shapes import UNREADABLE, Choice, Chunk, Piece, ToolCallPiece, read_chunk
+from segue.wire.openai_chat.upstream.toolcalls import MalformedCall, ToolCalls
+from segue.wire.sse import ServerSentEvent
+
+_REASONS = {
+    "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,
+    "eos_token": FinishReason.STOP,
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "max_output_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "tool_call": FinishReason.TOOL_CALLS,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "content_filtered": FinishReason.CONTENT_FILTER,
+    "safety": FinishReason.CONTENT_FILTER,
+    "sensitive": FinishReason.CONTENT_FILTER,
+    "refusal": FinishReason.CONTENT_FILTER,
+    "recitation": FinishReason.CONTENT_FILTER,
+    "guardrails": FinishReason.CONTENT_FILTER,
+    "pause_turn": FinishReason.PAUSE,
+}
+_NO_REASON = frozenset({None, "", "null"})
+
+
+class AnswerDecoder(FramedDecoder):
+    """Decodes one answer."""
+
+    __slots__ = ("_calls", "_id", "_refusal", "_said", "_started", "_usage")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = False
+        self._id = ""
+        self._calls = ToolCalls()
+        self._refusal: list[str] = []
+        self._said = False
+        self._usage: Usage | None = None
+
+    def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
+        data = event.data
+        if event.event == "error":
+            self._fail(events, upstream_errors.of_bytes(data) or upstream_errors.of_text(data))
+            return
+        if data[:1] != b"{" and self._is_plain(data, events):
+            return
+        try:
+            chunk = read_chunk(data)
+        except UNREADABLE as error:
+            self._unreadable(data, error, events)
+            return
+        suspect = chunk.error or chunk.choices is None or (chunk.x_groq is not None and chunk.x_groq.error)
+        if suspect and (failure := upstream_errors.of_bytes(data)):
+            self._fail(events, failure)
+        else:
+            self._chunk(chunk, events)
+
+    def _is_plain(self, data: bytes, events: list[UpstreamEvent]) -> bool:
+        """Deals with data that is not a chunk on purpose: `[DONE]`, or nothing at all."""
+        data = data.strip()
+        if data == b"[DONE]":
+            self._done(events)
+        return not data or data == b"[DONE]"
+
+    def _done(self, events: list[UpstreamEvent]) -> None:
+        if not self._finished:
+            if not self._said or not self._calls.all_whole:
+                self._fail(events, upstream_errors.broken(NO_TERMINAL))
+                return
+            self._finish("[DONE]", events)
+        self.complete = True
+
+    def _unreadable(self, data: bytes, error: Exception, events: list[UpstreamEvent]) -> None:
+        if self._finished:
+            return
+        shape = f": {error}" if isinstance(error, msgspec.ValidationError) else " that is not JSON"
+        self._fail(events, upstream_errors.of_bytes(data) or upstream_errors.broken(f"a chunk{shape}"))
+
+    def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
+        """A document: an answer, or an error with a 2xx status."""
+        if failure := upstream_errors.of_bytes(data):
+            self._fail(events, failure)
+            return
+        try:
+            chunk = read_chunk(data)
+        except UNREADABLE as error:
+            self._unreadable(data, error, events)
+            return
+        if not chunk.choices:
+            self._fail(events, upstream_errors.broken("an answer without choices"))
+            return
+        self._chunk(chunk, events)
+        if not self._finished and not self.complete:
+            self._finish("", events)
+
+    def _chunk(self, chunk: Chunk, events: list[UpstreamEvent]) -> None:
+        choices = chunk.choices
+        if not self._started and (choices or chunk.id):
+            self._started = True
+            self._id = str(chunk.id or "")
+            events.append(Started(self._id, chunk.model or ""))
+        reason: str | None = None
+        if choices:
+            choice = choices[0] if not choices[0].index else next((one for one in choices if not one.index), None)
+            if choice is not None:
+                if choice.error:
+                    self._fail(events, upstream_errors.of_document({"error": choice.error}))
+                    return
+                if not self._finished:
+                    self._piece(choice, events)
+                    reason = choice.finish_reason
+                if choice.usage is not None:
+                    self._report(choice.usage, events)
+        if chunk.usage is not None:
+            self._report(chunk.usage, events)
+        elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
+            self._report(chunk.x_groq.usage, events)
+        if reason not in _NO_REASON and not self.complete:
+            self._finish(reason or "", events)
+
+    def _piece(self, choice: Choice, events: list[UpstreamEvent]) -> None:
+        piece = choice.delta or choice.message
+        if piece is None:
+            return
+        if thought := piece.reasoning_content or piece.reasoning:
+            events.append(ThinkingDelta(thought))
+        if content := piece.content:
+            if isinstance(content, str):
+                self._said = True
+                events.append(TextDelta(content))
+            else:
+                self._parts(content, events)
+        if piece.refusal:
+            self._said = True
+            self._refusal.append(piece.refusal)
+        if piece.tool_calls or piece.function_call:
+            self._call(piece, events)
+
+    def _parts(self, parts: list[Any], events: list[UpstreamEvent]) -> None:
+        """Content as a list: Mistral's way of telling thinking from text."""
+        for part in parts:
+            if not isinstance(part, dict):
+                continue
+            text, thought = part.get("text"), part.get("thinking")
+            if isinstance(thought, list):
+                pieces = (one.get("text") for one in thought if isinstance(one, dict))
+                thought = "".join(one for one in pieces if isinstance(one, str))
+            if isinstance(thought, str) and thought:
+                events.append(ThinkingDelta(thought))
+            if isinstance(text, str) and text:
+                self._said = True
+                events.append(TextDelta(text))
+
+    def _call(self, piece: Piece, events: list[UpstreamEvent]) -> None:
+        self._said = True
+        pieces = piece.tool_calls or []
+        if piece.function_call is not None:
+            pieces = [*pieces, ToolCallPiece(index=0, function=piece.function_call)]
+        try:
+            for one in pieces:
+                self._calls.feed(one, self._id, events)
+        except MalformedCall as error:
+            self._fail(events, upstream_errors.broken(str(error)))
+
+    def _report(self, wire: usage.WireUsage, events: list[UpstreamEvent]) -> None:
+        report = usage.read(wire)
+        if report != self._usage:
+            self._usage = report
+            events.append(UsageReport(report))
+
+    def _finish(self, raw: str, events: list[UpstreamEvent]) -> None:
+        if failure := upstream_errors.of_finish(raw):
+            self._fail(events, failure)
+            return
+        reason = _REASONS.get(raw.lower(), FinishReason.STOP)
+        try:
+            self._calls.finish(events, cut=reason is FinishReason.LENGTH)
+        except MalformedCall as error:
+            self._fail(events, upstream_errors.broken(str(error)))
+            return
+        refusal = "".join(self._refusal)
+        if refusal:
+            reason = FinishReason.CONTENT_FILTER
+        elif reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
+            # A forced call ends with "stop", and some providers always say "stop".
+            reason = FinishReason.TOOL_CALLS if len(self._calls) else FinishReason.STOP
+        self._finished = True
+        events.append(Finished(reason, raw, refusal))

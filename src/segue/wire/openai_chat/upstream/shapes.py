@@ -1,0 +1,66 @@
+"""The shapes of an answer: a chunk of a stream, or the whole document, which is read as one big chunk.
+
+Only what is used is named; other fields are skipped without being built. Types are as wide as providers are known to be. What was read
+from bytes has no cycles, so the collector of cycles need not look at it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.wire.openai.usage import WireUsage
+
+
+class FunctionPiece(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class ToolCallPiece(msgspec.Struct, gc=False):
+    index: int | None = None
+    id: str | int | None = None
+    function: FunctionPiece | None = None
+    extra_content: Any = None
+    """Where Google's compatible face puts the thought signature."""
+
+
+class Piece(msgspec.Struct, gc=False):
+    """A `delta`, or the `message` of a whole answer."""
+
+    content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCallPiece] | None = None
+    function_call: FunctionPiece | None = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    index: int | None = None
+    delta: Piece | None = None
+    message: Piece | None = None
+    finish_reason: str | None = None
+    usage: WireUsage | None = None
+    error: Any = None
+
+
+class Groq(msgspec.Struct, gc=False):
+    usage: WireUsage | None = None
+    error: Any = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    id: str | int | None = None
+    model: str | None = None
+    choices: list[Choice] | None = None
+    usage: WireUsage | None = None
+    error: Any = None
+    x_groq: Groq | None = None
+
+
+read_chunk = msgspec.json.Decoder(Chunk).decode
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that decoding hostile bytes can raise."""

@@ -1,0 +1,1 @@
+"""The server side: requests of callers to values, answers to the wire."""

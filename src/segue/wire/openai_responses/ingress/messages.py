@@ -1,0 +1,219 @@
+"""The `input` of a request, text or items, as messages.
+
+What a model said in one turn comes as items of its own (reasoning, text, calls) and becomes one message again; so do the results
+of the turn's calls, which learn their tools' names from them. A search for tools is a call like others. Reasoning is kept where
+it carries its proof, and is dropped otherwise, as are the searches a provider ran: their outcome is in the text that follows.
+
+Items that stand for something kept elsewhere are refused, with what to send instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from segue.errors import InvalidRequestError
+from segue.wire.files import named_type, of_data, of_data_url, of_url
+from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
+from segue.wire.openai_chat.upstream.toolcalls import thought_signature
+from segue.wire.openai_responses.ingress.fields import is_object, missing, shaped, type_of, unserved
+from segue.wire.openai_responses.ingress.shapes import (
+    Table,
+    WireCall,
+    WireCustomCall,
+    WireDeclared,
+    WireMessage,
+    WireOutput,
+    WirePart,
+    WireReasoning,
+    WireSearchCall,
+)
+from segue.wire.openai_responses.ingress.tools import SEARCH, custom_arguments, flat_name, names
+from segue.wire.openai_responses.upstream.messages import DIALECT, signature
+
+_TEXTS = ("input_text", "output_text", "text")
+_PASSED_OVER = frozenset({"web_search_call", "additional_tools"})
+_SERVED = "message, function_call, function_call_output, custom_tool_call, custom_tool_call_output, reasoning"
+_ADVICE = {
+    "item_reference": "nothing is kept here: send the item itself instead of its id",
+    "compaction": "only the provider that made it can read it: send the items that it stands for",
+}
+
+
+def read_input(said: str | list[Table]) -> tuple[Message, ...]:
+    """Raises `InvalidRequestError` that names the item at fault."""
+    if isinstance(said, str):
+        if not said:
+            raise InvalidRequestError("input is empty: send a text or at least one item", param="input")
+        return (Message("user", (Text(said),)),)
+    transcript = _Transcript()
+    for number, item in enumerate(said):
+        transcript.add(item, f"input[{number}]")
+    messages = transcript.finish()
+    if not messages:
+        raise InvalidRequestError("input is empty: send a text or at least one item", param="input")
+    return messages
+
+
+class _Transcript:
+    """Gathers items into turns."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+        self._role: Role = "user"
+        self._parts: list[Part] = []
+        self._names: dict[str, str] = {}
+        self._readers: dict[str, Callable[[Table, str], None]] = {
+            "message": self._message,
+            "reasoning": self._reasoning,
+            "function_call": self._call,
+            "custom_tool_call": self._custom_call,
+            "function_call_output": self._result,
+            "custom_tool_call_output": self._result,
+            "tool_search_call": self._search,
+            "tool_search_output": self._found,
+        }
+
+    def add(self, item: Table, where: str) -> None:
+        kind = type_of(item, where, "message")
+        if (reader := self._readers.get(kind)) is not None:
+            reader(item, where)
+        elif kind not in _PASSED_OVER:
+            advice = _ADVICE.get(kind, f"use one of {_SERVED}")
+            raise unserved(f"{where}.type", f"{kind[:40]!r} is not served; {advice}")
+
+    def finish(self) -> tuple[Message, ...]:
+        self._end()
+        return tuple(self._messages)
+
+    def _end(self) -> None:
+        if self._parts:
+            self._messages.append(Message(self._role, tuple(self._parts)))
+            self._parts = []
+
+    def _in(self, role: Role) -> list[Part]:
+        """The parts of the running turn of `role`."""
+        if self._role != role:
+            self._end()
+            self._role = role
+        return self._parts
+
+    def _speaking(self) -> list[Part]:
+        """The model's running turn, unless it has said its text and called nothing: then another begins."""
+        parts = self._in("assistant")
+        if any(isinstance(part, Text) for part in parts) and not any(isinstance(part, ToolCall) for part in parts):
+            self._end()
+        return self._parts
+
+    def _message(self, item: Table, where: str) -> None:
+        wire = shaped(item, WireMessage, where)
+        parts = _parts(wire.content, f"{where}.content")
+        if wire.role == "assistant":
+            self._speaking().extend(parts)
+            return
+        self._end()
+        self._role = "user" if wire.role == "user" else "system"
+        self._parts = list(parts)
+        self._end()
+
+    def _reasoning(self, item: Table, where: str) -> None:
+        wire = shaped(item, WireReasoning, where)
+        if not wire.encrypted_content:
+            return
+        proof = wire.encrypted_content
+        # What we gave out holds the id that its maker gave the item; what comes from elsewhere has it beside.
+        proof = proof if ":" in proof else signature(wire.id or "", proof)
+        text = "\n\n".join(part.text for part in wire.summary or ())
+        self._speaking().append(Thinking(text=text, signature=proof, dialect=DIALECT))
+
+    def _call(self, item: Table, where: str) -> None:
+        wire = shaped(item, WireCall, where)
+        arguments = wire.arguments or "{}"
+        if isinstance(arguments, dict):
+            arguments = msgspec.json.encode(arguments).decode()
+        elif not is_object(arguments):
+            raise unserved(f"{where}.arguments", "must be the JSON text of an object")
+        proof = thought_signature(ToolCallPiece(extra_content=wire.extra_content))
+        self._called(wire.call_id, flat_name(wire.name, wire.namespace), arguments, proof)
+
+    def _custom_call(self, item: Table, where: str) -> None:
+        wire = shaped(item, WireCustomCall, where)
+        self._called(wire.call_id, flat_name(wire.name, wire.namespace), custom_arguments(wire.input))
+
+    def _search(self, item: Table, where: str) -> None:
+        """A search that was the caller's to make; one that the provider made has no id, and its outcome is among the tools."""
+        wire = shaped(item, WireSearchCall, where)
+        if wire.call_id:
+            self._called(wire.call_id, SEARCH, msgspec.json.encode(wire.arguments or {}).decode())
+
+    def _found(self, item: Table, where: str) -> None:
+        wire = shaped(item, WireDeclared, where)
+        if wire.call_id:
+            text = f"Tools that can be called now: {', '.join(names(wire.tools, f'{where}.tools')) or 'none'}"
+            self._in("tool").append(ToolResult(call_id=wire.call_id, name=SEARCH, content=(Text(text),)))
+
+    def _called(self, id: str, name: str, arguments: str, proof: str = "") -> None:
+        self._names[id] = name
+        self._in("assistant").append(ToolCall(id=id, name=name, arguments=arguments, signature=proof))
+
+    def _result(self, item: Table, where: str) -> None:
+        wire = shaped(item, WireOutput, where)
+        content = []
+        for part in _parts(wire.output, f"{where}.output"):
+            if isinstance(part, File):
+                raise unserved(f"{where}.output", "can't hold a file: give it in a message of the user's")
+            content.append(part)
+        name = self._names.get(wire.call_id, "")
+        self._in("tool").append(ToolResult(call_id=wire.call_id, name=name, content=tuple(content)))
+
+
+def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | Image | File]:
+    if not content:
+        return ()
+    if isinstance(content, str):
+        return (Text(content),)
+    parts = [_part(part, f"{where}[{number}]") for number, part in enumerate(content)]
+    return [part for part in parts if not isinstance(part, Text) or part.text]
+
+
+def _part(wire: WirePart, where: str) -> Text | Image | File:
+    if wire.type in _TEXTS:
+        return Text(_given(wire.text, f"{where}.text"))
+    if wire.type == "refusal":
+        return Text(_given(wire.refusal, f"{where}.refusal"))
+    if wire.type == "input_image":
+        if wire.image_url is None and wire.file_id is not None:
+            raise unserved(f"{where}.file_id", "no files are kept here: send the picture as image_url")
+        return _image(_given(wire.image_url, f"{where}.image_url"), wire.detail)
+    if wire.type == "input_file":
+        return _file(wire, where)
+    served = "input_text, output_text, refusal, input_image, input_file"
+    raise unserved(f"{where}.type", f"{wire.type[:40]!r} is not served; use one of {served}")
+
+
+def _file(wire: WirePart, where: str) -> Text | Image | File:
+    name = wire.filename or ""
+    if wire.file_url:
+        part = of_url(wire.file_url, named_type(name or wire.file_url), name)
+    elif wire.file_data is not None:
+        media_type, data = of_data_url(wire.file_data) or ("", wire.file_data)
+        part = of_data(data, media_type or named_type(name), name)
+    else:
+        raise unserved(where, "no files are kept here: send the file as file_data, or its address as file_url")
+    return msgspec.structs.replace(part, detail=wire.detail) if isinstance(part, File) else part
+
+
+def _given(value: str | None, where: str) -> str:
+    if value is None:
+        raise missing(where)
+    return value
+
+
+def _image(url: str, detail: str | None) -> Image:
+    head, _, data = url.partition(",")
+    if head.startswith("data:") and head.endswith(";base64"):
+        media_type = head.removeprefix("data:").partition(";")[0].lower()
+        return Image(data=data, media_type=media_type or None, detail=detail)
+    return Image(url=url, detail=detail)

@@ -1,0 +1,180 @@
+"""What an answer says, as output items: the machine behind a stream and behind a whole answer.
+
+One item is open at a time. It is announced, said in pieces and said again whole when it is done, each step of which goes to `say`:
+
+    message        output_item.added, content_part.added, output_text.delta…, output_text.done, content_part.done, output_item.done
+    reasoning      output_item.added, reasoning_summary_part.added, reasoning_summary_text.delta…, the same .done, output_item.done
+    function_call  output_item.added, function_call_arguments.delta, .done, output_item.done
+    custom_tool_call  the same with custom_tool_call_input
+    tool_search_call  output_item.added, output_item.done
+
+A refusal is a part of its message, after whatever text came before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from segue.chat.events import ThinkingDelta
+from segue.chat.messages import ToolCall
+from segue.wire.openai_responses.ingress.fields import is_object
+from segue.wire.openai_responses.ingress.tools import SEARCH, custom_input
+from segue.wire.openai_responses.upstream.messages import DIALECT
+
+Item = dict[str, Any]
+
+
+class Say(Protocol):
+    def __call__(self, type: str, /, **fields: Any) -> None: ...
+
+
+class Output:
+    """The items of one answer. `id` is the answer's, of which theirs are made; `special` is `ingress_tools.Tools.special`.
+
+    `pieces` is what the open part holds. `writing` says that it is text, so that a further piece needs no more than its delta.
+    """
+
+    def __init__(self, id: str, special: dict[str, dict[str, str]], say: Say) -> None:
+        self.items: list[Item] = []
+        self.pieces: list[str] = []
+        self.writing = False
+        self._id = id
+        self._special = special
+        self._say = say
+        self._open: Item | None = None
+
+    @property
+    def done(self) -> list[Item]:
+        """The items that are whole."""
+        return self.items if self._open is None else self.items[:-1]
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the open item is: its id and its number."""
+        return {"item_id": self.items[-1]["id"], "output_index": len(self.items) - 1}
+
+    def text(self, piece: str) -> None:
+        if not self.writing:
+            self._begin_part("output_text")
+            self.writing = True
+        self.pieces.append(piece)
+        self._say("output_text.delta", **self.place, content_index=0, delta=piece, logprobs=[])
+
+    def refuse(self, text: str) -> None:
+        if self.writing:
+            self._end_text()
+        number = self._begin_part("refusal")
+        about = {**self.place, "content_index": number}
+        self._say("refusal.delta", **about, delta=text)
+        self._say("refusal.done", **about, refusal=text)
+        self._end_part(number, {"type": "refusal", "refusal": text})
+
+    def think(self, event: ThinkingDelta) -> None:
+        proof = event.signature if event.dialect == DIALECT else ""
+        if event.text:
+            if self._kind != "reasoning":
+                self._begin(self._new_reasoning())
+            if not self.pieces:
+                empty = {"type": "summary_text", "text": ""}
+                self._say("reasoning_summary_part.added", **self.place, summary_index=0, part=empty)
+            self.pieces.append(event.text)
+            self._say("reasoning_summary_text.delta", **self.place, summary_index=0, delta=event.text)
+        if proof:
+            if self._kind != "reasoning":
+                self._begin(self._new_reasoning())
+            self.items[-1]["encrypted_content"] = proof
+        if event.signature or event.redacted:
+            self.close()
+
+    def call(self, index: int, call: ToolCall) -> None:
+        """A call in one piece; its id is the provider's, which is what comes back with its result."""
+        how = self._special.get(call.name, {"type": "function", "name": call.name})
+        about: Item = {"status": "in_progress", "call_id": call.id or f"call_{self._id}_{index}"}
+        if how["type"] == SEARCH:
+            self._search(about, call.arguments)
+            return
+        custom = how["type"] == "custom"
+        prefix, kind, field = ("ctc", "custom_tool_call", "input") if custom else ("fc", "function_call", "arguments")
+        steps = "custom_tool_call_input" if custom else "function_call_arguments"
+        value = custom_input(call.arguments) if custom else call.arguments
+        about |= {name: how[name] for name in ("name", "namespace") if name in how}
+        if call.signature:
+            about["extra_content"] = {"google": {"thought_signature": call.signature}}
+        self._begin({"id": self._new_id(prefix), "type": kind, **about, field: ""})
+        self._say(f"{steps}.delta", **self.place, delta=value)
+        self._say(f"{steps}.done", **self.place, **{field: value})
+        self.items[-1][field] = value
+        self.close()
+
+    def _search(self, about: Item, arguments: str) -> None:
+        """A search for tools that the caller makes: its arguments are an object, and come at its end."""
+        about |= {"execution": "client", "arguments": {}}
+        self._begin({"id": self._new_id("tsc"), "type": "tool_search_call", **about})
+        if is_object(arguments):
+            self.items[-1]["arguments"] = msgspec.json.decode(arguments)
+        self.close()
+
+    def close(self, status: str = "completed") -> None:
+        """Ends the open item, if there is one. `status` is "incomplete" where the answer was cut."""
+        if self._open is None:
+            return
+        if self.writing:
+            self._end_text()
+        item, self._open = self._open, None
+        if item["type"] == "reasoning":
+            self._end_summary(item)
+        else:
+            item["status"] = status
+        self._say("output_item.done", output_index=len(self.items) - 1, item=item)
+
+    @property
+    def _kind(self) -> str:
+        return self._open["type"] if self._open is not None else ""
+
+    def _new_id(self, prefix: str) -> str:
+        return f"{prefix}_{self._id}_{len(self.items)}"
+
+    def _new_reasoning(self) -> Item:
+        return {"id": self._new_id("rs"), "type": "reasoning", "summary": [], "encrypted_content": None}
+
+    def _begin(self, item: Item) -> None:
+        self.close()
+        self.pieces = []
+        self._open = item
+        self.items.append(item)
+        self._say("output_item.added", output_index=len(self.items) - 1, item=item)
+
+    def _begin_part(self, kind: str) -> int:
+        """Opens a part of a message, and the message where none is open. Gives the part's number."""
+        if self._kind != "message":
+            id = self._new_id("msg")
+            self._begin({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []})
+        number = len(self.items[-1]["content"])
+        part = {"type": "refusal", "refusal": ""} if kind == "refusal" else _text_part("")
+        self._say("content_part.added", **self.place, content_index=number, part=part)
+        return number
+
+    def _end_part(self, number: int, part: Item) -> None:
+        self._say("content_part.done", **self.place, content_index=number, part=part)
+        self.items[-1]["content"].append(part)
+
+    def _end_text(self) -> None:
+        text = "".join(self.pieces)
+        self._say("output_text.done", **self.place, content_index=0, text=text, logprobs=[])
+        self._end_part(0, _text_part(text))
+        self.writing = False
+
+    def _end_summary(self, item: Item) -> None:
+        if not self.pieces:
+            return
+        text = "".join(self.pieces)
+        part = {"type": "summary_text", "text": text}
+        self._say("reasoning_summary_text.done", **self.place, summary_index=0, text=text)
+        self._say("reasoning_summary_part.done", **self.place, summary_index=0, part=part)
+        item["summary"] = [part]
+
+
+def _text_part(text: str) -> Item:
+    return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}

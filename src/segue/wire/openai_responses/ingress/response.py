@@ -1,0 +1,224 @@
+"""An answer's events as this dialect's bytes: a stream of events, or one document, which is what the stream's last event holds.
+
+Every event has a number, from 0 without gaps. A stream begins with `response.created`, which the SDKs insist on, and ends with
+`response.completed`, or `.incomplete` where the answer was cut or filtered; a refusal is part of a completed one. An error is told
+twice, as OpenAI does: by `error`, on which the SDKs raise, and by `response.failed`, for which agents look. Seams are not shown, but
+what is thought after one that starts anew is an item of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.chat.events import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    Seam,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCalled,
+    UsageReport,
+)
+from segue.chat.usage import Usage
+from segue.errors import InvalidRequestError, RateLimitError, SegueError
+from segue.wire.openai.ingress_errors import error_body
+from segue.wire.openai_responses.ingress.output_items import Output, Say
+
+_json = msgspec.json.encode
+
+_CUT = {FinishReason.LENGTH: "max_output_tokens", FinishReason.CONTENT_FILTER: "content_filter"}
+"""Why an answer is incomplete; all other reasons complete it."""
+
+_DELTA = (
+    b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"%b","output_index":%d,'
+    b'"content_index":0,"logprobs":[],"sequence_number":%%d,"delta":%%b}\n\n'
+)
+
+
+class _Answer:
+    """What a stream and a whole answer have in common."""
+
+    def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any], say: Say) -> None:
+        self.model = model
+        self.output = Output(id, options["tools"], say)
+        always = {"id": f"resp_{id}", "object": "response", "created_at": created, "background": False, "store": False}
+        self._head = _json(always)[:-1] + b","
+        # The caller's own words follow as they are.
+        self._tail: bytes = b"," + options["about"][1:]
+        self._usage: Usage | None = None
+
+    def take(self, event: ChatEvent) -> None:
+        if isinstance(event, TextDelta):
+            if event.text:
+                self.output.text(event.text)
+        elif isinstance(event, ThinkingDelta):
+            self.output.think(event)
+        elif isinstance(event, ToolCalled):
+            self.output.call(event.index, event.call)
+        elif isinstance(event, UsageReport):
+            self._usage = event.usage
+        elif isinstance(event, Started):
+            self.model = event.model or self.model
+        elif isinstance(event, Seam) and event.restarted:
+            self.output.close()
+
+    def finish(self, event: Finished) -> tuple[str, bytes]:
+        """The status and the whole `response`."""
+        if event.refusal:
+            self.output.refuse(event.refusal)
+        reason = None if event.refusal else _CUT.get(event.reason)
+        status = "incomplete" if reason else "completed"
+        self.output.close(status)
+        return status, self.response(status, incomplete_details={"reason": reason} if reason else None)
+
+    def response(self, status: str, **more: Any) -> bytes:
+        said: dict[str, Any] = {
+            "status": status,
+            "error": None,
+            "incomplete_details": None,
+            "model": self.model,
+            "output": self.output.done,
+            "usage": None if self._usage is None else _usage(self._usage),
+        }
+        return self._head + _json(said | more)[1:-1] + self._tail
+
+
+class StreamEncoder:
+    """Server-sent events."""
+
+    content_type = "text/event-stream"
+
+    def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
+        self._answer = _Answer(id=id, created=created, model=model, options=options, say=self._say)
+        self._said: list[bytes] = []
+        self._number = 0
+        self._begun = False
+        self._over = False
+        self._delta = b""
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The items that are whole."""
+        return self._answer.output.done
+
+    def feed(self, event: ChatEvent) -> bytes:
+        if self._over:
+            return b""
+        output = self._answer.output
+        if type(event) is TextDelta and output.writing and event.text:
+            return self._next_text(event.text)
+        if not isinstance(event, Started):
+            self._begin()
+        self._answer.take(event)
+        if isinstance(event, Started):
+            self._begin()
+        elif isinstance(event, Finished):
+            self._finish(event)
+        elif output.writing:
+            self._delta = _DELTA % (output.items[-1]["id"].encode(), len(output.items) - 1)
+        return self._flush()
+
+    def ping(self) -> bytes:
+        """OpenAI's own `keepalive`; before anything else was said, the events that open a stream."""
+        if self._over:
+            return b""
+        if self._begun:
+            self._event("keepalive", b"")
+        else:
+            self._begin()
+        return self._flush()
+
+    def fail(self, error: SegueError) -> bytes:
+        if self._over:
+            return b""
+        self._begin()
+        self._over = True
+        problem: dict[str, Any] = msgspec.json.decode(error_body(error))["error"]
+        flat = {"code": problem["code"], "message": problem["message"], "param": problem["param"], "error": problem}
+        self._event("error", b"," + _json(flat)[1:-1])
+        code = "rate_limit_exceeded" if isinstance(error, RateLimitError) else "server_error"
+        if isinstance(error, InvalidRequestError):
+            code = "invalid_prompt"
+        failed = self._answer.response("failed", error={"code": code, "message": problem["message"]})
+        self._event("response.failed", b',"response":' + failed)
+        return self._flush()
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            opening = b',"response":' + self._answer.response("in_progress")
+            self._event("response.created", opening)
+            self._event("response.in_progress", opening)
+
+    def _finish(self, event: Finished) -> None:
+        status, response = self._answer.finish(event)
+        self._event(f"response.{status}", b',"response":' + response)
+        self._over = True
+
+    def _next_text(self, text: str) -> bytes:
+        self._answer.output.pieces.append(text)
+        self._number += 1
+        return self._delta % (self._number - 1, _json(text))
+
+    def _say(self, type: str, /, **fields: Any) -> None:
+        self._event(f"response.{type}", b"," + _json(fields)[1:-1])
+
+    def _event(self, type: str, fields: bytes) -> None:
+        name = type.encode()
+        data = b'event: %b\ndata: {"type":"%b","sequence_number":%d%b}\n\n' % (name, name, self._number, fields)
+        self._said.append(data)
+        self._number += 1
+
+    def _flush(self) -> bytes:
+        said, self._said = self._said, []
+        return b"".join(said)
+
+
+class WholeEncoder:
+    """One document, given out at the end."""
+
+    content_type = "application/json"
+
+    def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
+        self._answer = _Answer(id=id, created=created, model=model, options=options, say=_nothing)
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The items that are whole."""
+        return self._answer.output.done
+
+    def feed(self, event: ChatEvent) -> bytes:
+        if type(event) is TextDelta and self._answer.output.writing:
+            self._answer.output.pieces.append(event.text)
+        elif isinstance(event, Finished):
+            return self._answer.finish(event)[1]
+        else:
+            self._answer.take(event)
+        return b""
+
+    def ping(self) -> bytes:
+        return b""
+
+    def fail(self, error: SegueError) -> bytes:
+        return error_body(error)
+
+
+def _nothing(type: str, /, **fields: Any) -> None:
+    """Nobody hears the steps of a whole answer."""
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": {
+            "cached_tokens": usage.cache_read_tokens,
+            "cache_write_tokens": usage.cache_write_tokens + usage.cache_write_1h_tokens,
+        },
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.total_tokens,
+    }

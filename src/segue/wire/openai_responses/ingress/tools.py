@@ -1,0 +1,185 @@
+"""The tools a caller offers, as functions that every provider can be offered.
+
+    function           itself
+    custom             a function of one text, `input`; a grammar for it is put into words. A call comes back as a custom call
+    namespace          its tools, each with the namespace before its name; a call comes back with both apart
+    web_search…        run by the provider and told in text: kept for targets of this dialect, the others answer without
+    tool_search        a function, where the caller is who searches; else passed over: what it would find is offered from the start
+
+Tools come in `tools`, and in items of the input that declare more on the way: they are offered too, each once.
+
+All other types are refused by name: their calls are items that no other provider has, so a caller would wait for them in vain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from segue.chat.request import Tool, ToolChoice
+from segue.wire.openai_chat.upstream.shapes import UNREADABLE
+from segue.wire.openai_responses.ingress.fields import missing, shaped, type_of, unserved
+from segue.wire.openai_responses.ingress.shapes import (
+    Body,
+    Chosen,
+    Table,
+    WireCustom,
+    WireDeclared,
+    WireFunction,
+    WireNamespace,
+    WireSearch,
+)
+
+LONGEST_NAME = 64
+"""Characters of a tool's name that every provider takes."""
+
+SEARCH = "tool_search"
+"""The name of the tool that finds tools."""
+
+_DECLARING = ("additional_tools", "tool_search_output")
+
+_HOSTED = frozenset(
+    {"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"},
+)
+_INPUT = {
+    "type": "object",
+    "properties": {"input": {"type": "string", "description": "The whole input of the tool, as plain text."}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
+
+
+class Tools:
+    """`functions` are those to offer; `hosted` those that only targets of this dialect know, as the caller wrote them.
+
+    `special` says of a function by its name how its calls are told: `type` is "function", "custom" or "tool_search", then the caller's
+    `name` and its `namespace`, if any. A function that is just that is not in it.
+    """
+
+    def __init__(self) -> None:
+        self.functions: list[Tool] = []
+        self.hosted: list[Table] = []
+        self.special: dict[str, dict[str, str]] = {}
+        self._names: set[str] = set()
+
+    def add(self, wire: Table, where: str, namespace: str = "") -> None:
+        kind = type_of(wire, where, "function")
+        if kind == "function":
+            self._function(shaped(wire, WireFunction, where), namespace)
+        elif kind == "custom":
+            self._custom(shaped(wire, WireCustom, where), namespace)
+        elif kind == "namespace" and not namespace:
+            group = shaped(wire, WireNamespace, where)
+            for number, inner in enumerate(group.tools):
+                self.add(inner, f"{where}.tools[{number}]", group.name)
+        elif kind in _HOSTED and not namespace:
+            self.hosted.append(wire)
+        elif kind == "tool_search" and not namespace:
+            self._search(shaped(wire, WireSearch, where))
+        else:
+            raise unserved(
+                f"{where}.type",
+                f"{kind[:40]!r} is not served; use function, custom, namespace or web_search, or declare a function that does it",
+            )
+
+    def _function(self, wire: WireFunction, namespace: str) -> None:
+        name = flat_name(wire.name, namespace)
+        how = {"type": "function", "name": wire.name, "namespace": namespace} if namespace else None
+        self._offer(
+            Tool(name=name, description=wire.description or "", parameters=wire.parameters or {}, strict=wire.strict),
+            how,
+        )
+
+    def _custom(self, wire: WireCustom, namespace: str) -> None:
+        name = flat_name(wire.name, namespace)
+        how = {"type": "custom", "name": wire.name} | ({"namespace": namespace} if namespace else {})
+        description = wire.description or ""
+        if wire.format is not None and wire.format.definition:
+            grammar = f"The input follows this {wire.format.syntax} grammar:\n{wire.format.definition}"
+            description = f"{description}\n\n{grammar}" if description else grammar
+        self._offer(Tool(name=name, description=description, parameters=_INPUT), how)
+
+    def _search(self, wire: WireSearch) -> None:
+        if wire.execution == "client":
+            tool = Tool(name=SEARCH, description=wire.description or "", parameters=wire.parameters or {})
+            self._offer(tool, {"type": SEARCH, "name": SEARCH})
+
+    def _offer(self, tool: Tool, how: dict[str, str] | None) -> None:
+        if tool.name in self._names:
+            return
+        self._names.add(tool.name)
+        self.functions.append(tool)
+        if how is not None:
+            self.special[tool.name] = how
+
+
+def flat_name(name: str, namespace: str | None) -> str:
+    """One name for a tool of a namespace; the same whenever it is asked for."""
+    if not namespace:
+        return name
+    flat = f"{namespace.removesuffix('__')}__{name}"
+    if len(flat) > LONGEST_NAME:
+        digest = hashlib.sha256(flat.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        flat = f"{flat[: LONGEST_NAME - 9]}_{digest}"
+    return flat
+
+
+def names(wires: Iterable[Table], where: str) -> list[str]:
+    """The names under which these tools are offered."""
+    tools = Tools()
+    for number, wire in enumerate(wires):
+        tools.add(wire, f"{where}[{number}]")
+    return [tool.name for tool in tools.functions]
+
+
+def custom_arguments(text: str) -> str:
+    """A custom call's input as a function's arguments."""
+    return msgspec.json.encode({"input": text}).decode()
+
+
+def custom_input(arguments: str) -> str:
+    """What a custom tool gets of a function's arguments: all of them, if they are not of the shape that was asked for."""
+    try:
+        said: Any = msgspec.json.decode(arguments)
+    except UNREADABLE:
+        return arguments
+    text = said.get("input") if isinstance(said, dict) else None
+    return text if isinstance(text, str) else arguments
+
+
+def read_tools(body: Body) -> tuple[Tools, ToolChoice | None]:
+    tools = Tools()
+    for number, wire in enumerate(body.tools or ()):
+        tools.add(wire, f"tools[{number}]")
+    items = body.input if isinstance(body.input, list) else []
+    for number, item in enumerate(items):
+        if item.get("type") in _DECLARING:
+            where = f"input[{number}]"
+            for n, wire in enumerate(shaped(item, WireDeclared, where).tools):
+                tools.add(wire, f"{where}.tools[{n}]")
+    choice = body.tool_choice
+    if choice is None or isinstance(choice, str):
+        return tools, ToolChoice(mode=choice) if choice else None
+    return tools, _chosen(shaped(choice, Chosen, "tool_choice"), tools)
+
+
+def _chosen(choice: Chosen, tools: Tools) -> ToolChoice:
+    if choice.type == "allowed_tools":
+        if choice.mode is None:
+            raise missing("tool_choice.mode", "use auto or required")
+        allowed = [shaped(tool, Chosen, f"tool_choice.tools[{n}]") for n, tool in enumerate(choice.tools or ())]
+        wanted = {flat_name(tool.name, tool.namespace) for tool in allowed if tool.name}
+        kinds = {tool.type for tool in allowed}
+        tools.functions = [tool for tool in tools.functions if tool.name in wanted]
+        tools.hosted = [tool for tool in tools.hosted if tool["type"] in kinds]
+        return ToolChoice(mode=choice.mode)
+    if choice.type not in ("function", "custom"):
+        said = choice.type[:40]
+        raise unserved("tool_choice.type", f"{said!r} is not served; use function, custom, allowed_tools, or a mode")
+    name = flat_name(choice.name or "", choice.namespace)
+    if name not in {tool.name for tool in tools.functions}:
+        raise unserved("tool_choice", "names no function that is among the tools")
+    return ToolChoice(mode="tool", name=name)

@@ -1,0 +1,35 @@
+"""The client side of the dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from segue.chat.failure import Failure
+from segue.chat.request import ChatRequest
+from segue.wire.codec import Call, WireRequest
+from segue.wire.openai_chat.upstream.codec import listing, posting
+from segue.wire.openai_responses.upstream import errors
+from segue.wire.openai_responses.upstream.messages import DIALECT
+from segue.wire.openai_responses.upstream.request import body
+from segue.wire.openai_responses.upstream.response import AnswerDecoder
+
+
+class Upstream:
+    """Speaks to OpenAI's Responses API and to whoever answers like it."""
+
+    dialect = DIALECT
+    base_url = "https://api.openai.com/v1"
+
+    def encode(self, request: ChatRequest, call: Call) -> WireRequest:
+        fields, omitted = body(request, call)
+        return posting("/responses", fields, omitted, call)
+
+    def decoder(self, content_type: str) -> AnswerDecoder:
+        """`content_type` is not believed: the answer's first byte tells a stream from a document."""
+        return AnswerDecoder()
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:
+        return errors.of_http(status, headers, body, wall)
+
+    def list_models(self, call: Call) -> WireRequest:
+        return listing(call)

@@ -1,0 +1,297 @@
+"""An answer's bytes as events: a stream of the Responses API, or the response as one JSON document.
+
+An answer is a list of output items. Each is announced (`output_item.added`), said in deltas and said again whole when it is done;
+the terminal says all of them once more. What came in deltas is not taken twice, and what came only whole is taken from there.
+Terminals: `response.completed`, `.incomplete`, `.failed` and `.cancelled`; the response's own `status` decides. An `error` event
+is one too. An end of bytes never is, nor is `[DONE]`, which some providers send behind the terminal.
+
+Tool calls are numbered as they appear. An item of reasoning ends with its proof, by which it can be sent back (`items.py`).
+Items of other kinds, such as searches that the provider ran, are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from segue.chat.events import (
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.wire.openai.framing import FramedDecoder
+from segue.wire.openai_chat.upstream.shapes import UNREADABLE
+from segue.wire.openai_responses.upstream import errors
+from segue.wire.openai_responses.upstream.messages import DIALECT, signature
+from segue.wire.openai_responses.upstream.shapes import (
+    DeltaEvent,
+    Item,
+    ItemEvent,
+    WireResponse,
+    read_any,
+    read_delta,
+    read_item,
+    read_response,
+)
+from segue.wire.sse import ServerSentEvent
+
+_ABORTED = frozenset({"cancelled", "in_progress", "queued"})
+"""States in which no answer ends. A response that is still being made is none yet."""
+
+
+class _Call:
+    __slots__ = ("ended", "number", "pieces")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.pieces: list[str] = []
+        self.ended = False
+
+    @property
+    def whole(self) -> bool:
+        try:
+            return isinstance(msgspec.json.decode("".join(self.pieces)), dict)
+        except UNREADABLE:
+            return False
+
+
+class _Unusable(Exception):
+    """The items make no answer."""
+
+
+class AnswerDecoder(FramedDecoder):
+    """Decodes one answer."""
+
+    __slots__ = ("_calls", "_done", "_numbered", "_refusal", "_said", "_started", "_thoughts")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = False
+        self._numbered: list[_Call] = []
+        self._calls: dict[int | str, _Call] = {}
+        self._said: set[int | str] = set()
+        """Items of which deltas came, by index and by id, as are those below."""
+        self._done: set[int | str] = set()
+        self._thoughts: dict[int | str, int] = {}
+        """The part of its summary at which an item of reasoning is."""
+        self._refusal: list[str] = []
+
+    def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
+        data = event.data.strip()
+        if event.event == "error":
+            self._fail(events, errors.of_bytes(data) or errors.of_text(data))
+            return
+        if not data or data == b"[DONE]":
+            return
+        try:
+            self._read(event.event, data, events)
+        except UNREADABLE as error:
+            shape = f": {error}" if isinstance(error, msgspec.ValidationError) else " that is not JSON"
+            self._fail(events, errors.of_bytes(data) or errors.broken(f"an event{shape}"))
+        except _Unusable as error:
+            self._fail(events, errors.broken(str(error)))
+
+    def _read(self, name: str, data: bytes, events: list[UpstreamEvent]) -> None:
+        """What an event says. OpenAI names its type beside the data too, which spares reading it twice."""
+        match name if name.startswith("response.") else read_any(data).type:
+            case "response.output_text.delta":
+                self._text(read_delta(data), events)
+            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
+                self._thought(read_delta(data), events)
+            case "response.function_call_arguments.delta":
+                self._arguments(read_delta(data), events)
+            case "response.refusal.delta":
+                self._refused(read_delta(data))
+            case "response.output_item.added":
+                self._added(read_item(data), events)
+            case "response.output_item.done":
+                self._item_done(read_item(data), events)
+            case "response.created" | "response.in_progress" | "response.queued":
+                self._start(read_response(data).response, events)
+            case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" as kind:
+                self._terminal(read_response(data).response, kind.removeprefix("response."), events)
+            case kind if not kind.startswith("response.") and (failure := errors.of_bytes(data)):
+                self._fail(events, failure)
+
+    def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
+        """A document: a response, or an error with a 2xx status."""
+        try:
+            response = msgspec.json.decode(data, type=WireResponse)
+            if response.status is None and response.output is None:
+                self._fail(events, errors.of_bytes(data) or errors.broken("a document that is no response"))
+            else:
+                self._terminal(response, "completed", events)
+        except UNREADABLE as error:
+            shape = f": {error}" if isinstance(error, msgspec.ValidationError) else " that is not JSON"
+            self._fail(events, errors.of_bytes(data) or errors.broken(f"a document{shape}"))
+        except _Unusable as error:
+            self._fail(events, errors.broken(str(error)))
+
+    def _start(self, response: WireResponse, events: list[UpstreamEvent]) -> None:
+        if not self._started:
+            self._started = True
+            events.append(Started(response.id or "", response.model or ""))
+
+    # Deltas.
+
+    def _text(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
+        if event.delta:
+            self._said.update(_keys(event.output_index, event.item_id))
+            events.append(TextDelta(event.delta))
+
+    def _refused(self, event: DeltaEvent) -> None:
+        self._said.update(_keys(event.output_index, event.item_id))
+        self._refusal.append(event.delta)
+
+    def _thought(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
+        if not event.delta:
+            return
+        keys = _keys(event.output_index, event.item_id)
+        part = event.summary_index or 0
+        before = next((self._thoughts[key] for key in keys if key in self._thoughts), part)
+        self._thoughts.update(dict.fromkeys(keys, part))
+        events.append(ThinkingDelta(event.delta if part == before else f"\n\n{event.delta}"))
+
+    def _arguments(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
+        """Pieces of a call that was not announced are passed over: they come again when it is done."""
+        call = self._known(_keys(event.output_index, event.item_id))
+        if call is not None and event.delta:
+            if call.ended:
+                raise _Unusable("a tool call went on after its end")
+            call.pieces.append(event.delta)
+            events.append(ToolCallDelta(call.number, arguments=event.delta))
+
+    # Items.
+
+    def _added(self, event: ItemEvent, events: list[UpstreamEvent]) -> None:
+        if event.item.type == "function_call" and event.item.name:
+            self._begin(event.item, _keys(event.output_index, event.item.id), events)
+
+    def _item_done(self, event: ItemEvent, events: list[UpstreamEvent]) -> None:
+        self._take(event.item, _keys(event.output_index, event.item.id), events)
+
+    def _take(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
+        """A whole item: what of it was not said yet."""
+        if self._done.intersection(keys):
+            return
+        self._done.update(keys)
+        match item.type:
+            case "message" if not self._said.intersection(keys):
+                self._message(item, keys, events)
+            case "reasoning":
+                self._reasoning(item, keys, events)
+            case "function_call":
+                self._call_done(item, keys, events)
+
+    def _message(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
+        for part in _tables(item.content):
+            if text := _word(part.get("text")):
+                self._said.update(keys)
+                events.append(TextDelta(text))
+            if refusal := _word(part.get("refusal")):
+                self._refusal.append(refusal)
+
+    def _reasoning(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
+        text = ""
+        if not self._thoughts.keys() & set(keys):
+            parts = _tables(item.summary) or _tables(item.content)
+            text = "\n\n".join(_word(part.get("text")) for part in parts)
+        encrypted = _word(item.encrypted_content)
+        if encrypted:
+            events.append(ThinkingDelta(text, signature(_word(item.id), encrypted), dialect=DIALECT))
+        elif text:
+            events.append(ThinkingDelta(text))
+
+    def _begin(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> _Call:
+        if (known := self._known(keys)) is not None:
+            return known
+        name, given = _word(item.name), _word(item.call_id) or _word(item.id)
+        if not name or not given:
+            raise _Unusable(f"a tool call has no {'id' if name else 'name'}")
+        call = _Call(len(self._numbered))
+        self._numbered.append(call)
+        self._calls.update(dict.fromkeys(keys, call))
+        events.append(ToolCallDelta(call.number, given, name))
+        return call
+
+    def _call_done(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
+        call = self._begin(item, keys, events)
+        if not call.pieces and (arguments := _json_text(item.arguments)):
+            call.pieces.append(arguments)
+            events.append(ToolCallDelta(call.number, arguments=arguments))
+        if item.status != "incomplete" or call.whole:
+            self._end(call, events)
+
+    def _end(self, call: _Call, events: list[UpstreamEvent]) -> None:
+        if call.ended:
+            return
+        call.ended = True
+        if not call.pieces:
+            events.append(ToolCallDelta(call.number, arguments="{}"))
+        events.append(ToolCallEnd(call.number))
+
+    def _known(self, keys: Iterable[int | str]) -> _Call | None:
+        return next((self._calls[key] for key in keys if key in self._calls), None)
+
+    # The end.
+
+    def _terminal(self, response: WireResponse, word: str, events: list[UpstreamEvent]) -> None:
+        self._start(response, events)
+        status = response.status or word
+        failed = status == "failed" or bool(response.error)
+        aborted = status in _ABORTED
+        if not failed and not aborted:
+            for index, item in enumerate(response.output or ()):
+                self._take(item, _keys(index, item.id), events)
+        if response.usage is not None:
+            events.append(UsageReport(response.usage.read()))
+        if failed:
+            self._fail(events, errors.of_document({"error": response.error or {"code": "server_error"}}))
+        elif aborted:
+            self._fail(events, errors.broken(f"the provider ended the answer with status {status!r}"))
+        else:
+            self._finish(response, status, events)
+
+    def _finish(self, response: WireResponse, status: str, events: list[UpstreamEvent]) -> None:
+        details = response.incomplete_details
+        raw = (_word(details.get("reason")) if isinstance(details, dict) else "") or status
+        reason = FinishReason.STOP
+        if raw == "content_filter" or self._refusal:
+            reason = FinishReason.CONTENT_FILTER
+        elif status == "incomplete":
+            # Whatever cut it short, it is not whole.
+            reason = FinishReason.LENGTH
+        for call in self._numbered:
+            if reason is not FinishReason.LENGTH or call.whole:
+                self._end(call, events)
+        if reason is FinishReason.STOP and self._numbered:
+            reason = FinishReason.TOOL_CALLS
+        events.append(Finished(reason, raw, "".join(self._refusal)))
+        self._finished = self.complete = True
+
+
+def _keys(index: int | None, id: object) -> list[int | str]:
+    """How an item is known: by its place in the output, and by its id."""
+    keys: list[int | str] = [] if index is None else [index]
+    return [*keys, id] if isinstance(id, str) and id else keys
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def _json_text(arguments: object) -> str:
+    """Arguments are JSON text; some providers send the object itself."""
+    return msgspec.json.encode(arguments).decode() if isinstance(arguments, dict) else _word(arguments)
