@@ -23,7 +23,7 @@ from benchmarks.routing_day import ENVIRON, replay
 from benchmarks.routing_train import Lesson, fit, lesson, own_lesson, score, taught_and_kept, write
 from segue import Segue, load, user
 from segue.chat.request import ChatRequest
-from segue.failover.engine import Job
+from segue.failover.job import Job
 from segue.ledger.stores.memory import MemoryStore
 from segue.policy import Policy
 from segue.routing.complexity import complexity, of_request

@@ -16,7 +16,7 @@ from segue.catalog.prices import cost, price_of
 from segue.catalog.tokens import estimate_tokens
 from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
-from segue.failover.engine import Job, latency_key
+from segue.failover.job import Job, latency_key
 from segue.ledger.stores.memory import MemoryStore
 from segue.policy import Policy
 from segue.router import Router

@@ -279,6 +279,6 @@ async def test_every_attempt_is_booked_with_the_callers_metadata(tmp_path: Path)
 
 
 def _of(answer: Answer) -> Any:
-    from segue.ledger.store import Where
+    from segue.ledger.daily import Where
 
     return Where(request_id=answer.request_id)

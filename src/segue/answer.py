@@ -12,8 +12,8 @@ from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, TextDelta
 from segue.chat.messages import Message, Text, Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, SegueError
-from segue.failover.attempts import Report
 from segue.failover.relay import Relay
+from segue.failover.report import Report
 from segue.routing.policy import Route
 
 

@@ -23,17 +23,18 @@ from segue.chat.events import ChatEvent
 from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
-from segue.failover.engine import MOST_REMEMBERED, Engine, Job
+from segue.failover import relay
+from segue.failover.engine import MOST_REMEMBERED, Engine
 from segue.failover.hooks import AttemptStart, Listener
+from segue.failover.job import Job
 from segue.failover.local_upstream import LocalUpstream
 from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream, Upstream
 from segue.health.book import HealthBook
 from segue.health.quota import QuotaKey
 from segue.ledger.bookkeeper import Bookkeeper
-from segue.ledger.quotas import QuotaKeeper
+from segue.ledger.quotas import QuotaKeeper, RefusalKeeper
 from segue.ledger.recorder import Recorder
-from segue.ledger.refusals import RefusalKeeper
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
 from segue.monitoring.checks import check
@@ -168,7 +169,7 @@ class Segue:
         self._warm(job.targets)
         if self.router.concerns(job):
             job = self.router.routed(job, asyncio.get_running_loop().time())
-        return self.engine.start(job)
+        return relay.start(self.engine, job)
 
     async def open(self, job: Job, *, budgets: Sequence[Budget] = ()) -> Relay:
         """Like `start`, once what the job may cost is set aside of these budgets and of those that the settings have.

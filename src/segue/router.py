@@ -12,7 +12,8 @@ from segue.catalog.prices import Overrides, UnitPrices, cost, price_of
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
-from segue.failover.engine import Engine, Job, latency_key
+from segue.failover.engine import Engine
+from segue.failover.job import Job, latency_key
 from segue.health.quota import QuotaKey
 from segue.routing.complexity import of_request
 from segue.routing.fitness import Need, need_of, unfit

@@ -19,9 +19,10 @@ from segue.catalog.prices import UnitPrices
 from segue.chat.events import ChatEvent, Finished, FinishReason, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.failure import Failure
 from segue.errors import SegueError
-from segue.failover.engine import Engine, Job
+from segue.failover.engine import Engine
 from segue.failover.hooks import AttemptEnd, AttemptStart
-from segue.failover.relay import Relay
+from segue.failover.job import Job
+from segue.failover.relay import Relay, start
 from segue.failover.upstream import HttpUpstream
 from segue.health.book import HealthBook
 from segue.health.breaker import Permit
@@ -207,7 +208,7 @@ class World:
             hold=hold or reference.output is not None,
             validate=validate,
         )
-        relay = self.engine.start(job)
+        relay = start(self.engine, job)
         outcome = Outcome(number=number, reference=reference, job=job, relay=relay, began=self._loop.time())
         self.outcomes.append(outcome)
         self._by_request[relay.report.request_id] = outcome

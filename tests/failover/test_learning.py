@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from segue import InvalidRequestError, OutputSchema, Segue, Tool, ToolChoice
-from segue.ledger.refusals import RefusalKeeper
+from segue.ledger.quotas import RefusalKeeper
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.sandbox.http import Connection, Exchange

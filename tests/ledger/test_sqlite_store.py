@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from segue.errors import ConfigurationError
+from segue.ledger.daily import Where
 from segue.ledger.record import Settlement
-from segue.ledger.store import Where
 from segue.ledger.stores import queries, schema
 from segue.ledger.stores.reference_queries import day_bounds
 from segue.ledger.stores.sqlite import SqliteStore

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from segue.chat.usage import Usage
+from segue.ledger.daily import DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import DailyRow, Dimension, LedgerStore, Where
+from segue.ledger.store import LedgerStore
 
 NOON = 1_780_056_000.0
 DAY = datetime.date(2026, 5, 29)

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.chat.usage import Usage
+from segue.ledger.daily import DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import DailyRow, Dimension, LedgerStore, Where
+from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
 

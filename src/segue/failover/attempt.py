@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from segue.chat.events import Failed, Finished, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent, UsageReport
 from segue.chat.failure import Failure, FailureKind
+from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
 from segue.failover.hooks import AttemptStart
 from segue.failover.plan import Entry
@@ -26,6 +27,20 @@ GAP_SAMPLING = 16
 
 Post: TypeAlias = "Callable[[Attempt, list[UpstreamEvent] | None], None]"
 """Takes what an attempt brought, or None for its end."""
+
+
+class Part(NamedTuple):
+    """What one attempt is asked for.
+
+    `tokens` is the prompt's estimate. `continuation`: the rest of an answer that broke off; its beginning is given as a `prefill` or
+    as a finished turn. `stripped` is the whitespace at its end that the model is not shown.
+    """
+
+    request: ChatRequest
+    tokens: int
+    continuation: bool = False
+    prefill: bool = False
+    stripped: str = ""
 
 
 class Attempt:

@@ -8,64 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-import msgspec
 
 from segue.chat.events import UpstreamEvent
 from segue.chat.failure import Failure, FailureKind
-from segue.chat.request import ChatRequest
-from segue.chat.usage import Usage
 from segue.errors import AttemptSummary
-from segue.failover.attempt import MAILBOX_ROOM, Attempt
+from segue.failover.attempt import MAILBOX_ROOM, Attempt, Part
+from segue.failover.budget import FOREVER
+from segue.failover.engine import Engine
 from segue.failover.hooks import AttemptEnd, AttemptStart
+from segue.failover.job import Job
 from segue.failover.mailbox import Mailbox
 from segue.failover.plan import Entry, Skipped
+from segue.failover.report import Report
 from segue.failover.stall_timer import Watch
 from segue.failover.upstream import Ask
 from segue.health.breaker import Permit
-from segue.routing.policy import Route
 from segue.routing.target import Target
-
-if TYPE_CHECKING:
-    from segue.failover.engine import Engine, Job
-
-FOREVER = float("inf")
-
-
-class Report(msgspec.Struct, kw_only=True):
-    """What became of a request; whole once its relay is done.
-
-    `target` and `model` are those that spoke last. `usage` sums what was reported by the attempts that spoke. `omitted` names request
-    fields that were left out because the model does not take them. `notices` are sentences on the model that spoke: its end is near,
-    or it was asked in another's place. `route` says why the chain was in this order; None as written.
-    """
-
-    request_id: str
-    target: str = ""
-    model: str = ""
-    attempts: list[AttemptSummary] = []
-    seams: int = 0
-    hedges: int = 0
-    rounds: int = 1
-    omitted: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    usage: Usage = Usage()
-    route: Route | None = None
-
-
-class Part(NamedTuple):
-    """What one attempt is asked for.
-
-    `tokens` is the prompt's estimate. `continuation`: the rest of an answer that broke off; its beginning is given as a `prefill` or
-    as a finished turn. `stripped` is the whitespace at its end that the model is not shown.
-    """
-
-    request: ChatRequest
-    tokens: int
-    continuation: bool = False
-    prefill: bool = False
-    stripped: str = ""
 
 
 class Field:

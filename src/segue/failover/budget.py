@@ -6,6 +6,9 @@ from typing import Final
 
 import msgspec
 
+FOREVER: Final = float("inf")
+"""A moment that never comes, on the event loop's clock."""
+
 HEDGE: Final = 1.0
 """What racing a silent target costs."""
 

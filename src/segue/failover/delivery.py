@@ -8,7 +8,7 @@ from __future__ import annotations
 from segue.chat.events import ChatEvent, Finished, FinishReason, UpstreamEvent, UsageReport
 from segue.chat.failure import Failure, FailureKind
 from segue.failover.attempt import Attempt
-from segue.failover.attempts import FOREVER
+from segue.failover.budget import FOREVER
 from segue.failover.splice.partial_answer import Validate
 from segue.failover.splice.splice import Next, Splice
 from segue.policy import Policy

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import logging
 import operator
-import os
 import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
-
-import msgspec
 
 from segue.catalog.tokens import estimate_request_tokens
 from segue.chat.failure import Failure
@@ -23,19 +20,18 @@ from segue.chat.request import ChatRequest
 from segue.failover.attempt import Attempt
 from segue.failover.budget import HedgeBudget
 from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
+from segue.failover.job import Job, latency_key, new_id
 from segue.failover.key_probe import Prober
 from segue.failover.plan import Entry
 from segue.failover.rejected_params import Refusals
-from segue.failover.relay import Relay
 from segue.failover.stall_timer import Limits, limits
 from segue.failover.upstream import Upstream
 from segue.health.book import HealthBook
-from segue.health.latency import LatencyBook, LatencyKey, prompt_bucket
+from segue.health.latency import LatencyBook
 from segue.health.quota import QuotaBook, QuotaKey
 from segue.health.target import HEALTHY, Availability, HealthKeys
 from segue.policy import Policy
 from segue.routing import aging
-from segue.routing.policy import Route
 from segue.routing.target import Target
 
 log = logging.getLogger("segue")
@@ -52,38 +48,6 @@ QUOTA_PATIENCE = 1.0
 """Seconds that a request waits for a quota's room; a target that needs longer is passed over …"""
 QUOTA_MINUTE = 60.0
 """… and one that needs longer than this is no last resort either: it has used up its day."""
-
-
-_ids = random.Random()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_ids.seed)
-
-
-def new_id() -> str:
-    """The time in milliseconds and 80 random bits, 32 characters of hex: unique, not secret.
-
-    By their time, new ids stand together at the end of a ledger's indexes, so that many records share the pages that are written. Asking
-    the system for the random bits would cost more than all else that starts an attempt.
-    """
-    return f"{time.time_ns() // 1_000_000 << 80 | _ids.getrandbits(80):032x}"
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as the engine takes it.
-
-    `targets` is the chain in order, at least one. `hold`: nothing is given out before the whole answer is there, so that a restart
-    loses nothing. `validate` looks at a whole text and says what is wrong with it, or None. `metadata` goes to the listeners.
-    """
-
-    request: ChatRequest
-    targets: tuple[Target, ...]
-    policy: Policy = Policy()
-    hold: bool = False
-    validate: Callable[[str], str | None] | None = None
-    chain: str = ""
-    metadata: dict[str, str] = {}
-    route: Route | None = None
-    """Why the targets stand in this order; None as written."""
 
 
 class Engine:
@@ -121,30 +85,9 @@ class Engine:
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
         self._names: dict[HealthKeys, str] = {}
 
-    def start(self, job: Job) -> Relay:
-        """Begins a request in the running event loop. The relay must be read to its end or closed."""
-        if not job.targets:
-            raise ValueError("a job needs at least one target")
-        if (targets := self._current(job.targets, job.policy)) is not job.targets:
-            job = msgspec.structs.replace(job, targets=targets)
-        self._prober.start_due(job.targets, connect=job.policy.connect)
-        request_id = self.new_id()
-        return Relay(self, job, request_id, self._announce(job, request_id) if self._tells_requests else None)
+    # ---- what a relay asks
 
-    def _announce(self, job: Job, request_id: str) -> RequestStart:
-        start = RequestStart(
-            request_id=request_id,
-            request=job.request,
-            target=job.targets[0],
-            chain=job.chain,
-            wall=self.wall(),
-            hold=job.hold,
-            metadata=job.metadata,
-        )
-        self._tell("request_started", start)
-        return start
-
-    def _current(self, targets: tuple[Target, ...], policy: Policy) -> tuple[Target, ...]:
+    def current(self, targets: tuple[Target, ...], policy: Policy) -> tuple[Target, ...]:
         """The targets on this day, the same tuple where nothing has changed."""
         day = int(self.wall() // 86400)
         found = []
@@ -165,8 +108,6 @@ class Engine:
             self._aged.clear()
         known = self._aged[id(target)] = (target, (day, replace), aged)
         return known
-
-    # ---- what a relay asks
 
     def keys(self, target: Target) -> HealthKeys:
         """The names under which a target's health is kept."""
@@ -231,6 +172,23 @@ class Engine:
 
     # ---- what a relay tells
 
+    def request_started(self, job: Job, request_id: str) -> RequestStart | None:
+        """Starts the probes that are due for the job's targets; returns what the listeners were called with, None if none listens."""
+        self._prober.start_due(job.targets, connect=job.policy.connect)
+        if not self._tells_requests:
+            return None
+        start = RequestStart(
+            request_id=request_id,
+            request=job.request,
+            target=job.targets[0],
+            chain=job.chain,
+            wall=self.wall(),
+            hold=job.hold,
+            metadata=job.metadata,
+        )
+        self._tell("request_started", start)
+        return start
+
     def listen(self, listener: Listener) -> None:
         """Tells `listener` too, after those that listen already, of all that begins from now on."""
         for name, calls in self._listening.items():
@@ -294,7 +252,3 @@ class Engine:
                 call(event)
             except Exception:
                 log.exception("a listener failed in %s", method)
-
-
-def latency_key(target: Target, request: ChatRequest, tokens: int) -> LatencyKey:
-    return LatencyKey(f"{target.name}/{target.model.id}", target.streams, request.effort, prompt_bucket(tokens))

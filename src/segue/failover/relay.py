@@ -12,32 +12,41 @@ health book (who is well). The relay carries their decisions out, in one loop in
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+
+import msgspec
 
 from segue.chat.events import ChatEvent, Failed, Finished, UpstreamEvent, UsageReport
 from segue.chat.failure import Failure, FailureKind
 from segue.errors import AttemptSummary, SegueError
 from segue.failover import error_mapping
 from segue.failover.attempt import Attempt
-from segue.failover.attempts import FOREVER, Field, Report
-from segue.failover.budget import Deadline
+from segue.failover.attempts import Field
+from segue.failover.budget import FOREVER, Deadline
 from segue.failover.delivery import Lead
+from segue.failover.engine import Engine
 from segue.failover.hooks import RequestStart
+from segue.failover.job import Job
 from segue.failover.plan import Plan
-from segue.failover.scheduler import Dispatch
-from segue.failover.silence import judge
+from segue.failover.report import Report, ending, sign
+from segue.failover.scheduler import Dispatch, judge
 from segue.failover.splice.partial_answer import is_content
 from segue.failover.splice.splice import Next
-from segue.failover.telling import ending, sign
 from segue.routing.fitness import need_of
 from segue.routing.target import Target
 
-if TYPE_CHECKING:
-    from segue.failover.engine import Engine, Job
+
+def start(engine: Engine, job: Job) -> Relay:
+    """Begins a request in the running event loop. The relay must be read to its end or closed."""
+    if not job.targets:
+        raise ValueError("a job needs at least one target")
+    if (targets := engine.current(job.targets, job.policy)) is not job.targets:
+        job = msgspec.structs.replace(job, targets=targets)
+    request_id = engine.new_id()
+    return Relay(engine, job, request_id, engine.request_started(job, request_id))
 
 
 class Relay:
-    """One request. Made by `Engine.start`, read by one task with `next()`, closed if it is not read to its end.
+    """One request. Made by `start`, read by one task with `next()`, closed if it is not read to its end.
 
     `told`: its beginning was told to listeners, so its end will be too.
     """

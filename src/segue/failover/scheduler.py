@@ -6,24 +6,23 @@ The plan says who; health, quota, the budget for racing and the deadline say whe
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from segue.failover.attempt import Attempt
-from segue.failover.attempts import FOREVER, Field, Part
-from segue.failover.budget import CONTINUATION, HEDGE, Deadline
+from segue.chat.failure import Failure, FailureKind
+from segue.failover.attempt import Attempt, Part
+from segue.failover.attempts import Field
+from segue.failover.budget import CONTINUATION, FOREVER, HEDGE, Deadline
 from segue.failover.delivery import Lead
+from segue.failover.engine import Engine
+from segue.failover.job import Job
 from segue.failover.plan import Entry, Plan, Skipped
 from segue.failover.splice.continuation import continuation_request
 from segue.failover.splice.splice import Next
+from segue.failover.stall_timer import Action, Phase
 from segue.health.target import Availability
 from segue.routing.fitness import takes_prefill
 from segue.routing.target import Target
-
-if TYPE_CHECKING:
-    from segue.failover.engine import Engine, Job
-
 
 LOOK_AGAIN = 1.0
 """Seconds between looks for someone who could race a silent target."""
@@ -159,3 +158,42 @@ class Dispatch:
     def _prefers(self, target: Target) -> bool:
         """Whether a target can be given the beginning of its own answer. Without an answer to go on with, all are alike."""
         return not self._lead.goes_on or takes_prefill(target)
+
+
+def judge(attempt: Attempt, now: float, field: Field, dispatch: Dispatch) -> Failure | None:
+    """Lets an attempt's silence speak. Gives the failure that it amounts to, if it does.
+
+    A silence that is to be raced leaves the attempt `overdue`. A probe that lost its race is ended here, by its own books.
+    """
+    verdict = attempt.watch.check(now)
+    before = attempt.watch.phase is Phase.BEFORE
+    late = now >= attempt.late_at
+    silence = now - attempt.last_content
+    if verdict.action is Action.HEDGE:
+        attempt.overdue = True
+    elif verdict.action is Action.GIVE_UP or late or attempt.spared:
+        bounded = attempt.target.timeout is not None and not late
+        final = verdict.action is Action.GIVE_UP and (not before or attempt.spared or bounded)
+        if attempt.lost:
+            field.leave(attempt)
+            return None
+        if final or field.racers != [attempt] or dispatch.has_another():
+            return _stalled(verdict.reason or f"no content for {silence:.1f} s, the rest of the deadline is others'")
+        if before:
+            attempt.spare()
+        else:
+            attempt.limit = None
+    if attempt.overdue and _is_better_left(attempt, field, dispatch):
+        return _stalled(f"silent for {silence:.1f} s, and others find it unwell")
+    return None
+
+
+def _is_better_left(attempt: Attempt, field: Field, dispatch: Dispatch) -> bool:
+    """A silent target that has been found unwell meanwhile is not waited for, if there is another: that costs no budget."""
+    if attempt.lost or attempt.probe or field.racers != [attempt]:
+        return False
+    return dispatch.look(attempt.target).barred and dispatch.has_another()
+
+
+def _stalled(reason: str) -> Failure:
+    return Failure(kind=FailureKind.STALL, message=reason)

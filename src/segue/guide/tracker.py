@@ -16,10 +16,10 @@ from segue.budgets.admission import zone_of
 from segue.catalog import prices
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
+from segue.ledger.daily import Column, DailyRow, Where, add_up
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import DailyRow, LedgerStore, Where
+from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of, shared_store
-from segue.ledger.sums import Column, add_up
 
 T = TypeVar("T")
 

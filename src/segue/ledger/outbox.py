@@ -27,8 +27,9 @@ import msgspec
 from pymongo.errors import PyMongoError
 
 from segue.errors import ConfigurationError
+from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
+from segue.ledger.store import StoreStatus
 from segue.ledger.stores import mongodb
 from segue.ledger.stores.mongodb_connection import Connection, Work, shared_connection
 from segue.ledger.stores.process_lock import Lock

@@ -1,4 +1,4 @@
-"""Free quotas that outlive the process: the day's count is taken up at the start and saved as it grows."""
+"""What outlives the process of quotas and refused fields: restored at the start, saved as it changes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from segue.failover.hooks import AttemptEnd, AttemptStart
+from segue.failover.rejected_params import Refusals
 from segue.health.quota import QuotaBook
 from segue.ledger.store import LedgerStore
 
@@ -15,6 +16,11 @@ log = logging.getLogger("segue")
 
 NAME = "quota"
 """Under which the counts are kept in the store."""
+
+KEPT = 30 * 86_400.0
+"""Seconds after which a refusal is forgotten, since providers change: then it is tried again. An agreed number."""
+_FIRST, _LAST = "refused/", "refused0"
+"""Between these are the names under which they are kept, one a model."""
 
 
 class QuotaKeeper:
@@ -39,3 +45,28 @@ class QuotaKeeper:
     def attempt_ended(self, end: AttemptEnd) -> None:
         if self._book is not None and (counts := self._book.snapshot()):
             self._store.save(NAME, counts)
+
+
+class _Kept(msgspec.Struct):
+    fields: frozenset[str]
+    at: float
+
+
+class RefusalKeeper:
+    def __init__(self, store: LedgerStore) -> None:
+        self._store = store
+
+    def attach(self, refusals: Refusals, wall: Callable[[], float]) -> None:
+        """Takes up what was learned in the last `KEPT` seconds, and keeps what is learned from now on. Blocks for milliseconds."""
+        for name, value in self._store.states(_FIRST, _LAST).items():
+            try:
+                kept = msgspec.convert(value, _Kept)
+            except msgspec.ValidationError:
+                continue
+            if kept.at > wall() - KEPT:
+                refusals.recall(name.removeprefix(_FIRST), kept.fields)
+
+        def keep(key: str, fields: frozenset[str]) -> None:
+            self._store.save(_FIRST + key, {"fields": sorted(fields), "at": wall()})
+
+        refusals.on_learned = keep

@@ -17,61 +17,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import msgspec
 
-from segue.chat.usage import Usage
-from segue.ledger.record import AttemptRecord, Settlement
-
-Dimension: TypeAlias = Literal["provider", "model", "target", "outcome", "settlement", "chain", "key"]
-"""What daily sums can be taken apart by."""
-
-
-class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which attempts are meant: those equal in every field that is not None."""
-
-    provider: str | None = None
-    model: str | None = None
-    target: str | None = None
-    outcome: str | None = None
-    settlement: Settlement | None = None
-    request_id: str | None = None
-    chain: str | None = None
-    key: str | None = None
-    simulated: bool | None = None
-    tracked: bool | None = None
-
-    def conditions(self) -> dict[str, str | bool]:
-        """The fields that are set, by name."""
-        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-
-
-EVERYTHING = Where()
-
-
-class DailyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempts of one day that share the values in `group`, added up.
-
-    `requests` counts those whose id has an attempt in this row, so rows of one day may count the same one. `cost` adds what is
-    known: settled and estimated. `bound` is the most that all of it can have cost: estimates and open reservations at their bound.
-    `unpriced` attempts are in neither, for want of a price. Money is added in whole pico-dollars (1e-12): exact for every
-    price that is a multiple of a micro-dollar per million tokens.
-    """
-
-    day: datetime.date
-    group: dict[str, str]
-    requests: int = 0
-    attempts: int = 0
-    reserved: int = 0
-    estimated: int = 0
-    free: int = 0
-    unpriced: int = 0
-    usage: Usage = Usage()
-    cost: Decimal = Decimal(0)
-    bound: Decimal = Decimal(0)
-    seconds: float = 0.0
+from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where
+from segue.ledger.record import AttemptRecord
 
 
 class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):

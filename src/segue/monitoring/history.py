@@ -26,8 +26,9 @@ from urllib.parse import quote
 import msgspec
 
 from segue.chat.failure import Failure, FailureKind, Scope
-from segue.failover.engine import Engine, new_id
+from segue.failover.engine import Engine
 from segue.failover.hooks import AttemptEnd, AttemptStart
+from segue.failover.job import new_id
 from segue.health.book import READY
 from segue.health.breaker import BreakerState
 from segue.health.target import HealthKeys

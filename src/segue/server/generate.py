@@ -16,7 +16,7 @@ from segue.budgets.lease import Budget
 from segue.chat.events import ChatEvent, Finished
 from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
-from segue.failover.engine import Job
+from segue.failover.job import Job
 from segue.failover.relay import Relay
 from segue.policy import Policy
 from segue.routing.policy import POLICIES

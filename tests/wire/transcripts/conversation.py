@@ -13,7 +13,7 @@ from segue.catalog.models import ModelInfo, find_model
 from segue.chat.events import ChatEvent, ToolCallDelta, ToolCalled, ToolCallEnd
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, system, user
 from segue.chat.request import ChatRequest, Tool
-from segue.failover.attempts import Report
+from segue.failover.report import Report
 from segue.secret import Secret
 from segue.wire.codec import Call
 from segue.wire.dialects import DIALECTS, ingress, upstream

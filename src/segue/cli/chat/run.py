@@ -16,7 +16,7 @@ from segue.cli.simulated import chain_names, ready
 from segue.client import Segue
 from segue.errors import AttemptSummary, InvalidRequestError, LLMServiceUnavailableError
 from segue.failover.hooks import AttemptEnd, AttemptStart
-from segue.ledger.store import Where
+from segue.ledger.daily import Where
 from segue.ledger.stores.memory import MemoryStore
 from segue.settings import Settings, load
 

@@ -13,7 +13,7 @@ from segue.chat.request import ChatRequest
 from segue.cli.display import console, table
 from segue.cli.simulated import chain_names
 from segue.client import Segue
-from segue.failover.engine import Job
+from segue.failover.job import Job
 from segue.health.latency import LatencyKey
 from segue.ledger.stores.factory import ledger_of
 from segue.ledger.stores.memory import MemoryStore

@@ -16,8 +16,9 @@ from segue.cli.route.simulate import DAY, complexity_of
 from segue.cli.simulated import chain_names
 from segue.client import FEEDBACK
 from segue.errors import ConfigurationError
+from segue.ledger.daily import Where
 from segue.ledger.record import AttemptRecord
-from segue.ledger.store import LedgerStore, Where
+from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
 from segue.router import blended
 from segue.routing import resolve

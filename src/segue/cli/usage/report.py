@@ -17,9 +17,9 @@ from rich.text import Text
 from segue.budgets.admission import zone_of
 from segue.cli.display import console, money, notes, table
 from segue.errors import ConfigurationError
-from segue.ledger.store import DailyRow, Dimension, LedgerStore, Where
+from segue.ledger.daily import Column, DailyRow, Dimension, Where, add_up
+from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
-from segue.ledger.sums import Column, add_up
 from segue.settings import load
 
 MOST_DAYS: Final = 3660

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
-from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
+from segue.ledger.store import StoreStatus
 from segue.ledger.stores.reference_queries import check_dimensions, day_bounds, select, summarise
 
 

@@ -15,8 +15,8 @@ from bson import Int64
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError, WriteConcernError
 
+from segue.ledger.daily import EVERYTHING, Where
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import EVERYTHING, Where
 from segue.ledger.stores.rows import FLAGS, PLAIN, READ, USAGE, from_row, to_row
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segue.ledger.store import Dimension, Where
+from segue.ledger.daily import Dimension, Where
 from segue.ledger.stores.reference_queries import DayBounds
 from segue.ledger.stores.rows import COLUMNS, READ, USAGE
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, get_args
 
 from segue.chat.usage import Usage
+from segue.ledger.daily import DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import DailyRow, Dimension, Where
 from segue.ledger.stores.money import from_pico, to_pico
 
 

@@ -29,8 +29,9 @@ import msgspec
 
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
+from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
-from segue.ledger.store import EVERYTHING, DailyRow, Dimension, StoreStatus, Where
+from segue.ledger.store import StoreStatus
 from segue.ledger.stores import queries
 from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.process_lock import Lock

@@ -1,11 +1,35 @@
-"""How a whole request is described once it is over: to its caller and to listeners."""
+"""What became of a request: for its caller, and for listeners."""
 
 from __future__ import annotations
 
-from segue.errors import SegueError
-from segue.failover.attempts import Report
+import msgspec
+
+from segue.chat.usage import Usage
+from segue.errors import AttemptSummary, SegueError
 from segue.failover.delivery import Lead
 from segue.failover.hooks import RequestEnd, RequestStart
+from segue.routing.policy import Route
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What became of a request; whole once its relay is done.
+
+    `target` and `model` are those that spoke last. `usage` sums what was reported by the attempts that spoke. `omitted` names request
+    fields that were left out because the model does not take them. `notices` are sentences on the model that spoke: its end is near,
+    or it was asked in another's place. `route` says why the chain was in this order; None as written.
+    """
+
+    request_id: str
+    target: str = ""
+    model: str = ""
+    attempts: list[AttemptSummary] = []
+    seams: int = 0
+    hedges: int = 0
+    rounds: int = 1
+    omitted: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    route: Route | None = None
 
 
 def sign(report: Report, lead: Lead) -> None:

@@ -1,0 +1,51 @@
+"""A request as the engine takes it, and what it is known by."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from segue.chat.request import ChatRequest
+from segue.health.latency import LatencyKey, prompt_bucket
+from segue.policy import Policy
+from segue.routing.policy import Route
+from segue.routing.target import Target
+
+_ids = random.Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.seed)
+
+
+def new_id() -> str:
+    """The time in milliseconds and 80 random bits, 32 characters of hex: unique, not secret.
+
+    By their time, new ids stand together at the end of a ledger's indexes, so that many records share the pages that are written. Asking
+    the system for the random bits would cost more than all else that starts an attempt.
+    """
+    return f"{time.time_ns() // 1_000_000 << 80 | _ids.getrandbits(80):032x}"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as the engine takes it.
+
+    `targets` is the chain in order, at least one. `hold`: nothing is given out before the whole answer is there, so that a restart
+    loses nothing. `validate` looks at a whole text and says what is wrong with it, or None. `metadata` goes to the listeners.
+    """
+
+    request: ChatRequest
+    targets: tuple[Target, ...]
+    policy: Policy = Policy()
+    hold: bool = False
+    validate: Callable[[str], str | None] | None = None
+    chain: str = ""
+    metadata: dict[str, str] = {}
+    route: Route | None = None
+    """Why the targets stand in this order; None as written."""
+
+
+def latency_key(target: Target, request: ChatRequest, tokens: int) -> LatencyKey:
+    return LatencyKey(f"{target.name}/{target.model.id}", target.streams, request.effort, prompt_bucket(tokens))
