@@ -68,8 +68,9 @@ class StallPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the engine may do for one request."""
 
-    policy: PolicyName = "priority"
-    """In which order the chain's targets are asked: `priority` as written, `cost`, `latency`, `smart` or `weights` (docs/routing.md)."""
+    policy: str = "priority"
+    """In which order the chain's targets are asked: `priority` as written, `cost`, `latency`, `smart`, `weights` (docs/routing.md), or a
+    plug-in's."""
     complexity: Share | None = None
     """How hard a request is, 0 to 1, where the caller knows better than the score."""
     strong_share: Share = 0.4

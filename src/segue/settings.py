@@ -52,6 +52,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from dotenv import dotenv_values
 
+from segue import plugins
 from segue.errors import ConfigurationError
 from segue.policy import Policy, PolicyName
 from segue.secret import Secret
@@ -246,13 +247,9 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
     for key in ("targets", "chains", "policy", "prices", "monitoring"):
         if not isinstance(document.get(key, {}), dict):
             raise ConfigurationError(f"{key} must be a table: write [{key}] (in {path})")
-    policy: Policy = _convert({**document.get("policy", {})}, Policy, "policy", path)
+    policy: Policy = _ordered(_convert({**document.get("policy", {})}, Policy, "policy", path), "policy", f"in {path}")
     if (word := env.get("SEGUE_POLICY")) is not None:
-        if word not in (allowed := get_args(PolicyName)):
-            raise ConfigurationError(
-                f"SEGUE_POLICY={word} is none: use {', '.join(allowed)} ({env.place('SEGUE_POLICY')})"
-            )
-        policy = policy.replace(policy=word)
+        policy = _ordered(policy.replace(policy=word), "SEGUE_POLICY", env.place("SEGUE_POLICY"))
     chain = _chain(env, document, path)
     chains = {name: _named_chain(name, table, policy, path) for name, table in document.get("chains", {}).items()}
     tables = document.get("targets", {})
@@ -271,6 +268,13 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         mongodb_ttl_days=_ttl(env, document, path),
         monitoring=_monitoring(env, document.get("monitoring", {}), path),
     )
+
+
+def _ordered(policy: Policy, setting: str, place: str) -> Policy:
+    """The policy, if the order that it names is Segue's own or a plug-in's."""
+    if policy.policy not in (allowed := (*get_args(PolicyName), *plugins.names("policies"))):
+        raise ConfigurationError(f"{setting}={policy.policy} is not a policy: use {', '.join(allowed)} ({place})")
+    return policy
 
 
 def _chain(env: _Environment, document: dict[str, Any], path: str) -> tuple[str, ...]:
@@ -294,7 +298,7 @@ def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSetti
     merged = {**msgspec.to_builtins(policy), **knobs}
     return ChainSettings(
         targets=_convert(table["targets"], tuple[str, ...], f"{where}.targets", path),
-        policy=_convert(merged, Policy, where, path),
+        policy=_ordered(_convert(merged, Policy, where, path), f"{where}.policy", f"in {path}"),
         daily_budget=_budget(f"{where}.daily_budget", table.get("daily_budget"), f"in {path}"),
     )
 

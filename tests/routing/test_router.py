@@ -165,7 +165,7 @@ async def test_a_target_that_takes_no_pictures_is_not_put_first_however_cheap(ma
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"policy": "cheap"}, "policy='cheap' is none: use priority"),
+        ({"policy": "cheap"}, "'cheap' is not a policy: use priority"),
         ({"policy": "cost", "complexity": 2}, "use 0 to 1"),
     ],
 )
@@ -181,7 +181,11 @@ async def test_a_wrong_hint_is_the_callers_mistake(
     [
         ('policy = "cheap"\n', {}, "policy"),
         ("[policy]\nstrong_share = 2.0\n", {}, "strong_share"),
-        ("", {"SEGUE_POLICY": "cheap"}, r"SEGUE_POLICY=cheap is none: use priority, cost.*\(in the environment\)"),
+        (
+            "",
+            {"SEGUE_POLICY": "cheap"},
+            r"SEGUE_POLICY=cheap is not a policy: use priority, cost.*\(in the environment\)",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(make: Callable[..., Segue], toml: str, environ: dict[str, str], message: str) -> None:

@@ -104,7 +104,7 @@ def _judged(error: BaseException, status: int, dialect: str) -> Failure:
     response = getattr(error, "response", None)
     headers = getattr(response, "headers", None)
     plain = {str(name).lower(): str(value) for name, value in headers.items()} if headers is not None else {}
-    codec = dialects.upstream(dialect if dialect in dialects.DIALECTS else "openai_chat")
+    codec = dialects.upstream(dialect if dialects.known(dialect) else "openai_chat")
     return codec.failure(status, plain, _body(error, response), wall=time.time())
 
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
 from segue.policy import Policy
+from segue.routing.policy import names as policies
 
 ALIASES: Final = {
     "model_name": "model",
@@ -99,6 +100,8 @@ def checked(name: str, value: Any, whose: str) -> Any:
         known = msgspec.convert(value, _TYPES[name], strict=True)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{whose}: {name}={value!r} is wrong: {error}") from None
+    if name == "policy" and known not in policies():
+        raise ConfigurationError(f"{whose}: policy={value!r} is not a policy: use {', '.join(policies())}")
     if known is not None and name in _RANGES:
         low, high, allowed = _RANGES[name]
         if not low <= known <= high:

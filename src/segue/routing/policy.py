@@ -23,7 +23,8 @@ from typing import Protocol
 
 import msgspec
 
-from segue.errors import InvalidRequestError
+from segue import plugins
+from segue.errors import ConfigurationError, InvalidRequestError
 from segue.health.latency import Ring
 
 SAME = 0.9
@@ -108,10 +109,29 @@ class Ordering(Protocol):
     def __call__(self, candidates: Sequence[Candidate], situation: Situation, /) -> Ordered: ...
 
 
+def find(policy: str) -> Ordering:
+    """The policy of that name, Segue's own or a plug-in's. Raises `InvalidRequestError` if there is none."""
+    ordering: Ordering | None = POLICIES.get(policy) or plugins.find("policies", policy)
+    if ordering is None:
+        raise InvalidRequestError(f"{policy!r} is not a policy: use {', '.join(names())}", param="policy")
+    return ordering
+
+
+def names() -> tuple[str, ...]:
+    """Segue's own policies, then those of plug-ins."""
+    return (*POLICIES, *plugins.names("policies"))
+
+
+def register(name: str, ordering: Ordering) -> None:
+    """Adds a policy to this process. Raises `ConfigurationError` for a name that can't be used."""
+    if name in POLICIES:
+        raise ConfigurationError(f"{name!r} is one of Segue's own policies: choose another name")
+    plugins.register("policies", name, ordering)
+
+
 def route(policy: str, candidates: Sequence[Candidate], situation: Situation) -> Route:
-    """The order of a chain. Raises `InvalidRequestError` for a policy that there is not."""
-    if (ordering := POLICIES.get(policy)) is None:
-        raise InvalidRequestError(f"policy={policy!r} is none: use {', '.join(POLICIES)}", param="policy")
+    """The order of a chain. Raises `InvalidRequestError` for an unknown policy."""
+    ordering = find(policy)
     usable = [candidate for candidate in candidates if not candidate.barred]
     behind = [candidate for candidate in candidates if candidate.barred]
     ordered, reason = ordering(usable, situation) if usable else ([], "none can be asked now: as written")

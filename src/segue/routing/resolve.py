@@ -13,7 +13,7 @@ from segue.health.quota import QuotaLimits
 from segue.routing.dialect import CHAT
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
-from segue.wire.dialects import DIALECTS, upstream
+from segue.wire.dialects import all_names, known, upstream
 
 ANY_MODEL = "any"
 """Stands for the model of a local server until one is found."""
@@ -26,13 +26,14 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     provider_name = settings.provider or name
     provider = providers.get(provider_name)
     dialect = settings.dialect or (provider.dialect if provider else None)
-    if settings.dialect is not None and dialect not in DIALECTS:
-        raise ConfigurationError(f"target {name!r}: unknown dialect {dialect!r}: use one of {', '.join(DIALECTS)}")
-    if dialect is None or dialect not in DIALECTS:
-        known = ", ".join(sorted(providers))
+    if settings.dialect is not None and not known(settings.dialect):
         raise ConfigurationError(
-            f"target {name!r}: {provider_name!r} is no known provider ({known}); set its dialect to one of "
-            f"{', '.join(DIALECTS)} and its base_url"
+            f"target {name!r}: unknown dialect {settings.dialect!r}: use one of {', '.join(all_names())}"
+        )
+    if dialect is None or not known(dialect):
+        raise ConfigurationError(
+            f"target {name!r}: {provider_name!r} is not a known provider ({', '.join(sorted(providers))}); set its dialect "
+            f"to one of {', '.join(all_names())} and its base_url"
         )
     for quirk in settings.quirks.keys() - QUIRKS.keys():
         raise ConfigurationError(f"targets.{name}.quirks.{quirk} is no quirk: use one of {', '.join(QUIRKS)}")

@@ -19,7 +19,7 @@ from segue.errors import InvalidRequestError, SegueError
 from segue.failover.job import Job
 from segue.failover.relay import Relay
 from segue.policy import Policy
-from segue.routing.policy import POLICIES
+from segue.routing import policy as policies
 from segue.server.asgi import Exchange, Watch
 from segue.server.model_selection import Selection
 from segue.wire.codec import IngressCodec, IngressRequest
@@ -180,8 +180,8 @@ def _said(feed: Callable[[ChatEvent], bytes], events: Iterable[ChatEvent]) -> by
 
 
 def _policy(said: str) -> str:
-    if said not in POLICIES:
-        raise InvalidRequestError(f"{POLICY} is {said!r}: use {', '.join(POLICIES)}", param=POLICY)
+    if said not in (known := policies.names()):
+        raise InvalidRequestError(f"{POLICY} is {said!r}: use {', '.join(known)}", param=POLICY)
     return said
 
 

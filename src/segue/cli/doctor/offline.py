@@ -195,6 +195,8 @@ def check_ledger(settings: Settings) -> Check:
         path = place_of(settings.ledger)
     except ConfigurationError as error:
         return Check(about="ledger", what="file", state="fault", said=str(error), advice="set SEGUE_LEDGER to a file")
+    if "://" in (settings.ledger or "") and not str(settings.ledger).startswith("sqlite:"):
+        return Check(about="ledger", what="store", state="note", said=f"kept by a plug-in, at {settings.ledger}")
     if path is None:
         return Check(about="ledger", what="file", state="note", said="kept in memory only, as SEGUE_LEDGER=none asks")
     home = next(place for place in (path.parent, *path.parents) if place.exists())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import get_args
 
 import msgspec
 import typer
@@ -17,10 +16,9 @@ from segue.failover.job import Job
 from segue.health.latency import LatencyKey
 from segue.ledger.stores.factory import ledger_of
 from segue.ledger.stores.memory import MemoryStore
-from segue.policy import PolicyName
 from segue.routing.complexity import Share, of_request
 from segue.routing.complexity import explain as shares_of
-from segue.routing.policy import Route
+from segue.routing.policy import Route, names
 from segue.settings import Settings, load
 
 SHOWN = 8
@@ -66,9 +64,7 @@ def explanation(settings: Settings, text: str, chain: str | None) -> Explanation
                 key = LatencyKey(f"{record.target}/{record.model}", True, None, 0)
                 segue.engine.latency.observe_first(key, record.first_content)
         score = of_request(request) if policy.complexity is None else policy.complexity
-        jobs = [
-            Job(request=request, targets=targets, policy=policy.replace(policy=name)) for name in get_args(PolicyName)
-        ]
+        jobs = [Job(request=request, targets=targets, policy=policy.replace(policy=name)) for name in names()]
         return Explanation(
             complexity=score,
             threshold=1.0 - policy.strong_share,

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import get_args
 
 import msgspec
 import typer
@@ -20,11 +19,12 @@ from segue.cli.simulated import chain_names
 from segue.health.quota import QuotaBook, QuotaKey
 from segue.ledger.record import AttemptRecord
 from segue.ledger.stores.factory import ledger_of
-from segue.policy import Policy, PolicyName
+from segue.policy import Policy
 from segue.router import blended, is_free
 from segue.routing import resolve
 from segue.routing.fitness import Need, unfit
 from segue.routing.policy import Candidate, Dearness, Situation, route, strong_ones
+from segue.routing.policy import names as policies
 from segue.routing.target import Target
 from segue.settings import Settings, load
 
@@ -91,7 +91,7 @@ def simulation(settings: Settings, records: Iterable[AttemptRecord], chain: str 
     policy = settings.chains[chain].policy if chain in settings.chains else settings.policy
     names = chain_names(settings, chain)
     world = _World(settings, names, records)
-    runs = [world.run(word, names, requests, policy.replace(policy=word)) for word in get_args(PolicyName)]
+    runs = [world.run(word, names, requests, policy.replace(policy=word)) for word in policies()]
     alone = [world.run(f"{name} alone", (name,), requests, policy.replace(policy="priority")) for name in names]
     return Simulation(
         requests=len(requests),

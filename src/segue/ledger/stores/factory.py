@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from segue import plugins
 from segue.errors import ConfigurationError
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
@@ -18,6 +19,9 @@ from segue.settings import Settings
 
 if TYPE_CHECKING:
     from segue.ledger.outbox import OutboxStore
+
+Opener: TypeAlias = Callable[[str], LedgerStore]
+"""Opens the store at a URL, for a whole process. Raises `ConfigurationError` for a URL that is wrong; does no I/O that can fail later."""
 
 FILE_NAME = "ledger.sqlite3"
 
@@ -41,10 +45,13 @@ def default_path(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def open_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
-    """A store of the caller's own: None is `default_path()`, "none" and ":memory:" are memory, else a path or `sqlite:///path`.
+    """A store of the caller's own: None is `default_path()`, "none" and ":memory:" are memory, else a path, `sqlite:///path`, or a URL
+    whose scheme names a plug-in.
 
     Raises `ConfigurationError` for any other URL. No file is opened or made yet: that is the writer's work, see `stores.sqlite`.
     """
+    if (opener := _plugin(where)) is not None:
+        return opener(os.fspath(where or ""))
     path = place_of(where)
     return MemoryStore() if path is None else SqliteStore(path)
 
@@ -54,6 +61,10 @@ def shared_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
 
     Nobody should close it before the process ends; who does, has it replaced by a new one for those who ask later.
     """
+    if (opener := _plugin(where)) is not None:
+        with _lock:
+            url = os.fspath(where or "")
+            return _plugged.get(url) or _plugged.setdefault(url, opener(url))
     path = place_of(where)
     with _lock:
         if path is None:
@@ -84,17 +95,35 @@ def ledger_of(settings: Settings) -> LedgerStore:
         return store
 
 
+def register(scheme: str, opener: Opener) -> None:
+    """Adds a kind of store to this process: `SEGUE_LEDGER=scheme://…` opens it. Raises `ConfigurationError` for a scheme that can't be used."""
+    if scheme in ("sqlite", "mongodb"):
+        raise ConfigurationError(f"{scheme}:// is one of Segue's own stores: choose another scheme")
+    plugins.register("stores", scheme, opener)
+
+
+def _plugin(where: str | os.PathLike[str] | None) -> Opener | None:
+    scheme, separator, _ = os.fspath(where or "").partition("://")
+    if not separator or scheme == "sqlite":
+        return None
+    opener: Opener | None = plugins.find("stores", scheme)
+    return opener
+
+
 def place_of(where: str | os.PathLike[str] | None) -> Path | None:
-    """The file that is meant, see `open_store`; None for memory."""
-    if where is None:
+    """The file that is meant, see `open_store`; None for memory. With a plug-in's store it is the default one: what else a process keeps,
+    such as budgets, is beside it."""
+    if where is None or _plugin(where) is not None:
         return default_path().absolute()
     text = os.fspath(where)
     if text in ("none", ":memory:"):
         return None
     scheme, separator, rest = text.partition("://")
     if separator and scheme != "sqlite":
+        others = "".join(f", {name}://…" for name in plugins.names("stores"))
         raise ConfigurationError(
-            f"a ledger can't be kept at {scheme}://…: use a file's path, sqlite:///path or none; for MongoDB set MONGODB_URL"
+            f"a ledger can't be kept at {scheme}://…: use a file's path, sqlite:///path{others} or none; for MongoDB set "
+            "MONGODB_URL"
         )
     path = rest if separator else text
     if not path:
@@ -104,5 +133,6 @@ def place_of(where: str | os.PathLike[str] | None) -> Path | None:
 
 _memory = MemoryStore()
 _shared: dict[Path, SqliteStore] = {}
+_plugged: dict[str, LedgerStore] = {}
 _outboxes: dict[tuple[Path, Secret], OutboxStore] = {}
 _lock = threading.Lock()
