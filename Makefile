@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Tests start many processes; none of them is to compile again what another has compiled.
+test test-long: export PYTHONDONTWRITEBYTECODE =
+
 # Tests that judge real time by fractions of a second: they run one by one, after all others have run on all cores.
 REAL_TIME := tests/realtime tests/transport tests/server/test_bounds.py tests/server/test_protocol.py
 

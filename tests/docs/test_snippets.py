@@ -16,9 +16,15 @@ PAGES = [
     for page in sorted([ROOT / "README.md", ROOT / "README.ko.md", *(ROOT / "docs").rglob("*.md")])
     if any(snippets(page.read_text(encoding="utf-8")))
 ]
+TRANSLATED = {"README.ko.md", "ko.md"}
+"""Their snippets are those of other pages: they run in the long run."""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.long] * (page.name in TRANSLATED)) for page in PAGES],
+    ids=[page.relative_to(ROOT).as_posix() for page in PAGES],
+)
 def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     environ = {**kept, "HOME": str(tmp_path), "SEGUE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}

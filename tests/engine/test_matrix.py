@@ -1,4 +1,7 @@
-"""Every fault, at every phase, position, dialect and mode: the invariants hold for each of the requests."""
+"""Every fault, at every phase, position, dialect and mode: the invariants hold for each of the requests.
+
+The whole matrix is part of the long run; otherwise every fifth case of it is played, always the same ones.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +25,45 @@ for case in CASES:
     BY_FAULT[case.fault].append(case)
 
 
-@pytest.mark.parametrize("fault", BY_FAULT)
-def test_the_invariants_hold_whatever_goes_wrong(fault: str, tally: Any) -> None:
+SAMPLING, FEW = 5, 50
+"""One case in so many is played outside the long run: it divides no dimension of the matrix. Faults of few cases are played whole."""
+SAMPLE = {
+    fault: cases if len(cases) < FEW else cases[number % SAMPLING :: SAMPLING]
+    for number, (fault, cases) in enumerate(BY_FAULT.items())
+}
+
+
+def check(cases: list[Case], tally: Any) -> None:
     broken = []
-    with tally("cases of the fault matrix", len(BY_FAULT[fault])):
-        for case in BY_FAULT[fault]:
+    with tally("cases of the fault matrix", len(cases)):
+        for case in cases:
             _, found = play(case)
             broken += [f"{case.name}: {sentence}" for sentence in found]
     assert not broken, f"{len(broken)} violations, among them:\n" + "\n".join(broken[:20])
 
 
-def test_every_fault_phase_position_and_dialect_is_in_the_matrix() -> None:
-    assert {case.fault for case in CASES} >= FAULTS.keys()
-    assert {case.phase for case in CASES} == set(PHASES)
-    assert {case.position for case in CASES} == set(POSITIONS)
-    assert len({case.name for case in CASES}) == len(CASES)
+@pytest.mark.parametrize("fault", SAMPLE)
+def test_the_invariants_hold_whatever_goes_wrong(fault: str, tally: Any) -> None:
+    check(SAMPLE[fault], tally)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", BY_FAULT)
+def test_the_invariants_hold_in_every_case_of_the_matrix(fault: str, tally: Any) -> None:
+    check(BY_FAULT[fault], tally)
+
+
+@pytest.mark.parametrize("cases", [BY_FAULT, SAMPLE], ids=["the matrix", "its sample"])
+def test_every_fault_phase_position_and_dialect_is_in(cases: dict[str, list[Case]]) -> None:
+    played = [case for of_fault in cases.values() for case in of_fault]
+    assert {case.fault for case in played} >= FAULTS.keys()
+    assert {case.phase for case in played} == set(PHASES)
+    assert {case.position for case in played} == set(POSITIONS)
+    assert len({case.name for case in played}) == len(played)
+    for fault, of_fault in BY_FAULT.items():
+        for dimension in ("position", "dialect", "mode"):
+            wanted = {getattr(case, dimension) for case in of_fault}
+            assert {getattr(case, dimension) for case in cases[fault]} == wanted, f"{fault}: {dimension}"
 
 
 def test_every_combination_that_is_left_out_is_left_out_for_a_reason() -> None:
