@@ -22,6 +22,8 @@ from pymongo import MongoClient
 from segue.ledger.stores.mongodb_connection import shared_connection
 from segue.secret import Secret
 
+pytest.register_assert_rewrite("segue.testing.stores", "segue.testing.dialects")
+
 asyncio.set_event_loop(None)
 # Otherwise pytest-asyncio 1.5 has Python 3.11 make a loop that nobody closes, and whichever test runs when it is collected fails.
 

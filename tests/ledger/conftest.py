@@ -18,9 +18,7 @@ from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.secret import Secret
-
-NOON = 1_780_056_000.0
-"""2026-05-29 12:00 UTC."""
+from segue.testing.stores import attempt as make_attempt
 
 
 class MakeAttempt(Protocol):
@@ -29,18 +27,7 @@ class MakeAttempt(Protocol):
 
 @pytest.fixture
 def attempt() -> MakeAttempt:
-    def make(attempt_id: str, settlement: Settlement = Settlement.SETTLED, **changes: Any) -> AttemptRecord:
-        values: dict[str, Any] = {
-            "request_id": f"request of {attempt_id}",
-            "started": NOON,
-            "target": "gemini",
-            "provider": "gemini",
-            "model": "gemini-3.5-flash-lite",
-            "outcome": "pending" if settlement is Settlement.RESERVED else "ok",
-        }
-        return AttemptRecord(attempt_id=attempt_id, settlement=settlement, **{**values, **changes})
-
-    return make
+    return make_attempt
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from segue.errors import InvalidRequestError
+from segue.wire import dialects
 
 CHAT, RESPONSES, CLAUDE, GEMINI = "openai_chat", "openai_responses", "claude", "gemini"
 
@@ -67,7 +68,7 @@ _ACTIONS = {
 def find(method: str, path: str, headers: Mapping[str, str]) -> Route:
     """The route of a request. Raises `InvalidRequestError` with 404 or 405; `dialect_of` says in which dialect to tell."""
     rest = _rest(path)
-    route = _POST.get(rest) or _GET.get(rest) or _gemini(rest) or _models(rest, headers)
+    route = _POST.get(rest) or _GET.get(rest) or _gemini(rest) or _models(rest, headers) or _plugin(path)
     if route is None:
         raise InvalidRequestError(f"there is nothing at {path}: see /v1/models for what can be asked", status=404)
     allowed = ("GET", "HEAD") if rest in _GET or route.kind is Kind.MODELS else ("POST",)
@@ -78,6 +79,8 @@ def find(method: str, path: str, headers: Mapping[str, str]) -> Route:
 
 def dialect_of(path: str, headers: Mapping[str, str]) -> str:
     """The dialect of a caller, also where the path is none of ours."""
+    if (plugin := _plugin(path)) is not None:
+        return plugin.dialect
     rest = _rest(path)
     if rest.startswith("/messages") or "anthropic-version" in headers:
         return CLAUDE
@@ -99,6 +102,12 @@ def _gemini(rest: str) -> Route | None:
     if not rest.startswith("/models/"):
         return None
     return _ACTIONS.get(rest.rpartition(":")[2])
+
+
+def _plugin(path: str) -> Route | None:
+    """The route of a path that a plug-in's dialect has taken."""
+    dialect = dialects.paths().get(path)
+    return None if dialect is None else Route(Kind.GENERATE, dialect)
 
 
 def _models(rest: str, headers: Mapping[str, str]) -> Route | None:
