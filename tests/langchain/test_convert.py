@@ -119,10 +119,12 @@ def test_a_file_is_read_in_every_makers_form_and_given_back_in_langchains_own(
     assert to_chat(to_langchain([message])) == (message,)
 
 
-def test_a_tools_result_holds_no_file() -> None:
-    block: dict[str, Any] = {"type": "file", "base64": "JVBE", "mime_type": "application/pdf"}
-    with pytest.raises(InvalidRequestError, match=r"messages\[0\]: a tool's result can't hold a file"):
-        to_chat([ToolMessage([block], tool_call_id="a")])
+def test_a_tools_result_holds_a_file() -> None:
+    block: dict[str, Any] = {"type": "file", "base64": "JVBERi0x", "mime_type": "application/pdf"}
+    (message,) = to_chat([ToolMessage([block], tool_call_id="a")])
+    file = File(media_type="application/pdf", data="JVBERi0x")
+    assert message.parts == (ToolResult(call_id="a", content=(file,)),)
+    assert to_chat(to_langchain([message])) == (message,)
 
 
 def test_each_kind_of_message_has_its_role() -> None:

@@ -89,6 +89,7 @@ class _Suite(ChatModelIntegrationTests):
     supports_image_urls = True
     supports_image_tool_message = True
     supports_pdf_inputs = True
+    supports_pdf_tool_message = True
     supports_anthropic_inputs = True
     supports_model_override = True
 

@@ -136,36 +136,6 @@ def test_a_file_that_is_not_here_is_refused_with_what_to_send(dialect: str, wire
         asked(dialect, wire)
 
 
-RESULTS: dict[str, dict[str, Any]] = {
-    "openai_chat": {
-        "messages": [
-            {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f"}}]},
-            {"role": "tool", "tool_call_id": "a", "content": [WIRE[0][1]]},
-        ]
-    },
-    "claude": {
-        "max_tokens": 9,
-        "messages": [
-            {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [WIRE[7][1]]}]},
-        ],
-    },
-    "gemini": {
-        "contents": [
-            {"role": "model", "parts": [{"functionCall": {"name": "f"}}]},
-            {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}, "parts": [WIRE[10][1]]}}]},
-        ]
-    },
-}
-
-
-@pytest.mark.parametrize("dialect", RESULTS)
-def test_a_tools_result_holds_no_file(dialect: str) -> None:
-    body = json.dumps(RESULTS[dialect]).encode()
-    with pytest.raises(InvalidRequestError, match=r"can't hold a (file|document)"):
-        ingress(dialect).decode(body, path=PATHS.get(dialect, "/"), query="", headers={})
-
-
 @pytest.mark.parametrize("dialect", MODELS)
 def test_files_that_the_system_or_the_model_said_are_left_out_and_told(dialect: str) -> None:
     system, turn = Message("system", (Text("Be kind."), PDF)), Message("assistant", (Text("Here."), PDF))

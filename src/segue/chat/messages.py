@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from segue.chat.media import named, settled
+
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
@@ -14,18 +16,24 @@ class Text(msgspec.Struct, frozen=True, tag="text"):
 
 
 class Image(msgspec.Struct, frozen=True, tag="image", kw_only=True, omit_defaults=True):
-    """A picture: either `data` (base64 text, with its `media_type`, e.g. `image/png`) or a `url`."""
+    """A picture: either `data` (base64 text, with its `media_type`, e.g. `image/png`) or a `url`.
+
+    A `data:` URL becomes its data. The data is plain base64, and `media_type` is what its first bytes show, else what was said.
+    """
 
     data: str | None = None
     media_type: str | None = None
     url: str | None = None
     detail: str | None = None
 
+    def __post_init__(self) -> None:
+        _settle(self)
+
 
 class File(msgspec.Struct, frozen=True, tag="file", kw_only=True, omit_defaults=True):
     """A document, a recording or a film: either `data` (base64 text) or a `url`, with its `media_type`, e.g. `application/pdf`.
 
-    Raises `ValueError` for one that has neither.
+    Data and type are settled as an `Image`'s are. Raises `ValueError` for one that has neither data nor url.
     """
 
     media_type: str
@@ -37,6 +45,7 @@ class File(msgspec.Struct, frozen=True, tag="file", kw_only=True, omit_defaults=
     def __post_init__(self) -> None:
         if self.data is None and not self.url:
             raise ValueError("a file needs its data or a url")
+        _settle(self)
 
 
 class Thinking(msgspec.Struct, frozen=True, tag="thinking", kw_only=True, omit_defaults=True):
@@ -65,11 +74,27 @@ class ToolResult(msgspec.Struct, frozen=True, tag="tool_result", kw_only=True, o
 
     call_id: str
     name: str = ""
-    content: tuple[Text | Image, ...] = ()
+    content: tuple[Text | Image | File, ...] = ()
     is_error: bool = False
 
 
 Part: TypeAlias = Text | Image | File | Thinking | ToolCall | ToolResult
+
+
+def _settle(part: Image | File) -> None:
+    """Puts a part's data, or what its URL holds, and its type into the form that providers take."""
+    data, media_type = part.data, part.media_type
+    if data is None:
+        url = part.url or ""
+        if url[:5].lower() != "data:":
+            if media_type and media_type != (name := named(media_type)):
+                msgspec.structs.force_setattr(part, "media_type", name)
+            return
+        data = url
+        msgspec.structs.force_setattr(part, "url", None)
+    plain, kind = settled(data, media_type)
+    msgspec.structs.force_setattr(part, "data", plain)
+    msgspec.structs.force_setattr(part, "media_type", kind)
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from segue.chat.messages import File, Image, Message
+from segue.chat.messages import File, Image, Message, Part, ToolResult
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "max"]
 
@@ -63,9 +64,17 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     @property
     def needs_images(self) -> bool:
-        return any(isinstance(part, Image) for message in self.messages for part in message.parts)
+        return any(isinstance(part, Image) for part in self._shown)
 
     @property
     def files(self) -> tuple[File, ...]:
-        """Those of all messages."""
-        return tuple(part for message in self.messages for part in message.parts if isinstance(part, File))
+        """Those of all messages, and those in the results of tools."""
+        return tuple(part for part in self._shown if isinstance(part, File))
+
+    @property
+    def _shown(self) -> Iterator[Part]:
+        for message in self.messages:
+            for part in message.parts:
+                yield part
+                if isinstance(part, ToolResult):
+                    yield from part.content

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from segue.chat.media import of_data_url
 from segue.chat.messages import File, Image, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.files import named_type, of_data, of_data_url, of_url
+from segue.wire.files import named_type, of_data, of_image_url, of_url
 
 Block = Mapping[str, Any]
 
-_DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]*)(?:;[^,]*)?;base64,", re.IGNORECASE)
 _IMAGES: Final = frozenset({"image", "image_url", "input_image", "media"})
 _FILES: Final = frozenset({"file", "audio", "video", "document", "input_audio", "input_file"})
 _KINDS: Final = {"audio": "audio/wav", "video": "video/mp4"}
@@ -37,20 +36,8 @@ def listed(content: Any) -> list[Any]:
 
 
 def said(content: Any, where: str) -> tuple[Text | Image | File, ...]:
-    """What a person or the system says: texts, images and files. Raises `InvalidRequestError` for anything else."""
+    """What a person, the system or a tool says: texts, images and files. Raises `InvalidRequestError` for anything else."""
     return tuple(part for block in listed(content) if (part := _said(block, where)) is not None)
-
-
-def given(content: Any, where: str) -> tuple[Text | Image, ...]:
-    """What a tool gave back: texts and images. Raises `InvalidRequestError` for anything else."""
-    parts = []
-    for part in said(content, where):
-        if isinstance(part, File):
-            raise InvalidRequestError(
-                f"{where}: a tool's result can't hold a file: give it in a human's turn", param=where
-            )
-        parts.append(part)
-    return tuple(parts)
 
 
 def is_tool_result(block: Any) -> bool:
@@ -61,7 +48,7 @@ def is_tool_result(block: Any) -> bool:
 def tool_result(block: Block, where: str) -> ToolResult:
     return ToolResult(
         call_id=str(block.get("tool_use_id") or ""),
-        content=given(block.get("content") or (), where),
+        content=said(block.get("content") or (), where),
         is_error=bool(block.get("is_error")),
     )
 
@@ -154,7 +141,7 @@ def _text(block: Block) -> str | None:
     return None
 
 
-def _image(block: Block, where: str) -> Image:
+def _image(block: Block, where: str) -> Text | Image | File:
     detail = block.get("detail")
     if isinstance(wrapped := block.get("image_url"), Mapping):
         return _from_url(str(wrapped.get("url") or ""), wrapped.get("detail") or detail, where)
@@ -177,20 +164,20 @@ def _image(block: Block, where: str) -> Image:
     )
 
 
-def _from_url(url: str, detail: Any, where: str, media_type: Any = None) -> Image:
-    if head := _DATA_URL.match(url):
-        return Image(data=url[head.end() :], media_type=head["type"].lower() or media_type, detail=detail)
+def _from_url(url: str, detail: Any, where: str, media_type: Any = None) -> Text | Image | File:
     if not url:
         raise InvalidRequestError(f"{where}: an image's url is empty", param=where)
+    if url[:5].lower() == "data:":
+        return of_image_url(url, detail)
     return Image(url=url, media_type=media_type, detail=detail)
 
 
-def _from_data(data: Any, media_type: Any, where: str) -> Image:
+def _from_data(data: Any, media_type: Any, where: str) -> Text | Image | File:
     if isinstance(data, bytes | bytearray):
         data = base64.b64encode(data).decode("ascii")
     if not isinstance(data, str) or not data:
         raise InvalidRequestError(f"{where}: an image's data must be base64 text or bytes", param=where)
-    return Image(data=data, media_type=str(media_type) if media_type else None)
+    return of_data(data, str(media_type or "image/"))
 
 
 def _answered(block: Block, dialect: str, calls: set[str], where: str) -> Iterable[Part]:

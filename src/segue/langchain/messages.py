@@ -56,7 +56,7 @@ class Transcript:
             case ToolMessage():
                 self._say("tool", (_tool_message(message, where),))
             case FunctionMessage():
-                content = content_blocks.given(message.content, where)
+                content = content_blocks.said(message.content, where)
                 self._say("tool", (ToolResult(call_id="", name=message.name, content=content),))
             case SystemMessage():
                 self._speech("system", message.content, where)
@@ -136,7 +136,7 @@ def _tool_message(message: ToolMessage, where: str) -> ToolResult:
     return ToolResult(
         call_id=message.tool_call_id,
         name=message.name or "",
-        content=content_blocks.given(message.content, where),
+        content=content_blocks.said(message.content, where),
         is_error=message.status == "error",
     )
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 
+from segue.chat.media import of_data_url, settled
 from segue.chat.messages import File, Image, Text
 
 PDF = "application/pdf"
+_TEXTS = frozenset(
+    {"application/json", "application/xml", "application/yaml", "application/x-yaml", "application/javascript"}
+)
+"""Types that are text by another name."""
+_CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _TYPES = {
@@ -16,17 +21,13 @@ _TYPES = {
     "pptx": _OFFICE + "presentationml.presentation",
     "xlsx": _OFFICE + "spreadsheetml.sheet",
     "csv": "text/csv",
+    "json": "application/json",
+    "xml": "application/xml",
+    "yaml": "application/yaml",
     "html": "text/html",
     "md": "text/markdown",
     "txt": "text/plain",
 }
-_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.IGNORECASE)
-
-
-def of_data_url(url: str) -> tuple[str, str] | None:
-    """The media type, "" if it names none, and the base64 text of a `data:` URL; None for anything else."""
-    head = _DATA_URL.match(url)
-    return ((head["type"] or "").lower(), url[head.end() :]) if head else None
 
 
 def named_type(name: str) -> str:
@@ -41,16 +42,31 @@ def of_url(url: str, media_type: str, name: str = "") -> Text | Image | File:
     return File(url=url, media_type=media_type, name=name)
 
 
-def of_data(data: str, media_type: str, name: str = "") -> Text | Image | File:
-    """What a file's base64 text stands for: pictures and plain text have parts of their own, which every provider can be given."""
-    media_type = media_type.lower()
-    if media_type.startswith("image/"):
-        return Image(data=data, media_type=media_type)
-    if media_type == "text/plain":
-        try:
-            text = base64.b64decode(data, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            pass
-        else:
-            return Text(f"{name}\n{text}" if name else text)
-    return File(data=data, media_type=media_type, name=name)
+def of_image_url(url: str, detail: str | None = None) -> Text | Image | File:
+    """What an image's address stands for; a `data:` URL is what its bytes show."""
+    if found := of_data_url(url):
+        return of_data(found[1], found[0] or "image/", detail=detail)
+    return Image(url=url, detail=detail)
+
+
+def of_data(data: str, media_type: str, name: str = "", *, detail: str | None = None) -> Text | Image | File:
+    """What a file's base64 text stands for: pictures and text have parts of their own, which every provider can be given.
+
+    `media_type` may have parameters, such as a text's `charset`; `image/` says that it is a picture of some type.
+    """
+    data, kind = settled(data, media_type)
+    if kind is None or kind.startswith("image/"):
+        return Image(data=data, media_type=None if kind == "image/" else kind, detail=detail)
+    if (kind.startswith("text/") or kind in _TEXTS) and (text := _decoded(data, media_type)) is not None:
+        return Text(f"{name}\n{text}" if name else text)
+    return File(data=data, media_type=kind, name=name, detail=detail)
+
+
+def _decoded(data: str, media_type: str) -> str | None:
+    """Text of base64 in the charset that its type names, else in UTF-8; None if it is none."""
+    named = _CHARSET.search(media_type)
+    try:
+        raw = base64.b64decode(data, validate=True)
+        return raw.decode(named[1] if named else "utf-8-sig")
+    except (ValueError, LookupError):
+        return None

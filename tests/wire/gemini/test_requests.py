@@ -277,10 +277,10 @@ def test_a_refused_system_instruction_goes_to_the_head_of_the_first_user_turn() 
     ("image", "part"),
     [
         (Image(data="/9j/4AAQ"), {"inlineData": {"mimeType": "image/jpeg", "data": "/9j/4AAQ"}}),
-        (Image(url="data:image/webp;base64,UklGR"), {"inlineData": {"mimeType": "image/webp", "data": "UklGR"}}),
+        (Image(url="data:image/webp;base64,UklGRg=="), {"inlineData": {"mimeType": "image/webp", "data": "UklGRg=="}}),
         (
-            Image(url="data:image/png;charset=utf-8;base64,iVB"),
-            {"inlineData": {"mimeType": "image/png", "data": "iVB"}},
+            Image(url="data:image/png;charset=utf-8;base64,iVBO"),
+            {"inlineData": {"mimeType": "image/png", "data": "iVBO"}},
         ),
         (
             Image(url="https://a.example/b.PNG?x=.gif"),
@@ -298,7 +298,6 @@ def test_an_image_is_sent_as_data_or_by_its_address(image: Image, part: dict[str
     [
         ((user("hi"), Message("user", (Image(data="AAAA"),))), "messages[1]"),
         ((Message("user", (Image(),)),), "messages[0]"),
-        ((Message("user", (Image(url="data:image/png,abc"),)),), "messages[0]"),
         ((user("hi"), RESULT.__class__("tool", (ToolResult(call_id="nobody"),))), "messages[1]"),
     ],
 )

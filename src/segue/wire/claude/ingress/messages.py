@@ -14,7 +14,7 @@ import msgspec
 from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.claude.upstream.messages import DIALECT
-from segue.wire.files import PDF, of_data, of_url
+from segue.wire.files import PDF, of_data, of_image_url, of_url
 
 T = TypeVar("T")
 
@@ -139,12 +139,7 @@ class _Reading:
         inner = read(f"{where}.content", block.content, _content.decode) if block.content else None
         content = []
         for nth, item in enumerate(_listed(inner)):
-            part = _said(item, f"{where}.content.{nth}")
-            if isinstance(part, File):
-                raise refused(
-                    f"{where}.content.{nth}", "a tool's result can't hold a document: give it beside the result"
-                )
-            content.append(part)
+            content.append(_said(item, f"{where}.content.{nth}"))
         name = self._tools.get(block.tool_use_id, "")
         return ToolResult(call_id=block.tool_use_id, name=name, content=tuple(content), is_error=bool(block.is_error))
 
@@ -207,13 +202,13 @@ def _said(block: _Block, where: str) -> Text | Image | File:
     )
 
 
-def _image(block: _Block, where: str) -> Image:
+def _image(block: _Block, where: str) -> Text | Image | File:
     source = _source_of(block, where)
     match source.type:
-        case "base64" if source.data and source.media_type:
-            return Image(data=source.data, media_type=source.media_type)
+        case "base64" if source.data:
+            return of_data(source.data, source.media_type or "image/")
         case "url" if source.url:
-            return Image(url=source.url)
+            return of_image_url(source.url)
         case "base64" | "url":
             raise refused(f"{where}.source", "it says too little: give the image's url, or its data and media_type")
     raise refused(f"{where}.source.type", f"{source.type!r} can't be sent on to every provider: use 'base64' or 'url'")

@@ -19,7 +19,7 @@ from segue.wire.gemini.ingress.fields import Json, check, fault, items, join, re
 from segue.wire.gemini.schema import camel
 from segue.wire.gemini.upstream.messages import DIALECT, PLACEHOLDER_SIGNATURE
 
-_MEDIA_TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)\s*(?:;.*)?")
+_MEDIA_TYPE = re.compile(r"\s*[\w.+-]+/[\w.+*-]+\s*(?:;.*)?")
 _USER_ROLES = ("user", "function", "tool", "")
 _NOTES = frozenset(
     {
@@ -132,14 +132,9 @@ class _Reader:
             raise fault(f"answers no call of {name!r} that stands before it", where)
         called = self._unanswered.pop(id, "")
         texts, is_error = _output(read(result, "response", dict, where) or {})
-        images = []
-        for part, at in items(result.get("parts", []), join(where, "parts")):
-            for said in _plain(part, at):
-                if isinstance(said, File):
-                    raise fault("a function's response can't hold a file: give it beside the response", at)
-                if isinstance(said, Image):
-                    images.append(said)
-        return ToolResult(call_id=id, name=name or called, content=(*texts, *images), is_error=is_error)
+        parts = items(result.get("parts", []), join(where, "parts"))
+        shown = [said for part, at in parts for said in _plain(part, at) if isinstance(said, Text | Image | File)]
+        return ToolResult(call_id=id, name=name or called, content=(*texts, *shown), is_error=is_error)
 
 
 def _output(response: Json) -> tuple[list[Text], bool]:
@@ -188,6 +183,6 @@ def _plain(part: Json, where: str) -> list[Part]:
 
 
 def _media_type(said: str | None, where: str) -> str:
-    if said and (named := _MEDIA_TYPE.fullmatch(said)):
-        return named[1].lower()
+    if said and _MEDIA_TYPE.fullmatch(said):
+        return said
     raise fault("say what it is, e.g. image/png or application/pdf", where)

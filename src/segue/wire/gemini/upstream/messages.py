@@ -7,7 +7,6 @@ Gemini 3 on the first call of each model turn has a thought signature, if only t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -25,8 +24,8 @@ PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
 FILLER = "…"
 """Stands for the user where a transcript begins with the model or has nothing but a system message."""
 
-_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64,", re.IGNORECASE)
-_MAGIC = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+_IN_RESULTS = frozenset({"application/pdf", "text/plain"})
+"""Files that a function's response may hold, from Gemini 3 on: ai.google.dev/gemini-api/docs/function-calling, November 2026."""
 _EXTENSIONS = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -130,16 +129,11 @@ def _sign_first_call(parts: list[Json]) -> None:
 def image(part: Image, where: str) -> Json:
     """An image as a part. Raises `InvalidRequestError` if it is none that can be sent."""
     if part.data is not None:
-        media_type = part.media_type or next((_MAGIC[m] for m in _MAGIC if part.data.startswith(m)), None)
-        if media_type is None:
+        if not part.media_type:
             raise InvalidRequestError("say the image's media_type, e.g. image/png", param=where)
-        return {"inlineData": {"mimeType": media_type, "data": part.data}}
+        return {"inlineData": {"mimeType": part.media_type, "data": part.data}}
     if not part.url:
         raise InvalidRequestError("an image needs data or a url", param=where)
-    if part.url[:5].lower() == "data:":
-        if not (head := _DATA_URL.match(part.url)):
-            raise InvalidRequestError("a data: URL must say its media type and be base64", param=where)
-        return {"inlineData": {"mimeType": head["type"].lower(), "data": part.url[head.end() :]}}
     extension = part.url.partition("?")[0].rpartition(".")[2].lower()
     media_type = part.media_type or _EXTENSIONS.get(extension)
     return {"fileData": {"fileUri": part.url} | ({"mimeType": media_type} if media_type else {})}
@@ -171,11 +165,13 @@ def _result(result: ToolResult, names: dict[str, str], info: ModelInfo, where: s
     response: Json = {"name": name, "response": _response(text, result.is_error)}
     if result.call_id:
         response["id"] = result.call_id
-    images = [image(part, where) for part in result.content if isinstance(part, Image)]
-    if images and info.signatures:
-        response["parts"] = images
-        images = []
-    return [{"functionResponse": response}, *images]
+    beside: list[Json] = []
+    for part in result.content:
+        if isinstance(part, Image | File):
+            said = image(part, where) if isinstance(part, Image) else _file(part)
+            inside = info.signatures and (isinstance(part, Image) or part.media_type in _IN_RESULTS)
+            (response.setdefault("parts", []) if inside else beside).append(said)
+    return [{"functionResponse": response}, *beside]
 
 
 def _response(text: str, is_error: bool) -> Json | msgspec.Raw:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from segue.chat.media import of_data_url
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.chat.request import ChatRequest, Effort, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
 from segue.wire.codec import IngressRequest
-from segue.wire.files import named_type, of_data, of_data_url
+from segue.wire.files import named_type, of_data, of_image_url
 from segue.wire.openai_chat.ingress.shapes import (
     Body,
     Format,
@@ -180,15 +181,8 @@ def _result(wire: WireMessage, names: dict[str, str], where: str) -> ToolResult:
     if wire.tool_call_id is None:
         name = f"{where}.tool_call_id"
         raise InvalidRequestError(f"{name} is missing: say which call this answers", param=name)
-    content = []
-    for n, part in enumerate(_parts(wire.content, where)):
-        if isinstance(part, File):
-            name = f"{where}.content[{n}]"
-            raise InvalidRequestError(
-                f"{name}: a tool's result can't hold a file: give it in a user message", param=name
-            )
-        content.append(part)
-    return ToolResult(call_id=wire.tool_call_id, name=names.get(wire.tool_call_id, ""), content=tuple(content))
+    content = tuple(_parts(wire.content, where))
+    return ToolResult(call_id=wire.tool_call_id, name=names.get(wire.tool_call_id, ""), content=content)
 
 
 def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | Image | File]:
@@ -207,11 +201,7 @@ def _part(wire: WirePart, where: str) -> Text | Image | File:
         return Text(wire.refusal)
     if wire.type == "image_url" and wire.image_url is not None:
         image = wire.image_url if isinstance(wire.image_url, ImageUrl) else ImageUrl(wire.image_url)
-        head, _, data = image.url.partition(",")
-        if head.startswith("data:") and head.endswith(";base64"):
-            media_type = head.removeprefix("data:").partition(";")[0].lower()
-            return Image(data=data, media_type=media_type or None, detail=image.detail)
-        return Image(url=image.url, detail=image.detail)
+        return of_image_url(image.url, image.detail)
     if wire.type == "file" and wire.file is not None:
         return _file(wire.file, f"{where}.file")
     if wire.type == "input_audio" and (audio := wire.input_audio) is not None:

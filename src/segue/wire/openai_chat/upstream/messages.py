@@ -1,7 +1,7 @@
 """Our messages as Chat Completions messages.
 
 Where the dialect has no place for something it is said in the nearest form that every provider accepts: a failed tool result
-begins with "Error: ", and pictures that a tool gave back follow in a user message once all results of the turn are said.
+begins with "Error: ", and pictures and files that a tool gave back follow in a user message once all results of the turn are said.
 Thinking is left out, unless the provider wants its own back (the quirk `reasoning_field`).
 """
 
@@ -23,7 +23,7 @@ DIALECT = "openai_chat"
 
 AUDIO = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 """The formats of recordings by their names here."""
-_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+_FORMATS = {media_type: name for name, media_type in AUDIO.items()}
 
 # OpenAI refuses longer ids with `string_above_max_length`; what other providers issue can be longer or hold odd characters.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -34,19 +34,19 @@ _NO_SIGNATURE = "skip_thought_signature_validator"
 def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -> list[dict[str, Any]]:
     """The `messages` field. Adds to `omitted` what could not be said; raises `InvalidRequestError` if nothing is left to say."""
     said: list[dict[str, Any]] = []
-    pictures: list[Image] = []
+    beside: list[Image | File] = []
     for number, message in enumerate(results_first(messages)):
         if message.role == "tool":
-            said.extend(_results(message, call, pictures))
+            said.extend(_results(message, call, beside))
             continue
-        _show(pictures, said)
+        _show(beside, said)
         if message.role == "assistant":
             turn = _assistant(message, call, f"messages[{number}]", omitted)
         else:
             turn = _speech(message, call, f"messages[{number}]", omitted)
         if turn is not None:
             said.append(turn)
-    _show(pictures, said)
+    _show(beside, said)
     if not said:
         raise InvalidRequestError("messages is empty: send at least one message with content", param="messages")
     if call.quirks.get("alternate"):
@@ -116,17 +116,19 @@ def _calls(calls: Sequence[ToolCall], call: Call) -> list[dict[str, Any]]:
     return said
 
 
-def _results(message: Message, call: Call, pictures: list[Image]) -> Iterable[dict[str, Any]]:
+def _results(message: Message, call: Call, beside: list[Image | File]) -> Iterable[dict[str, Any]]:
     length = call.quirks.get("tool_id_length")
     for result in message.parts:
         if not isinstance(result, ToolResult):
             continue
         parts = list(result.content)
-        if not call.quirks.get("tool_images"):
-            pictures.extend(part for part in parts if isinstance(part, Image))
-            parts = [part for part in parts if isinstance(part, Text)]
-            if not parts and result.content:
-                parts = [Text("The result is the image that follows.")]
+        inside = Text | Image if call.quirks.get("tool_images") else Text
+        beside.extend(part for part in parts if isinstance(part, Image | File) and not isinstance(part, inside))
+        parts = [part for part in parts if isinstance(part, inside)]
+        if not parts and result.content:
+            parts = [
+                Text(f"The result is the {'file' if isinstance(result.content[0], File) else 'image'} that follows.")
+            ]
         if result.is_error:
             first = parts[0] if parts and isinstance(parts[0], Text) else None
             parts = [Text(f"Error: {first.text if first else ''}"), *parts[1 if first else 0 :]]
@@ -134,11 +136,11 @@ def _results(message: Message, call: Call, pictures: list[Image]) -> Iterable[di
         yield {"role": "tool", "tool_call_id": tool_id(result.call_id, length), "content": content}
 
 
-def _show(pictures: list[Image], said: list[dict[str, Any]]) -> None:
-    """Says the pictures of the tool results gone by."""
-    if pictures:
-        said.append({"role": "user", "content": [_image(picture, "messages") for picture in pictures]})
-        pictures.clear()
+def _show(beside: list[Image | File], said: list[dict[str, Any]]) -> None:
+    """Says the pictures and files of the tool results gone by."""
+    if beside:
+        said.append({"role": "user", "content": [_piece(part, "messages") for part in beside]})
+        beside.clear()
 
 
 def _only_text(parts: Sequence[Text | Image | File], where: str, omitted: list[str]) -> list[Text]:

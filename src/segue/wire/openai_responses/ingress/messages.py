@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from segue.chat.media import of_data_url
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.files import named_type, of_data, of_data_url, of_url
+from segue.wire.files import named_type, of_data, of_image_url, of_url
 from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
 from segue.wire.openai_chat.upstream.toolcalls import thought_signature
 from segue.wire.openai_responses.ingress.fields import is_object, missing, shaped, type_of, unserved
@@ -160,13 +161,9 @@ class _Transcript:
 
     def _result(self, item: Table, where: str) -> None:
         wire = shaped(item, WireOutput, where)
-        content = []
-        for part in _parts(wire.output, f"{where}.output"):
-            if isinstance(part, File):
-                raise unserved(f"{where}.output", "can't hold a file: give it in a message of the user's")
-            content.append(part)
+        content = tuple(_parts(wire.output, f"{where}.output"))
         name = self._names.get(wire.call_id, "")
-        self._in("tool").append(ToolResult(call_id=wire.call_id, name=name, content=tuple(content)))
+        self._in("tool").append(ToolResult(call_id=wire.call_id, name=name, content=content))
 
 
 def _parts(content: str | list[WirePart] | None, where: str) -> Sequence[Text | Image | File]:
@@ -186,7 +183,7 @@ def _part(wire: WirePart, where: str) -> Text | Image | File:
     if wire.type == "input_image":
         if wire.image_url is None and wire.file_id is not None:
             raise unserved(f"{where}.file_id", "no files are kept here: send the picture as image_url")
-        return _image(_given(wire.image_url, f"{where}.image_url"), wire.detail)
+        return of_image_url(_given(wire.image_url, f"{where}.image_url"), wire.detail)
     if wire.type == "input_file":
         return _file(wire, where)
     served = "input_text, output_text, refusal, input_image, input_file"
@@ -209,11 +206,3 @@ def _given(value: str | None, where: str) -> str:
     if value is None:
         raise missing(where)
     return value
-
-
-def _image(url: str, detail: str | None) -> Image:
-    head, _, data = url.partition(",")
-    if head.startswith("data:") and head.endswith(";base64"):
-        media_type = head.removeprefix("data:").partition(";")[0].lower()
-        return Image(data=data, media_type=media_type or None, detail=detail)
-    return Image(url=url, detail=detail)
