@@ -22,6 +22,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_POLICY       in which order a chain's targets are asked: priority, cost, latency, smart or weights
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
     SEGUE_KEYS         the file of the gateway's keys, where they are not in MongoDB
+    SEGUE_ORIGINS      web pages that may ask the gateway from a browser, e.g. `https://chat.example.com,app://obsidian.md`
     SEGUE_LOG          `json` or `text`: a line for each request and attempt
     SEGUE_LOG_LEVEL    `debug`, `info` (the default), `warning` or `error`
     SEGUE_LOG_BODIES   `true`: what is asked and answered is in the log too
@@ -34,7 +35,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
 
 `segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `daily_budget`, `timezone`, `mongodb_ttl_days`, `[targets.NAME]`,
-`[chains.NAME]`, `[policy]`, `[prices.MODEL]` and `[monitoring]`.
+`[chains.NAME]`, `[policy]`, `[prices.MODEL]`, `[monitoring]` and `origins`.
 `policy = "smart"` stands for `[policy]` with that one line.
 """
 
@@ -177,6 +178,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days after which attempts vanish from MongoDB; without it they stay."""
     monitoring: MonitoringSettings = MonitoringSettings()
     """Logs, traces and health checks."""
+    origins: tuple[str, ...] = ()
+    """Web pages that may ask the gateway from a browser, beside those of this machine: `scheme://host`, or `*` for all."""
 
     def target(self, name: str) -> TargetSettings:
         """What is set for a target; all defaults for one that is not mentioned."""
@@ -238,6 +241,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
             "policy",
             "prices",
             "monitoring",
+            "origins",
         ]
     }
     for key in document.keys() - known:
@@ -267,6 +271,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         mongodb_url=Secret(env.get("MONGODB_URL") or ""),
         mongodb_ttl_days=_ttl(env, document, path),
         monitoring=_monitoring(env, document.get("monitoring", {}), path),
+        origins=_origins(env, document, path),
     )
 
 
@@ -288,6 +293,13 @@ def _chain(env: _Environment, document: dict[str, Any], path: str) -> tuple[str,
     if (local := env.get("SEGUE_LOCAL")) not in (None, "auto", "off"):
         raise ConfigurationError(f"SEGUE_LOCAL={local} is not known: use auto or off ({env.place('SEGUE_LOCAL')})")
     return names if local != "auto" or "local" in names else (*names, "local")
+
+
+def _origins(env: _Environment, document: dict[str, Any], path: str) -> tuple[str, ...]:
+    if (said := env.get("SEGUE_ORIGINS")) is not None:
+        return tuple(filter(None, map(str.strip, said.split(","))))
+    origins: tuple[str, ...] = _convert(document.get("origins", ()), tuple[str, ...], "origins", path)
+    return origins
 
 
 def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSettings:

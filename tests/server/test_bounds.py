@@ -86,8 +86,8 @@ class TestSizes:
     def test_a_body_of_the_limits_size_is_read(self, gateway: str) -> None:
         assert httpx.post(gateway + PATH, content=json.dumps(ASK).ljust(1000).encode()).status_code == 200
 
-    def test_a_compressed_body_is_refused(self, gateway: str) -> None:
-        assert httpx.post(gateway + PATH, json=ASK, headers={"content-encoding": "gzip"}).status_code == 415
+    def test_a_body_in_an_unknown_coding_is_refused(self, gateway: str) -> None:
+        assert httpx.post(gateway + PATH, json=ASK, headers={"content-encoding": "br"}).status_code == 415
 
 
 class TestHeads:
@@ -222,7 +222,7 @@ class TestTheDoor:
     @pytest.mark.parametrize(
         ("path", "status", "said"),
         [
-            ("/v1/realtime", b"404 Not Found", "there is nothing at /v1/realtime"),
+            ("/v1/realtime", b"404 Not Found", "/v1/realtime is not served here"),
             ("/health/live", b"200 OK", '"status"'),
         ],
     )

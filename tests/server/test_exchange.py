@@ -85,7 +85,7 @@ async def test_headers_of_ours_are_sent_on_one_line_whatever_they_hold() -> None
     assert sent[0]["headers"] == [(b"x-segue-omitted", b"a  set-cookie: b")]
 
 
-async def test_a_compressed_body_is_refused_before_it_is_read() -> None:
-    with pytest.raises(InvalidRequestError, match="content-encoding: zstd") as caught:
-        await exchange(None, content_encoding="zstd").body()
+async def test_a_body_in_an_unknown_coding_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InvalidRequestError, match="content-encoding: br") as caught:
+        await exchange(None, content_encoding="br").body()
     assert caught.value.status == 415

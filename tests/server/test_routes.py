@@ -27,6 +27,18 @@ ANTHROPIC = {"anthropic-version": "2023-06-01"}
         ("/v1/models/auto:countTokens", Kind.COUNT, GEMINI),
         ("/v1beta/models/gemini-embedding-001:batchEmbedContents", Kind.EMBED, GEMINI),
         ("/v1/models/gemini/gemini-embedding-001:embedContent", Kind.EMBED, GEMINI),
+        ("/v1alpha/models/auto:generateContent", Kind.GENERATE, GEMINI),
+        ("/v1beta/models/auto:generateContent/", Kind.GENERATE, GEMINI),
+        ("/v1/completions", Kind.COMPLETE, CHAT),
+        ("/v1/responses/input_tokens", Kind.COUNT, RESPONSES),
+        ("/v1/responses/compact", Kind.COMPACT, RESPONSES),
+        ("/v1/v1/messages", Kind.GENERATE, CLAUDE),
+        ("//v1//messages//", Kind.GENERATE, CLAUDE),
+        ("/anthropic/v1/messages", Kind.GENERATE, CLAUDE),
+        ("/openai/v1/responses", Kind.GENERATE, RESPONSES),
+        ("/api/v1/chat/completions", Kind.GENERATE, CHAT),
+        ("/v1beta/openai/chat/completions", Kind.GENERATE, CHAT),
+        ("/v1beta/openai/embeddings", Kind.EMBED, CHAT),
     ],
 )
 def test_what_is_posted_goes_to_its_dialect(path: str, kind: Kind, dialect: str) -> None:
@@ -48,23 +60,100 @@ def test_what_an_operator_asks_for(path: str, kind: Kind, open_to_all: bool) -> 
 def test_a_list_of_models_speaks_as_its_caller_does() -> None:
     for headers, dialect in (({}, CHAT), (ANTHROPIC, CLAUDE), (GOOGLE, GEMINI)):
         route = find("GET", "/v1/models", headers)
-        assert (route.kind, route.dialect, route.model) == (Kind.MODELS, dialect, "")
+        assert (route.kind, route.dialect, route.name) == (Kind.MODELS, dialect, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "dialect"),
+    [
+        ("/v1beta/models", "", GEMINI),
+        ("/v1beta/models", "key=k", GEMINI),
+        ("/v1alpha/models", "pageSize=5", GEMINI),
+        ("/v1/models", "key=k", GEMINI),
+        ("/v1/models", "monkey=k", CHAT),
+        ("/v1beta/openai/models", "", CHAT),
+        ("/models/", "", CHAT),
+    ],
+)
+def test_a_list_of_models_is_googles_by_its_path_or_by_the_place_of_its_key(
+    path: str, query: str, dialect: str
+) -> None:
+    assert find("GET", path, {}, query).dialect == dialect
+    assert dialect_of(path, {}, query) == dialect
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_an_answer_that_was_kept_goes_by_its_id(method: str) -> None:
+    route = find(method, "/v1/responses/resp_1", {})
+    assert (route.kind, route.dialect, route.name) == (Kind.STORED, RESPONSES, "resp_1")
 
 
 def test_a_model_is_asked_about_by_its_whole_name() -> None:
-    assert find("GET", "/v1/models/openai/gpt-6-luna", {}).model == "openai/gpt-6-luna"
+    assert find("GET", "/v1/models/openai/gpt-6-luna", {}).name == "openai/gpt-6-luna"
+    assert find("GET", "/v1/models/llama3:8b", {}).name == "llama3:8b"
 
 
-@pytest.mark.parametrize("path", ["/", "", "/v1", "/v2/chat/completions", "/v1/v1/messages", "/admin", "/v1/modelsx"])
+@pytest.mark.parametrize("path", ["/", "", "/v1", "/v2/chat/completions", "/admin", "/v1/modelsx"])
 def test_nothing_is_at_other_paths(path: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         find("GET", path, {})
     assert caught.value.status == 404
+    assert "use /v1/chat/completions, /v1/responses, /v1/messages" in caught.value.message
+
+
+INSTEAD = [
+    ("POST", "/v1/assistants", CHAT, "POST /v1/responses"),
+    ("GET", "/v1/threads/thread_1/runs", CHAT, "POST /v1/responses"),
+    ("POST", "/v1/complete", CLAUDE, "POST /v1/messages"),
+    ("POST", "/v1/engines/davinci/completions", CHAT, "POST /v1/chat/completions"),
+    ("POST", "/v1/images/generations", CHAT, "its provider alone"),
+    ("POST", "/v1/audio/transcriptions", CHAT, "input_audio"),
+    ("POST", "/v1/batches", CHAT, "one by one"),
+    ("POST", "/v1/messages/batches", CLAUDE, "one by one"),
+    ("POST", "/v1/files", CHAT, "into the message"),
+    ("GET", "/v1/files/file_1/content", CHAT, "into the message"),
+    ("POST", "/v1/moderations", CHAT, "at its own address"),
+    ("POST", "/v1/fine_tuning/jobs", CHAT, "its provider alone"),
+    ("POST", "/v1/vector_stores", CHAT, "POST /v1/embeddings"),
+    ("POST", "/v1/conversations", CHAT, "previous_response_id"),
+    ("POST", "/v1/responses/resp_1/cancel", RESPONSES, "GET and DELETE"),
+    ("GET", "/v1/responses/resp_1/input_items", RESPONSES, "GET and DELETE"),
+    ("GET", "/v1/chat/completions/chatcmpl_1", CHAT, "POST /v1/responses"),
+    ("POST", "/v1beta2/models/text-bison-001:generateText", GEMINI, ":generateContent"),
+    ("POST", "/v1beta/models/chat-bison-001:generateMessage", GEMINI, ":generateContent"),
+    ("POST", "/v1/models/embedding-gecko-001:embedText", GEMINI, ":embedContent"),
+    ("POST", "/v1beta/models/gemini-3.5-flash:batchGenerateContent", GEMINI, "one by one"),
+    ("POST", "/v1beta/models/imagen-4:predict", GEMINI, "its provider alone"),
+    ("POST", "/v1beta/cachedContents", GEMINI, "whole contents"),
+    ("POST", "/v1beta/files", GEMINI, "inlineData"),
+    ("POST", "/api/chat", CHAT, "POST /v1/chat/completions"),
+    ("GET", "/api/tags", CHAT, "GET /v1/models"),
+    ("POST", "/completion", CHAT, "POST /v1/completions"),
+    ("POST", "/v1/rerank", CHAT, "/v1/embeddings"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "dialect", "advice"), INSTEAD)
+def test_what_is_not_served_says_in_its_dialect_what_to_use_instead(
+    method: str, path: str, dialect: str, advice: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match="is not served here") as caught:
+        find(method, path, {})
+    assert advice in caught.value.message
+    assert "see /v1/models" not in caught.value.message
+    assert (caught.value.status, caught.value.code) == (404, "not_served")
+    assert dialect_of(path, {}) == dialect
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/v1/chat/completions"), ("DELETE", "/v1/responses"), ("POST", "/health/live"), ("POST", "/v1/models")],
+    [
+        ("GET", "/v1/chat/completions"),
+        ("DELETE", "/v1/responses"),
+        ("POST", "/health/live"),
+        ("POST", "/v1/models"),
+        ("POST", "/v1/responses/resp_1"),
+    ],
 )
 def test_a_path_says_what_it_takes_instead(method: str, path: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"{path} takes (GET|POST), not {method}") as caught:

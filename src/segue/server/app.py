@@ -13,29 +13,32 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from importlib import import_module
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import msgspec
 
 from segue.budgets.lease import Budget
 from segue.catalog.tokens import estimate_request_tokens
 from segue.client import Segue
-from segue.errors import InvalidRequestError, SegueError
+from segue.errors import ConfigurationError, SegueError
 from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
 from segue.server import health, models, routes
 from segue.server.asgi import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
 from segue.server.auth import Gatekeeper
 from segue.server.background import Upkeep
+from segue.server.compaction import CompactingIngress
+from segue.server.cors import Origins, refusal
 from segue.server.embeddings import forward
 from segue.server.generate import answer, falls_back, job_of, regions_of
 from segue.server.history import history
 from segue.server.metrics import Metrics
 from segue.server.model_selection import select
-from segue.server.response_store import Recall, RecallingIngress
-from segue.server.routes import Kind, Route
+from segue.server.response_store import Recall, RecallingIngress, stored
+from segue.server.routes import GEMINI, RESPONSES, Kind, Route
 from segue.wire.codec import IngressCodec
 from segue.wire.dialects import ingress
+from segue.wire.openai_chat.ingress.completions import CompletionsIngress
 
 log = logging.getLogger("segue.server")
 access = logging.getLogger("segue.http")
@@ -54,7 +57,8 @@ CHOICES_KEPT: Final = 256
 
 _NOTHING: Final = nullcontext()
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_BODIES: Final = frozenset({Kind.GENERATE, Kind.COMPLETE, Kind.COMPACT, Kind.COUNT})
+"""What is asked by a conversation in the body."""
 
 
 class InternalError(SegueError):
@@ -64,8 +68,8 @@ class InternalError(SegueError):
 class Gateway:
     """An ASGI 3 application. `metrics` must be among the listeners of `segue`.
 
-    `gatekeeper` None: no key is asked for, which is for loopback only; a web page of another origin is then refused, since a browser
-    would let it spend.
+    `gatekeeper` None: no key is asked for, which is for loopback only; a web page that is not let in (see `cors`) is then refused, since a
+    browser would let it spend. Raises `ConfigurationError` if the settings let every page in and no key is asked for.
     """
 
     def __init__(
@@ -77,6 +81,11 @@ class Gateway:
         self._gatekeeper = gatekeeper
         self._bounds = bounds or Bounds()
         self._recall = Recall()
+        self._origins = Origins(segue.settings.origins)
+        if self._origins.any and gatekeeper is None:
+            raise ConfigurationError(
+                "origins = * lets every web page spend where no key is asked for: name the pages, or add --keys"
+            )
         traced = segue.settings.monitoring.otel
         self._caller = import_module("segue.monitoring.otel").callers_context if traced else _no_context
         self._logs = segue.settings.monitoring.log is not None
@@ -116,7 +125,12 @@ class Gateway:
         route: Route | None = None
         self._metrics.in_flight += 1
         try:
-            route = routes.find(exchange.method, exchange.path, exchange.headers)
+            if "origin" in exchange.headers:
+                exchange.extra = self._origins.headers(exchange.headers["origin"])
+            if exchange.method == "OPTIONS":
+                await exchange.reply((204, self._origins.granted(exchange.headers), b""), {})
+                return
+            route = routes.find(exchange.method, exchange.path, exchange.headers, exchange.query)
             await self._answer(exchange, route)
         except CallerLeftError:
             exchange.status = exchange.status or LEFT
@@ -145,23 +159,25 @@ class Gateway:
             access.log(level, "%s %s: %d", exchange.method, path, exchange.status, extra={"segue": fields})
 
     async def _refuse(self, exchange: Exchange, error: SegueError) -> None:
-        dialect = routes.dialect_of(exchange.path, exchange.headers)
+        dialect = routes.dialect_of(exchange.path, exchange.headers, exchange.query)
         attempts = getattr(error, "attempts", ())
         await exchange.reply(ingress(dialect).error(error), {"x-segue-attempts": str(len(attempts))})
 
     async def _answer(self, exchange: Exchange, route: Route) -> None:
         key = exchange.key = "" if route.open else self._identify(exchange)
-        if route.kind is Kind.GENERATE or route.kind is Kind.COUNT:
+        if route.kind in _BODIES:
             await self._generate(exchange, route, key)
             return
         reply: Reply
         match route.kind:
             case Kind.EMBED:
                 reply = await self._embed(exchange, route, key)
-            case Kind.MODELS if route.model:
-                reply = models.single(self._segue, route.dialect, route.model)
+            case Kind.MODELS if route.name:
+                reply = models.single(self._segue, route.dialect, route.name)
             case Kind.MODELS:
                 reply = models.listing(self._segue, route.dialect)
+            case Kind.STORED:
+                reply = stored(self._recall, key, route.name, delete=exchange.method == "DELETE")
             case Kind.LIVE:
                 reply = health.live()
             case Kind.READY:
@@ -173,7 +189,7 @@ class Gateway:
         await exchange.reply(reply, {})
 
     async def _generate(self, exchange: Exchange, route: Route, key: str) -> None:
-        codec = self._codec(route.dialect, key)
+        codec = self._codec(route, key)
         body = await exchange.body()
         asked = codec.decode(body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
         if route.kind is Kind.COUNT or asked.options.get("action") == "countTokens":
@@ -185,8 +201,12 @@ class Gateway:
         with self._caller(exchange.headers):
             await answer(exchange, self._segue, codec, asked, job, budgets)
 
-    def _codec(self, dialect: str, key: str) -> IngressCodec:
-        return RecallingIngress(self._recall, key) if dialect == RecallingIngress.dialect else ingress(dialect)
+    def _codec(self, route: Route, key: str) -> IngressCodec:
+        if route.kind is Kind.COMPLETE:
+            return CompletionsIngress()
+        if route.kind is Kind.COMPACT:
+            return CompactingIngress(self._recall, key)
+        return RecallingIngress(self._recall, key) if route.dialect == RESPONSES else ingress(route.dialect)
 
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
@@ -198,7 +218,9 @@ class Gateway:
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""
         if self._gatekeeper is None:
-            _check_origin(exchange.headers.get("origin", ""))
+            origin = exchange.headers.get("origin")
+            if origin is not None and not self._origins.lets_in(origin):
+                raise refusal(origin)
             return ""
         presented = bearer(exchange.headers) or next(iter(parse_qs(exchange.query).get("key", ())), "")
         return self._gatekeeper.identify(presented)
@@ -213,15 +235,7 @@ def _no_context(headers: dict[str, str]) -> AbstractContextManager[None]:
 
 def _count(dialect: str, tokens: int) -> Reply:
     """An estimate, and it says so: the providers' own counts differ from each other, and so would they from whoever answers."""
-    field = "totalTokens" if dialect == "gemini" else "input_tokens"
-    return 200, {"content-type": "application/json", "x-segue-estimated": "true"}, msgspec.json.encode({field: tokens})
-
-
-def _check_origin(origin: str) -> None:
-    """Raises `InvalidRequestError` for a page of another origin."""
-    if origin and urlsplit(origin).hostname not in LOOPBACK:
-        raise InvalidRequestError(
-            "pages of other origins may not spend here without a key: create one with segue keys create",
-            status=403,
-            code="origin_refused",
-        )
+    said: dict[str, str | int] = {"totalTokens" if dialect == GEMINI else "input_tokens": tokens}
+    if dialect == RESPONSES:
+        said["object"] = "response.input_tokens"
+    return 200, {"content-type": "application/json", "x-segue-estimated": "true"}, msgspec.json.encode(said)

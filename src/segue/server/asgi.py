@@ -6,12 +6,15 @@ A caller who goes away ends the task that answers: everything below it closes by
 from __future__ import annotations
 
 import asyncio
+import re
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 import msgspec
 
 from segue.errors import InvalidRequestError
+from segue.server.content_coding import TooLargeError, expanded, readers_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -22,6 +25,7 @@ Reply: TypeAlias = tuple[int, Mapping[str, str], bytes]
 WATCH_AFTER = 0.05
 """Seconds until a caller is watched: an answer that is faster costs no watching."""
 
+_SLASHES = re.compile("/{2,}")
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -45,6 +49,8 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
+        if "//" in self.raw_path:
+            self.path, self.raw_path = _SLASHES.sub("/", self.path), _SLASHES.sub("/", self.raw_path)
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self.status = 0
@@ -54,6 +60,8 @@ class Exchange:
         """The id of the caller's key, once it is known."""
         self.request_id = ""
         """The engine's, once it was asked."""
+        self.extra: Mapping[str, str] = {}
+        """What every answer's head says beside its own."""
         self.writing = False
         self.written = 0.0
         """When something was last written, on the event loop's clock."""
@@ -63,12 +71,20 @@ class Exchange:
         self._bounds = bounds
 
     async def body(self) -> bytes:
-        """The whole body. Raises `InvalidRequestError` (413, 408, 415) for one too large, too slow or compressed, `CallerLeftError`."""
+        """The whole body. Raises `InvalidRequestError` (413, 408, 415, 400) for one too large, too slow or wrongly compressed, and
+        `CallerLeftError`."""
+        coding = self.headers.get("content-encoding")
+        readers = () if coding is None else readers_of(coding)
+        body = await self._sent()
+        if readers:
+            try:
+                body = await asyncio.to_thread(expanded, body, readers, self._bounds.body)
+            except TooLargeError:
+                raise _too_large(self._bounds.body) from None
+        return body[3:] if body[:3] == BOM_UTF8 else body
+
+    async def _sent(self) -> bytes:
         most = self._bounds.body
-        if (coding := self.headers.get("content-encoding", "identity").lower()) != "identity":
-            raise InvalidRequestError(
-                f"content-encoding: {coding} is not read here: send the body as it is", status=415, code="compressed"
-            )
         said = self.headers.get("content-length", "")
         if said.isdigit() and int(said) > most:
             raise _too_large(most)
@@ -102,6 +118,8 @@ class Exchange:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.status = status
+        if self.extra:
+            headers = {**headers, **self.extra}
         lines = [(name.encode("latin-1"), _clean(value)) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
 

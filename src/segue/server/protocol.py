@@ -1,16 +1,24 @@
 """uvicorn's HTTP protocol with the bounds it lacks: on how long a head may take to come, on how large it may be, and on a caller who does
-not read.
+not read. Two kinds of callers are understood beside: those that offer another protocol, and those of HTTP/1.0.
 
 Timers run only while a head is incomplete, or while nothing more can be written; a request that comes in one piece and whose answer is
 taken never starts one. A caller who does not read is aborted, since closing would wait for what is unsent.
+
+An offer to go on in another protocol (`Upgrade: h2c`, in every request of Java's HttpClient and of Ktor) may be passed over, says RFC 9110
+7.8. The parser stops there without the body, so the head is read again by a new one, without the offer.
+
+An answer of unknown length goes to HTTP/1.0 without chunks, which it does not know: it ends with the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_WAIT: Final = 15.0
 """Seconds for a head to come, from the connection's or the head's first byte on."""
@@ -19,26 +27,38 @@ HEAD_MOST: Final = 64 * 1024
 READ_WAIT: Final = 60.0
 """Seconds for a caller to take some of what was written to it."""
 
+_OFFER: Final = re.compile(rb"\r\n(?:upgrade|http2-settings)[ \t]*:[^\r\n]*(?=\r\n)", re.IGNORECASE)
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
     # In slots, because uvicorn's protocol has 28 attributes, and beyond 30 an instance costs 1.3 kB more.
-    __slots__ = ("_reading", "_size", "_timer")
+    __slots__ = ("_head", "_heads", "_offered", "_reading", "_size", "_timer")
 
     read_wait = READ_WAIT
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._size = 0
+        self._head = b""
+        """What has come of a head, while no request is being answered."""
+        self._heads = 0
+        """How many heads were whole in it."""
+        self._offered = False
         self._reading: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_WAIT, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         between = self._between()
+        if between:
+            self._head = self._head + data if self._size else data
+            self._heads = 0
         super().data_received(data)
+        if self._offered:
+            self._read_again()
         if not (between and self._between()):
             self._size = 0
+            self._head = b""
             return
         self._size += len(data)
         if self._size > HEAD_MOST:
@@ -49,7 +69,28 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._disarm()
+        self._heads += 1
+        if self.parser.should_upgrade() and self._heads == 1 and self._between():
+            self._offered = True
+            return
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            self.cycle.__class__ = _UntilClose
+
+    def on_message_complete(self) -> None:
+        if not self._offered:
+            super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Such a caller gets an answer in HTTP/1.1, which is nothing to warn of."""
+
+    def _read_again(self) -> None:
+        """Reads what came once more, its head without the offer."""
+        head, ends, rest = self._head.partition(b"\r\n\r\n")
+        self._offered = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        super().data_received(_OFFER.sub(b"", head + b"\r\n")[:-2] + ends + rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
@@ -77,3 +118,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _UntilClose(RequestResponseCycle):
+    """An answer whose end is its connection's, unless it says its length."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.start":
+            if not any(name == b"content-length" for name, _ in message["headers"]):
+                self.chunked_encoding = False
+        elif self.chunked_encoding is False and not self.expected_content_length:
+            body: bytes = message.get("body", b"")  # type: ignore[assignment]
+            self.expected_content_length = len(body)
+        await super().send(message)

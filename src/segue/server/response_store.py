@@ -15,6 +15,7 @@ import msgspec
 
 from segue.chat.events import ChatEvent, Finished
 from segue.errors import InvalidRequestError, SegueError
+from segue.server.asgi import Reply
 from segue.wire.codec import Encoder, IngressRequest
 from segue.wire.openai_responses.ingress.codec import Ingress
 from segue.wire.openai_responses.ingress.response import StreamEncoder, WholeEncoder
@@ -25,6 +26,8 @@ MOST: Final = 64 << 20
 """Bytes in all; what is oldest goes first."""
 
 _REFERENCE: Final = b"item_reference"
+_WHOLE: Final = "#whole"
+"""Behind an answer's id, where the answer itself is kept; behind the id alone is the conversation that it ends."""
 _FORGOTTEN: Final = (
     "it is not known here: it was said more than an hour ago, to another key, by another process, or with store: false"
 )
@@ -56,9 +59,31 @@ class Recall:
         self._drop((key, id))
         return None
 
+    def forget(self, key: str, id: str) -> bool:
+        """Whether there was something to forget."""
+        known = self.find(key, id) is not None
+        self._drop((key, id))
+        return known
+
     def _drop(self, place: tuple[str, str]) -> None:
         if (found := self._said.pop(place, None)) is not None:
             self._bytes -= len(found[1])
+
+
+def stored(recall: Recall, key: str, id: str, *, delete: bool) -> Reply:
+    """An answer that was kept for the caller with `key`, or with `delete` the word that it is gone; 404 for one that is not known."""
+    whole = recall.find(key, id + _WHOLE)
+    if whole is None:
+        return Ingress().error(
+            InvalidRequestError(
+                f"response {id[:80]!r}: {_FORGOTTEN}", param="response_id", status=404, code="not_found"
+            )
+        )
+    if delete:
+        recall.forget(key, id + _WHOLE)
+        recall.forget(key, id)
+        whole = _json({"id": id, "object": "response", "deleted": True})
+    return 200, {"content-type": "application/json"}, whole
 
 
 class _Body(msgspec.Struct):
@@ -80,6 +105,7 @@ class RecallingIngress:
         self._key = key
         self._keeps = False
         self._items: list[msgspec.Raw] = []
+        """The conversation, with what it refers to in its place."""
 
     def decode(self, body: bytes, *, path: str, query: str, headers: Mapping[str, str]) -> IngressRequest:
         """Raises `InvalidRequestError` also for a reference to what is not known."""
@@ -95,7 +121,7 @@ class RecallingIngress:
 
     def encoder(self, request: IngressRequest, *, id: str, created: int) -> Encoder:
         encoder = self._codec.encoder(request, id=id, created=created)
-        return _Keeping(encoder, lambda items: self._keep(id, items)) if self._keeps else encoder
+        return _Keeping(encoder, lambda items, whole: self._keep(id, items, whole)) if self._keeps else encoder
 
     def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:
         return self._codec.error(error)
@@ -132,17 +158,20 @@ class RecallingIngress:
             )
         return _items(msgspec.Raw(found))
 
-    def _keep(self, id: str, items: Sequence[dict[str, Any]]) -> None:
+    def _keep(self, id: str, items: Sequence[dict[str, Any]], whole: bytes) -> None:
         said = [_json(item) for item in items]
         for item, text in zip(items, said, strict=True):
             self._recall.keep(self._key, item["id"], text)
         self._recall.keep(self._key, f"resp_{id}", _json([*self._items, *map(msgspec.Raw, said)]))
+        self._recall.keep(self._key, f"resp_{id}{_WHOLE}", whole)
 
 
 class _Keeping:
     """An encoder whose items are kept once they are whole."""
 
-    def __init__(self, encoder: StreamEncoder | WholeEncoder, keep: Callable[[Sequence[dict[str, Any]]], None]) -> None:
+    def __init__(
+        self, encoder: StreamEncoder | WholeEncoder, keep: Callable[[Sequence[dict[str, Any]], bytes], None]
+    ) -> None:
         self.content_type = encoder.content_type
         self.ping = encoder.ping
         self.fail = encoder.fail
@@ -152,7 +181,7 @@ class _Keeping:
     def feed(self, event: ChatEvent) -> bytes:
         data = self._encoder.feed(event)
         if type(event) is Finished:
-            self._keep(self._encoder.items)
+            self._keep(self._encoder.items, self._encoder.whole)
         return data
 
 

@@ -1,23 +1,28 @@
 """Paths, and nothing else: which dialect speaks at an address, and what it asks for.
 
-    POST  /v1/chat/completions                          OpenAI Chat Completions
-    POST  /v1/responses                                 OpenAI Responses
-    POST  /v1/embeddings                                OpenAI embeddings
-    POST  /v1/messages, /v1/messages/count_tokens       Anthropic Messages
-    POST  /v1/models/{model}:{action}                   Gemini, embeddings too; also below /v1beta
-    GET   /v1/models, /v1/models/{model}                all three, told apart by their headers
-    GET   /health/live, /health/ready, /health/history, /metrics
+    POST    /v1/chat/completions                          OpenAI Chat Completions
+    POST    /v1/completions                               OpenAI's older Completions, served as a chat of one turn
+    POST    /v1/responses, /v1/responses/input_tokens, /v1/responses/compact     OpenAI Responses
+    GET     /v1/responses/{id}; DELETE too                an answer that was kept
+    POST    /v1/embeddings                                OpenAI embeddings
+    POST    /v1/messages, /v1/messages/count_tokens       Anthropic Messages
+    POST    /v1/models/{model}:{action}                   Gemini, embeddings too
+    GET     /v1/models, /v1/models/{model}                all three, told apart by their headers, their path or `?key=`
+    GET     /health/live, /health/ready, /health/history, /metrics
 
-A base URL without `/v1` works too: some SDKs append it and some do not.
+What stands before these is a base URL's end, and SDKs differ in which part of it they add themselves: `/v1`, `/v1beta`, `/v1alpha`, `/openai`,
+`/anthropic` and `/api` are passed over, however often they come, and so are doubled and trailing slashes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs
 
 from segue.errors import InvalidRequestError
+from segue.server.unserved import advice, is_action
 from segue.wire import dialects
 
 CHAT, RESPONSES, CLAUDE, GEMINI = "openai_chat", "openai_responses", "claude", "gemini"
@@ -25,7 +30,10 @@ CHAT, RESPONSES, CLAUDE, GEMINI = "openai_chat", "openai_responses", "claude", "
 
 class Kind(Enum):
     GENERATE = auto()
+    COMPLETE = auto()
+    COMPACT = auto()
     COUNT = auto()
+    STORED = auto()
     EMBED = auto()
     MODELS = auto()
     LIVE = auto()
@@ -35,67 +43,100 @@ class Kind(Enum):
 
 
 class Route(NamedTuple):
-    """What a path stands for. `open`: no key is asked for. `model` is the one a list of models is asked about, "" for all."""
+    """What a path stands for. `open`: no key is asked for. `name` is the model or the kept answer that is asked about, "" for none."""
 
     kind: Kind
     dialect: str = CHAT
     open: bool = False
-    model: str = ""
+    name: str = ""
 
 
-_POST = {
+_POST: Final = {
     "/chat/completions": Route(Kind.GENERATE, CHAT),
+    "/completions": Route(Kind.COMPLETE, CHAT),
     "/responses": Route(Kind.GENERATE, RESPONSES),
+    "/responses/input_tokens": Route(Kind.COUNT, RESPONSES),
+    "/responses/compact": Route(Kind.COMPACT, RESPONSES),
     "/messages": Route(Kind.GENERATE, CLAUDE),
     "/messages/count_tokens": Route(Kind.COUNT, CLAUDE),
     "/embeddings": Route(Kind.EMBED, CHAT),
 }
-_GET = {
+_GET: Final = {
     "/health/live": Route(Kind.LIVE, open=True),
     "/health/ready": Route(Kind.READY, open=True),
     "/health/history": Route(Kind.HISTORY),
     "/metrics": Route(Kind.METRICS),
 }
-_ACTIONS = {
+_ACTIONS: Final = {
     "generateContent": Route(Kind.GENERATE, GEMINI),
     "streamGenerateContent": Route(Kind.GENERATE, GEMINI),
     "countTokens": Route(Kind.COUNT, GEMINI),
     "embedContent": Route(Kind.EMBED, GEMINI),
     "batchEmbedContents": Route(Kind.EMBED, GEMINI),
 }
+_ORDINARY: Final = {("POST", f"/v1{path}"): route for path, route in _POST.items()}
+"""What nearly every request is, found by one look-up."""
+
+_BEFORE: Final = frozenset({"v1", "v1beta", "v1beta2", "v1beta3", "v1alpha", "openai", "anthropic", "api"})
+"""What may stand before a path."""
+_GOOGLES: Final = frozenset({"v1beta", "v1beta2", "v1beta3", "v1alpha"})
+
+_READ, _WRITE = ("GET", "HEAD"), ("POST",)
+_METHODS: Final = {
+    Kind.MODELS: _READ,
+    Kind.LIVE: _READ,
+    Kind.READY: _READ,
+    Kind.HISTORY: _READ,
+    Kind.METRICS: _READ,
+    Kind.STORED: (*_READ, "DELETE"),
+}
 
 
-def find(method: str, path: str, headers: Mapping[str, str]) -> Route:
-    """The route of a request. Raises `InvalidRequestError` with 404 or 405; `dialect_of` says in which dialect to tell."""
+def find(method: str, path: str, headers: Mapping[str, str], query: str = "") -> Route:
+    """The route of a request. Raises `InvalidRequestError` with 404 or 405; `dialect_of` says in which dialect to answer it."""
+    if (ordinary := _ORDINARY.get((method, path))) is not None:
+        return ordinary
     rest = _rest(path)
-    route = _POST.get(rest) or _GET.get(rest) or _gemini(rest) or _models(rest, headers) or _plugin(path)
-    if route is None:
-        raise InvalidRequestError(f"there is nothing at {path}: see /v1/models for what can be asked", status=404)
-    allowed = ("GET", "HEAD") if rest in _GET or route.kind is Kind.MODELS else ("POST",)
+    route = (
+        _POST.get(rest)
+        or _GET.get(rest)
+        or _gemini(rest)
+        or _models(rest, path, headers, query)
+        or _plugin(path)
+        or _stored(rest)
+    )
+    if route is None or (route.kind is Kind.MODELS and is_action(rest)):
+        raise InvalidRequestError(f"{path} is not served here: {advice(rest)}", status=404, code="not_served")
+    allowed = _METHODS.get(route.kind, _WRITE)
     if method not in allowed:
         raise InvalidRequestError(f"{path} takes {allowed[0]}, not {method}", status=405)
     return route
 
 
-def dialect_of(path: str, headers: Mapping[str, str]) -> str:
+def dialect_of(path: str, headers: Mapping[str, str], query: str = "") -> str:
     """The dialect of a caller, also where the path is none of ours."""
     if (plugin := _plugin(path)) is not None:
         return plugin.dialect
     rest = _rest(path)
-    if rest.startswith("/messages") or "anthropic-version" in headers:
+    if rest.startswith("/messages") or rest == "/complete" or "anthropic-version" in headers:
         return CLAUDE
-    if path.startswith("/v1beta") or "x-goog-api-key" in headers or _gemini(rest) is not None:
+    if _is_googles(path, headers, query) or _gemini(rest) is not None or is_action(rest):
         return GEMINI
     return RESPONSES if rest.startswith("/responses") else CHAT
 
 
 def _rest(path: str) -> str:
-    """The path without its version and without a slash at its end."""
-    for version in ("/v1beta", "/v1"):
-        if path.startswith(version + "/"):
-            path = path[len(version) :]
-            break
-    return path.rstrip("/")
+    """The path from what tells what is asked for."""
+    parts = [part for part in path.split("/") if part]
+    start = next((place for place, part in enumerate(parts) if part not in _BEFORE), len(parts))
+    return "/" + "/".join(parts[start:])
+
+
+def _is_googles(path: str, headers: Mapping[str, str], query: str) -> bool:
+    """Whether a caller speaks to Google: by its key's place, or by a version that nobody else has."""
+    parts = path.strip("/").split("/", 2)
+    own = parts[0] in _GOOGLES and "openai" not in parts[1:2]
+    return own or "x-goog-api-key" in headers or ("key=" in query and "key" in parse_qs(query))
 
 
 def _gemini(rest: str) -> Route | None:
@@ -110,8 +151,14 @@ def _plugin(path: str) -> Route | None:
     return None if dialect is None else Route(Kind.GENERATE, dialect)
 
 
-def _models(rest: str, headers: Mapping[str, str]) -> Route | None:
+def _models(rest: str, path: str, headers: Mapping[str, str], query: str) -> Route | None:
+    name = rest.removeprefix("/models").removeprefix("/")
     if rest != "/models" and not rest.startswith("/models/"):
         return None
-    dialect = GEMINI if "x-goog-api-key" in headers else CLAUDE if "anthropic-version" in headers else CHAT
-    return Route(Kind.MODELS, dialect, model=rest.removeprefix("/models").removeprefix("/"))
+    dialect = CLAUDE if "anthropic-version" in headers else GEMINI if _is_googles(path, headers, query) else CHAT
+    return Route(Kind.MODELS, dialect, name=name)
+
+
+def _stored(rest: str) -> Route | None:
+    id = rest.removeprefix("/responses/")
+    return Route(Kind.STORED, RESPONSES, name=id) if id != rest and "/" not in id else None

@@ -82,7 +82,7 @@ class _Answer:
             "incomplete_details": None,
             "model": self.model,
             "output": self.output.done,
-            "usage": None if self._usage is None else _usage(self._usage),
+            "usage": None if self._usage is None else usage_document(self._usage),
         }
         return self._head + _json(said | more)[1:-1] + self._tail
 
@@ -99,6 +99,8 @@ class StreamEncoder:
         self._begun = False
         self._over = False
         self._delta = b""
+        self.whole = b""
+        """The finished `response`."""
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -155,8 +157,8 @@ class StreamEncoder:
             self._event("response.in_progress", opening)
 
     def _finish(self, event: Finished) -> None:
-        status, response = self._answer.finish(event)
-        self._event(f"response.{status}", b',"response":' + response)
+        status, self.whole = self._answer.finish(event)
+        self._event(f"response.{status}", b',"response":' + self.whole)
         self._over = True
 
     def _next_text(self, text: str) -> bytes:
@@ -185,6 +187,8 @@ class WholeEncoder:
 
     def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
         self._answer = _Answer(id=id, created=created, model=model, options=options, say=_nothing)
+        self.whole = b""
+        """The finished `response`."""
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -195,7 +199,8 @@ class WholeEncoder:
         if type(event) is TextDelta and self._answer.output.writing:
             self._answer.output.pieces.append(event.text)
         elif isinstance(event, Finished):
-            return self._answer.finish(event)[1]
+            self.whole = self._answer.finish(event)[1]
+            return self.whole
         else:
             self._answer.take(event)
         return b""
@@ -211,7 +216,8 @@ def _nothing(type: str, /, **fields: Any) -> None:
     """Nobody hears the steps of a whole answer."""
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def usage_document(usage: Usage) -> dict[str, Any]:
+    """Usage in the dialect's shape."""
     return {
         "input_tokens": usage.prompt_tokens,
         "input_tokens_details": {

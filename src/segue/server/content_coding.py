@@ -1,0 +1,91 @@
+"""Bodies that a caller compressed: gzip, deflate and zstd, bounded by what they become.
+
+Codex sends zstd, browsers' `CompressionStream` and older libraries gzip and deflate. What is too large once expanded is noticed at the
+bound, whatever a small body would have become.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+import zstandard
+
+from segue.errors import InvalidRequestError
+
+Reader: TypeAlias = Callable[[bytes, int], bytes]
+"""Expands a body up to a bound in bytes."""
+
+_CODINGS_MOST: Final = 3
+_WINDOW_MOST: Final = 1 << 27
+"""Bytes of memory that a zstd frame may ask for: what the format recommends a decoder to allow at its largest level."""
+
+
+class TooLargeError(Exception):
+    """The expanded body is larger than its bound."""
+
+
+def readers_of(coding: str) -> list[Reader]:
+    """What undoes `coding`, the value of `content-encoding`, in order. Raises `InvalidRequestError` (415) for one that is not known."""
+    names = [name.strip().lower() for name in coding.split(",")]
+    readers = [_READERS.get(name) for name in reversed(names) if name not in ("", "identity")]
+    if None in readers or len(readers) > _CODINGS_MOST:
+        raise InvalidRequestError(
+            f"content-encoding: {coding[:80]} is not read here: use gzip, deflate, zstd or none",
+            status=415,
+            code="unsupported_content_encoding",
+        )
+    return [reader for reader in readers if reader is not None]
+
+
+def expanded(body: bytes, readers: Iterable[Reader], most: int) -> bytes:
+    """The body as it was. Raises `TooLargeError` where it is larger than `most` bytes, `InvalidRequestError` (400) where it is none of it."""
+    for reader in readers:
+        try:
+            body = reader(body, most)
+        except (zlib.error, zstandard.ZstdError, EOFError) as error:
+            raise InvalidRequestError(
+                f"the body is not compressed as content-encoding says: {error}", code="invalid_content_encoding"
+            ) from error
+    return body
+
+
+def _zlib(body: bytes, most: int, window: int) -> bytes:
+    machine = zlib.decompressobj(window)
+    data = machine.decompress(body, most + 1)
+    if len(data) > most:
+        raise TooLargeError
+    if not machine.eof:
+        raise EOFError("it ends too early")
+    return data
+
+
+def _gzip(body: bytes, most: int) -> bytes:
+    return _zlib(body, most, zlib.MAX_WBITS | 16)
+
+
+def _deflate(body: bytes, most: int) -> bytes:
+    """With zlib's frame, as the standard has it, or bare, as some send it."""
+    try:
+        return _zlib(body, most, zlib.MAX_WBITS)
+    except zlib.error:
+        return _zlib(body, most, -zlib.MAX_WBITS)
+
+
+def _zstd(body: bytes, most: int) -> bytes:
+    machine = zstandard.ZstdDecompressor(max_window_size=_WINDOW_MOST)
+    with machine.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
+        data = reader.read(most + 1)
+    if len(data) > most:
+        raise TooLargeError
+    return data
+
+
+_READERS: Final[dict[str, Reader]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "zstd": _zstd,
+}

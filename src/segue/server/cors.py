@@ -1,0 +1,107 @@
+"""Which pages of a browser may ask, and the headers that let them read the answer.
+
+A browser names the page in `origin`. Without a key every page that is let in can spend, so by default only those are that the machine
+itself serves: pages of a loopback address, and the windows of installed programs, whose schemes no web site can have. `origins` in the
+settings lets others in, as `scheme://host` or `scheme://host:port`; a host may be `*` or begin with `*.`. `*` alone stands for every page,
+and is for gateways that ask for keys.
+
+Browsers ask before they send (`OPTIONS`). What they ask to send is granted whole: SDKs add headers of their own to each version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from segue.errors import ConfigurationError, InvalidRequestError
+
+ANY: Final = "*"
+
+PROGRAMS: Final = ("app://*", "tauri://*", "vscode-webview://*", "vscode-file://*")
+"""Windows of Electron, Tauri and VS Code. Ollama lets in the same by default (its server's OLLAMA_ORIGINS)."""
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_METHODS: Final = "GET, HEAD, POST, DELETE"
+_REMEMBERED: Final = "7200"
+"""Seconds a browser may remember an answer to `OPTIONS`; Chromium caps it there."""
+
+
+class _Pattern(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+
+    def matches(self, other: _Pattern) -> bool:
+        return (self.scheme, self.port) == (other.scheme, other.port) and fnmatchcase(other.host, self.host)
+
+
+class Origins:
+    """Pages that are let in. Raises `ConfigurationError` for an entry that is no origin."""
+
+    def __init__(self, said: Iterable[str] = ()) -> None:
+        entries = tuple(said)
+        self.any = ANY in entries
+        self._patterns = tuple(_pattern(entry) for entry in (*PROGRAMS, *entries) if entry != ANY)
+        self.lets_in = lru_cache(maxsize=256)(self._lets_in)
+        """Whether a page of this origin, as its browser names it, is let in."""
+
+    def headers(self, origin: str) -> dict[str, str]:
+        """What an answer's head says to the browser of a page; nothing for one that is not let in."""
+        if not self.lets_in(origin):
+            return {}
+        return {"access-control-allow-origin": origin, "access-control-expose-headers": "*", "vary": "origin"}
+
+    def granted(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The head of the answer to `OPTIONS`. Raises `InvalidRequestError` (403) for a page that is not let in."""
+        origin = headers.get("origin", "")
+        if not origin:
+            return {"allow": f"{_METHODS}, OPTIONS"}
+        if not self.lets_in(origin):
+            raise refusal(origin)
+        said = self.headers(origin) | {
+            "access-control-allow-methods": _METHODS,
+            "access-control-allow-headers": headers.get("access-control-request-headers", "*"),
+            "access-control-max-age": _REMEMBERED,
+        }
+        if "access-control-request-private-network" in headers:
+            said["access-control-allow-private-network"] = "true"
+        return said
+
+    def _lets_in(self, origin: str) -> bool:
+        if self.any:
+            return True
+        page = _parts(origin)
+        if page is None:
+            return False
+        local = page.host in _LOOPBACK or page.host.endswith(".localhost")
+        return (local and page.scheme in ("http", "https")) or any(known.matches(page) for known in self._patterns)
+
+
+def refusal(origin: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"pages of {origin[:200]} may not ask here: let them in with SEGUE_ORIGINS, or origins in segue.toml",
+        status=403,
+        code="origin_refused",
+    )
+
+
+def _parts(origin: str) -> _Pattern | None:
+    """None for what is no origin with a scheme and a host, such as `null`."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return None
+    if not (parts.scheme and parts.hostname) or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        return None
+    return _Pattern(parts.scheme, parts.hostname, port)
+
+
+def _pattern(said: str) -> _Pattern:
+    pattern = _parts(said.rstrip("/"))
+    if pattern is None or "*" in pattern.host.removeprefix("*.").removeprefix("*"):
+        raise ConfigurationError(f"origins: {said!r} is no origin: use scheme://host, such as https://chat.example.com")
+    return pattern
