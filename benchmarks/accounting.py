@@ -44,7 +44,7 @@ def client(name: str, port: int, mongodb: int, home: str) -> Any:
         environ["MONGODB_URL"] = f"mongodb://127.0.0.1:{mongodb}/{Path(home).name}"
     segue = Segue(load(environ, directory="/"))
     if name == "nothing is booked":
-        segue.engine._listening = {event: [] for event in segue.engine._listening}
+        segue.runtime.engine._listening = {event: [] for event in segue.runtime.engine._listening}
     return segue
 
 

@@ -106,7 +106,7 @@ def gateway(port: int) -> Iterator[list[str]]:
         metrics = Metrics()
         segue = Segue(box.settings(load({"SEGUE_LEDGER": "none"}, directory=HOME)), listeners=[metrics, Watch()])
         options = uvicorn_options(ServeOptions(port=port, grace=1.0))
-        server = uvicorn.Server(uvicorn.Config(Gateway(segue, metrics=metrics), **options))
+        server = uvicorn.Server(uvicorn.Config(Gateway(segue.runtime, metrics=metrics), **options))
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

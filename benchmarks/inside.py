@@ -32,7 +32,7 @@ from benchmarks.free_port import free_port
 from benchmarks.gateways import CASES, Case, load, running
 from benchmarks.peers import new_key, ours
 from segue.server.serve import ServeOptions, build, uvicorn_options
-from segue.settings import load as load_settings
+from segue.settings_loading import load as load_settings
 
 EVERY = 0.001
 """Seconds of CPU time between samples."""

@@ -132,11 +132,11 @@ def show_own(held: Held) -> None:
 
 def show_times(held: Held) -> None:
     segue = Segue(load(ENVIRON, directory="/nonexistent"), ledger=MemoryStore())
-    targets, smart = segue.chain(None)[1], Policy(policy="smart")
+    targets, smart = segue.targets.chain(None)[1], Policy(policy="smart")
     for size, texts in _texts(held.llmrouter.text):
         jobs = [Job(request=ChatRequest(messages=(user(text),)), targets=targets, policy=smart) for text in texts]
         alone = _microseconds(jobs, lambda job: of_request(job.request))
-        whole = _microseconds(jobs, lambda job: segue.router.routed(job, 1.0))
+        whole = _microseconds(jobs, lambda job: segue.runtime.router.routed(job, 1.0))
         print(f"{size} characters, CPU: the score {alone}; all of `smart` with three targets {whole}")
     segue.close()
 

@@ -81,11 +81,11 @@ def traffic(held: Held) -> list[Asked]:
 def run(day: list[Asked], chain: tuple[str, ...], policy: Policy) -> Outcome:
     clock = MIDNIGHT
     segue = Segue(load(ENVIRON, directory="/nonexistent"), ledger=MemoryStore())
-    engine = segue.engine
+    engine = segue.runtime.engine
     engine.wall = lambda: clock
     engine.rng.seed(11)
     router = Router(engine, overrides={}, is_free=lambda name: name == "gemini")
-    targets = tuple(segue.target(name) for name in chain)
+    targets = tuple(segue.targets[name] for name in chain)
     spent = waited = gained = possible = 0.0
     strong = 0
     for asked in day:

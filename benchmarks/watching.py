@@ -51,10 +51,10 @@ def client(name: str, port: int) -> Any:
         _collect()
     segue = Segue(settings)
     if name == NOTHING:
-        history, listening = segue.history, segue.engine._listening
+        history, listening = segue.runtime.history, segue.runtime.engine._listening
         for event, calls in listening.items():
             listening[event] = [call for call in calls if getattr(call, "__self__", None) is not history]
-        segue._recorder._told.clear()
+        segue.runtime._recorder._told.clear()
     return segue
 
 

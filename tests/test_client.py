@@ -23,7 +23,7 @@ from segue import (
 )
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
-from segue.settings import load
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 
@@ -150,7 +150,6 @@ async def test_fields_of_a_request_and_knobs_of_a_policy_are_options(tmp_path: P
     body = upstream.bodies[0]
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
     assert (body["temperature"], body["stop"]) == (0.1, ["x"])
-    assert segue.job("hi", {"deadline": 5.0}, hold=False).policy.deadline == 5.0
 
 
 async def test_the_guides_defaults_are_sent_where_nothing_is_said(tmp_path: Path) -> None:
@@ -231,13 +230,13 @@ async def test_a_refused_key_is_probed_for_free_and_comes_back(tmp_path: Path) -
     segue = Segue(settings, ledger=MemoryStore(), transport=MemoryTransport(script))
     with pytest.raises(LLMServiceUnavailableError):
         await segue.acomplete("hi")
-    (target,) = (segue.target("openai"),)
-    keys = segue.engine.keys(target)
-    assert segue.engine.health.look(keys, 0.0).hopeless
-    failure = await segue.engine.upstream(target).probe(connect=1.0)
+    (target,) = (segue.targets["openai"],)
+    keys = segue.runtime.engine.keys(target)
+    assert segue.runtime.engine.health.look(keys, 0.0).hopeless
+    failure = await segue.runtime.engine.upstream(target).probe(connect=1.0)
     assert failure is None
     assert asked == ["POST", "GET"]
-    segue.engine.health.probed(keys, 0.0, passed=True)
+    segue.runtime.engine.health.probed(keys, 0.0, passed=True)
     assert (await segue.acomplete("hi")).text == "hello"
 
 

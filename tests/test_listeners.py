@@ -12,7 +12,7 @@ from segue import LLMServiceUnavailableError, Sandbox
 from segue.client import Segue
 from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd, RequestStart
 from segue.ledger.record import AttemptRecord
-from segue.settings import load
+from segue.settings_loading import load
 
 
 class Watcher:

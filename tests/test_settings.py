@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from segue.errors import ConfigurationError
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 
 def settings(directory: Path, environ: dict[str, str] | None = None, *, toml: str = "", dotenv: str = "") -> Settings:

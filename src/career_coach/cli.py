@@ -100,7 +100,7 @@ def _client(
     """The client to ask, and the label that says why its answers are simulated, if they are."""
     segue = Segue(settings, listeners=[progress])
     names = _targets(settings, chain)
-    unusable = [name for name in names if segue.target(name) and not segue.usable(name)]
+    unusable = [name for name in names if segue.targets[name] and not segue.targets.usable(name)]
     if not faults and len(unusable) < len(names):
         if unusable and not isinstance(chain, str | None):
             raise ConfigurationError(

@@ -67,7 +67,8 @@ if TYPE_CHECKING:
     from segue.monitoring.log import configure_logging
     from segue.policy import Policy
     from segue.sandbox import Sandbox
-    from segue.settings import Settings, load
+    from segue.settings import Settings
+    from segue.settings_loading import load
 
 _HOME = {
     "segue.answer": "Answer AnswerStream",
@@ -89,7 +90,8 @@ _HOME = {
     "segue.monitoring.log": "configure_logging",
     "segue.policy": "Policy",
     "segue.sandbox": "Sandbox",
-    "segue.settings": "Settings load",
+    "segue.settings": "Settings",
+    "segue.settings_loading": "load",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

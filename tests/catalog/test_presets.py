@@ -34,7 +34,7 @@ from segue.catalog.providers import PROVIDERS, QUIRKS
 from segue.chat.messages import Thinking
 from segue.ledger.stores.memory import MemoryStore
 from segue.sandbox.http import Connection
-from segue.settings import KEY_ALIASES, load
+from segue.settings_loading import KEY_ALIASES, load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 
@@ -194,28 +194,28 @@ class TestData:
 
 def test_a_key_alone_makes_a_chain(tmp_path: Path) -> None:
     segue = Segue(load({"SEGUE_CHAIN": "groq,gemini", "GROQ_API_KEY": "k"}, directory=tmp_path), ledger=MemoryStore())
-    _, targets, _ = segue.chain(None)
+    _, targets, _ = segue.targets.chain(None)
     assert [(target.name, target.model.id) for target in targets] == [("groq", "openai/gpt-oss-120b")]
 
 
 @pytest.mark.parametrize("variable", ["CLOVASTUDIO_API_KEY", "CLOVA_API_KEY"])
 def test_a_key_is_found_under_the_name_its_provider_gives_it(variable: str, tmp_path: Path) -> None:
     segue = Segue(load({"SEGUE_CHAIN": "clova", variable: "k"}, directory=tmp_path), ledger=MemoryStore())
-    assert segue.usable("clova")
+    assert segue.targets.usable("clova")
 
 
 def test_azure_says_which_address_it_lacks(tmp_path: Path) -> None:
     environ = {"SEGUE_CHAIN": "azure", "AZURE_API_KEY": "k", "AZURE_MODEL": "my-deployment"}
     segue = Segue(load(environ, directory=tmp_path), ledger=MemoryStore())
     with pytest.raises(ConfigurationError, match=r"set AZURE_BASE_URL .* e\.g\. https://RESOURCE\.openai\.azure\.com"):
-        segue.chain(None)
+        segue.targets.chain(None)
 
 
 def test_an_unknown_quirk_is_named_with_those_there_are(tmp_path: Path) -> None:
     (tmp_path / "segue.toml").write_text('chain = ["groq"]\n[targets.groq]\nquirks = { plain = true }\n')
     segue = Segue(load({"GROQ_API_KEY": "k"}, directory=tmp_path), ledger=MemoryStore())
     with pytest.raises(ConfigurationError, match=r"targets\.groq\.quirks\.plain is no quirk: use one of prefix"):
-        segue.chain(None)
+        segue.targets.chain(None)
 
 
 @pytest.mark.parametrize(

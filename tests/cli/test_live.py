@@ -25,7 +25,8 @@ from segue.cli.status import view
 from segue.client import Segue
 from segue.ledger.stores.factory import ledger_of
 from segue.ledger.stores.sqlite import SqliteStore
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 from .conftest import Run
 

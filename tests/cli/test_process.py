@@ -39,7 +39,7 @@ def test_help_names_every_command() -> None:
 def test_help_loads_neither_the_engine_nor_the_network() -> None:
     code = (
         "import sys\nfrom segue.cli.app import app\nfrom typer.main import get_command\nget_command(app)\n"
-        "heavy = {'aiohttp', 'rich.table', 'langchain_core', 'genai_prices', 'segue.client', 'segue.sandbox', 'jsonschema'}\n"
+        "heavy = {'aiohttp', 'rich.table', 'langchain_core', 'genai_prices', 'segue.runtime', 'segue.sandbox', 'jsonschema'}\n"
         "print(*sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)

@@ -16,7 +16,7 @@ from segue.chat.usage import Usage
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
-from segue.settings import load
+from segue.settings_loading import load
 
 from .conftest import Run
 

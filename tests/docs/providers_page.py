@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.catalog.providers import PROVIDERS, QUIRKS, Provider
-from segue.settings import KEY_ALIASES
+from segue.settings_loading import KEY_ALIASES
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
 BEGIN, END = "<!-- presets -->\n", "<!-- /presets -->\n"

@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
-from segue import settings
+from segue import settings_loading
 from segue.secret import Secret
+from segue.settings import Settings
 
 HEAD = """# Settings
 
@@ -41,9 +42,11 @@ def page() -> str:
 
 
 def _environment() -> str:
-    """The variables that the docstring of `segue.settings` lists, with its own words."""
+    """The variables that the docstring of `segue.settings_loading` lists, with its own words."""
     rows = ["| variable | meaning |", "|---|---|"]
-    block = (settings.__doc__ or "").partition("The environment, for")[2].partition("\n\n")[2].partition("\n\n`")[0]
+    block = (
+        (settings_loading.__doc__ or "").partition("The environment, for")[2].partition("\n\n")[2].partition("\n\n`")[0]
+    )
     for line in textwrap.dedent(block).splitlines():
         if line.startswith(" "):
             rows[-1] = f"{rows[-1][:-2]} {line.strip()} |"
@@ -57,7 +60,7 @@ def _environment() -> str:
 
 def _tables() -> Iterator[str]:
     yield "### The file itself\n"
-    yield _table(settings.Settings)
+    yield _table(Settings)
     for heading, struct in _reachable():
         yield f"\n### {heading}\n\n{inspect.getdoc(struct)}\n"
         yield _table(struct)
@@ -67,7 +70,7 @@ def _reachable() -> list[tuple[str, type[msgspec.Struct]]]:
     """The structs a settings file is made of, with the heading of the table that sets them."""
     found: dict[type[msgspec.Struct], str] = {}
 
-    waiting: list[tuple[type[msgspec.Struct], str]] = [(settings.Settings, "")]
+    waiting: list[tuple[type[msgspec.Struct], str]] = [(Settings, "")]
     for struct, heading in waiting:
         for name, annotation in typing.get_type_hints(struct).items():
             for kind in _kinds(annotation):

@@ -57,7 +57,7 @@ def gateway(settings: Any) -> Iterator[str]:
     metrics = Metrics()
     segue = Segue(settings, listeners=[metrics])
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(Gateway(segue, metrics=metrics), log_level="warning", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(Gateway(segue.runtime, metrics=metrics), log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

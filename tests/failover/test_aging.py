@@ -16,7 +16,8 @@ from segue.routing import aging
 from segue.routing.resolve import target
 from segue.routing.target import Target
 from segue.secret import Secret
-from segue.settings import TargetSettings, load
+from segue.settings import TargetSettings
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 
@@ -93,7 +94,7 @@ def segue_on(day: date, place: Path, transport: MemoryTransport, model: str = "g
     environ = {"SEGUE_CHAIN": "openai", "OPENAI_API_KEY": "k", "OPENAI_MODEL": model}
     segue = Segue(load(environ, directory=place), ledger=MemoryStore(), transport=transport)
     moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
-    segue.engine.wall = lambda: moment
+    segue.runtime.engine.wall = lambda: moment
     return segue
 
 
@@ -111,7 +112,7 @@ async def test_a_warning_comes_ahead_once_in_the_log_and_with_each_answer(
 async def test_a_process_that_lives_on_past_the_day_asks_the_successor(tmp_path: Path) -> None:
     segue = segue_on(date(2027, 1, 13), tmp_path, says_its_model(gone="gpt-6-of-nobody"))
     assert (await segue.acomplete("hi")).text == "gpt-4.1"
-    segue.engine.wall = lambda: datetime(2027, 1, 14, tzinfo=UTC).timestamp()
+    segue.runtime.engine.wall = lambda: datetime(2027, 1, 14, tzinfo=UTC).timestamp()
     answer = await segue.acomplete("hi")
     assert (answer.text, answer.model) == ("gpt-6-luna", "gpt-6-luna")
     assert "was shut down on 2027-01-14" in answer.notices[0]

@@ -15,7 +15,8 @@ from segue.ledger.stores.memory import MemoryStore
 from segue.routing.dialect import dialect_for
 from segue.routing.resolve import target
 from segue.secret import Secret
-from segue.settings import TargetSettings, load
+from segue.settings import TargetSettings
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 

@@ -19,7 +19,7 @@ from segue.ledger.quotas import RefusalKeeper
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.sandbox.http import Connection, Exchange
-from segue.settings import load
+from segue.settings_loading import load
 
 TOOL = Tool(name="clock", strict=True)
 FORCED = {"tools": (TOOL,), "tool_choice": ToolChoice(mode="tool", name="clock")}

@@ -27,7 +27,7 @@ from segue.langchain.backend import Backend
 from segue.langchain.clients import LLMClient
 from segue.langchain.registry import LLMRegistry
 from segue.policy import Policy
-from segue.settings import load
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 from segue.wire.dialects import ingress

@@ -30,7 +30,7 @@ from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenA
 from segue.langchain.registry import LLMRegistry
 from segue.policy import Policy, StallPolicy
 from segue.sandbox import Reply
-from segue.settings import load
+from segue.settings_loading import load
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 

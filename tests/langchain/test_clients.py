@@ -34,7 +34,7 @@ from segue.errors import (
 from segue.langchain.backend import Backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
 from segue.langchain.registry import LLMRegistry
-from segue.settings import load
+from segue.settings_loading import load
 
 
 def joined(chunks: list[AIMessageChunk]) -> AIMessageChunk:
@@ -143,7 +143,7 @@ def test_when_all_fail_alike_the_error_says_so_and_is_not_retryable(
 
 
 def test_nobody_reachable_is_a_connection_error() -> None:
-    from segue.settings import load
+    from segue.settings_loading import load
     from segue.transport.memory import MemoryTransport, Refuse, Reply
 
     settings = load({"OPENAI_API_KEY": "k", "SEGUE_CHAIN": "openai", "SEGUE_LEDGER": "none"}, directory="/nonexistent")
@@ -420,7 +420,7 @@ def test_a_key_is_not_taken_with_a_call_because_calls_are_traced(backend: Backen
 
 
 def test_a_key_alone_makes_a_provider_usable(far: Any, environment: dict[str, str]) -> None:
-    from segue.settings import load
+    from segue.settings_loading import load
     from segue.transport.memory import MemoryTransport
 
     del environment["CLAUDE_API_KEY"], environment["CLAUDE_BASE_URL"]
@@ -490,7 +490,7 @@ def test_max_retries_counts_the_rounds_beyond_the_first(backend: Backend, far: A
 
 
 def test_without_any_key_the_call_says_which_to_set() -> None:
-    from segue.settings import load
+    from segue.settings_loading import load
 
     backend = Backend(load({"SEGUE_LEDGER": "none"}, directory="/nonexistent"))
     llm = LLMClient(backend=backend)

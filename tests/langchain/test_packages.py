@@ -23,7 +23,8 @@ from segue.langchain.registry import LLMRegistry
 from segue.langchain.target_factories import prepared
 from segue.policy import Policy, StallPolicy
 from segue.sandbox import Reply
-from segue.settings import TargetSettings, load
+from segue.settings import TargetSettings
+from segue.settings_loading import load
 
 # google-genai derives from a class of aiohttp's in a way that aiohttp warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")

@@ -18,7 +18,8 @@ from segue.langchain import registry as registry_module
 from segue.langchain.backend import Backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
 from segue.langchain.registry import LLMRegistry, preferred_order
-from segue.settings import ChainSettings, load
+from segue.settings import ChainSettings
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport
 from segue.wire.openai_chat.upstream.codec import Upstream as ChatCodec
 

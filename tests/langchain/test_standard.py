@@ -9,7 +9,7 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 
 from segue.langchain.backend import Backend
 from segue.langchain.clients import LLMClient, OpenAIClient
-from segue.settings import load
+from segue.settings_loading import load
 
 _SETTINGS = load(
     {"OPENAI_API_KEY": "k", "CLAUDE_API_KEY": "k", "OPENAI_MODEL": "gpt-4.1", "SEGUE_LEDGER": "none"},

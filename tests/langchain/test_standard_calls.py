@@ -23,7 +23,7 @@ from segue.langchain.backend import Backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
 from segue.policy import Policy
 from segue.sandbox import Reply
-from segue.settings import load
+from segue.settings_loading import load
 
 _PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -13,7 +13,7 @@ from segue.chat.usage import Usage
 from segue.client import Segue
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.stores.memory import MemoryStore
-from segue.settings import load
+from segue.settings_loading import load
 from segue.transport.memory import Hang, MemoryTransport, Reply
 
 PRICES = {

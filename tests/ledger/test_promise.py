@@ -12,7 +12,7 @@ import pytest
 
 from segue import LLMServiceUnavailableError, Sandbox, Segue
 from segue.chat.events import Finished
-from segue.settings import load
+from segue.settings_loading import load
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from segue.health.book import HealthBook
 from segue.health.target import HealthKeys
 from segue.monitoring.checks import tells_of_the_key_or_the_way
 from segue.policy import BreakerPolicy
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 NARROW = "You have insufficient permissions for this operation. Missing scopes: api.model.read."
 
@@ -77,18 +78,18 @@ async def test_keys_are_checked_once_however_many_targets_share_one_and_stand_in
 ) -> None:
     asked: list[str] = []
     segue = Segue(settings_of(environ))
-    twin = segue.target("gemini")
+    twin = segue.targets["gemini"]
     twice = Segue(
         settings_of(environ),
         targets=[twin, _renamed(twin, "twin"), _renamed(twin, "stand-in", simulated=True)],
     )
-    real = twice.engine.upstream
+    real = twice.runtime.engine.upstream
 
     def upstream(target: Any) -> Any:
         asked.append(target.name)
         return real(target)
 
-    monkeypatch.setattr(twice.engine, "upstream", upstream)
+    monkeypatch.setattr(twice.runtime.engine, "upstream", upstream)
     assert await twice.check_health() == {"gemini": "", "twin": ""}
     assert asked == ["gemini"]
     await twice.aclose()

@@ -25,7 +25,8 @@ from segue.monitoring.hours import HOUR
 from segue.monitoring.redaction import Redactor
 from segue.policy import BreakerPolicy
 from segue.routing.target import Target
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 EVER = 1e11
 NOW = 1_780_056_000.0

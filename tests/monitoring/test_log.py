@@ -28,7 +28,8 @@ from segue.monitoring.otel import OpenTelemetry
 from segue.monitoring.redaction import GONE, Redactor, redactor_of
 from segue.server.auth import Gatekeeper
 from segue.server.keys.sqlite import FileKeyRing
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 JSON = {"SEGUE_LEDGER": "none", "SEGUE_CHAIN": "gemini,openai", "SEGUE_LOG": "json"}
 
@@ -155,7 +156,7 @@ def test_a_child_of_a_fork_writes_its_lines() -> None:
     program = """
 import logging, os, sys
 from segue.monitoring.log import configure_logging
-from segue.settings import load
+from segue.settings_loading import load
 handler = configure_logging(load({"SEGUE_LOG": "text"}, directory="/nonexistent"), stream=sys.stdout)
 logging.getLogger("segue").warning("one of the parent's")
 handler.flush()

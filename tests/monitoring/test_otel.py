@@ -29,7 +29,8 @@ from segue import LLMServiceUnavailableError, Sandbox, system, user
 from segue.client import Segue
 from segue.monitoring import otel
 from segue.monitoring.otel import OpenTelemetry
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.monitoring.redaction import GONE, Redactor, redactor_of
-from segue.settings import load
+from segue.settings_loading import load
 
 SHAPED = [
     "sk-proj-abcDEF0123456789abcDEF",

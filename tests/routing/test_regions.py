@@ -15,7 +15,8 @@ from segue import InvalidRequestError, LLMServiceUnavailableError, OpenAIClient,
 from segue.langchain.backend import Backend
 from segue.ledger.stores.memory import MemoryStore
 from segue.routing import resolve
-from segue.settings import TargetSettings, load
+from segue.settings import TargetSettings
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 
@@ -87,7 +88,7 @@ async def test_no_policy_puts_a_target_of_another_region_first(make: Callable[..
 async def test_the_environment_says_where_a_target_answers(make: Callable[..., Segue]) -> None:
     segue = make(NOWHERE_REGION="kr", HERE_REGION="us")
     assert (await segue.acomplete("Hi", regions=("kr",))).target == "nowhere"
-    assert segue.target("here").region == "us"
+    assert segue.targets["here"].region == "us"
 
 
 async def test_where_nobody_may_be_asked_the_error_says_what_to_set(make: Callable[..., Segue]) -> None:

@@ -13,7 +13,7 @@ from segue import InvalidRequestError, LLMClient, OpenAIClient, Segue, user
 from segue.chat.messages import Image, Message, Text
 from segue.errors import ConfigurationError
 from segue.ledger.stores.memory import MemoryStore
-from segue.settings import load
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Pause, Reply
 from segue.wire.codec import WireRequest
 
@@ -132,7 +132,7 @@ async def test_latency_learns_who_speaks_first(make: Callable[..., Segue]) -> No
         return says(request, wait=0.05 if "small" in request.url else 0.0)
 
     segue = make("[policy]\npolicy = 'latency'\nhedge = false\n", script=slow_small)
-    segue.engine.rng.random = lambda: 0.5  # type: ignore[method-assign]
+    segue.runtime.engine.rng.random = lambda: 0.5  # type: ignore[method-assign]
     asked = [(await segue.acomplete(EASY)).target for _ in range(4)]
     assert asked == ["small", "large", "large", "large"]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from segue.sandbox import Sandbox
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 
 @pytest.fixture

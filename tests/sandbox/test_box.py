@@ -40,7 +40,7 @@ def test_targets_without_a_key_are_answered_for_and_say_so(box: Sandbox, plain: 
         answer = client.complete("hello")
         assert (answer.target, answer.simulated) == ("gemini", True)
         assert answer.text.startswith(MARK)
-        assert all(client.target(name).simulated for name in plain.chain)
+        assert all(client.targets[name].simulated for name in plain.chain)
         assert all(record.simulated for record in client.ledger.records())
 
 

@@ -12,13 +12,14 @@ import pytest
 import uvicorn
 
 from segue import Sandbox
-from segue.client import Segue
+from segue.runtime import Runtime
 from segue.server.app import Gateway
 from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
 from segue.server.metrics import Metrics
 from segue.server.serve import ServeOptions, uvicorn_options
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 Serving = Callable[..., str]
 
@@ -35,7 +36,7 @@ def served(
     """The address of a gateway that runs until the block is left."""
     metrics = Metrics()
     watching = [metrics, *([gatekeeper] if gatekeeper is not None else []), *listeners]
-    gateway = Gateway(Segue(settings, listeners=watching), metrics=metrics, gatekeeper=gatekeeper, bounds=bounds)
+    gateway = Gateway(Runtime(settings, listeners=watching), metrics=metrics, gatekeeper=gatekeeper, bounds=bounds)
     config = uvicorn.Config(gateway, **{**uvicorn_options(ServeOptions(port=0, grace=1.0)), **options, "port": 0})
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="gateway", daemon=True)

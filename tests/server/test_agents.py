@@ -13,7 +13,7 @@ from segue import Sandbox
 from segue.chat.messages import Text, ToolCall, ToolResult
 from segue.chat.request import ChatRequest
 from segue.sandbox.answers.replies import Reply
-from segue.settings import load
+from segue.settings_loading import load
 
 from .conftest import served
 

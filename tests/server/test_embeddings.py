@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from segue.client import Segue
 from segue.errors import InvalidRequestError
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.stores.memory import MemoryStore
+from segue.runtime import Runtime
 from segue.server.embeddings import forward
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 from segue.transport.memory import Exchange, Hang, MemoryTransport, Refuse, Reply, Reset
 from segue.wire.dialects import ingress
 
@@ -55,7 +56,7 @@ class Upstream:
         self.network = MemoryTransport(lambda request: reply or good)
         self.watcher = Watcher()
         settings = load({"SEGUE_LEDGER": "none", **(KEYS if environ is None else environ)}, directory="/nonexistent")
-        self.segue = Segue(settings, transport=self.network, listeners=[self.watcher], ledger=MemoryStore())
+        self.runtime = Runtime(settings, transport=self.network, listeners=[self.watcher], ledger=MemoryStore())
 
     @property
     def sent(self) -> Exchange:
@@ -68,7 +69,7 @@ class Upstream:
         except InvalidRequestError as error:
             status, headers, answer = ingress(self.dialect).error(error)
         else:
-            status, headers, answer = await forward.forward(self.segue, asked, **options)
+            status, headers, answer = await forward.forward(self.runtime, asked, **options)
         assert SECRET not in answer.decode()
         assert SECRET not in str(headers)
         return status, dict(headers), answer
@@ -122,7 +123,7 @@ async def test_the_model_says_whose_it_is(word: str, url: str, model: str, tmp_p
     table = '[targets.vllm]\ndialect = "openai_chat"\nbase_url = "http://10.0.0.1:8000/v1"\nmodel = "m"\n'
     (tmp_path / "segue.toml").write_text(f'{table}[targets.mistral]\nmodel = "m"\n[targets.ollama]\nmodel = "m"\n')
     upstream = Upstream()
-    upstream.segue = Segue(
+    upstream.runtime = Runtime(
         load({"SEGUE_LEDGER": "none", "MISTRAL_API_KEY": SECRET, **KEYS}, directory=tmp_path),
         transport=upstream.network,
     )
@@ -218,7 +219,7 @@ async def test_a_silent_provider_is_given_up_after_the_targets_timeout() -> None
 async def test_an_attempt_is_booked_at_its_price_under_the_callers_key() -> None:
     upstream = Upstream()
     await upstream.ask(key="key_1")
-    (record,) = upstream.segue.ledger.records()
+    (record,) = upstream.runtime.ledger.records()
     assert (record.model, record.outcome, record.key) == ("text-embedding-3-small", "ok", "key_1")
     assert record.usage.input_tokens == 7
     assert record.cost == 7 * Decimal("0.02") / 1_000_000

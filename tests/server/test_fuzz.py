@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segue import Sandbox
-from segue.settings import load
+from segue.settings_loading import load
 
 from .conftest import served
 

@@ -12,10 +12,10 @@ import pytest
 from google import genai
 
 from segue import Sandbox
-from segue.client import Segue
 from segue.ledger.stores.memory import MemoryStore
+from segue.runtime import Runtime
 from segue.server.embeddings import forward
-from segue.settings import load
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 
 from .conftest import served
@@ -33,11 +33,11 @@ class Upstream:
     def __init__(self, reply: Reply | None = None, **environ: str) -> None:
         self.network = MemoryTransport(lambda request: reply or Reply(steps=[ANSWER]))
         settings = load({"SEGUE_LEDGER": "none", **(environ or KEYS)}, directory="/nonexistent")
-        self.segue = Segue(settings, transport=self.network, ledger=MemoryStore())
+        self.runtime = Runtime(settings, transport=self.network, ledger=MemoryStore())
 
     async def ask(self, path: str, body: Any, key: str = "") -> tuple[int, bytes]:
         asked = forward.read(json.dumps(body).encode(), dialect="gemini", path=f"/v1beta/models/{path}")
-        status, _, answer = await forward.forward(self.segue, asked, key=key)
+        status, _, answer = await forward.forward(self.runtime, asked, key=key)
         assert SECRET not in answer.decode()
         return status, answer
 
@@ -73,7 +73,7 @@ async def test_a_single_text_goes_to_gemini_too_also_one_of_a_model_that_nobody_
 async def test_an_attempt_is_booked_with_what_gemini_counted_under_the_callers_key() -> None:
     upstream = Upstream()
     await upstream.ask(f"{MODEL}:batchEmbedContents", batch("m", "x"), key="key_1")
-    (record,) = upstream.segue.ledger.records()
+    (record,) = upstream.runtime.ledger.records()
     assert (record.target, record.model, record.outcome, record.key) == ("gemini", MODEL, "ok", "key_1")
     assert record.usage.input_tokens == 7
     assert record.cost

@@ -14,7 +14,8 @@ import pytest
 
 from segue.errors import ConfigurationError
 from segue.server.keys.sqlite import FileKeyRing, keys_path
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 WALL = 1_780_056_000.0
 """2026-05-29 12:00 UTC."""

@@ -24,7 +24,8 @@ from segue.server.keys.mongodb import MongoKeyRing
 from segue.server.keys.sqlite import FileKeyRing
 from segue.server.keys.store import Key
 from segue.server.serve import ServeOptions, build
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 from .conftest import served
 

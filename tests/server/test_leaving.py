@@ -10,11 +10,11 @@ from typing import Any
 import looptime
 import pytest
 
-from segue.client import Segue
+from segue.runtime import Runtime
 from segue.server.app import Gateway
 from segue.server.asgi import WATCH_AFTER, Message
 from segue.server.metrics import Metrics
-from segue.settings import load
+from segue.settings_loading import load
 from segue.transport.memory import Connecting, Hang, MemoryTransport, Reply
 
 PROMISED = 0.1
@@ -99,8 +99,8 @@ def test_what_goes_on_for_a_caller_ends_with_him(path: str, reply: Reply, stream
     async def story() -> None:
         network = MemoryTransport(lambda request: reply)
         metrics = Metrics()
-        segue = Segue(load(KEYS, directory="/nonexistent"), transport=network, listeners=[metrics])
-        gateway = Gateway(segue, metrics=metrics)
+        runtime = Runtime(load(KEYS, directory="/nonexistent"), transport=network, listeners=[metrics])
+        gateway = Gateway(runtime, metrics=metrics)
         body = BODIES[path] | ({"stream": True} if stream and path.startswith("/v1/") else {})
         place = path.replace(":generate", ":streamGenerate") if stream else path
         caller = Caller(place, body, leaves)
@@ -113,6 +113,6 @@ def test_what_goes_on_for_a_caller_ends_with_him(path: str, reply: Reply, stream
         assert not network.open
         assert {exchange.closed for exchange in network.requests} == {ended}
         assert not any(message["type"] == "http.response.start" for message in caller.sent if not stream)
-        await segue.aclose()
+        await runtime.aclose()
 
     run(story())

@@ -14,7 +14,8 @@ from openai import InternalServerError, OpenAI
 from tests.server.conftest import served
 
 from segue import Sandbox
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
 

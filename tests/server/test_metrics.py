@@ -15,14 +15,15 @@ from segue import Sandbox
 from segue.budgets.lease import Budget
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
-from segue.client import Segue
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.health.quota import QuotaKey, QuotaLimits
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import StoreStatus
 from segue.routing.resolve import with_model
+from segue.runtime import Runtime
 from segue.server.metrics import Metrics
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport
 
 KEYS = {"GEMINI_API_KEY": "secret-one", "OPENAI_API_KEY": "secret-two", "OLLAMA_MODEL": "my-own-model"}
@@ -43,17 +44,17 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def segue(metrics: Metrics) -> Segue:
+def runtime(metrics: Metrics) -> Runtime:
     settings = load({"SEGUE_LEDGER": "none", **KEYS, **CHAIN}, directory="/nonexistent")
-    segue = Segue(settings, transport=MemoryTransport([]), listeners=[metrics])
-    metrics.attach(segue)
-    return segue
+    runtime = Runtime(settings, transport=MemoryTransport([]), listeners=[metrics])
+    metrics.attach(runtime)
+    return runtime
 
 
 def begin(
-    segue: Segue, name: str, *, model: str = "", hedge: bool = False, after: str = "", continuation: bool = False
+    runtime: Runtime, name: str, *, model: str = "", hedge: bool = False, after: str = "", continuation: bool = False
 ) -> AttemptStart:
-    target = with_model(segue.target(name), model) if model else segue.target(name)
+    target = with_model(runtime.targets[name], model) if model else runtime.targets[name]
     return AttemptStart(
         attempt_id="a",
         request_id="r1",
@@ -104,8 +105,8 @@ async def shown(metrics: Metrics) -> dict[tuple[str, frozenset[str]], float]:
     return scrape(body.decode())
 
 
-async def test_an_attempt_is_counted_with_its_times_and_tokens(metrics: Metrics, segue: Segue) -> None:
-    metrics.attempt_ended(end(begin(segue, "gemini"), first_content=0.15, usage=USAGE))
+async def test_an_attempt_is_counted_with_its_times_and_tokens(metrics: Metrics, runtime: Runtime) -> None:
+    metrics.attempt_ended(end(begin(runtime, "gemini"), first_content=0.15, usage=USAGE))
     found = await shown(metrics)
     place = {"gemini", "gemini-3.5-flash-lite"}
     assert found["segue_attempts_total", frozenset({*place, "ok"})] == 1
@@ -117,33 +118,33 @@ async def test_an_attempt_is_counted_with_its_times_and_tokens(metrics: Metrics,
     assert sum(tokens.values()) == USAGE.total_tokens
 
 
-async def test_an_attempt_without_content_has_no_time_to_it(metrics: Metrics, segue: Segue) -> None:
-    metrics.attempt_ended(end(begin(segue, "openai"), FailureKind.STALL))
+async def test_an_attempt_without_content_has_no_time_to_it(metrics: Metrics, runtime: Runtime) -> None:
+    metrics.attempt_ended(end(begin(runtime, "openai"), FailureKind.STALL))
     found = await shown(metrics)
     assert found["segue_attempts_total", frozenset({"openai", "gpt-6-luna", "stall"})] == 1
     assert found["segue_first_content_seconds_count", frozenset({"openai", "gpt-6-luna"})] == 0
 
 
-async def test_an_attempt_that_follows_anothers_failure_is_a_failover(metrics: Metrics, segue: Segue) -> None:
-    metrics.attempt_started(begin(segue, "gemini"))
-    metrics.attempt_started(begin(segue, "openai", after="gemini"))
+async def test_an_attempt_that_follows_anothers_failure_is_a_failover(metrics: Metrics, runtime: Runtime) -> None:
+    metrics.attempt_started(begin(runtime, "gemini"))
+    metrics.attempt_started(begin(runtime, "openai", after="gemini"))
     found = await shown(metrics)
     failovers = {labels: value for (name, labels), value in found.items() if name == "segue_failovers_total"}
     assert failovers == {frozenset({"gemini", "openai"}): 1}
 
 
-async def test_a_hedge_is_no_failover(metrics: Metrics, segue: Segue) -> None:
-    metrics.attempt_started(begin(segue, "gemini"))
-    metrics.attempt_started(begin(segue, "openai", hedge=True))
+async def test_a_hedge_is_no_failover(metrics: Metrics, runtime: Runtime) -> None:
+    metrics.attempt_started(begin(runtime, "gemini"))
+    metrics.attempt_started(begin(runtime, "openai", hedge=True))
     found = await shown(metrics)
     assert found["segue_hedges_total", frozenset({"openai"})] == 1
     assert not [name for name, _ in found if name == "segue_failovers_total"]
 
 
-async def test_a_callers_free_text_becomes_no_label(metrics: Metrics, segue: Segue) -> None:
+async def test_a_callers_free_text_becomes_no_label(metrics: Metrics, runtime: Runtime) -> None:
     for model in ("free text", "gpt-6-free text", "gpt-6-sol-2026-01-01", "gpt-6-sol"):
-        metrics.attempt_ended(end(begin(segue, "openai", model=model)))
-    metrics.attempt_ended(end(begin(segue, "ollama")))
+        metrics.attempt_ended(end(begin(runtime, "openai", model=model)))
+    metrics.attempt_ended(end(begin(runtime, "ollama")))
     found = await shown(metrics)
     counts = {labels: value for (name, labels), value in found.items() if name == "segue_attempts_total"}
     assert counts == {
@@ -153,29 +154,29 @@ async def test_a_callers_free_text_becomes_no_label(metrics: Metrics, segue: Seg
     }
 
 
-async def test_each_target_is_in_one_state_at_a_time(metrics: Metrics, segue: Segue) -> None:
+async def test_each_target_is_in_one_state_at_a_time(metrics: Metrics, runtime: Runtime) -> None:
     def state_of(found: dict[tuple[str, frozenset[str]], float], target: str) -> list[str]:
         states = ("ready", "cooling", "off", "no key")
         return [state for state in states if found["segue_target_state", frozenset({target, state})] == 1]
 
     before = await shown(metrics)
-    keys = segue.engine.keys(segue.target("gemini"))
+    keys = runtime.engine.keys(runtime.targets["gemini"])
     failure = Failure(kind=FailureKind.RATE, message="x", retry_after=60.0)
-    segue.engine.health.failed(keys, failure, time.monotonic(), 0.0)
+    runtime.engine.health.failed(keys, failure, time.monotonic(), 0.0)
     after = await shown(metrics)
     assert (state_of(before, "gemini"), state_of(after, "gemini")) == (["ready"], ["cooling"])
     assert state_of(after, "openai") == ["ready"]
 
 
-async def test_breakers_and_quotas_are_looked_at(metrics: Metrics, segue: Segue) -> None:
-    target = segue.target("gemini")
-    keys, now = segue.engine.keys(target), time.monotonic()
-    segue.engine.quota.configure(
+async def test_breakers_and_quotas_are_looked_at(metrics: Metrics, runtime: Runtime) -> None:
+    target = runtime.targets["gemini"]
+    keys, now = runtime.engine.keys(target), time.monotonic()
+    runtime.engine.quota.configure(
         QuotaKey(keys.credential, keys.model), QuotaLimits(requests_per_minute=10, requests_per_day=500)
     )
-    segue.engine.reserve(target, 7, now)
+    runtime.engine.reserve(target, 7, now)
     for _ in range(3):
-        segue.engine.health.failed(keys, Failure(kind=FailureKind.OVERLOAD, message="x"), now)
+        runtime.engine.health.failed(keys, Failure(kind=FailureKind.OVERLOAD, message="x"), now)
     found = await shown(metrics)
     assert found["segue_breaker_state", frozenset({"gemini", "model", "open"})] == 1
     assert found["segue_breaker_state", frozenset({"gemini", "model", "closed"})] == 0
@@ -188,27 +189,27 @@ async def test_breakers_and_quotas_are_looked_at(metrics: Metrics, segue: Segue)
 
 
 async def test_what_is_left_of_budgets_is_looked_up_once_a_request_fell_under_one(
-    metrics: Metrics, segue: Segue
+    metrics: Metrics, runtime: Runtime
 ) -> None:
     await metrics.look_up()
-    assert "budgets" not in segue.__dict__
-    target = segue.target("gemini")
+    assert "budgets" not in runtime.__dict__
+    target = runtime.targets["gemini"]
     budget = Budget(name="key:key_1", pico=2_500_000_000_000, said="the key 'me'")
-    ticket = await segue.budgets.admit([budget], [target], prompt_tokens=10, max_tokens=10)
+    ticket = await runtime.budgets.admit([budget], [target], prompt_tokens=10, max_tokens=10)
     await metrics.look_up()
     found = await shown(metrics)
     assert found["segue_budget_left_dollars", frozenset({"key:key_1"})] == 2.5
-    segue.budgets.cancel(ticket)
-    segue.budgets.close()
+    runtime.budgets.cancel(ticket)
+    runtime.budgets.close()
 
 
 async def test_what_an_attempt_cost_is_counted_and_so_is_one_whose_cost_nobody_knows(
-    metrics: Metrics, segue: Segue
+    metrics: Metrics, runtime: Runtime
 ) -> None:
-    ended = end(begin(segue, "gemini"))
+    ended = end(begin(runtime, "gemini"))
     for cost in (Decimal("0.25"), Decimal("0.5"), Decimal(0), None):
         metrics.attempt_booked(ended, booked(cost))
-    metrics.attempt_started(begin(segue, "openai", continuation=True))
+    metrics.attempt_started(begin(runtime, "openai", continuation=True))
     found = await shown(metrics)
     place = frozenset({"gemini", "gemini-3.5-flash-lite"})
     assert found["segue_cost_dollars_total", place] == 0.75
@@ -228,9 +229,9 @@ async def test_callers_requests_are_counted_by_dialect_status_and_form(metrics: 
     assert found["segue_requests_in_flight", frozenset()] == 1
 
 
-def test_an_attempt_costs_little(metrics: Metrics, segue: Segue) -> None:
+def test_an_attempt_costs_little(metrics: Metrics, runtime: Runtime) -> None:
     """A guard against looking labels up each time; measured it is a fifth of this."""
-    start = begin(segue, "gemini")
+    start = begin(runtime, "gemini")
     ended = end(start, first_content=0.2, usage=USAGE)
     metrics.attempt_ended(ended)
     rounds = 500
@@ -263,10 +264,10 @@ class TestGateway:
 
 
 async def test_the_ledgers_troubles_can_be_seen(
-    metrics: Metrics, segue: Segue, monkeypatch: pytest.MonkeyPatch
+    metrics: Metrics, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status = StoreStatus(location="", pending=1, errors=2, dropped=3, unconfirmed=4, unshipped=5)
-    monkeypatch.setattr(segue.ledger, "status", lambda: status)
+    monkeypatch.setattr(runtime.ledger, "status", lambda: status)
     found = await shown(metrics)
     names = ("pending", "errors", "dropped", "unconfirmed", "unshipped")
     assert [found[f"segue_ledger_{name}", frozenset()] for name in names] == [1, 2, 3, 4, 5]

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from segue.catalog.models import find_model
-from segue.client import Segue
+from segue.runtime import Runtime
 from segue.sandbox import Sandbox
 from segue.server import models
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport
 
 anthropic = pytest.importorskip("anthropic")
@@ -43,13 +44,13 @@ def settings(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Settings
     return box.settings(load({"SEGUE_LEDGER": "none"}, directory=place))
 
 
-def segue_of(environ: dict[str, str]) -> Segue:
+def runtime_of(environ: dict[str, str]) -> Runtime:
     settings = load({"SEGUE_LEDGER": "none", **environ}, directory="/nonexistent")
-    return Segue(settings, transport=MemoryTransport([]))
+    return Runtime(settings, transport=MemoryTransport([]))
 
 
-def ids(segue: Segue) -> list[str]:
-    return [model["id"] for model in json.loads(models.listing(segue, "openai_chat")[2])["data"]]
+def ids(runtime: Runtime) -> list[str]:
+    return [model["id"] for model in json.loads(models.listing(runtime, "openai_chat")[2])["data"]]
 
 
 class TestOpenAI:
@@ -133,25 +134,25 @@ class TestGoogle:
 
 
 def test_a_chain_promises_no_more_than_each_of_its_targets_takes() -> None:
-    segue = segue_of({"OPENAI_API_KEY": "k", "CLAUDE_API_KEY": "k"})
-    auto = json.loads(models.single(segue, "claude", "auto")[2])
+    runtime = runtime_of({"OPENAI_API_KEY": "k", "CLAUDE_API_KEY": "k"})
+    auto = json.loads(models.single(runtime, "claude", "auto")[2])
     infos = [find_model("openai", "gpt-6-luna"), find_model("claude", "claude-sonnet-5-5")]
     assert auto["max_input_tokens"] == min(info.window or 0 for info in infos)
     assert auto["max_tokens"] == min(info.max_output or 0 for info in infos)
 
 
 def test_only_targets_with_a_key_are_listed() -> None:
-    assert ids(segue_of({"OPENAI_API_KEY": "k"})) == ["auto", "gpt-6-luna", "openai/gpt-6-luna"]
-    assert ids(segue_of({})) == []
+    assert ids(runtime_of({"OPENAI_API_KEY": "k"})) == ["auto", "gpt-6-luna", "openai/gpt-6-luna"]
+    assert ids(runtime_of({})) == []
 
 
 def test_a_target_that_lacks_a_setting_takes_no_other_off_the_list() -> None:
-    segue = segue_of({"SEGUE_CHAIN": "openai,azure", "OPENAI_API_KEY": "k", "AZURE_API_KEY": "k"})
-    assert ids(segue) == ["gpt-6-luna", "openai/gpt-6-luna"]  # no auto: a request to it would fail over that setting
+    runtime = runtime_of({"SEGUE_CHAIN": "openai,azure", "OPENAI_API_KEY": "k", "AZURE_API_KEY": "k"})
+    assert ids(runtime) == ["gpt-6-luna", "openai/gpt-6-luna"]  # no auto: a request to it would fail over that setting
 
 
 def test_what_a_local_server_will_be_found_to_have_is_not_listed() -> None:
-    assert ids(segue_of({"SEGUE_CHAIN": "openai,local", "OPENAI_API_KEY": "k"})) == [
+    assert ids(runtime_of({"SEGUE_CHAIN": "openai,local", "OPENAI_API_KEY": "k"})) == [
         "auto",
         "gpt-6-luna",
         "openai/gpt-6-luna",
@@ -160,4 +161,4 @@ def test_what_a_local_server_will_be_found_to_have_is_not_listed() -> None:
 
 @pytest.mark.parametrize("dialect", ["openai_chat", "claude", "gemini"])
 def test_a_model_known_only_to_a_provider_without_a_key_is_not_found(dialect: str) -> None:
-    assert models.single(segue_of({"OPENAI_API_KEY": "k"}), dialect, "claude-sonnet-5-5")[0] == 404
+    assert models.single(runtime_of({"OPENAI_API_KEY": "k"}), dialect, "claude-sonnet-5-5")[0] == 404

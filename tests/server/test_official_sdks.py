@@ -14,7 +14,7 @@ from google import genai
 from pydantic import BaseModel
 
 from segue import Sandbox
-from segue.settings import load
+from segue.settings_loading import load
 
 from .conftest import served
 

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from segue import Sandbox
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 from .conftest import served
 

@@ -22,7 +22,7 @@ from segue import Sandbox
 from segue.budgets.admission import store_of
 from segue.catalog.prices import cost, price_of
 from segue.ledger.stores.mongodb_connection import shared_connection
-from segue.settings import load
+from segue.settings_loading import load
 
 CALLERS = 200
 BUDGET = Decimal("0.015")
@@ -36,7 +36,7 @@ def replica(environ: dict[str, str], home: Path) -> Iterator[str]:
     code = """
 import socket, uvicorn
 from segue.server.serve import ServeOptions, build, uvicorn_options
-from segue.settings import load
+from segue.settings_loading import load
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 options = ServeOptions(grace=2.0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from segue.client import Segue
 from segue.errors import InvalidRequestError
 from segue.policy import Policy
-from segue.server.model_selection import Selection, select
-from segue.settings import ChainSettings, Settings, load
+from segue.routing.targets import Chain
+from segue.runtime import Runtime
+from segue.server.model_selection import select
+from segue.settings import ChainSettings, Settings
+from segue.settings_loading import load
 
 KEYS = {"GEMINI_API_KEY": "g", "OPENAI_API_KEY": "o", "CLAUDE_API_KEY": "c", "SEGUE_LEDGER": "none"}
 
@@ -21,33 +23,33 @@ def made(**changed: str) -> Settings:
     return msgspec.structs.replace(settings, chains={"careful": two})
 
 
-def names(selection: Selection) -> list[str]:
+def names(selection: Chain) -> list[str]:
     return [target.name for target in selection.targets]
 
 
 @pytest.fixture
-def segue() -> Segue:
-    return Segue(made())
+def runtime() -> Runtime:
+    return Runtime(made())
 
 
 @pytest.mark.parametrize("word", ["", "auto", "default", "models/auto", "  auto "])
-def test_auto_is_the_default_chain(segue: Segue, word: str) -> None:
-    assert names(select(segue, word)) == ["gemini", "openai", "claude"]
+def test_auto_is_the_default_chain(runtime: Runtime, word: str) -> None:
+    assert names(select(runtime, word)) == ["gemini", "openai", "claude"]
 
 
-def test_a_chain_goes_by_its_name_and_under_its_policy(segue: Segue) -> None:
-    selection = select(segue, "careful")
+def test_a_chain_goes_by_its_name_and_under_its_policy(runtime: Runtime) -> None:
+    selection = select(runtime, "careful")
     assert names(selection) == ["claude", "gemini"]
-    assert (selection.chain, selection.policy.rounds) == ("careful", 1)
+    assert (selection.name, selection.policy.rounds) == ("careful", 1)
 
 
-def test_a_target_comes_first_and_the_chain_follows(segue: Segue) -> None:
-    assert names(select(segue, "claude")) == ["claude", "gemini", "openai"]
-    assert names(select(segue, "openai")) == ["openai", "gemini", "claude"]
+def test_a_target_comes_first_and_the_chain_follows(runtime: Runtime) -> None:
+    assert names(select(runtime, "claude")) == ["claude", "gemini", "openai"]
+    assert names(select(runtime, "openai")) == ["openai", "gemini", "claude"]
 
 
-def test_a_providers_model_is_asked_of_that_provider(segue: Segue) -> None:
-    selection = select(segue, "claude/claude-haiku-4-5")
+def test_a_providers_model_is_asked_of_that_provider(runtime: Runtime) -> None:
+    selection = select(runtime, "claude/claude-haiku-4-5")
     assert names(selection) == ["claude", "gemini", "openai"]
     assert selection.targets[0].model.id == "claude-haiku-4-5"
 
@@ -62,27 +64,27 @@ def test_a_providers_model_is_asked_of_that_provider(segue: Segue) -> None:
         ("gpt-99", "openai"),
     ],
 )
-def test_a_model_is_asked_of_its_maker(segue: Segue, word: str, name: str) -> None:
-    first = select(segue, word).targets[0]
+def test_a_model_is_asked_of_its_maker(runtime: Runtime, word: str, name: str) -> None:
+    first = select(runtime, word).targets[0]
     assert (first.name, first.model.id) == (name, word.removeprefix("models/"))
 
 
 def test_a_target_without_a_key_is_passed_over() -> None:
-    segue = Segue(made(CLAUDE_API_KEY=""))
-    assert names(select(segue, "claude-haiku-4-5")) == ["gemini", "openai"]
+    runtime = Runtime(made(CLAUDE_API_KEY=""))
+    assert names(select(runtime, "claude-haiku-4-5")) == ["gemini", "openai"]
     with pytest.raises(InvalidRequestError, match="claude has no key") as caught:
-        select(segue, "claude-haiku-4-5", fallback=False)
+        select(runtime, "claude-haiku-4-5", fallback=False)
     assert (caught.value.status, caught.value.param) == (404, "model")
 
 
 @pytest.mark.parametrize("word", ["llama-7b", "nobody/model", "openai/", "/gpt-6-luna"])
-def test_what_stands_for_nothing_is_the_callers_mistake(segue: Segue, word: str) -> None:
+def test_what_stands_for_nothing_is_the_callers_mistake(runtime: Runtime, word: str) -> None:
     with pytest.raises(InvalidRequestError, match="/v1/models") as caught:
-        select(segue, word)
+        select(runtime, word)
     assert (caught.value.status, caught.value.param, caught.value.code) == (404, "model", "model_not_found")
 
 
-def test_without_fallback_only_the_policy_changes(segue: Segue) -> None:
-    selection = select(segue, "openai", fallback=False)
+def test_without_fallback_only_the_policy_changes(runtime: Runtime) -> None:
+    selection = select(runtime, "openai", fallback=False)
     assert selection.targets[0].name == "openai"
     assert not selection.policy.fallback

@@ -29,7 +29,7 @@ def create(
     """Make a key. Its secret is printed this once."""
     from segue.cli.display import notes
     from segue.server.keys.factory import keyring_of
-    from segue.settings import load
+    from segue.settings_loading import load
 
     allowed = tuple(word.strip() for word in models.split(",")) if models else ()
     ring = keyring_of(load())
@@ -53,7 +53,7 @@ def list_keys() -> None:
     from segue.ledger.stores.money import from_pico
     from segue.server.auth import budget_of
     from segue.server.keys.factory import how_to_have_one, keyring_of
-    from segue.settings import load
+    from segue.settings_loading import load
 
     settings = load()
     ring = keyring_of(settings)
@@ -84,7 +84,7 @@ def list_keys() -> None:
 def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="As `segue keys list` shows it.")]) -> None:
     """End a key for good. Running gateways refuse it within two seconds."""
     from segue.server.keys.factory import keyring_of
-    from segue.settings import load
+    from segue.settings_loading import load
 
     ring = keyring_of(load())
     key = ring.revoke(id)
@@ -98,7 +98,7 @@ def copy() -> None:
     from segue.errors import ConfigurationError
     from segue.server.keys.factory import keyring_of
     from segue.server.keys.sqlite import FileKeyRing, keys_path
-    from segue.settings import load
+    from segue.settings_loading import load
 
     settings = load()
     if not settings.mongodb_url:

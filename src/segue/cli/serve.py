@@ -31,7 +31,7 @@ def serve(
     """
     from segue.cli.simulated import ready
     from segue.server.serve import ServeOptions, build, serve
-    from segue.settings import load
+    from segue.settings_loading import load
 
     if sandbox and workers > 1:
         raise ConfigurationError("stand-ins serve one process: leave out --workers or --sandbox")

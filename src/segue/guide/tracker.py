@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
 
-from segue import settings
 from segue.budgets.admission import zone_of
 from segue.catalog import prices
 from segue.chat.usage import Usage
@@ -20,6 +19,7 @@ from segue.ledger.daily import Column, DailyRow, Where, add_up
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of, shared_store
+from segue.settings_loading import load
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class LLMUsageTracker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = _store(store)
-        self._tz = tz or zone_of(settings.load())
+        self._tz = tz or zone_of(load())
         self._clock = clock
 
     def track_request(
@@ -210,7 +210,7 @@ def _stats(row: DailyRow, days: dict[str, str]) -> dict[str, Any]:
 
 def _store(store: Any) -> LedgerStore:
     if store is None:
-        return ledger_of(settings.load())
+        return ledger_of(load())
     if isinstance(store, str | os.PathLike):
         return shared_store(store)
     if not callable(getattr(store, "settle", None)):

@@ -22,7 +22,8 @@ from segue.errors import ConfigurationError
 from segue.failover.upstream import Upstream
 from segue.routing.target import Target
 from segue.secret import Secret
-from segue.settings import Settings, TargetSettings, load
+from segue.settings import Settings, TargetSettings
+from segue.settings_loading import load
 from segue.transport.base import Transport
 from segue.transport.default import default_transport
 
@@ -234,8 +235,8 @@ def _lack(kept: _Kept, name: str) -> str | None:
     if name in kept.unmade:
         return f"{name} can't be used: {kept.unmade[name]}"
     try:
-        if kept.engine.usable(name):
-            kept.engine.target(name)
+        if kept.engine.targets.usable(name):
+            kept.engine.targets[name]  # raises for what it lacks
             return None
     except ConfigurationError as error:
         return str(error)

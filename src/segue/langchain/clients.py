@@ -220,8 +220,9 @@ class LLMClient(BaseChatModel):
     def _targets(self, said: dict[str, Any]) -> tuple[Target, ...]:
         """The targets that a call goes to, if it says this; () where none can be asked."""
         try:
-            segue, chain = self._route(said)
-            return segue.job("", {"chain": chain, "model": said.get("model")}, hold=True).targets
+            segue, name = self._route(said)
+            chain, model = segue.targets.chain(name), said.get("model")
+            return (chain if model is None else chain.with_model(model)).targets
         except ConfigurationError:
             return ()
 

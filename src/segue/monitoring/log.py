@@ -24,7 +24,8 @@ import msgspec
 from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd
 from segue.ledger.record import AttemptRecord
 from segue.monitoring.redaction import Redactor, redactor_of
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 requests = logging.getLogger("segue.request")
 attempts = logging.getLogger("segue.attempt")

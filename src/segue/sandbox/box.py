@@ -17,7 +17,8 @@ from segue.sandbox.answers.replies import ReplyMode
 from segue.sandbox.bill import BillEntry
 from segue.sandbox.faults import DEFAULT, Fault, parse_fault
 from segue.sandbox.provider import HOST, Manner, SimulatedProvider
-from segue.settings import DEFAULT_CHAIN, Settings, TargetSettings, load
+from segue.settings import DEFAULT_CHAIN, Settings, TargetSettings
+from segue.settings_loading import load
 
 T = TypeVar("T")
 

@@ -19,10 +19,10 @@ import msgspec
 
 from segue.budgets.lease import Budget
 from segue.catalog.tokens import estimate_request_tokens
-from segue.client import Segue
 from segue.errors import ConfigurationError, SegueError
 from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
+from segue.runtime import Runtime
 from segue.server import health, models, routes
 from segue.server.asgi import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
 from segue.server.auth import Gatekeeper
@@ -73,24 +73,24 @@ class Gateway:
     """
 
     def __init__(
-        self, segue: Segue, *, metrics: Metrics, gatekeeper: Gatekeeper | None = None, bounds: Bounds | None = None
+        self, runtime: Runtime, *, metrics: Metrics, gatekeeper: Gatekeeper | None = None, bounds: Bounds | None = None
     ) -> None:
-        self._segue = segue
+        self._runtime = runtime
         self._metrics = metrics
-        metrics.attach(segue)
+        metrics.attach(runtime)
         self._gatekeeper = gatekeeper
         self._bounds = bounds or Bounds()
         self._recall = Recall()
-        self._origins = Origins(segue.settings.origins)
+        self._origins = Origins(runtime.settings.origins)
         if self._origins.any and gatekeeper is None:
             raise ConfigurationError(
                 "origins = * lets every web page spend where no key is asked for: name the pages, or add --keys"
             )
-        traced = segue.settings.monitoring.otel
+        traced = runtime.settings.monitoring.otel
         self._caller = import_module("segue.monitoring.otel").callers_context if traced else _no_context
-        self._logs = segue.settings.monitoring.log is not None
-        self._redact = redactor_of(segue.settings)
-        self._select = lru_cache(maxsize=CHOICES_KEPT)(partial(select, segue))
+        self._logs = runtime.settings.monitoring.log is not None
+        self._redact = redactor_of(runtime.settings)
+        self._select = lru_cache(maxsize=CHOICES_KEPT)(partial(select, runtime))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -102,19 +102,19 @@ class Gateway:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self._segue.warm_up()
+        await self._runtime.warm_up()
         gc.collect()
         gc.freeze()  # what is loaded stays: collecting it again and again would be the longest pause there is
         gc.set_threshold(GARBAGE, 10, 10)
-        upkeep = Upkeep(self._segue, self._metrics)
+        upkeep = Upkeep(self._runtime, self._metrics)
         upkeep.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await upkeep.stop()
-        await self._segue.aclose()
+        await self._runtime.aclose()
         if self._gatekeeper is not None:
             await asyncio.to_thread(self._gatekeeper.close)
-        if self._segue.settings.monitoring.otel:
+        if self._runtime.settings.monitoring.otel:
             await asyncio.to_thread(flush)
         for handler in logging.getLogger("segue").handlers:
             handler.flush()  # the process may end by a signal, without another occasion
@@ -173,17 +173,17 @@ class Gateway:
             case Kind.EMBED:
                 reply = await self._embed(exchange, route, key)
             case Kind.MODELS if route.name:
-                reply = models.single(self._segue, route.dialect, route.name)
+                reply = models.single(self._runtime, route.dialect, route.name)
             case Kind.MODELS:
-                reply = models.listing(self._segue, route.dialect)
+                reply = models.listing(self._runtime, route.dialect)
             case Kind.STORED:
                 reply = stored(self._recall, key, route.name, delete=exchange.method == "DELETE")
             case Kind.LIVE:
                 reply = health.live()
             case Kind.READY:
-                reply = health.ready(self._segue, obstacle=self._gatekeeper.obstacle if self._gatekeeper else "")
+                reply = health.ready(self._runtime, obstacle=self._gatekeeper.obstacle if self._gatekeeper else "")
             case Kind.HISTORY:
-                reply = await history(self._segue, exchange.query)
+                reply = await history(self._runtime, exchange.query)
             case Kind.METRICS:
                 reply = self._metrics.render()
         await exchange.reply(reply, {})
@@ -196,10 +196,10 @@ class Gateway:
             await exchange.reply(_count(route.dialect, estimate_request_tokens(asked.request)), {})
             return
         budgets = self._admit(key, asked.model)
-        selection = self._select(asked.model, fallback=falls_back(exchange.headers))
-        job = job_of(asked, selection, exchange.headers, key=key)
+        chain = self._select(asked.model, fallback=falls_back(exchange.headers))
+        job = job_of(self._runtime, asked, chain, exchange.headers, key=key)
         with self._caller(exchange.headers):
-            await answer(exchange, self._segue, codec, asked, job, budgets)
+            await answer(exchange, self._runtime, codec, asked, job, budgets)
 
     def _codec(self, route: Route, key: str) -> IngressCodec:
         if route.kind is Kind.COMPLETE:
@@ -211,9 +211,9 @@ class Gateway:
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
         budgets = self._admit(key, asked.word)
-        regions = regions_of(exchange.headers, self._segue.settings.policy)
+        regions = regions_of(exchange.headers, self._runtime.settings.policy)
         with self._caller(exchange.headers), exchange.watch():
-            return await forward.forward(self._segue, asked, key=key, budgets=budgets, regions=regions)
+            return await forward.forward(self._runtime, asked, key=key, budgets=budgets, regions=regions)
 
     def _identify(self, exchange: Exchange) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
-from segue.client import Segue
+from segue.runtime import Runtime
 from segue.server.metrics import Metrics
 
 log = logging.getLogger("segue.server")
@@ -20,15 +20,15 @@ SPREAD: Final = 0.1
 class Upkeep:
     """Runs from `start` to `stop`, in one event loop."""
 
-    def __init__(self, segue: Segue, metrics: Metrics) -> None:
-        self._segue = segue
+    def __init__(self, runtime: Runtime, metrics: Metrics) -> None:
+        self._runtime = runtime
         self._metrics = metrics
         self._tasks: list[asyncio.Task[None]] = []
         self._troubles: dict[str, str] = {}
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._keep_up())]
-        if interval := self._segue.settings.monitoring.health_check:
+        if interval := self._runtime.settings.monitoring.health_check:
             self._tasks.append(asyncio.create_task(self._check(interval)))
 
     async def stop(self) -> None:
@@ -40,7 +40,7 @@ class Upkeep:
         while True:
             await asyncio.sleep(EVERY)
             try:
-                self._segue.history.save()
+                self._runtime.history.save()
                 self._metrics.refresh()
                 await self._metrics.look_up()
             except Exception:
@@ -49,12 +49,12 @@ class Upkeep:
     async def _check(self, interval: float) -> None:
         while True:
             try:
-                troubles = await self._segue.check_health()
+                troubles = await self._runtime.check_health()
             except Exception:
                 log.exception("the health check itself failed")
             else:
                 self._tell(troubles)
-            await asyncio.sleep(interval * self._segue.engine.rng.uniform(1.0 - SPREAD, 1.0 + SPREAD))
+            await asyncio.sleep(interval * self._runtime.engine.rng.uniform(1.0 - SPREAD, 1.0 + SPREAD))
 
     def _tell(self, troubles: dict[str, str]) -> None:
         """Logs what is new."""

@@ -14,14 +14,14 @@ from typing import TypeAlias
 
 from segue.budgets.lease import Budget
 from segue.chat.events import ChatEvent, Finished
-from segue.client import Segue
 from segue.errors import InvalidRequestError, SegueError
 from segue.failover.job import Job
 from segue.failover.relay import Relay
 from segue.policy import Policy
 from segue.routing import policy as policies
+from segue.routing.targets import Chain
+from segue.runtime import Runtime
 from segue.server.asgi import Exchange, Watch
-from segue.server.model_selection import Selection
 from segue.wire.codec import IngressCodec, IngressRequest
 
 FALLBACK, DEADLINE = "x-segue-fallback", "x-segue-deadline"
@@ -45,9 +45,9 @@ def falls_back(headers: dict[str, str]) -> bool:
     return said == "true"
 
 
-def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str], *, key: str) -> Job:
+def job_of(runtime: Runtime, asked: IngressRequest, chain: Chain, headers: dict[str, str], *, key: str) -> Job:
     """The engine's view of a caller's request. Raises `InvalidRequestError` for a header that says nothing sensible."""
-    policy = selection.policy
+    policy = chain.policy
     if (said := headers.get(DEADLINE)) is not None:
         policy = policy.replace(deadline=_seconds(said))
     if (said := headers.get(POLICY)) is not None:
@@ -56,13 +56,11 @@ def job_of(asked: IngressRequest, selection: Selection, headers: dict[str, str],
         policy = policy.replace(complexity=_share(said))
     if REGIONS in headers:
         policy = policy.replace(regions=regions_of(headers, policy))
-    return Job(
-        request=asked.request,
-        targets=selection.targets,
-        policy=policy,
-        hold=not asked.stream or asked.request.output is not None,
-        chain=selection.chain,
-        metadata={"key": key} if key else {},
+    return runtime.job(
+        asked.request,
+        chain._replace(policy=policy),
+        whole=not asked.stream,
+        metadata={"key": key} if key else None,
     )
 
 
@@ -81,7 +79,7 @@ def regions_of(headers: dict[str, str], policy: Policy) -> tuple[str, ...]:
 
 async def answer(
     exchange: Exchange,
-    segue: Segue,
+    runtime: Runtime,
     codec: IngressCodec,
     asked: IngressRequest,
     job: Job,
@@ -92,15 +90,15 @@ async def answer(
     Raises its `SegueError` while nothing was sent, `CallerLeftError` when nobody is left to answer.
     """
     with exchange.watch() as watch:
-        relay = await segue.open(job, budgets=budgets)
+        relay = await runtime.open(job, budgets=budgets)
         exchange.request_id = relay.report.request_id
         try:
             if asked.stream:
-                await _stream(exchange, codec, asked, relay, watch, segue.written)
+                await _stream(exchange, codec, asked, relay, watch, runtime.written)
             else:
-                await _whole(exchange, codec, asked, relay, segue.written)
+                await _whole(exchange, codec, asked, relay, runtime.written)
         except SegueError:
-            await segue.written()
+            await runtime.written()
             raise
         finally:
             relay.close()

@@ -8,9 +8,9 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.health.target import Availability
+from segue.runtime import Runtime
 from segue.server.asgi import Reply
 
 State: TypeAlias = Literal["ready", "cooling", "off", "no key"]
@@ -44,34 +44,34 @@ def live() -> Reply:
     return 200, HEADERS, b'{"status":"ok"}'
 
 
-def ready(segue: Segue, *, obstacle: str = "", now: float | None = None) -> Reply:
+def ready(runtime: Runtime, *, obstacle: str = "", now: float | None = None) -> Reply:
     """200 if one of the default chain's targets may be asked now, else 503; the body tells of every target.
 
     `obstacle` is why nobody could be answered even so. `now` is monotonic seconds, by default the running event loop's.
     """
-    found = states(segue, now=now)
-    chain = _default_chain(segue)
+    found = states(runtime, now=now)
+    chain = _default_chain(runtime)
     able = not obstacle and any(state.state == "ready" and state.target in chain for state in found)
     body = Readiness(status="ready" if able else "not ready", reason=obstacle, targets=found)
     return 200 if able else 503, HEADERS, msgspec.json.encode(body)
 
 
-def states(segue: Segue, *, now: float | None = None) -> tuple[TargetState, ...]:
+def states(runtime: Runtime, *, now: float | None = None) -> tuple[TargetState, ...]:
     """Every target's state, the default chain's first."""
     moment = asyncio.get_running_loop().time() if now is None else now
-    return tuple(_state(segue, name, moment) for name in segue.names)
+    return tuple(_state(runtime, name, moment) for name in runtime.targets.names)
 
 
-def _state(segue: Segue, name: str, now: float) -> TargetState:
-    usable = segue.usable(name)
+def _state(runtime: Runtime, name: str, now: float) -> TargetState:
+    usable = runtime.targets.usable(name)
     try:
-        target = segue.target(name)
+        target = runtime.targets[name]
     except ConfigurationError as error:
         return TargetState(target=name, model="", state="off" if usable else "no key", reason=str(error))
     if not usable:
         reason = f"set {name.upper().replace('-', '_')}_API_KEY"
         return TargetState(target=name, model=target.model.id, state="no key", reason=reason)
-    seen = segue.engine.look(target, 0, now)
+    seen = runtime.engine.look(target, 0, now)
     wait = _wait(seen, now)
     state: State = "ready" if not seen.barred else "off" if wait is None else "cooling"
     return TargetState(target=name, model=target.model.id, state=state, reason=seen.reason, recovers_in=wait)
@@ -84,9 +84,9 @@ def _wait(seen: Availability, now: float) -> float | None:
     return round(max(0.0, seen.recovers_at - now), 1)
 
 
-def _default_chain(segue: Segue) -> frozenset[str]:
+def _default_chain(runtime: Runtime) -> frozenset[str]:
     """The names of the targets that a request without a `model` may go to; none where the settings forbid every such request."""
     try:
-        return frozenset(target.name for target in segue.chain(None)[1])
+        return frozenset(target.name for target in runtime.targets.chain(None).targets)
     except ConfigurationError:
         return frozenset()

@@ -9,18 +9,18 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from segue.client import Segue
 from segue.errors import InvalidRequestError
 from segue.ledger.store import LedgerStore
 from segue.monitoring.history import KEPT, changes, hours
 from segue.monitoring.hours import summary
+from segue.runtime import Runtime
 from segue.server.asgi import Reply
 from segue.server.health import HEADERS
 
 DEFAULT = 24.0
 
 
-async def history(segue: Segue, query: str) -> Reply:
+async def history(runtime: Runtime, query: str) -> Reply:
     """Reads the store aside. Raises `InvalidRequestError` for a number of hours that is none."""
     said = next(iter(parse_qs(query).get("hours", ())), "")
     try:
@@ -29,7 +29,7 @@ async def history(segue: Segue, query: str) -> Reply:
         back = math.nan
     if not 0 < back <= KEPT / 3600:
         raise InvalidRequestError(f"hours is {said!r}: use more than 0, up to {KEPT / 3600:g}", param="hours")
-    return 200, HEADERS, await asyncio.to_thread(_read, segue.ledger, time.time(), back * 3600)
+    return 200, HEADERS, await asyncio.to_thread(_read, runtime.ledger, time.time(), back * 3600)
 
 
 def _read(store: LedgerStore, now: float, back: float) -> bytes:

@@ -18,10 +18,10 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from segue.catalog.models import listed
 from segue.chat.usage import Usage
-from segue.client import Segue
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.record import AttemptRecord
 from segue.routing.target import Target
+from segue.runtime import Runtime
 from segue.server.asgi import Reply
 from segue.server.metrics_gauges import Gauges
 from segue.server.models import usable_targets
@@ -96,15 +96,15 @@ class Metrics:
             "segue_unpriced_attempts", "Attempts whose cost nobody knows.", place, registry=registry
         )
         self._gauges = Gauges(registry)
-        self._segue: Segue | None = None
+        self._runtime: Runtime | None = None
         self._own: dict[str, str] = {}
         self._places: dict[tuple[str, str], _Place] = {}
         self._callers: dict[tuple[str, int, bool], tuple[Counter, Histogram]] = {}
 
-    def attach(self, segue: Segue) -> None:
+    def attach(self, runtime: Runtime) -> None:
         """Whose targets' states are shown. To be called once, before the first attempt."""
-        self._segue = segue
-        self._own = {target.name: target.model.id for target in usable_targets(segue)}
+        self._runtime = runtime
+        self._own = {target.name: target.model.id for target in usable_targets(runtime)}
 
     def request(self, dialect: str, status: int, seconds: float, streamed: bool) -> None:
         """A caller's request is over. `dialect` and `status` must be the server's words, not the caller's."""
@@ -164,13 +164,13 @@ class Metrics:
     def refresh(self) -> None:
         """Looks at what is not counted. To be called in the event loop, now and then."""
         self._gauges.in_flight.set(self.in_flight)
-        if self._segue is not None:
-            self._gauges.refresh(self._segue)
+        if self._runtime is not None:
+            self._gauges.refresh(self._runtime)
 
     async def look_up(self) -> None:
         """Looks at what has to be read from a disk or a database, now and then."""
-        if self._segue is not None:
-            await self._gauges.look_up(self._segue)
+        if self._runtime is not None:
+            await self._gauges.look_up(self._runtime)
 
     def render(self) -> Reply:
         """All of it in Prometheus' text format. To be called in the event loop."""

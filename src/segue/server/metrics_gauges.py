@@ -7,9 +7,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from segue.client import Segue
 from segue.health.breaker import BreakerState
 from segue.health.quota import QuotaKey
+from segue.runtime import Runtime
 from segue.server.health import STATES, states
 from segue.server.models import usable_targets
 
@@ -75,12 +75,12 @@ class Gauges:
             for name, meaning in LEDGER.items()
         }
 
-    def refresh(self, segue: Segue) -> None:
-        for found in states(segue):
+    def refresh(self, runtime: Runtime) -> None:
+        for found in states(runtime):
             for state in STATES:
                 self._states.labels(found.target, state).set(found.state == state)
-        engine, now = segue.engine, asyncio.get_running_loop().time()
-        for target in usable_targets(segue):
+        engine, now = runtime.engine, asyncio.get_running_loop().time()
+        for target in usable_targets(runtime):
             keys = engine.keys(target)
             for scope, is_in in zip(SCOPES, engine.health.breakers(keys, now), strict=True):
                 for known in BreakerState:
@@ -88,12 +88,12 @@ class Gauges:
             key = QuotaKey(keys.credential, keys.model)
             for (window, unit), left in engine.quota.left(key, now, engine.wall()).items():
                 self._quota.labels(target.name, window, unit).set(left)
-        status = segue.ledger.status()
+        status = runtime.ledger.status()
         for name, gauge in self._ledger.items():
             gauge.set(getattr(status, name))
 
-    async def look_up(self, segue: Segue) -> None:
+    async def look_up(self, runtime: Runtime) -> None:
         """Looks at what has to be read aside: budgets, once a request fell under one."""
-        if "budgets" in segue.__dict__:  # it is made by the first such request
-            for name, dollars in (await asyncio.to_thread(segue.budgets.left)).items():
+        if "budgets" in runtime.__dict__:  # it is made by the first such request
+            for name, dollars in (await asyncio.to_thread(runtime.budgets.left)).items():
                 self._budgets.labels(name).set(float(dollars))

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from segue.catalog.models import ModelInfo, find_model, lifecycle
-from segue.client import Segue
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.routing.resolve import ANY_MODEL
 from segue.routing.target import Target
+from segue.runtime import Runtime
 from segue.server.asgi import Reply
 from segue.wire import models as wire
 from segue.wire.dialects import ingress
@@ -24,15 +24,15 @@ from segue.wire.models import Listed
 HEADERS = {"content-type": "application/json"}
 
 
-def listing(segue: Segue, dialect: str) -> Reply:
+def listing(runtime: Runtime, dialect: str) -> Reply:
     """All models, in the shape of `dialect`."""
-    return 200, HEADERS, msgspec.json.encode(wire.many(dialect, _listed(segue)))
+    return 200, HEADERS, msgspec.json.encode(wire.many(dialect, _listed(runtime)))
 
 
-def single(segue: Segue, dialect: str, name: str) -> Reply:
+def single(runtime: Runtime, dialect: str, name: str) -> Reply:
     """One model, in the shape of `dialect`; 404 in its error shape for one that stands for nothing here."""
     word = name.removeprefix("models/")
-    found = next((model for model in _listed(segue) if model.id == word), None) or _find(segue, word)
+    found = next((model for model in _listed(runtime) if model.id == word), None) or _find(runtime, word)
     if found is None:
         return ingress(dialect).error(
             InvalidRequestError(
@@ -45,37 +45,37 @@ def single(segue: Segue, dialect: str, name: str) -> Reply:
     return 200, HEADERS, msgspec.json.encode(wire.one(dialect, found))
 
 
-def usable_targets(segue: Segue) -> Iterator[Target]:
+def usable_targets(runtime: Runtime) -> Iterator[Target]:
     """The targets that can be asked, the default chain's first. One whose settings are wrong is passed over."""
-    for name in segue.names:
+    for name in runtime.targets.names:
         try:
-            if segue.usable(name):
-                yield segue.target(name)
+            if runtime.targets.usable(name):
+                yield runtime.targets[name]
         except ConfigurationError:
             continue
 
 
-def _listed(segue: Segue) -> list[Listed]:
-    found = [*_chains(segue)]
-    targets = [target for target in usable_targets(segue) if target.model.id != ANY_MODEL]
+def _listed(runtime: Runtime) -> list[Listed]:
+    found = [*_chains(runtime)]
+    targets = [target for target in usable_targets(runtime) if target.model.id != ANY_MODEL]
     found += [_of_model(target.model, target.model.id) for target in targets]
     found += [_of_model(target.model, f"{target.name}/{target.model.id}") for target in targets]
     return list({model.id: model for model in reversed(found)}.values())[::-1]
 
 
-def _chains(segue: Segue) -> Iterator[Listed]:
+def _chains(runtime: Runtime) -> Iterator[Listed]:
     """The chains of which a target can be asked."""
-    for name in ("auto", *segue.settings.chains):
+    for name in ("auto", *runtime.settings.chains):
         try:
-            _, targets, _ = segue.chain(None if name == "auto" else name)
+            targets = runtime.targets.chain(None if name == "auto" else name).targets
         except ConfigurationError:
             continue
         yield _of_chain(name, targets)
 
 
-def _find(segue: Segue, word: str) -> Listed | None:
+def _find(runtime: Runtime, word: str) -> Listed | None:
     """A model that is understood though it is not listed."""
-    targets = {target.name: target for target in usable_targets(segue)}
+    targets = {target.name: target for target in usable_targets(runtime)}
     if (named := targets.get(word)) is not None:
         return _of_model(named.model, word)
     name, slash, model = word.partition("/")

@@ -10,17 +10,18 @@ from typing import Any, Final
 import msgspec
 import uvicorn
 
-from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.monitoring.log import configure_logging
 from segue.monitoring.otlp import export
+from segue.runtime import Runtime
 from segue.server.app import Gateway
 from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
 from segue.server.keys.factory import how_to_have_one, keyring_of
 from segue.server.metrics import SHARED, Metrics
 from segue.server.protocol import BoundedProtocol
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 OPTIONS: Final = "SEGUE_SERVE"
 """Tells workers, which are processes of their own, how they are to serve."""
@@ -63,9 +64,9 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
             )
         gatekeeper = Gatekeeper(ring)
     metrics = Metrics()
-    segue = Segue(settings, listeners=[metrics])
-    segue.chain(None)
-    return Gateway(segue, metrics=metrics, gatekeeper=gatekeeper, bounds=Bounds(body=options.max_body))
+    runtime = Runtime(settings, listeners=[metrics])
+    runtime.targets.chain(None)
+    return Gateway(runtime, metrics=metrics, gatekeeper=gatekeeper, bounds=Bounds(body=options.max_body))
 
 
 def from_environment() -> Gateway:

@@ -15,7 +15,7 @@ from segue.chat.messages import Image, Message, ToolResult, system
 from segue.errors import SegueError
 from segue.ledger.stores.memory import MemoryStore
 from segue.sandbox.http import Connection, Exchange
-from segue.settings import load
+from segue.settings_loading import load
 from segue.wire.dialects import DIALECTS
 
 from . import answers

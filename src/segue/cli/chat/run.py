@@ -18,7 +18,8 @@ from segue.errors import AttemptSummary, InvalidRequestError, LLMServiceUnavaila
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.daily import Where
 from segue.ledger.stores.memory import MemoryStore
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 PACE = 0.015
 """Seconds between the tokens of a stand-in, so that its answer is seen to stream."""

@@ -25,7 +25,8 @@ from segue.cli.doctor.offline import (
 )
 from segue.errors import ConfigurationError
 from segue.routing.target import Target
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 from segue.transport.default import default_transport
 
 _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "warning": ("!", "yellow"), "fault": ("✗", "red")}

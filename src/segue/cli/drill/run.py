@@ -26,7 +26,8 @@ from segue.policy import Policy, StallPolicy
 from segue.sandbox import Sandbox
 from segue.sandbox.answers.replies import reply_to
 from segue.sandbox.faults import KINDS, parse_fault
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 PROMPT = "Count."
 RIGHT = reply_to(ChatRequest(messages=(user(PROMPT),)), "numbered").text

@@ -15,7 +15,8 @@ from segue.chat.usage import Usage
 from segue.cli.display import console, money, table
 from segue.errors import ConfigurationError
 from segue.routing import resolve
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 QUESTIONS_TOKENS = 500
 """Output tokens of five interview questions, as the original guide counts."""

@@ -18,7 +18,8 @@ from segue.errors import ConfigurationError
 from segue.failover.local_upstream import LocalUpstream
 from segue.routing import resolve
 from segue.routing.target import Target
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 from segue.transport.base import Transport, TransportError
 from segue.transport.default import default_transport
 from segue.wire.codec import Call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import msgspec
@@ -11,7 +12,6 @@ from segue.chat.messages import user
 from segue.chat.request import ChatRequest
 from segue.cli.display import console, table
 from segue.cli.simulated import chain_names
-from segue.client import Segue
 from segue.failover.job import Job
 from segue.health.latency import LatencyKey
 from segue.ledger.stores.factory import ledger_of
@@ -19,7 +19,9 @@ from segue.ledger.stores.memory import MemoryStore
 from segue.routing.complexity import Share, of_request
 from segue.routing.complexity import explain as shares_of
 from segue.routing.policy import Route, names
-from segue.settings import Settings, load
+from segue.runtime import Runtime
+from segue.settings import Settings
+from segue.settings_loading import load
 
 SHOWN = 8
 """Features in the table; JSON has them all."""
@@ -54,22 +56,22 @@ def show_explanation(text: str, *, chain: str | None, as_json: bool) -> None:
 
 def explanation(settings: Settings, text: str, chain: str | None) -> Explanation:
     """Raises `ConfigurationError` for a target that can't be described. The waits for first content are the ledger's."""
-    segue = Segue(settings, ledger=MemoryStore())
+    runtime = Runtime(settings, ledger=MemoryStore())
     try:
         request = ChatRequest(messages=(user(text),))
         policy = settings.chains[chain].policy if chain in settings.chains else settings.policy
-        targets = tuple(segue.target(name) for name in chain_names(settings, chain))
+        targets = tuple(runtime.targets[name] for name in chain_names(settings, chain))
         for record in ledger_of(settings).records(limit=1000, newest_first=True)[::-1]:
             if record.first_content is not None and not record.simulated:
                 key = LatencyKey(f"{record.target}/{record.model}", True, None, 0)
-                segue.engine.latency.observe_first(key, record.first_content)
+                runtime.engine.latency.observe_first(key, record.first_content)
         score = of_request(request) if policy.complexity is None else policy.complexity
         jobs = [Job(request=request, targets=targets, policy=policy.replace(policy=name)) for name in names()]
         return Explanation(
             complexity=score,
             threshold=1.0 - policy.strong_share,
             features=shares_of(request),
-            routes=[segue.router.decide(job, score, time.monotonic()) for job in jobs],
+            routes=[runtime.router.decide(job, score, time.monotonic()) for job in jobs],
         )
     finally:
-        segue.close()
+        asyncio.run(runtime.aclose())

@@ -26,7 +26,8 @@ from segue.routing.fitness import Need, unfit
 from segue.routing.policy import Candidate, Dearness, Situation, route, strong_ones
 from segue.routing.policy import names as policies
 from segue.routing.target import Target
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 DAY = 86_400.0
 

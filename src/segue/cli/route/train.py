@@ -14,7 +14,6 @@ from segue.catalog.prices import price_of, read_overrides
 from segue.cli.display import console, notes, table
 from segue.cli.route.simulate import DAY, complexity_of
 from segue.cli.simulated import chain_names
-from segue.client import FEEDBACK
 from segue.errors import ConfigurationError
 from segue.ledger.daily import Where
 from segue.ledger.record import AttemptRecord
@@ -24,7 +23,9 @@ from segue.router import blended
 from segue.routing import resolve
 from segue.routing.feedback import Judged, Learned, Line, learn, line_for
 from segue.routing.policy import Candidate, strong_ones
-from segue.settings import Settings, load
+from segue.runtime import FEEDBACK
+from segue.settings import Settings
+from segue.settings_loading import load
 
 AFTER = FEEDBACK[:-1] + chr(ord(FEEDBACK[-1]) + 1)
 """The name that follows all names of feedback."""

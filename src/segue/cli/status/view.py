@@ -26,7 +26,8 @@ from segue.monitoring.history import KEPT, Change, changes, hours
 from segue.monitoring.hours import Summary, summary
 from segue.monitoring.overview import Overview, Standing, TargetView, Traffic, failovers, standing, traffic
 from segue.routing import resolve
-from segue.settings import Settings, load
+from segue.settings import Settings
+from segue.settings_loading import load
 
 MOST: Final = 20_000
 """Attempts that are looked at, the latest."""

@@ -20,7 +20,7 @@ from segue.errors import ConfigurationError
 from segue.ledger.daily import Column, DailyRow, Dimension, Where, add_up
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
-from segue.settings import load
+from segue.settings_loading import load
 
 MOST_DAYS: Final = 3660
 FIRST_YEAR: Final = 2000

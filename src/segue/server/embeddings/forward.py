@@ -15,13 +15,13 @@ import msgspec
 
 from segue.budgets.lease import Budget
 from segue.chat.failure import Failure, FailureKind
-from segue.client import Segue
 from segue.errors import AttemptSummary, InvalidRequestError, SegueError
 from segue.failover import error_mapping
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.failover.upstream import UNSENT
 from segue.routing.fitness import elsewhere
 from segue.routing.target import Target
+from segue.runtime import Runtime
 from segue.server.asgi import Reply
 from segue.server.embeddings.shapes import GeminiAsked, OpenAIAsked
 from segue.transport.base import TransportError
@@ -59,20 +59,20 @@ def read(body: bytes, *, dialect: str, path: str) -> Asked:
 
 
 async def forward(
-    segue: Segue, asked: Asked, *, key: str = "", budgets: Sequence[Budget] = (), regions: Sequence[str] = ()
+    runtime: Runtime, asked: Asked, *, key: str = "", budgets: Sequence[Budget] = (), regions: Sequence[str] = ()
 ) -> Reply:
     """The provider's answer to a request, or an error in the caller's dialect.
 
     `key` is the id of the caller's key, for the books. `regions`: where it may be asked, () is anywhere.
     """
     try:
-        target, wire = asked.addressed(segue)
+        target, wire = asked.addressed(runtime)
         if regions and (reason := elsewhere(target, regions)):
             raise InvalidRequestError(reason, param="model")
-        start = _start(segue, target, asked.size, key)
-        async with segue.paid(start, budgets):
-            got = await _attempt(segue, start, wire, asked)
-        await segue.written()
+        start = _start(runtime, target, asked.size, key)
+        async with runtime.paid(start, budgets):
+            got = await _attempt(runtime, start, wire, asked)
+        await runtime.written()
     except SegueError as error:
         return ingress(asked.dialect).error(error)
     if got.failure is not None:
@@ -80,8 +80,8 @@ async def forward(
     return got.status or 200, {"content-type": got.content_type, **_about(start)}, got.body
 
 
-def _start(segue: Segue, target: Target, size: int, key: str) -> AttemptStart:
-    engine = segue.engine
+def _start(runtime: Runtime, target: Target, size: int, key: str) -> AttemptStart:
+    engine = runtime.engine
     return AttemptStart(
         attempt_id=engine.new_id(),
         request_id=engine.new_id(),
@@ -109,13 +109,13 @@ def _about(start: AttemptStart) -> dict[str, str]:
     return {**headers, "x-segue-simulated": "true"} if target.simulated else headers
 
 
-async def _attempt(segue: Segue, start: AttemptStart, wire: WireRequest, asked: Asked) -> _Got:
+async def _attempt(runtime: Runtime, start: AttemptStart, wire: WireRequest, asked: Asked) -> _Got:
     """Sends once, and tells the listeners of the beginning and of the end, whatever it is."""
-    engine, now = segue.engine, asyncio.get_running_loop().time
+    engine, now = runtime.engine, asyncio.get_running_loop().time
     began = now()
     engine.began(start)
     try:
-        got = await _send(segue, start.target, wire, asked.dialect)
+        got = await _send(runtime, start.target, wire, asked.dialect)
     except BaseException:
         engine.ended(AttemptEnd(start=start, outcome="cancelled", seconds=now() - began))
         raise
@@ -136,11 +136,11 @@ async def _attempt(segue: Segue, start: AttemptStart, wire: WireRequest, asked: 
     return got
 
 
-async def _send(segue: Segue, target: Target, wire: WireRequest, dialect: str) -> _Got:
+async def _send(runtime: Runtime, target: Target, wire: WireRequest, dialect: str) -> _Got:
     wait = target.timeout or WAIT
     try:
         async with asyncio.timeout(wait):
-            answer = await segue.transport.send(wire, connect=segue.settings.policy.connect)
+            answer = await runtime.transport.send(wire, connect=runtime.settings.policy.connect)
             try:
                 pieces = []
                 while data := await answer.read():
@@ -155,7 +155,7 @@ async def _send(segue: Segue, target: Target, wire: WireRequest, dialect: str) -
     body = b"".join(pieces)
     if 200 <= answer.status < 300:
         return _Got(answer.status, answer.headers.get("content-type", "application/json"), body)
-    failure = upstream(dialect).failure(answer.status, answer.headers, body, wall=segue.engine.wall())
+    failure = upstream(dialect).failure(answer.status, answer.headers, body, wall=runtime.engine.wall())
     return _Got(answer.status, failure=_without_key(failure, target))
 
 

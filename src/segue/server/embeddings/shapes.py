@@ -12,10 +12,10 @@ import msgspec
 from segue.catalog.embeddings import EMBEDDERS, Embedder
 from segue.catalog.providers import PROVIDERS
 from segue.chat.usage import Usage
-from segue.client import Segue
 from segue.errors import InvalidRequestError
 from segue.routing.resolve import with_model
 from segue.routing.target import Target
+from segue.runtime import Runtime
 from segue.wire.codec import Call, WireRequest
 from segue.wire.gemini.ingress.codec import target as named_by
 from segue.wire.gemini.upstream.codec import posting, resource
@@ -43,9 +43,9 @@ class OpenAIAsked:
             said = ""
         self.word = _word(said)
 
-    def addressed(self, segue: Segue) -> tuple[Target, WireRequest]:
+    def addressed(self, runtime: Runtime) -> tuple[Target, WireRequest]:
         """Who has the model, and what to send. Raises `InvalidRequestError` that says what to set."""
-        target, embedder = self._choose(segue)
+        target, embedder = self._choose(runtime)
         body = msgspec.json.encode({**self._fields, "model": target.model.id})
         headers = {"content-type": _JSON, "accept": _JSON, **auth_headers(_call(target))}
         return target, WireRequest(method="POST", url=embedder.url(target.base_url), headers=headers, body=body)
@@ -54,8 +54,8 @@ class OpenAIAsked:
         """What the provider counted, if it says."""
         return _counted(answer, "usage", "prompt_tokens")
 
-    def _choose(self, segue: Segue) -> tuple[Target, Embedder]:
-        if target := _named(segue, self.word):
+    def _choose(self, runtime: Runtime) -> tuple[Target, Embedder]:
+        if target := _named(runtime, self.word):
             embedder = EMBEDDERS.get(target.provider)
             if embedder is None and target.provider not in PROVIDERS and target.dialect in self.spoken_with:
                 embedder = Embedder()
@@ -69,9 +69,9 @@ class OpenAIAsked:
         maker = _maker(self.word)
         if not maker:
             raise _unknown(self.word, "its provider is not known: write it as target/model")
-        for name in segue.names:
-            if segue.provider_of(name) == maker and segue.usable(name):
-                return with_model(segue.target(name), self.word), EMBEDDERS[maker]
+        for name in runtime.targets.names:
+            if runtime.targets.provider_of(name) == maker and runtime.targets.usable(name):
+                return with_model(runtime.targets[name], self.word), EMBEDDERS[maker]
         raise _unknown(self.word, f"it is {maker}'s, which has no key: {_remedy(maker)}")
 
 
@@ -87,9 +87,9 @@ class GeminiAsked:
         self._requests = _requests(self._fields) if self._action == "batchEmbedContents" else []
         self.word = _word(model)
 
-    def addressed(self, segue: Segue) -> tuple[Target, WireRequest]:
+    def addressed(self, runtime: Runtime) -> tuple[Target, WireRequest]:
         """Who has the model, and what to send. Raises `InvalidRequestError` that says what to set."""
-        target = self._choose(segue)
+        target = self._choose(runtime)
         # Each request of a batch must repeat the path's model, and a single one may.
         model = msgspec.Raw(msgspec.json.encode(resource(target.model.id)))
         if self._action == "batchEmbedContents":
@@ -103,13 +103,13 @@ class GeminiAsked:
         """What the provider counted, if it says."""
         return _counted(answer, "usageMetadata", "promptTokenCount")
 
-    def _choose(self, segue: Segue) -> Target:
-        target = _named(segue, self.word)
+    def _choose(self, runtime: Runtime) -> Target:
+        target = _named(runtime, self.word)
         maker = target.provider if target else _maker(self.word) or self.dialect
         if target is None and maker == self.dialect:
-            for name in segue.names:
-                if segue.provider_of(name) == maker and segue.usable(name):
-                    return with_model(segue.target(name), self.word)
+            for name in runtime.targets.names:
+                if runtime.targets.provider_of(name) == maker and runtime.targets.usable(name):
+                    return with_model(runtime.targets[name], self.word)
             raise _unknown(self.word, f"it is taken for {maker}'s, which has no key: {_remedy(maker)}")
         if target is None or target.dialect != self.dialect:
             raise InvalidRequestError(
@@ -144,14 +144,14 @@ def _word(said: str) -> str:
     return word
 
 
-def _named(segue: Segue, word: str) -> Target | None:
+def _named(runtime: Runtime, word: str) -> Target | None:
     """The target of `target/model`, with that model; None for a bare model."""
     name, slash, model = word.partition("/")
-    if not (slash and model and name in segue.names):
+    if not (slash and model and name in runtime.targets.names):
         return None
-    if not segue.usable(name):
+    if not runtime.targets.usable(name):
         raise _unknown(word, f"the target {name} has no key: {_remedy(name)}")
-    return with_model(segue.target(name), model)
+    return with_model(runtime.targets[name], model)
 
 
 def _maker(word: str) -> str:

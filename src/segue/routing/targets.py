@@ -1,0 +1,104 @@
+"""The targets of one runtime by name, and the chains that they make. Pure: settings in, targets out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from segue.catalog.providers import Provider
+from segue.errors import ConfigurationError
+from segue.policy import Policy
+from segue.routing import resolve
+from segue.routing.target import Target
+from segue.settings import Settings
+
+
+class Chain(NamedTuple):
+    """Where a request may go, in order, and under which policy."""
+
+    name: str
+    targets: tuple[Target, ...]
+    policy: Policy
+
+    def starting_with(self, target: Target) -> Chain:
+        """The same chain from this target on. A caller who names a target or a model asks for no other order."""
+        rest = (other for other in self.targets if other.name != target.name)
+        return self._replace(targets=(target, *rest)).with_policy(policy="priority")
+
+    def with_model(self, model: str) -> Chain:
+        """The same chain with this model at its first target."""
+        return self.starting_with(resolve.with_model(self.targets[0], model))
+
+    def with_policy(self, **changes: Any) -> Chain:
+        """The same chain under a policy with these fields changed."""
+        return self._replace(policy=self.policy.replace(**changes)) if changes else self
+
+
+class Targets:
+    """`ready` targets replace those of the settings and are the default chain, in their order; None: the settings' are used.
+
+    `custom` names those with an upstream of their own, which need no key. `on_made` is called once with each target made from settings.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        providers: Mapping[str, Provider],
+        ready: Sequence[Target] | None = None,
+        custom: Collection[str] = (),
+        on_made: Callable[[Target], None] = lambda target: None,
+    ) -> None:
+        self._settings = settings
+        self._providers = providers
+        self._ready = {target.name: target for target in ready} if ready is not None else None
+        self._custom = custom
+        self._on_made = on_made
+        self._made: dict[str, Target] = {}
+
+    def __getitem__(self, name: str) -> Target:
+        """The target of that name. Raises `ConfigurationError` if it is unknown or lacks a setting."""
+        if self._ready is not None and name in self._ready:
+            return self._ready[name]
+        if name not in self._made:
+            self._made[name] = resolve.target(name, self._settings.target(name), providers=self._providers)
+            self._on_made(self._made[name])
+        return self._made[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All targets, usable or not, the default chain's first."""
+        return tuple(self._ready or ()) or tuple(dict.fromkeys((*self._settings.chain, *self._settings.targets)))
+
+    def provider_of(self, name: str) -> str:
+        """The provider that bills for a target, usable or not."""
+        ready = self._ready.get(name) if self._ready is not None else None
+        return ready.provider if ready is not None else self._settings.target(name).provider or name
+
+    def usable(self, name: str) -> bool:
+        """Whether a target can be asked: it is ready, or has a key or an address of its own."""
+        if name in self._custom or (self._ready is not None and name in self._ready):
+            return True
+        return resolve.usable(name, self._settings.target(name), providers=self._providers)
+
+    def chain(self, said: str | Sequence[str] | None) -> Chain:
+        """The chain that `said` stands for: a chain's name, a target's, targets' names, or None for the default chain.
+
+        Targets that lack a key are left out. Raises `ConfigurationError` if none has a key.
+        """
+        policy = self._settings.policy
+        if said is None and self._ready is not None:
+            return Chain("default", tuple(self._ready.values()), policy)
+        if said is None:
+            name, names = "default", self._settings.chain
+        elif isinstance(said, str) and said in self._settings.chains:
+            name, names, policy = said, self._settings.chains[said].targets, self._settings.chains[said].policy
+        else:
+            names = (said,) if isinstance(said, str) else tuple(said)
+            name = ">".join(names)
+        found = {target: self[target] for target in names if said is not None or self.usable(target)}
+        usable = tuple(target for name, target in found.items() if self.usable(name))
+        if not usable:
+            variables = ", ".join(f"{resolve.variable(target)}_API_KEY" for target in names)
+            raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
+        return Chain(name, usable, policy)
