@@ -14,6 +14,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
+        """The secret itself, for the one place that sends it."""
         return self._value
 
     @property

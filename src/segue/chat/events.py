@@ -17,6 +17,8 @@ from segue.chat.usage import Usage
 
 
 class FinishReason(StrEnum):
+    """Why an answer ended."""
+
     STOP = "stop"
     LENGTH = "length"
     TOOL_CALLS = "tool_calls"
@@ -34,6 +36,8 @@ class Started(msgspec.Struct, frozen=True, tag=True):
 
 
 class TextDelta(msgspec.Struct, frozen=True, tag=True):
+    """A piece of the answer's text, as long or short as the provider sent it."""
+
     text: str
 
 

@@ -12,6 +12,8 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
 class Text(msgspec.Struct, frozen=True, tag="text"):
+    """A piece of text."""
+
     text: str
 
 
@@ -110,18 +112,22 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls that this turn asks for, in order."""
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
 def system(text: str) -> Message:
+    """A system message: what holds for the whole conversation."""
     return Message("system", (Text(text),))
 
 
 def user(text: str) -> Message:
+    """A turn of the user."""
     return Message("user", (Text(text),))
 
 
 def assistant(text: str) -> Message:
+    """A turn of the model."""
     return Message("assistant", (Text(text),))
 
 

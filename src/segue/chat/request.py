@@ -64,6 +64,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     @property
     def needs_images(self) -> bool:
+        """Whether a message holds a picture."""
         return any(isinstance(part, Image) for part in self._shown)
 
     @property

@@ -49,6 +49,8 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerStore(Protocol):
+    """Keeps what every attempt consumed and cost. See the module for who waits for what."""
+
     def reserve(self, record: AttemptRecord) -> None:
         """Books an attempt that is about to be sent; ignored if its id is known. `ValueError` unless it is `RESERVED`."""
         ...

@@ -46,6 +46,8 @@ class Answer(Protocol):
 
 
 class Transport(Protocol):
+    """Carries one request to a provider and its answer back. `segue.testing.MemoryTransport` is the double."""
+
     async def send(self, request: WireRequest, *, connect: float) -> Answer:
         """Sends, and waits for the answer's headers without limit: the caller cancels.
 

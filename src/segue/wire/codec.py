@@ -69,6 +69,8 @@ class Decoder(Protocol):
 
 
 class UpstreamCodec(Protocol):
+    """The client side of a dialect: requests to bytes, a provider's bytes to events. Stateless; each answer has its own `Decoder`."""
+
     dialect: str
     base_url: str
     """The provider's public address, used where none is set."""
@@ -120,6 +122,8 @@ class Encoder(Protocol):
 
 
 class IngressCodec(Protocol):
+    """The server side of a dialect: a caller's bytes to a request, events to bytes. Stateless; each answer has its own `Encoder`."""
+
     dialect: str
 
     def decode(self, body: bytes, *, path: str, query: str, headers: Mapping[str, str]) -> IngressRequest:
