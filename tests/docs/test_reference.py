@@ -57,6 +57,8 @@ def test_every_public_symbol_says_what_it_is(module: str) -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_every_public_symbol_stands_in_the_reference(module: str) -> None:
-    shown = set(re.findall(r"^::: ([\w.]+)", "".join(p.read_text(encoding="utf-8") for p in REFERENCE.glob("*.md")), re.M))
+    shown = set(
+        re.findall(r"^::: ([\w.]+)", "".join(p.read_text(encoding="utf-8") for p in REFERENCE.glob("*.md")), re.M)
+    )
     defined = {f"{module}.{name}" for name in importlib.import_module(module).__all__}
     assert not defined - shown, f"not in docs/reference: {', '.join(sorted(defined - shown))}"
