@@ -543,7 +543,7 @@ def test_without_text_or_after_a_tool_call_there_is_nothing_to_go_on_from(shown:
 # Ending with the tool calls.
 
 
-@pytest.mark.parametrize("end", [CUT, called("[]", index=1)])
+@pytest.mark.parametrize("end", [CUT, called("[1]", index=1)])
 def test_after_a_delivered_tool_call_the_turn_ends_with_it(end: UpstreamEvent) -> None:
     splice = fresh(called(), ToolCallEnd(0), end, ToolCallEnd(1), HELLO)
     assert splice.failure is not None

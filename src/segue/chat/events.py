@@ -58,7 +58,10 @@ class ThinkingDelta(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True, tag=True):
-    """A piece of the tool call number `index` (from 0, in order of appearance). The first piece carries `id` and `name`."""
+    """A piece of the tool call number `index` (from 0, in order of appearance).
+
+    The first piece carries `id` and `name`; a later one that carries them too replaces them.
+    """
 
     index: int
     id: str = ""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from segue.wire.lenient import is_json, unframed
+
 
 class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
     event: str
@@ -67,6 +69,16 @@ class SSEParser:
                 at += 1
         return events
 
+    def end(self) -> list[ServerSentEvent]:
+        """The events that the end of the bytes left open, as far as they are whole: each JSON document, and `[DONE]`."""
+        ended: list[ServerSentEvent] = []
+        for event in self.feed(b"\n\n"):
+            if _is_whole(event.data):
+                ended.append(event)
+            else:
+                ended += [ServerSentEvent("", document) for document in unframed(event.data) if _is_whole(document)]
+        return ended
+
     def leftover(self) -> bytes:
         """What made no event: lines that were no fields, and the event that the stream's end cut off; b"" if there is nothing."""
         return b"\n".join([*self._strange, *self._lines, b"".join(self._pieces)]).removesuffix(b"\n")
@@ -88,3 +100,7 @@ class SSEParser:
             self._data.append(value)
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")
+
+
+def _is_whole(data: bytes) -> bool:
+    return data.strip() == b"[DONE]" or is_json(data)

@@ -7,12 +7,11 @@ do not prove it whole stays in doubt until the next event: a finish for length d
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from segue.chat.events import ToolCallDelta
 from segue.chat.messages import ToolCall
+from segue.wire.arguments import is_object, mended
 
 
 class MalformedToolCallError(ValueError):
@@ -40,8 +39,8 @@ class ToolCallCollector:
 
     def add(self, delta: ToolCallDelta) -> None:
         call = self._open.setdefault(delta.index, _Open())
-        call.id = call.id or delta.id
-        call.name = call.name or delta.name
+        call.id = delta.id or call.id
+        call.name = delta.name or call.name
         call.signature += delta.signature
         call.arguments.append(delta.arguments)
 
@@ -72,11 +71,14 @@ class ToolCallCollector:
 
 
 def _joined(call: _Open) -> ToolCall:
-    return ToolCall(id=call.id, name=call.name, arguments="".join(call.arguments), signature=call.signature)
+    text = "".join(call.arguments)
+    if text.strip() and not is_object(text):
+        text = mended(call.arguments) or text
+    return ToolCall(id=call.id, name=call.name, arguments=text, signature=call.signature)
 
 
 def _is_whole(call: ToolCall) -> bool:
-    return bool(call.name) and _is_object(call.arguments)
+    return bool(call.name) and is_object(call.arguments)
 
 
 def _settled(call: ToolCall) -> ToolCall:
@@ -85,11 +87,3 @@ def _settled(call: ToolCall) -> ToolCall:
     if not _is_whole(call):
         raise MalformedToolCallError(call.name)
     return call
-
-
-def _is_object(text: str) -> bool:
-    try:
-        value: Any = msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict)

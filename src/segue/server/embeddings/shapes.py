@@ -19,8 +19,8 @@ from segue.runtime import Runtime
 from segue.wire.codec import Call, WireRequest
 from segue.wire.gemini.ingress.codec import target as named_by
 from segue.wire.gemini.upstream.codec import posting, resource
+from segue.wire.lenient import UNREADABLE
 from segue.wire.openai_chat.upstream.codec import auth_headers
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE
 
 _Fields = dict[str, msgspec.Raw]
 _JSON: Final = "application/json"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE
+from segue.wire.lenient import UNREADABLE
 
 _MOST_TEXT = 2000
 

@@ -6,12 +6,10 @@ events and the document mean is the dialect's own.
 
 from __future__ import annotations
 
-import msgspec
-
 from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure
+from segue.wire.lenient import Leniency, is_filler, unframed
 from segue.wire.openai import upstream_errors
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE
 from segue.wire.sse import ServerSentEvent, SSEParser
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -23,7 +21,7 @@ NO_TERMINAL = "the stream ended without its terminal"
 class FramedDecoder:
     """Decodes one answer: gives each event to `_event`, or a whole document to `_whole`."""
 
-    __slots__ = ("_document", "_finished", "_size", "_sse", "complete")
+    __slots__ = ("_document", "_finished", "_leniency", "_size", "_sse", "complete")
 
     def __init__(self) -> None:
         self.complete = False
@@ -31,9 +29,10 @@ class FramedDecoder:
         self._document: list[bytes] | None = None
         self._size = 0
         self._finished = False
+        self._leniency = Leniency()
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
-        return [] if self.complete else self._feed(data)
+        return [] if self.complete else self._mended(self._feed(data))
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
@@ -46,13 +45,29 @@ class FramedDecoder:
         if not self.complete and not self._finished:
             self._fail(events, upstream_errors.broken(NO_TERMINAL))
         self.complete = True
-        return events
+        return self._mended(events)
+
+    def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+        return self._leniency.mend(events) if self._leniency.used else events
 
     def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
         raise NotImplementedError
 
     def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
         raise NotImplementedError
+
+    def _reframed(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> bool:
+        """Whether the event's data, which could not be read as one document, was several, or none; they have been dealt with."""
+        data = event.data.strip()
+        if is_filler(data):
+            return True
+        documents = unframed(data)
+        if documents == [data]:
+            return False
+        for document in documents:
+            if not self.complete:
+                self._event(ServerSentEvent(event.event, document), events)
+        return True
 
     def _fail(self, events: list[UpstreamEvent], failure: Failure) -> None:
         """Nothing follows; and an answer that has reached its terminal can no longer fail."""
@@ -86,18 +101,9 @@ class FramedDecoder:
     def _tail(self, sse: SSEParser, events: list[UpstreamEvent]) -> None:
         """What the end of the bytes left over: an event without its blank line, or an error document that is no event."""
         lines = sse.leftover().splitlines()
-        for event in sse.feed(b"\n\n"):
-            if event.data.strip() == b"[DONE]" or _is_json(event.data):
-                self._event(event, events)
+        for event in sse.end():
+            self._event(event, events)
         if not self.complete and not self._finished:
             bare = b"\n".join(line for line in lines if not line.startswith((b":", b"data:", b"event:")))
             if failure := upstream_errors.of_bytes(bare):
                 self._fail(events, failure)
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        msgspec.json.decode(data, type=msgspec.Raw)
-    except UNREADABLE:
-        return False
-    return True

@@ -7,6 +7,7 @@ Moonshot name the cache hits elsewhere; xAI and Google's compatible face leave r
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -80,4 +81,4 @@ def write(usage: Usage) -> dict[str, Any]:
 
 
 def _count(value: int | float | None) -> int:
-    return max(0, int(value)) if value else 0
+    return max(0, int(value)) if value and math.isfinite(value) else 0

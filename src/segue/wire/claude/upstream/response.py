@@ -11,7 +11,7 @@ A stream goes `message_start`, then blocks one after the other (`content_block_s
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -30,6 +30,7 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
 from segue.wire.claude.upstream.errors import ErrorBody, failure_in_stream
+from segue.wire.lenient import UNREADABLE, Leniency, Needed, Unreadable, is_filler, unframed
 from segue.wire.sse import SSEParser
 
 _REASONS: Final = {
@@ -68,12 +69,12 @@ class _StopDetails(msgspec.Struct):
 
 class _Block(msgspec.Struct):
     type: str = ""
-    text: str | None = None
+    text: Needed[str | None] = None
     thinking: str | None = None
     signature: str | None = None
     data: str | None = None
     id: str | None = None
-    name: str | None = None
+    name: Needed[str | None] = None
     input: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -81,15 +82,15 @@ class _Message(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     usage: _Usage | None = None
-    content: list[_Block] = []
+    content: Needed[list[_Block] | str] = []
     stop_reason: str | None = None
     stop_details: _StopDetails | None = None
 
 
 class _Delta(msgspec.Struct):
     type: str = ""
-    text: str | None = None
-    partial_json: str | None = None
+    text: Needed[str | None] = None
+    partial_json: Needed[str | dict[str, Any] | None] = None
     thinking: str | None = None
     signature: str | None = None
     stop_reason: str | None = None
@@ -99,8 +100,8 @@ class _Delta(msgspec.Struct):
 class _Event(msgspec.Struct):
     type: str = ""
     index: int = 0
-    delta: _Delta | None = None
-    content_block: _Block | None = None
+    delta: Needed[_Delta | None] = None
+    content_block: Needed[_Block | None] = None
     message: _Message | None = None
     usage: _Usage | None = None
     error: ErrorBody | None = None
@@ -128,7 +129,6 @@ _event = msgspec.json.Decoder(_Event)
 _kind = msgspec.json.Decoder(_Kind)
 _inner = msgspec.json.Decoder(_Inner)
 _document = msgspec.json.Decoder(_Document)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _DELTAS: Final = frozenset({"text_delta", "input_json_delta", "thinking_delta", "signature_delta"})
 _BLOCKS: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
@@ -161,6 +161,7 @@ class AnswerDecoder:
         "_calls",
         "_document",
         "_ignored",
+        "_leniency",
         "_parser",
         "_reason",
         "_refusal",
@@ -174,6 +175,7 @@ class AnswerDecoder:
         self.complete = False
         self._document: list[bytes] | None = [] if document else None
         self._parser = SSEParser()
+        self._leniency = Leniency()
         self._started = False
         self._calls = 0
         self._tools: dict[int, _ToolBlock] = {}
@@ -187,11 +189,13 @@ class AnswerDecoder:
         if self.complete:
             return events
         if self._document is not None:
-            self._document.append(data)
-            return events
+            if self._document or not (begun := data.lstrip()) or begun.startswith(b"{"):
+                self._document.append(data)
+                return events
+            self._document = None
         for sent in self._parser.feed(data):
             self._read(sent.event, sent.data, events)
-        return events
+        return self._mended(events)
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
@@ -201,19 +205,25 @@ class AnswerDecoder:
             self._whole(b"".join(self._document), events)
         elif (left := self._parser.leftover().strip()).startswith(b"{"):
             self._whole(left, events)
+        else:
+            for sent in self._parser.end():
+                self._read(sent.event, sent.data, events)
         if not self.complete:
             self._break("the stream ended without its terminal", events)
-        return events
+        return self._mended(events)
+
+    def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+        return self._leniency.mend(events) if self._leniency.used else events
 
     def _read(self, name: str, data: bytes, events: list[UpstreamEvent]) -> None:
         if self.complete:
             return
         try:
             event = _event.decode(data)
-        except _UNREADABLE as error:
-            if not self._unknown(name, data):
-                self._break(f"the stream holds an event that can't be read: {error}", events)
-            return
+        except UNREADABLE:
+            if (reread := self._reread(name, data, events)) is None:
+                return
+            event = reread
         match event.type or name:
             case "content_block_delta":
                 if event.delta is not None:
@@ -232,6 +242,23 @@ class AnswerDecoder:
             case "error":
                 self._fail(failure_in_stream(event.error or ErrorBody()), events)
 
+    def _reread(self, name: str, data: bytes, events: list[UpstreamEvent]) -> _Event | None:
+        """An event that the typed reading refused; None where there is nothing more to do with it."""
+        if is_filler(data):
+            return _Event()
+        if self._unknown(name, data):
+            return None
+        try:
+            return self._leniency.read(data, _Event)
+        except Unreadable as error:
+            documents = unframed(data)
+            if documents == [data.strip()]:
+                self._break(f"the stream holds an event that can't be read: {error}", events)
+                return None
+        for document in documents:
+            self._read(name, document, events)
+        return None
+
     def _unknown(self, name: str, data: bytes) -> bool:
         """Whether an event that can't be read is none of those that carry the answer. An unknown block is passed over whole."""
         try:
@@ -242,7 +269,7 @@ class AnswerDecoder:
                 inner = _inner.decode(data)
                 self._ignored.add(inner.index)
                 return inner.content_block.type not in _BLOCKS
-        except _UNREADABLE:
+        except UNREADABLE:
             return False
         return kind not in _EVENTS
 
@@ -260,9 +287,10 @@ class AnswerDecoder:
                 events.append(TextDelta(delta.text))
         elif delta.type == "input_json_delta":
             tool = self._tools.get(index)
-            if tool is not None and delta.partial_json:
+            if tool is not None and (piece := delta.partial_json):
                 tool.pieces = True
-                events.append(ToolCallDelta(tool.index, arguments=delta.partial_json))
+                text = piece if isinstance(piece, str) else msgspec.json.encode(piece).decode()
+                events.append(ToolCallDelta(tool.index, arguments=text))
         elif delta.type == "thinking_delta":
             if delta.thinking:
                 events.append(ThinkingDelta(delta.thinking))
@@ -341,8 +369,8 @@ class AnswerDecoder:
 
     def _whole(self, body: bytes, events: list[UpstreamEvent]) -> None:
         try:
-            document = _document.decode(body)
-        except _UNREADABLE as error:
+            document = self._read_document(body)
+        except Unreadable as error:
             self._break(f"the answer is not a message: {error}", events)
             return
         if document.error is not None:
@@ -352,11 +380,18 @@ class AnswerDecoder:
             self._break("the answer is neither a message nor an error", events)
             return
         self._message_start(document, events)
-        for index, block in enumerate(document.content):
+        content = document.content
+        for index, block in enumerate([_Block("text", content)] if isinstance(content, str) else content):
             self._block_start(index, block, events)
             self._block_stop(index, events)
         self._reason, self._refusal = document.stop_reason, _explained(document.stop_details)
         self._finish(events)
+
+    def _read_document(self, body: bytes) -> _Document:
+        try:
+            return _document.decode(body)
+        except UNREADABLE:
+            return self._leniency.read(body, _Document)
 
     def _break(self, message: str, events: list[UpstreamEvent]) -> None:
         self._fail(Failure(kind=FailureKind.BROKEN, message=message[:200]), events)

@@ -13,7 +13,7 @@ where it stands in one line or closes in the first column, as Google prints it; 
 
 from __future__ import annotations
 
-import msgspec
+from segue.wire.lenient import is_json
 
 _BOM = b"\xef\xbb\xbf"
 _TRIES = 32
@@ -73,18 +73,10 @@ class Frames:
         self._raw.append(line)
         if self._tries < _TRIES and (len(self._raw) == 1 or line[:1] in (b"}", b"]")):
             self._tries += 1
-            if _is_json(b"\n".join(self._raw)):
+            if is_json(b"\n".join(self._raw)):
                 self._end(self._raw, documents)
 
     def _end(self, lines: list[bytes], documents: list[bytes]) -> None:
         if lines:
             documents.append(b"\n".join(lines) if len(lines) > 1 else lines[0])
             lines.clear()
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return False
-    return True

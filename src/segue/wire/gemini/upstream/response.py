@@ -28,29 +28,34 @@ from segue.chat.events import (
 )
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
+from segue.wire.arguments import is_object, mended
 from segue.wire.gemini.upstream import errors
 from segue.wire.gemini.upstream.frames import Frames
+from segue.wire.gemini.upstream.partial_args import PartialArg, PartialArgs
+from segue.wire.lenient import UNREADABLE, Leniency, Needed, Unreadable, is_filler, unframed
 
 
-class _Call(msgspec.Struct, gc=False):
+class _Call(msgspec.Struct, rename="camel", gc=False):
     id: str | None = None
-    name: str | None = None
+    name: Needed[str | None] = None
     args: msgspec.Raw = msgspec.Raw()
+    partial_args: Needed[list[PartialArg] | None] = None
+    will_continue: bool | None = None
 
 
 class _Part(msgspec.Struct, rename="camel", gc=False):
-    text: str | None = None
+    text: Needed[str | None] = None
     thought: bool | None = None
     thought_signature: str | None = None
-    function_call: _Call | None = None
+    function_call: Needed[_Call | None] = None
 
 
 class _Content(msgspec.Struct):
-    parts: list[_Part] | None = None
+    parts: Needed[list[_Part] | None] = None
 
 
 class _Candidate(msgspec.Struct, rename="camel"):
-    content: _Content | None = None
+    content: Needed[_Content | None] = None
     finish_reason: str | None = None
     finish_message: str | None = None
     index: int | None = None
@@ -70,7 +75,7 @@ class _PromptFeedback(msgspec.Struct, rename="camel", gc=False):
 
 
 class _Chunk(msgspec.Struct, rename="camel"):
-    candidates: list[_Candidate] | None = None
+    candidates: Needed[list[_Candidate] | None] = None
     usage_metadata: _UsageMetadata | None = None
     prompt_feedback: _PromptFeedback | None = None
     response_id: str | None = None
@@ -80,8 +85,18 @@ class _Chunk(msgspec.Struct, rename="camel"):
 
 _chunk = msgspec.json.Decoder(_Chunk)
 _chunks = msgspec.json.Decoder(list[_Chunk])
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNSAID = ("", "FINISH_REASON_UNSPECIFIED")
+
+
+class _StreamedCall:
+    """A call whose arguments arrive in parts."""
+
+    __slots__ = ("arguments", "index", "name")
+
+    def __init__(self, index: int, name: str, arguments: str) -> None:
+        self.index = index
+        self.name = name
+        self.arguments = PartialArgs(msgspec.json.decode(arguments))
 
 
 class Decoder:
@@ -90,6 +105,8 @@ class Decoder:
     def __init__(self) -> None:
         self.complete = False
         self._frames = Frames()
+        self._leniency = Leniency()
+        self._streamed: _StreamedCall | None = None
         self._id = ""
         self._started = False
         self._candidates = False
@@ -101,7 +118,7 @@ class Decoder:
         self._finished = False
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
-        return [] if self.complete else self._read(self._frames.feed(data))
+        return [] if self.complete else self._mended(self._read(self._frames.feed(data)))
 
     def eof(self) -> list[UpstreamEvent]:
         if self.complete:
@@ -115,13 +132,16 @@ class Decoder:
             else:
                 self._broken("the stream ended without its terminal", events)
         self.complete = True
-        return events
+        return self._mended(events)
+
+    def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+        return self._leniency.mend(events) if self._leniency.used else events
 
     def _read(self, documents: list[bytes]) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
         for document in documents:
             try:
-                for chunk in _parse(document):
+                for chunk in self._parse(document):
                     self._take(chunk, events)
                     if self.complete:
                         return events
@@ -129,6 +149,25 @@ class Decoder:
                 self._broken(f"a chunk that can't be read: {str(problem)[:120]}", events)
                 return events
         return events
+
+    def _parse(self, document: bytes) -> list[_Chunk]:
+        try:
+            return [_chunk.decode(document)]
+        except UNREADABLE:
+            text = document.strip()
+        if text == b"[DONE]" or is_filler(text):
+            return []
+        if text.startswith(b"["):
+            try:
+                return _chunks.decode(text)
+            except UNREADABLE:
+                return self._leniency.read(text, list[_Chunk])
+        try:
+            return [self._leniency.read(text, _Chunk)]
+        except Unreadable:
+            if (documents := unframed(text)) == [text]:
+                raise
+        return [chunk for document in documents for chunk in self._parse(document)]
 
     def _take(self, chunk: _Chunk, events: list[UpstreamEvent]) -> None:
         if chunk.error and (error := bytes(chunk.error)) != b"null":
@@ -149,6 +188,7 @@ class Decoder:
                 for part in candidate.content.parts:
                     self._take_part(part, events)
             if candidate.finish_reason and candidate.finish_reason not in _UNSAID:
+                self._end_streamed(candidate.finish_reason, events)
                 terminal = self._terminal(candidate.finish_reason, candidate.finish_message or "")
         if chunk.usage_metadata:
             self._take_usage(chunk.usage_metadata, events)
@@ -187,18 +227,46 @@ class Decoder:
             self._content = True
 
     def _take_call(self, call: _Call, signature: str, events: list[UpstreamEvent]) -> None:
+        if (streamed := self._streamed) is not None:
+            if call.name in (None, "", streamed.name):
+                self._take_piece(streamed, call, events)
+                return
+            self._end_streamed("", events)
         if not call.name:
+            if not call.args and not call.partial_args:
+                return
             raise ValueError("a function call without a name")
-        arguments = bytes(call.args).decode()
-        if arguments in ("", "null"):
-            arguments = "{}"
-        _object.decode(arguments)
+        arguments = _arguments(call.args)
         index = self._calls
         self._calls += 1
         id = call.id if call.id and call.id not in self._call_ids else self._new_id(index, call.name, arguments)
         self._call_ids.add(id)
+        if call.will_continue or call.partial_args:
+            events.append(ToolCallDelta(index, id, call.name, "", signature))
+            self._streamed = _StreamedCall(index, call.name, arguments)
+            self._take_piece(self._streamed, call, events)
+            return
         events.append(ToolCallDelta(index, id, call.name, arguments, signature))
         events.append(ToolCallEnd(index))
+
+    def _take_piece(self, streamed: _StreamedCall, call: _Call, events: list[UpstreamEvent]) -> None:
+        """More of the arguments. The name said again is a sign of life for those who watch how the answer gets on."""
+        for piece in call.partial_args or ():
+            streamed.arguments.add(piece)
+        if call.will_continue:
+            events.append(ToolCallDelta(streamed.index, name=streamed.name))
+        else:
+            self._end_streamed("", events)
+
+    def _end_streamed(self, reason: str, events: list[UpstreamEvent]) -> None:
+        """The arguments are whole, unless the answer was cut in them."""
+        if (streamed := self._streamed) is None:
+            return
+        self._streamed = None
+        if errors.FINISHES.get(reason) is not FinishReason.LENGTH:
+            arguments = msgspec.json.encode(streamed.arguments.root).decode()
+            events.append(ToolCallDelta(streamed.index, arguments=arguments))
+            events.append(ToolCallEnd(streamed.index))
 
     def _new_id(self, index: int, name: str, arguments: str) -> str:
         """Older models give none. The same answer gives the same ids, another one others."""
@@ -237,13 +305,10 @@ class Decoder:
             events.append(Failed(failure))
 
 
-def _parse(document: bytes) -> list[_Chunk]:
-    try:
-        return [_chunk.decode(document)]
-    except msgspec.DecodeError:
-        text = document.strip()
-        if text in (b"", b"[DONE]"):
-            return []
-        if text.startswith(b"["):
-            return _chunks.decode(text)
-        raise
+def _arguments(said: msgspec.Raw) -> str:
+    text = bytes(said).decode("utf-8", "replace")
+    if text and is_object(text):
+        return text
+    if (meant := mended([text])) is None:
+        raise ValueError("a function call whose arguments are no object")
+    return meant

@@ -18,6 +18,7 @@ from segue.chat.request import ChatRequest, Effort, OutputSchema, Tool, ToolChoi
 from segue.errors import InvalidRequestError
 from segue.wire.codec import IngressRequest
 from segue.wire.files import named_type, of_data, of_image_url
+from segue.wire.lenient import UNREADABLE
 from segue.wire.openai_chat.ingress.shapes import (
     Body,
     Format,
@@ -29,7 +30,7 @@ from segue.wire.openai_chat.ingress.shapes import (
     WireTool,
 )
 from segue.wire.openai_chat.upstream.messages import AUDIO, DIALECT
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE, ToolCallPiece
+from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
 from segue.wire.openai_chat.upstream.toolcalls import thought_signature
 
 _FIELDS = frozenset(Body.__struct_fields__)

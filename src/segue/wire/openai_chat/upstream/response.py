@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from segue.chat.events import (
     Finished,
     FinishReason,
@@ -23,9 +21,10 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.usage import Usage
+from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
 from segue.wire.openai import upstream_errors, usage
 from segue.wire.openai.framing import NO_TERMINAL, FramedDecoder
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE, Choice, Chunk, Piece, ToolCallPiece, read_chunk
+from segue.wire.openai_chat.upstream.shapes import Choice, Chunk, Piece, ToolCallPiece, read_chunk
 from segue.wire.openai_chat.upstream.toolcalls import MalformedCall, ToolCalls
 from segue.wire.sse import ServerSentEvent
 
@@ -79,9 +78,15 @@ class AnswerDecoder(FramedDecoder):
             return
         try:
             chunk = read_chunk(data)
-        except UNREADABLE as error:
-            self._unreadable(data, error, events)
-            return
+        except UNREADABLE:
+            if self._fails(data, events):
+                return
+            try:
+                chunk = self._leniency.read(data, Chunk)
+            except Unreadable as error:
+                if not self._reframed(event, events):
+                    self._fail(events, upstream_errors.broken(f"a chunk that can't be read: {error}"))
+                return
         suspect = chunk.error or chunk.choices is None or (chunk.x_groq is not None and chunk.x_groq.error)
         if suspect and (failure := upstream_errors.of_bytes(data)):
             self._fail(events, failure)
@@ -89,11 +94,11 @@ class AnswerDecoder(FramedDecoder):
             self._chunk(chunk, events)
 
     def _is_plain(self, data: bytes, events: list[UpstreamEvent]) -> bool:
-        """Deals with data that is not a chunk on purpose: `[DONE]`, or nothing at all."""
-        data = data.strip()
-        if data == b"[DONE]":
+        """Deals with data that is not a chunk on purpose: `[DONE]`, or what says nothing."""
+        if data.strip() == b"[DONE]":
             self._done(events)
-        return not data or data == b"[DONE]"
+            return True
+        return is_filler(data)
 
     def _done(self, events: list[UpstreamEvent]) -> None:
         if not self._finished:
@@ -103,22 +108,25 @@ class AnswerDecoder(FramedDecoder):
             self._finish("[DONE]", events)
         self.complete = True
 
-    def _unreadable(self, data: bytes, error: Exception, events: list[UpstreamEvent]) -> None:
-        if self._finished:
-            return
-        shape = f": {error}" if isinstance(error, msgspec.ValidationError) else " that is not JSON"
-        self._fail(events, upstream_errors.of_bytes(data) or upstream_errors.broken(f"a chunk{shape}"))
+    def _fails(self, data: bytes, events: list[UpstreamEvent]) -> bool:
+        """Whether the data is an error document; then the answer has failed by it."""
+        if (failure := upstream_errors.of_bytes(data)) is None:
+            return False
+        self._fail(events, failure)
+        return True
 
     def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
         """A document: an answer, or an error with a 2xx status."""
-        if failure := upstream_errors.of_bytes(data):
-            self._fail(events, failure)
+        if self._fails(data, events):
             return
         try:
             chunk = read_chunk(data)
-        except UNREADABLE as error:
-            self._unreadable(data, error, events)
-            return
+        except UNREADABLE:
+            try:
+                chunk = self._leniency.read(data, Chunk)
+            except Unreadable as error:
+                self._fail(events, upstream_errors.broken(f"an answer that can't be read: {error}"))
+                return
         if not chunk.choices:
             self._fail(events, upstream_errors.broken("an answer without choices"))
             return

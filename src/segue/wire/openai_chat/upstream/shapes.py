@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
+from segue.wire.lenient import Needed
 from segue.wire.openai.usage import WireUsage
 
 
 class FunctionPiece(msgspec.Struct, gc=False):
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
+    name: Needed[str | None] = None
+    arguments: Needed[str | dict[str, Any] | None] = None
 
 
 class ToolCallPiece(msgspec.Struct, gc=False):
@@ -29,18 +30,18 @@ class ToolCallPiece(msgspec.Struct, gc=False):
 class Piece(msgspec.Struct, gc=False):
     """A `delta`, or the `message` of a whole answer."""
 
-    content: str | list[Any] | None = None
+    content: Needed[str | list[Any] | None] = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
-    tool_calls: list[ToolCallPiece] | None = None
+    tool_calls: Needed[list[ToolCallPiece] | None] = None
     function_call: FunctionPiece | None = None
 
 
 class Choice(msgspec.Struct, gc=False):
     index: int | None = None
-    delta: Piece | None = None
-    message: Piece | None = None
+    delta: Needed[Piece | None] = None
+    message: Needed[Piece | None] = None
     finish_reason: str | None = None
     usage: WireUsage | None = None
     error: Any = None
@@ -54,13 +55,10 @@ class Groq(msgspec.Struct, gc=False):
 class Chunk(msgspec.Struct, gc=False):
     id: str | int | None = None
     model: str | None = None
-    choices: list[Choice] | None = None
+    choices: Needed[list[Choice] | None] = None
     usage: WireUsage | None = None
     error: Any = None
     x_groq: Groq | None = None
 
 
 read_chunk = msgspec.json.Decoder(Chunk).decode
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""All that decoding hostile bytes can raise."""

@@ -15,7 +15,8 @@ import hashlib
 import msgspec
 
 from segue.chat.events import ToolCallDelta, ToolCallEnd, UpstreamEvent
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE, ToolCallPiece
+from segue.wire.lenient import UNREADABLE
+from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
 
 
 class _Call:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from segue.errors import InvalidRequestError
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE
+from segue.wire.lenient import UNREADABLE
 
 _WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")

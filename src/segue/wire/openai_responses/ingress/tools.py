@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from segue.chat.request import Tool, ToolChoice
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE
+from segue.wire.lenient import UNREADABLE
 from segue.wire.openai_responses.ingress.fields import missing, shaped, type_of, unserved
 from segue.wire.openai_responses.ingress.shapes import (
     Body,

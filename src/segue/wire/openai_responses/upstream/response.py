@@ -27,19 +27,18 @@ from segue.chat.events import (
     UpstreamEvent,
     UsageReport,
 )
+from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
 from segue.wire.openai.framing import FramedDecoder
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE
 from segue.wire.openai_responses.upstream import errors
 from segue.wire.openai_responses.upstream.messages import DIALECT, signature
 from segue.wire.openai_responses.upstream.shapes import (
+    TYPED,
     DeltaEvent,
     Item,
     ItemEvent,
+    Readers,
     WireResponse,
-    read_any,
-    read_delta,
-    read_item,
-    read_response,
+    lenient,
 )
 from segue.wire.sse import ServerSentEvent
 
@@ -89,49 +88,66 @@ class AnswerDecoder(FramedDecoder):
         if event.event == "error":
             self._fail(events, errors.of_bytes(data) or errors.of_text(data))
             return
-        if not data or data == b"[DONE]":
+        if data == b"[DONE]" or (len(data) < 16 and is_filler(data)):
             return
         try:
-            self._read(event.event, data, events)
-        except UNREADABLE as error:
-            shape = f": {error}" if isinstance(error, msgspec.ValidationError) else " that is not JSON"
-            self._fail(events, errors.of_bytes(data) or errors.broken(f"an event{shape}"))
+            self._read(event.event, data, events, TYPED)
+        except UNREADABLE:
+            self._reread(event, data, events)
         except _Unusable as error:
             self._fail(events, errors.broken(str(error)))
 
-    def _read(self, name: str, data: bytes, events: list[UpstreamEvent]) -> None:
+    def _reread(self, event: ServerSentEvent, data: bytes, events: list[UpstreamEvent]) -> None:
+        """What an event says that the typed reading refused."""
+        if failure := errors.of_bytes(data):
+            self._fail(events, failure)
+            return
+        try:
+            self._read(event.event, data, events, lenient(self._leniency))
+        except Unreadable as error:
+            if not self._reframed(event, events):
+                self._fail(events, errors.broken(f"an event that can't be read: {error}"))
+        except _Unusable as error:
+            self._fail(events, errors.broken(str(error)))
+
+    def _read(self, name: str, data: bytes, events: list[UpstreamEvent], read: Readers) -> None:
         """What an event says. OpenAI names its type beside the data too, which spares reading it twice."""
-        match name if name.startswith("response.") else read_any(data).type:
+        match name if name.startswith("response.") else read.any(data).type:
             case "response.output_text.delta":
-                self._text(read_delta(data), events)
+                self._text(read.delta(data), events)
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                self._thought(read_delta(data), events)
+                self._thought(read.delta(data), events)
             case "response.function_call_arguments.delta":
-                self._arguments(read_delta(data), events)
+                self._arguments(read.delta(data), events)
             case "response.refusal.delta":
-                self._refused(read_delta(data))
+                self._refused(read.delta(data))
             case "response.output_item.added":
-                self._added(read_item(data), events)
+                self._added(read.item(data), events)
             case "response.output_item.done":
-                self._item_done(read_item(data), events)
+                self._item_done(read.item(data), events)
             case "response.created" | "response.in_progress" | "response.queued":
-                self._start(read_response(data).response, events)
+                self._start(read.response(data).response, events)
             case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" as kind:
-                self._terminal(read_response(data).response, kind.removeprefix("response."), events)
+                self._terminal(read.response(data).response, kind.removeprefix("response."), events)
             case kind if not kind.startswith("response.") and (failure := errors.of_bytes(data)):
                 self._fail(events, failure)
 
     def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
         """A document: a response, or an error with a 2xx status."""
         try:
-            response = msgspec.json.decode(data, type=WireResponse)
-            if response.status is None and response.output is None:
-                self._fail(events, errors.of_bytes(data) or errors.broken("a document that is no response"))
-            else:
-                self._terminal(response, "completed", events)
-        except UNREADABLE as error:
-            shape = f": {error}" if isinstance(error, msgspec.ValidationError) else " that is not JSON"
-            self._fail(events, errors.of_bytes(data) or errors.broken(f"a document{shape}"))
+            self._document_read(TYPED.document(data), data, events)
+        except UNREADABLE:
+            try:
+                self._document_read(lenient(self._leniency).document(data), data, events)
+            except Unreadable as error:
+                self._fail(events, errors.of_bytes(data) or errors.broken(f"a document that can't be read: {error}"))
+
+    def _document_read(self, response: WireResponse, data: bytes, events: list[UpstreamEvent]) -> None:
+        if response.status is None and response.output is None:
+            self._fail(events, errors.of_bytes(data) or errors.broken("a document that is no response"))
+            return
+        try:
+            self._terminal(response, "completed", events)
         except _Unusable as error:
             self._fail(events, errors.broken(str(error)))
 

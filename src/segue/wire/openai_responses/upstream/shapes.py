@@ -6,11 +6,14 @@ names in other shapes, so an item's fields are looked at one by one.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 
 from segue.chat.usage import Usage
+from segue.wire.lenient import Leniency, Needed
 from segue.wire.openai import usage
 from segue.wire.openai.usage import CompletionDetails, PromptDetails
 
@@ -22,7 +25,7 @@ class AnyEvent(msgspec.Struct, gc=False):
 class DeltaEvent(msgspec.Struct, gc=False):
     """A piece of text, reasoning, refusal or arguments."""
 
-    delta: str = ""
+    delta: Needed[str] = ""
     output_index: int | None = None
     item_id: str | None = None
     summary_index: int | None = None
@@ -41,7 +44,7 @@ class Item(msgspec.Struct):
 
 
 class ItemEvent(msgspec.Struct):
-    item: Item
+    item: Needed[Item]
     output_index: int | None = None
 
 
@@ -76,10 +79,23 @@ class WireResponse(msgspec.Struct):
 
 
 class ResponseEvent(msgspec.Struct):
-    response: WireResponse
+    response: Needed[WireResponse]
 
 
-read_any = msgspec.json.Decoder(AnyEvent).decode
-read_delta = msgspec.json.Decoder(DeltaEvent).decode
-read_item = msgspec.json.Decoder(ItemEvent).decode
-read_response = msgspec.json.Decoder(ResponseEvent).decode
+class Readers(NamedTuple):
+    """How each kind of event is read."""
+
+    any: Callable[[bytes], AnyEvent]
+    delta: Callable[[bytes], DeltaEvent]
+    item: Callable[[bytes], ItemEvent]
+    response: Callable[[bytes], ResponseEvent]
+    document: Callable[[bytes], WireResponse]
+
+
+_SHAPES = (AnyEvent, DeltaEvent, ItemEvent, ResponseEvent, WireResponse)
+TYPED = Readers(*(msgspec.json.Decoder(shape).decode for shape in _SHAPES))  # type: ignore[arg-type]
+
+
+def lenient(leniency: Leniency) -> Readers:
+    """The readers for an event that the typed ones refuse."""
+    return Readers(*(partial(leniency.read, shape=shape) for shape in _SHAPES))  # type: ignore[arg-type]
