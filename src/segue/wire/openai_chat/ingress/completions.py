@@ -15,11 +15,11 @@ from segue.chat.events import ChatEvent, Finished, FinishReason, Started, TextDe
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError, SegueError
 from segue.wire.codec import IngressRequest
+from segue.wire.lenient import UNREADABLE
 from segue.wire.openai import usage
 from segue.wire.openai.ingress_errors import error_answer, error_body
 from segue.wire.openai_chat.ingress.request import read_request
 from segue.wire.openai_chat.upstream.messages import DIALECT
-from segue.wire.openai_chat.upstream.shapes import UNREADABLE
 
 _json = msgspec.json.encode
 
