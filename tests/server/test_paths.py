@@ -12,7 +12,7 @@ import pytest
 from segue import Sandbox
 from segue.chat.request import ChatRequest
 from segue.sandbox.answers.replies import Reply
-from segue.settings import load
+from segue.settings_loading import load
 
 from .conftest import served
 
