@@ -49,7 +49,12 @@ def mended(pieces: Sequence[str]) -> str | None:
     last: dict[str, Any] = next((one for one in reversed(objects) if one), {})
     if not all(_is_part(one, last) for one in objects):
         return None
-    return whole_characters(json.dumps(last, ensure_ascii=False, separators=(",", ":")))
+    return whole_characters(json_text(last))
+
+
+def json_text(value: dict[str, Any]) -> str:
+    """The object as JSON text. Halves of characters, which no other writer takes, stay as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _values(text: str) -> list[Any] | None:

@@ -424,7 +424,7 @@ BREAKS: dict[str, tuple[bytes, FailureKind, str]] = {
     ),
     "a call that goes on after its end": (
         sse(
-            tool(piece("{}", "f", index=0, id="a")),
+            tool(piece('{"x":1}', "f", index=0, id="a")),
             tool(piece("{}", "g", index=1, id="b")),
             tool(piece("more", index=0)),
         ),

@@ -29,6 +29,7 @@ from segue.chat.events import (
 )
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
+from segue.wire.arguments import json_text
 from segue.wire.claude.upstream.errors import ErrorBody, failure_in_stream
 from segue.wire.lenient import UNREADABLE, Leniency, Needed, Unreadable, is_filler, unframed
 from segue.wire.sse import SSEParser
@@ -289,7 +290,7 @@ class AnswerDecoder:
             tool = self._tools.get(index)
             if tool is not None and (piece := delta.partial_json):
                 tool.pieces = True
-                text = piece if isinstance(piece, str) else msgspec.json.encode(piece).decode()
+                text = piece if isinstance(piece, str) else json_text(piece)
                 events.append(ToolCallDelta(tool.index, arguments=text))
         elif delta.type == "thinking_delta":
             if delta.thinking:

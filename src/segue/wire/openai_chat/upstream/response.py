@@ -53,12 +53,15 @@ _REASONS = {
     "pause_turn": FinishReason.PAUSE,
 }
 _NO_REASON = frozenset({None, "", "null"})
+_EMPTY = Piece()
+_REPEAT = 16
+"""Characters from which on a last delta that begins with all that was said before is no coincidence."""
 
 
 class AnswerDecoder(FramedDecoder):
     """Decodes one answer."""
 
-    __slots__ = ("_calls", "_id", "_refusal", "_said", "_started", "_usage")
+    __slots__ = ("_calls", "_id", "_in_deltas", "_refusal", "_said", "_started", "_texts", "_thought", "_usage")
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,6 +70,9 @@ class AnswerDecoder(FramedDecoder):
         self._calls = ToolCalls()
         self._refusal: list[str] = []
         self._said = False
+        self._texts: list[str] = []
+        self._thought = False
+        self._in_deltas = False
         self._usage: Usage | None = None
 
     def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
@@ -160,22 +166,39 @@ class AnswerDecoder(FramedDecoder):
             self._finish(reason or "", events)
 
     def _piece(self, choice: Choice, events: list[UpstreamEvent]) -> None:
-        piece = choice.delta or choice.message
+        piece, again = choice.delta, False
+        if choice.message is not None and piece in (None, _EMPTY):
+            piece, again = choice.message, self._in_deltas
         if piece is None:
             return
-        if thought := piece.reasoning_content or piece.reasoning:
+        self._in_deltas = self._in_deltas or piece is choice.delta
+        if (thought := piece.reasoning_content or piece.reasoning) and not (again and self._thought):
+            self._thought = True
             events.append(ThinkingDelta(thought))
         if content := piece.content:
             if isinstance(content, str):
-                self._said = True
-                events.append(TextDelta(content))
-            else:
+                self._say(content, again, choice.finish_reason not in _NO_REASON, events)
+            elif not (again and self._texts):
                 self._parts(content, events)
-        if piece.refusal:
+        if piece.refusal and not (again and self._refusal):
             self._said = True
             self._refusal.append(piece.refusal)
-        if piece.tool_calls or piece.function_call:
+        if (piece.tool_calls or piece.function_call) and not (again and len(self._calls)):
             self._call(piece, events)
+
+    def _say(self, text: str, again: bool, last: bool, events: list[UpstreamEvent]) -> None:
+        """Text, without what of it was said before: a message behind deltas is the whole once more, and so may be the last delta."""
+        texts = self._texts
+        if texts and (again or (last and len(texts) > 1)):
+            said = "".join(texts)
+            if text.startswith(said) and (again or len(said) >= _REPEAT):
+                text = text[len(said) :]
+            elif again:
+                return
+        if text:
+            self._said = True
+            texts.append(text)
+            events.append(TextDelta(text))
 
     def _parts(self, parts: list[Any], events: list[UpstreamEvent]) -> None:
         """Content as a list: Mistral's way of telling thinking from text."""
@@ -187,10 +210,10 @@ class AnswerDecoder(FramedDecoder):
                 pieces = (one.get("text") for one in thought if isinstance(one, dict))
                 thought = "".join(one for one in pieces if isinstance(one, str))
             if isinstance(thought, str) and thought:
+                self._thought = True
                 events.append(ThinkingDelta(thought))
             if isinstance(text, str) and text:
-                self._said = True
-                events.append(TextDelta(text))
+                self._say(text, False, False, events)
 
     def _call(self, piece: Piece, events: list[UpstreamEvent]) -> None:
         self._said = True

@@ -1,21 +1,22 @@
 """Tool calls put together from their pieces.
 
 OpenAI sends calls one after the other: a piece with index, id and name, then pieces of arguments under the same index. Others
-leave out the index or the id, send whole calls at once, all under index 0, repeat the name or make up a new id with each piece.
-A piece therefore goes to the call of its index; under a known index a new call begins only where another id comes with a name,
-or where a name comes with arguments though those of the call are already whole. Without index or id, a name begins a call.
+leave out the index or the id, send whole calls at once, all under index 0, give two calls one id, repeat the name or send it in
+pieces, make up a new id or index with each piece, or say a whole call once more at the end.
+A piece therefore goes to the call of its index. Under a known index a new call begins only where another id comes with a name and
+the arguments so far are whole, or where a name comes with arguments though those of the call are whole. A piece without a name
+goes to the call of its id, else to the last one. Without index or id, a name begins a call.
 
 Arguments are whole when the provider says so (the next call, the terminal) and they parse, or at a terminal other than `length`.
+`{}` may be a placeholder for arguments that are still to come, so the next call does not end them.
 """
 
 from __future__ import annotations
 
 import hashlib
 
-import msgspec
-
 from segue.chat.events import ToolCallDelta, ToolCallEnd, UpstreamEvent
-from segue.wire.lenient import UNREADABLE
+from segue.wire.arguments import is_object, json_text, mended
 from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
 
 
@@ -30,20 +31,23 @@ class _Call:
         self.signature = ""
         self.ended = False
 
-    def is_another(self, given: str, text: str) -> bool:
-        """Whether a piece that has a name, but is sent under this call's index, begins the next call."""
+    def is_another(self, given: str, name: str, text: str) -> bool:
+        """Whether a piece that has a name, but is sent under this call's index or id, begins the next call."""
         if given and self.given_id and given != self.given_id:
-            return True
+            return not self.arguments or self.whole
         # The two looks at brackets spare a provider that repeats the name from being parsed at each piece.
         closed = bool(self.name and self.arguments) and self.arguments[-1].endswith("}")
+        if given and given == self.given_id:
+            return closed and name != self.name and self.whole
         return closed and text.startswith("{") and self.whole
 
     @property
+    def text(self) -> str:
+        return "".join(self.arguments)
+
+    @property
     def whole(self) -> bool:
-        try:
-            return isinstance(msgspec.json.decode("".join(self.arguments)), dict)
-        except UNREADABLE:
-            return False
+        return is_object(self.text)
 
 
 class MalformedCall(Exception):
@@ -53,12 +57,13 @@ class MalformedCall(Exception):
 class ToolCalls:
     """The calls of one answer."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_named")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_ids", "_named")
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
+        self._ids: set[str] = set()
         self._named = 0
 
     def __len__(self) -> int:
@@ -73,7 +78,7 @@ class ToolCalls:
         name = (function.name if function else None) or ""
         arguments = function.arguments if function else None
         if isinstance(arguments, dict):
-            arguments = msgspec.json.encode(arguments).decode()
+            arguments = json_text(arguments)
         text = arguments or ""
         call = self._find(piece.index, given, name, text)
         if call is None:
@@ -81,12 +86,12 @@ class ToolCalls:
                 return
             call = self._begin(piece.index, given, events)
         if call.ended:
-            if text.strip():
+            if text.strip() and mended([*call.arguments, text]) is None:
                 raise MalformedCall("a tool call went on after its end")
             return
         if text:
             call.arguments.append(text)
-        self._say(call, name, text, thought_signature(piece), answer, events)
+        self._say(call, given, name, text, thought_signature(piece), answer, events)
 
     def finish(self, events: list[UpstreamEvent], *, cut: bool) -> None:
         """The answer is at its end; `cut` says it ran into the output limit, so that open arguments are not whole."""
@@ -94,6 +99,8 @@ class ToolCalls:
             if call.ended or (cut and not call.whole):
                 continue
             if not call.name:
+                if not call.arguments:
+                    continue
                 raise MalformedCall("a tool call has no name")
             if not call.arguments:
                 events.append(ToolCallDelta(call.number, arguments="{}"))
@@ -102,21 +109,23 @@ class ToolCalls:
 
     @property
     def all_whole(self) -> bool:
-        return all(call.ended or not call.arguments or call.whole for call in self._calls)
+        return all(call.ended or call.whole or mended(call.arguments) is not None for call in self._calls)
 
     def _find(self, index: int | None, given: str, name: str, text: str) -> _Call | None:
         last = self._calls[-1] if self._calls else None
+        known = self._by_id.get(given) if given else None
         if index is not None:
             call = self._by_index.get(index)
-            return None if call and name and call.is_another(given, text) else call
-        if given:
-            return self._by_id.get(given) or (None if name else last)
+            if name:
+                return None if call and call.is_another(given, name, text) else call
+            return known or call or (None if given else last)
+        if known is not None:
+            return None if name and known.is_another(given, name, text) else known
         return None if name else last
 
     def _begin(self, index: int | None, given: str, events: list[UpstreamEvent]) -> _Call:
-        if self._calls and not (last := self._calls[-1]).ended and last.name and last.whole:
-            last.ended = True
-            events.append(ToolCallEnd(last.number))
+        if all(call.ended for call in self._calls[:-1]):
+            self._end_last(events)
         call = _Call(given)
         self._calls.append(call)
         if index is not None:
@@ -125,10 +134,22 @@ class ToolCalls:
             self._by_id[given] = call
         return call
 
-    def _say(self, call: _Call, name: str, text: str, signature: str, answer: str, events: list[UpstreamEvent]) -> None:
+    def _end_last(self, events: list[UpstreamEvent]) -> None:
+        last = self._calls[-1] if self._calls else None
+        if last is not None and not last.ended and last.name and last.whole and last.text.strip() != "{}":
+            last.ended = True
+            events.append(ToolCallEnd(last.number))
+
+    def _say(
+        self, call: _Call, given: str, name: str, text: str, signature: str, answer: str, events: list[UpstreamEvent]
+    ) -> None:
+        call.given_id = call.given_id or given
         if call.name:
-            if text or signature:
-                events.append(ToolCallDelta(call.number, arguments=text, signature=signature))
+            begun = len(call.arguments) > bool(text)
+            whole_name = "" if begun else self._rest_of_name(call, name)
+            late_id = given if given and call.given_id == given and self._is_new(given) else ""
+            if text or signature or whole_name or late_id:
+                events.append(ToolCallDelta(call.number, late_id, whole_name, text, signature))
             return
         call.signature = call.signature or signature
         if name:
@@ -136,8 +157,22 @@ class ToolCalls:
             call.name = name
             call.number = self._named
             self._named += 1
-            call_id = call.given_id or _made_id(answer, call.number, name)
-            events.append(ToolCallDelta(call.number, call_id, name, "".join(call.arguments), call.signature))
+            made = _made_id(answer, call.number, name)
+            call_id = call.given_id if call.given_id and self._is_new(call.given_id) else made
+            events.append(ToolCallDelta(call.number, call_id, name, call.text, call.signature))
+
+    def _is_new(self, id: str) -> bool:
+        """Whether no call has the id yet; from now on one has."""
+        before = len(self._ids)
+        self._ids.add(id)
+        return len(self._ids) > before
+
+    def _rest_of_name(self, call: _Call, name: str) -> str:
+        """The whole name where a piece of a call without arguments adds to it, else ""."""
+        if not name or name == call.name:
+            return ""
+        call.name = name if name.startswith(call.name) else call.name + name
+        return call.name
 
 
 def thought_signature(piece: ToolCallPiece) -> str:

@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from segue.chat.events import (
     Finished,
     FinishReason,
@@ -27,6 +25,7 @@ from segue.chat.events import (
     UpstreamEvent,
     UsageReport,
 )
+from segue.wire.arguments import is_object, json_text
 from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
 from segue.wire.openai.framing import FramedDecoder
 from segue.wire.openai_responses.upstream import errors
@@ -56,10 +55,7 @@ class _Call:
 
     @property
     def whole(self) -> bool:
-        try:
-            return isinstance(msgspec.json.decode("".join(self.pieces)), dict)
-        except UNREADABLE:
-            return False
+        return is_object("".join(self.pieces))
 
 
 class _Unusable(Exception):
@@ -119,6 +115,8 @@ class AnswerDecoder(FramedDecoder):
                 self._thought(read.delta(data), events)
             case "response.function_call_arguments.delta":
                 self._arguments(read.delta(data), events)
+            case "response.function_call_arguments.done":
+                self._arguments_done(read.delta(data), events)
             case "response.refusal.delta":
                 self._refused(read.delta(data))
             case "response.output_item.added":
@@ -185,6 +183,16 @@ class AnswerDecoder(FramedDecoder):
             call.pieces.append(event.delta)
             events.append(ToolCallDelta(call.number, arguments=event.delta))
 
+    def _arguments_done(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
+        call = self._known(_keys(event.output_index, event.item_id))
+        if call is not None and not call.pieces:
+            self._say_arguments(call, event.arguments, events)
+
+    def _say_arguments(self, call: _Call, said: object, events: list[UpstreamEvent]) -> None:
+        if arguments := _json_text(said):
+            call.pieces.append(arguments)
+            events.append(ToolCallDelta(call.number, arguments=arguments))
+
     # Items.
 
     def _added(self, event: ItemEvent, events: list[UpstreamEvent]) -> None:
@@ -240,9 +248,8 @@ class AnswerDecoder(FramedDecoder):
 
     def _call_done(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
         call = self._begin(item, keys, events)
-        if not call.pieces and (arguments := _json_text(item.arguments)):
-            call.pieces.append(arguments)
-            events.append(ToolCallDelta(call.number, arguments=arguments))
+        if not call.pieces:
+            self._say_arguments(call, item.arguments, events)
         if item.status != "incomplete" or call.whole:
             self._end(call, events)
 
@@ -310,4 +317,4 @@ def _tables(value: object) -> list[dict[str, Any]]:
 
 def _json_text(arguments: object) -> str:
     """Arguments are JSON text; some providers send the object itself."""
-    return msgspec.json.encode(arguments).decode() if isinstance(arguments, dict) else _word(arguments)
+    return json_text(arguments) if isinstance(arguments, dict) else _word(arguments)

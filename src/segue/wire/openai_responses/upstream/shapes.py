@@ -23,9 +23,10 @@ class AnyEvent(msgspec.Struct, gc=False):
 
 
 class DeltaEvent(msgspec.Struct, gc=False):
-    """A piece of text, reasoning, refusal or arguments."""
+    """A piece of text, reasoning, refusal or arguments, or all of the arguments."""
 
     delta: Needed[str] = ""
+    arguments: Any = None
     output_index: int | None = None
     item_id: str | None = None
     summary_index: int | None = None
