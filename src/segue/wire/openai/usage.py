@@ -1,8 +1,12 @@
 """Token counts as Chat Completions says them, read and written.
 
-OpenAI counts cache reads and writes inside `prompt_tokens`, and reasoning inside `completion_tokens`. Others differ: DeepSeek and
-Moonshot name the cache hits elsewhere; xAI and Google's compatible face leave reasoning out of `completion_tokens` but not out of
-`total_tokens`, so whatever the total holds beyond prompt and completion is output that was billed.
+OpenAI counts cache reads and writes inside `prompt_tokens`, and reasoning inside `completion_tokens`. Others differ:
+
+- DeepSeek and Moonshot name the cache hits elsewhere; gateways before Claude use its names, in which nothing overlaps;
+- some gateways count what the cache held beside `prompt_tokens`: then it exceeds the prompt, or is the rest of `total_tokens`;
+- xAI and Google's compatible face count reasoning beside `completion_tokens`, and only `total_tokens` holds it.
+
+So whatever the total holds beyond prompt and completion is the cache's where it is exactly that much, else output that was billed.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ _Count = int | float | None
 class PromptDetails(msgspec.Struct, gc=False):
     cached_tokens: _Count = None
     cache_write_tokens: _Count = None
+    cache_creation_tokens: _Count = None
+    """LiteLLM's name."""
 
 
 class CompletionDetails(msgspec.Struct, gc=False):
@@ -34,31 +40,67 @@ class WireUsage(msgspec.Struct, gc=False):
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
     prompt_cache_hit_tokens: _Count = None
-    """DeepSeek's cache hits."""
+    """DeepSeek's cache hits, with the misses beside them."""
+    prompt_cache_miss_tokens: _Count = None
     cached_tokens: _Count = None
     """Moonshot's cache hits."""
     reasoning_tokens: _Count = None
     """Perplexity's."""
+    input_tokens: _Count = None
+    """From here on Claude's names, which some gateways use here."""
+    output_tokens: _Count = None
+    cache_read_input_tokens: _Count = None
+    cache_creation_input_tokens: _Count = None
+
+
+_NO_PROMPT_DETAILS = PromptDetails()
+_NO_COMPLETION_DETAILS = CompletionDetails()
 
 
 def read(wire: WireUsage) -> Usage:
     """The counts in our classes, which do not overlap; never negative, whatever the wire says."""
-    inside = wire.prompt_tokens_details
-    prompt = _count(wire.prompt_tokens)
-    cached = (inside and inside.cached_tokens) or wire.prompt_cache_hit_tokens or wire.cached_tokens
-    read_tokens = min(_count(cached), prompt)
-    written = min(_count(inside.cache_write_tokens if inside else 0), prompt - read_tokens)
-    completion = _count(wire.completion_tokens)
-    output = max(completion, _count(wire.total_tokens) - prompt)
-    details = wire.completion_tokens_details
-    reasoning = _count((details and details.reasoning_tokens) or wire.reasoning_tokens) or output - completion
+    inside = wire.prompt_tokens_details or _NO_PROMPT_DETAILS
+    cached = _first(
+        inside.cached_tokens, wire.prompt_cache_hit_tokens, wire.cached_tokens, wire.cache_read_input_tokens
+    )
+    written = _first(inside.cache_write_tokens, inside.cache_creation_tokens, wire.cache_creation_input_tokens)
+    details = wire.completion_tokens_details or _NO_COMPLETION_DETAILS
+    reasoning = _first(details.reasoning_tokens, wire.reasoning_tokens)
+    prompt, completion = (
+        _first(wire.prompt_tokens, wire.input_tokens),
+        _first(wire.completion_tokens, wire.output_tokens),
+    )
+    total = _count(wire.total_tokens)
+    if not prompt:
+        prompt = cached + _count(wire.prompt_cache_miss_tokens) or max(0, total - completion)
+    beyond = max(0, total - prompt - completion)
+    if wire.prompt_tokens is None and wire.cache_read_input_tokens is not None:
+        beside = cached + written
+    else:
+        beside = _beside(prompt, cached, written, beyond, reasoning)
+    prompt += beside
+    output = completion + max(0, beyond - beside)
+    if reasoning > output and not total:
+        output += reasoning
+    cached = min(cached, prompt)
+    written = min(written, prompt - cached)
     return Usage(
-        input_tokens=prompt - read_tokens - written,
-        cache_read_tokens=read_tokens,
+        input_tokens=prompt - cached - written,
+        cache_read_tokens=cached,
         cache_write_tokens=written,
         output_tokens=output,
-        reasoning_tokens=min(reasoning, output),
+        reasoning_tokens=min(reasoning or output - completion, output),
     )
+
+
+def _beside(prompt: int, cached: int, written: int, beyond: int, reasoning: int) -> int:
+    """How many of the cache's tokens are not counted in the prompt. `beyond` is what the total holds beside prompt and completion."""
+    cache = cached + written
+    if beyond and beyond != reasoning:
+        for part in (cache, cached, written):
+            if part and beyond in (part, part + reasoning):
+                return part
+    return cache if cache > prompt else 0
 
 
 def write(usage: Usage) -> dict[str, Any]:
@@ -78,6 +120,11 @@ def write(usage: Usage) -> dict[str, Any]:
             "rejected_prediction_tokens": 0,
         },
     }
+
+
+def _first(*values: int | float | None) -> int:
+    """The first that says something."""
+    return next((count for count in map(_count, values) if count), 0)
 
 
 def _count(value: int | float | None) -> int:

@@ -47,6 +47,7 @@ _REASONS: Final = {
 
 
 class _CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: int | None = None
     ephemeral_1h_input_tokens: int | None = None
 
 
@@ -342,12 +343,12 @@ class AnswerDecoder:
         if said is None:
             return
         old = self._usage
-        long = old.cache_write_1h_tokens
-        if said.cache_creation is not None and said.cache_creation.ephemeral_1h_input_tokens is not None:
-            long = said.cache_creation.ephemeral_1h_input_tokens
-        written = old.cache_write_tokens + old.cache_write_1h_tokens
-        if said.cache_creation_input_tokens is not None:
-            written = said.cache_creation_input_tokens
+        made = said.cache_creation or _CacheCreation()
+        long = _newer(made.ephemeral_1h_input_tokens, old.cache_write_1h_tokens)
+        written = said.cache_creation_input_tokens
+        if not written and made.ephemeral_5m_input_tokens:
+            written = made.ephemeral_5m_input_tokens + long
+        written = _newer(written, old.cache_write_tokens + old.cache_write_1h_tokens)
         reasoning = said.output_tokens_details.thinking_tokens if said.output_tokens_details is not None else None
         self._usage = Usage(
             input_tokens=_newer(said.input_tokens, old.input_tokens),
@@ -403,7 +404,8 @@ class AnswerDecoder:
 
 
 def _newer(said: int | None, old: int) -> int:
-    return old if said is None else said
+    """A count that is absent, or that some servers leave at zero, takes nothing back."""
+    return max(0, said) if said else old
 
 
 def _explained(details: _StopDetails | None) -> str:

@@ -66,6 +66,7 @@ class _UsageMetadata(msgspec.Struct, rename="camel", gc=False):
     cached_content_token_count: int | None = None
     candidates_token_count: int | None = None
     thoughts_token_count: int | None = None
+    total_token_count: int | None = None
     tool_use_prompt_token_count: int | None = None
 
 
@@ -85,6 +86,7 @@ class _Chunk(msgspec.Struct, rename="camel"):
 
 _chunk = msgspec.json.Decoder(_Chunk)
 _chunks = msgspec.json.Decoder(list[_Chunk])
+_NOTHING = Usage()
 _UNSAID = ("", "FINISH_REASON_UNSPECIFIED")
 
 
@@ -277,13 +279,17 @@ class Decoder:
         prompt = max(0, said.prompt_token_count or 0)
         cached = min(prompt, max(0, said.cached_content_token_count or 0))
         thoughts = max(0, said.thoughts_token_count or 0)
+        tools = max(0, said.tool_use_prompt_token_count or 0)
+        answer = max(0, said.candidates_token_count or 0)
+        # What the total holds beside the other counts was billed as output.
+        output = max(answer + thoughts, (said.total_token_count or 0) - prompt - tools)
         usage = Usage(
-            input_tokens=prompt - cached + max(0, said.tool_use_prompt_token_count or 0),
+            input_tokens=prompt - cached + tools,
             cache_read_tokens=cached,
-            output_tokens=max(0, said.candidates_token_count or 0) + thoughts,
+            output_tokens=output,
             reasoning_tokens=thoughts,
         )
-        if usage != self._usage:
+        if usage != self._usage and (usage != _NOTHING or self._usage is None):
             self._usage = usage
             events.append(UsageReport(usage))
 

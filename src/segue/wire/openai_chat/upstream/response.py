@@ -54,6 +54,7 @@ _REASONS = {
 }
 _NO_REASON = frozenset({None, "", "null"})
 _EMPTY = Piece()
+_NOTHING = Usage()
 _REPEAT = 16
 """Characters from which on a last delta that begins with all that was said before is no coincidence."""
 
@@ -228,7 +229,7 @@ class AnswerDecoder(FramedDecoder):
 
     def _report(self, wire: usage.WireUsage, events: list[UpstreamEvent]) -> None:
         report = usage.read(wire)
-        if report != self._usage:
+        if report != self._usage and (report != _NOTHING or self._usage is None):
             self._usage = report
             events.append(UsageReport(report))
 
