@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-_VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
+_VERSION = re.compile(r"/v\d{1,4}(?:(?:alpha|beta)\d{0,4})?$")
 
 
 class Embedder(msgspec.Struct, frozen=True, kw_only=True):

@@ -193,7 +193,7 @@ _OWN = frozenset(
     {"id", "aliases", "match", "like", "released", "deprecated", "shutdown", "successor", "redirects_to", "free_quota"}
     | {"sources", "checked"}
 )
-_DATED = re.compile(r"(?:[-@](?:\d{8}|20\d\d-\d\d-\d\d|00\d|latest))+$")
+_DATED = re.compile(r"(?:[-@](?:\d{8}|20\d\d-\d\d-\d\d|00\d|latest)){1,3}$")
 _VENDOR = re.compile(r"^(?:models|openai|anthropic|claude|google|gemini)/")
 
 

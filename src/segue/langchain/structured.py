@@ -34,9 +34,7 @@ ANY_JSON: Final = OutputSchema()
 _TOOL_FORMS: Final = frozenset({"function", "parameters", "input_schema", "toolSpec"})
 """What tells a tool's description, which holds a schema, from a schema."""
 
-_FENCED: Final = re.compile(
-    r"\A\s*```(?:json)?[ \t]*\r?\n(?P<inside>.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL | re.IGNORECASE
-)
+_FENCE: Final = re.compile(r"```(?:json)?[ \t]*\r?\n", re.IGNORECASE)
 
 
 class Schema:
@@ -83,8 +81,9 @@ class Schema:
 
     def parsed(self, text: str) -> Any:
         """The value of an answer's text, which may stand in a code fence. Raises `ValueError`."""
-        if fenced := _FENCED.match(text):
-            text = fenced["inside"]
+        text = text.strip()
+        if (fence := _FENCE.match(text)) and text.endswith("```"):
+            text = text[fence.end() : -3]
         return self.value(json.loads(text))
 
 

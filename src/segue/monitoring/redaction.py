@@ -35,7 +35,7 @@ _SHAPES: Final = re.compile(
     r"|AIza[\w-]{20,}|AQ\.[\w-]{20,}"  # Google
     r"|(?:gsk|xai|pplx|hf|r8|nvapi|csk|fw|ghp|gho|xox[abp])[_-][\w-]{16,}"  # Groq, xAI, Perplexity, …
     r"|AKIA[A-Z0-9]{12,}"  # AWS
-    r"|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*"  # a JSON web token
+    r"|(?<!-)eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*"  # a JSON web token
     r")"
 )
 _PLACES: Final = (

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PIECE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)")
 _DURATION = re.compile(rf"(?:{_PIECE.pattern})+")
 
 

@@ -14,10 +14,10 @@ _NAMES = ("name", "title", "project_name", "projectName", "project", "이름", "
 _COMPANIES = ("company", "company_name", "companyName", "organization", "employer", "회사", "회사명")
 
 _ITEM = re.compile(r"^\s*(?:[-*•·]|\d+[.)])\s+(?P<item>.+)$")
-_INLINE = re.compile(r"^\W{0,8}(?P<head>[^:：\n]{2,40})\s*[:：]\s*(?P<rest>.*)$")
+_INLINE = re.compile(r"^\W{0,8}(?P<head>[^:：\n]{2,40})\s{0,8}[:：]\s*(?P<rest>.*)$")
 _DATED = re.compile(r"(?:19|20)\d\d\b")
-_TERM = re.compile(r"[A-Z][A-Za-z0-9+#.]*[A-Za-z0-9+#]|[a-z]+[A-Z][A-Za-z0-9]*")
-_NO_TERM = re.compile(r"[\w.+-]{1,64}@\S*|https?://\S*")
+_TERM = re.compile(r"[A-Z][A-Za-z0-9+#.]*[A-Za-z0-9+#]|(?<![a-z])[a-z]+[A-Z][A-Za-z0-9]*")
+_NO_TERM = re.compile(r"(?<![\w.+-])[\w.+-]+@\S*|https?://\S*")
 _BETWEEN = re.compile(r"[,;·|/]")
 _NAME_END = re.compile(r"\s[-–—|]\s|[(:：]|,\s")
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_SNAKE = re.compile(r"(?<!^)_+([a-z0-9])")
+_SNAKE = re.compile(r"(?<!^)_{1,8}([a-z0-9])")
 
 _ONE = frozenset(
     {"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames", "unevaluatedProperties"}

@@ -127,6 +127,6 @@ def plain_text(body: bytes) -> str:
     """What a body says that is no JSON document: its text, or the title of a page."""
     text = body[:4096].decode("utf-8", "replace").strip()
     if text.startswith("<"):
-        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        title = re.search(r"<title>([^<]{0,400})</title>", text, re.IGNORECASE)
         return title[1] if title else "an HTML page"
     return "" if text.startswith(("{", "[")) else text

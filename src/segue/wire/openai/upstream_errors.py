@@ -154,7 +154,7 @@ _MESSAGES: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
         _any(
             r"context (length|window|size)",
             r"(prompt|input|message)s? .{0,30}too (long|large)|too many tokens",
-            r"(exceed\w*|maximum).{0,40}(token|context)",
+            r"(exceed\w{0,3}|maximum).{0,40}(token|context)",
             r"reduce the length",
             r"invalid schema for|invalid json schema|schema .{0,40}not supported",
             r"no endpoints found that support",

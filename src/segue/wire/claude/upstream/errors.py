@@ -92,7 +92,7 @@ _MONEY: Final = re.compile(
 )
 _REFUSED: Final = re.compile(r"content filter|usage polic|blocked by .{0,30}polic", re.I)
 _WINDOW: Final = re.compile(
-    r"prompt is too long|exceed\w* (?:the )?(?:model'?s )?context|context (?:window|length)|input is too long", re.I
+    r"prompt is too long|exceed\w{0,3} (?:the )?(?:model'?s )?context|context (?:window|length)|input is too long", re.I
 )
 _PREFILL: Final = re.compile(
     r"prefill|must end with a user (?:message|turn)|final assistant content cannot end with", re.I

@@ -20,7 +20,7 @@ from segue.wire.gemini.upstream.messages import DIALECT
 from segue.wire.gemini.upstream.response import Decoder
 
 _VERSION = "v1beta"
-_VERSIONED = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
+_VERSIONED = re.compile(r"/v\d{1,4}(?:(?:alpha|beta)\d{0,4})?$")
 
 
 class Upstream:

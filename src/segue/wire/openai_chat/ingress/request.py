@@ -19,6 +19,7 @@ from segue.errors import InvalidRequestError
 from segue.wire.codec import IngressRequest
 from segue.wire.files import named_type, of_data, of_image_url
 from segue.wire.lenient import UNREADABLE
+from segue.wire.mistakes import split_path
 from segue.wire.openai_chat.ingress.shapes import (
     Body,
     Format,
@@ -37,7 +38,6 @@ _FIELDS = frozenset(Body.__struct_fields__)
 _read_body = msgspec.json.Decoder(Body).decode
 _read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 """A look at the names alone: the values are passed over."""
-_WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _SUPPORTED_PARTS = "text, image_url, file, input_audio"
 
@@ -98,8 +98,7 @@ def _refusal(body: bytes, error: Exception) -> InvalidRequestError:
 
 def _misshapen(text: str) -> InvalidRequestError:
     """The library's words on a field of the wrong shape, with the field in front."""
-    found = _WHERE.fullmatch(text)
-    what, where = (found["what"], found["where"] or "") if found else (text, "")
+    what, where = split_path(text)
     if missing := _MISSING.fullmatch(what):
         where = f"{where}.{missing[1]}" if where else missing[1]
         return InvalidRequestError(f"{where} is missing: add it", param=where, code="missing_required_parameter")

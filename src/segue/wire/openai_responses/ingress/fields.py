@@ -9,8 +9,8 @@ import msgspec
 
 from segue.errors import InvalidRequestError
 from segue.wire.lenient import UNREADABLE
+from segue.wire.mistakes import split_path
 
-_WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 
 T = TypeVar("T")
@@ -60,8 +60,7 @@ def is_object(text: str) -> bool:
 
 
 def _misshapen(text: str, where: str) -> InvalidRequestError:
-    found = _WHERE.fullmatch(text)
-    what, inside = (found["what"], found["where"] or "") if found else (text, "")
+    what, inside = split_path(text)
     path = ".".join(step for step in (where, inside) if step)
     if lacking := _MISSING.fullmatch(what):
         return missing(f"{path}.{lacking[1]}" if path else lacking[1])
