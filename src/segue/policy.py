@@ -103,9 +103,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Bounds of the exponential wait between rounds (the guide's)."""
     quick_retry: tuple[float, float] = (0.05, 0.15)
     """Wait before the quick second try that a bare 500 or 502 of a healthy target gets."""
-    seam_chars: int = 200
+    seam_chars: int = 240
     """A continuation's first characters that are held until its overlap is known …"""
-    seam_wait: float = 0.3
+    seam_wait: float = 1.0
     """… or this long."""
     linger: float = 0.5
     """After the terminal, how long a usage report is waited for."""

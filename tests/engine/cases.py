@@ -166,9 +166,6 @@ RULES: dict[str, Callable[[Case], bool]] = {
             or case.reference == "tools"
         )
     ),
-    "so short a repetition can't be told from new text": lambda case: (
-        case.fault in ("silent restart", "replayed tail") and case.phase == "first token"
-    ),
     "this dialect takes no prefill": lambda case: (
         case.fault in ("prefill refused", "whitespace left out")
         and (case.dialect not in UNPREFILLED or not case.prefill)

@@ -193,23 +193,26 @@ class Provider:
             self.complaints.append(f"asked to go on with {delivered!r}, which is not the answer's beginning")
         if prefilled and self.target.model.prefill != "partial":
             self.complaints.append("prefilled, although this model refuses it")
-        start = self._start(reference, delivered, self.shown(service.number) if prefilled else "")
+        start = self._start(reference, delivered, self.shown(service.number) if prefilled else None)
         scene = self._scene(request, reference, delivered is not None, start)
         reply = self._act(scene, strike or Strike("none"), self.pace)
         service.struck = strike.fault if strike is not None else ""
         self._account(service, scene, reply)
         return msgspec.structs.replace(reply, before=(Pause(self.latency), *reply.before))
 
-    def _start(self, reference: Reference, delivered: str | None, shown: str) -> int:
-        """From where the model goes on, in its manner."""
+    def _start(self, reference: Reference, delivered: str | None, shown: str | None) -> int:
+        """From where the model goes on, in its manner. After a prefill it repeats nothing; `shown` is what the caller has seen then."""
         start = len(delivered or "")
+        if shown is not None:
+            taken_back = shown[start:] if self.manner == "bare" else ""
+            return start + len(taken_back) - len(taken_back.lstrip())
         if sum(character.isalnum() for character in reference.text[:start]) < TELLING:
             return start
         if self.manner == "overlap":
             return max(0, start - OVERLAP)
         if self.manner == "restart":
             return 0
-        return max(start, len(shown)) if self.manner == "bare" else start
+        return start
 
     def _scene(self, request: IngressRequest, reference: Reference, continues: bool, start: int) -> Scene:
         def encoder() -> Encoder:

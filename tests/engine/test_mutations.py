@@ -12,8 +12,8 @@ from segue.chat.events import Failed, Finished, FinishReason
 from segue.failover.attempt import Attempt
 from segue.failover.attempts import Field
 from segue.failover.relay import Relay
-from segue.failover.splice import overlap
 from segue.failover.splice.partial_answer import Answer
+from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.splice import Splice
 from segue.failover.stall_timer import Watch
 from segue.health.target import HEALTHY, TargetHealth
@@ -34,8 +34,8 @@ Switch = Callable[[pytest.MonkeyPatch], None]
 
 def trims_nothing(patch: pytest.MonkeyPatch) -> None:
     """The seam passes everything on."""
-    patch.setattr(overlap.Seam, "feed", lambda self, text: text)
-    patch.setattr(overlap.Seam, "flush", lambda self, *, final=False: "")
+    patch.setattr(RepeatSeam, "feed", lambda self, text: text)
+    patch.setattr(RepeatSeam, "flush", lambda self, *, final=False: "")
 
 
 def takes_bytes_for_content(patch: pytest.MonkeyPatch) -> None:

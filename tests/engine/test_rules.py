@@ -714,8 +714,7 @@ async def test_a_refused_prefill_is_retried_without_on_the_same_target() -> None
 
 
 async def test_an_answer_has_two_seams_at_most() -> None:
-    strikes = always("eof", "mid-word")
-    world = World(a(strikes), b(strikes), c(strikes))
+    world = World(a(always("eof", "first token")), b(always("eof", "mid-word")), c(always("eof", "before terminal")))
     outcome = await world.ask(PROSE)
     assert len(seams(outcome)) == 2
     assert isinstance(outcome.error, StreamInterruptedError)

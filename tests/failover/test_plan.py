@@ -23,7 +23,7 @@ BLIP = Failure(kind=FailureKind.OVERLOAD, message="", status=500)
 DOWN = Failure(kind=FailureKind.OVERLOAD, message="", status=503)
 TOO_LONG = Failure(kind=FailureKind.CAPABILITY, message="")
 GONE = Failure(kind=FailureKind.MODEL_GONE, message="")
-NO_PREFILL = Failure(kind=FailureKind.CAPABILITY, message="", prefill_rejected=True)
+NO_PREFILL = Failure(kind=FailureKind.CAPABILITY, message="", status=400, prefill_rejected=True)
 
 
 def target(name: str, *, provider: str = "", model: str = "m", **facts: Any) -> Target:
@@ -229,6 +229,19 @@ def test_a_refused_prefill_is_left_out_once_on_the_same_target_and_keeps_what_el
     again = taken(queue)
     assert (again.target, again.prefill, again.omit, again.retried) == (A, False, frozenset({"seed"}), True)
     queue.failed(again, NO_PREFILL, NOW, healthy=True)
+    assert order(queue) == "b"
+
+
+def test_a_prefill_that_was_not_gone_on_with_is_given_whole_and_then_left_out_on_the_same_target() -> None:
+    not_gone_on = Failure(kind=FailureKind.CAPABILITY, message="", prefill_rejected=True)
+    queue = plan(A, B)
+    queue.failed(taken(queue), not_gone_on, NOW, healthy=True)
+    again = taken(queue)
+    assert (again.target, again.prefill, again.take_back, again.retried) == (A, True, False, True)
+    queue.failed(again, not_gone_on, NOW, healthy=True)
+    last = taken(queue)
+    assert (last.target, last.prefill) == (A, False)
+    queue.failed(last, not_gone_on, NOW, healthy=True)
     assert order(queue) == "b"
 
 

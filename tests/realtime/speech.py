@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-INSTRUCTION = "A technical fault cut your answer off"
+INSTRUCTION = "My connection dropped in the middle of your answer"
 """How the turn begins that asks a model without prefill to go on."""
 
 

@@ -33,14 +33,14 @@ class Part(NamedTuple):
     """What one attempt is asked for.
 
     `tokens` is the prompt's estimate. `continuation`: the rest of an answer that broke off; its beginning is given as a `prefill` or
-    as a finished turn. `stripped` is the whitespace at its end that the model is not shown.
+    as a finished turn. `taken_back` is the end of that beginning that the model is not shown.
     """
 
     request: ChatRequest
     tokens: int
     continuation: bool = False
     prefill: bool = False
-    stripped: str = ""
+    taken_back: str = ""
 
 
 class Attempt:
@@ -61,7 +61,7 @@ class Attempt:
         began: float,
         *,
         probe: bool,
-        stripped: str,
+        taken_back: str,
         limit: float | None,
     ) -> None:
         self.entry = entry
@@ -71,7 +71,8 @@ class Attempt:
         self.watch = watch
         self.began = began
         self.probe = probe
-        self.stripped = stripped
+        self.prefill = ask.prefill
+        self.taken_back = taken_back
         self.limit = limit
         self._ask = ask
         self.receipt = Receipt()

@@ -82,7 +82,7 @@ class Field:
         )
         probe = engine.health.admit(engine.keys(target), now) is Permit.PROBE
         watch = Watch(engine.limits(target, request, part.tokens, self._job.policy), now)
-        attempt = Attempt(entry, ask, start, watch, now, probe=probe, stripped=part.stripped, limit=limit)
+        attempt = Attempt(entry, ask, start, watch, now, probe=probe, taken_back=part.taken_back, limit=limit)
         self.running.append(attempt)
         self._report.hedges += hedge
         engine.began(start)

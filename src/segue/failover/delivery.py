@@ -63,7 +63,9 @@ class Lead:
         if self.spoke is None:
             self.first_content = now
         elif attempt.start.continuation:
-            self.splice.continue_with(self.spoke.target.name, attempt.target.name, stripped=attempt.stripped)
+            self.splice.continue_with(
+                self.spoke.target.name, attempt.target.name, prefill=attempt.prefill, taken_back=attempt.taken_back
+            )
         else:
             self.splice.restart(self.spoke.target.name, attempt.target.name)
         self.attempt = self.spoke = attempt

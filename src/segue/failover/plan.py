@@ -47,8 +47,9 @@ name, a schema and a forced tool call in words, the system text in the first tur
 class Entry(msgspec.Struct, kw_only=True):
     """A place in the queue.
 
-    `not_before` is a moment, 0 for at once; `passing` are those fields of `omit` that other requests may still have; `retried` says it is a second try of the same target, `resort` that the target is to be
-    asked although it is barred.
+    `not_before` is a moment, 0 for at once; `passing` are those fields of `omit` that other requests may still have;
+    `prefill` and `take_back` say how it may be asked to go on with an answer; `retried` says it is a second try of the same target,
+    `resort` that the target is to be asked although it is barred.
     """
 
     target: Target
@@ -56,6 +57,7 @@ class Entry(msgspec.Struct, kw_only=True):
     omit: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
     prefill: bool = True
+    take_back: bool = True
     retried: bool = False
     resort: bool = False
 
@@ -211,7 +213,9 @@ class Plan:
 
     def _adapt(self, entry: Entry, failure: Failure) -> None:
         target = entry.target
-        if failure.prefill_rejected and self._once(target, "prefill"):
+        if failure.prefill_rejected and failure.status is None and self._once(target, "take_back"):
+            self._queue.insert(0, _replace(entry, take_back=False, retried=True))
+        elif failure.prefill_rejected and self._once(target, "prefill"):
             self._queue.insert(0, _replace(entry, prefill=False, retried=True))
         elif failure.param in OMITTABLE and failure.param not in entry.omit:
             omit = entry.omit | {failure.param}

@@ -213,10 +213,13 @@ class Relay:
         now = self._now()
         led = attempt is self._lead.attempt
         healthy = attempt.first_content is None and self._engine.healthy(attempt.target)
+        if attempt.prefill and failure.status == 400:  # in whatever words: it is asked again without
+            failure = msgspec.structs.replace(failure, kind=FailureKind.CAPABILITY, prefill_rejected=True)
         self._field.failed(attempt, failure)
         if attempt.lost:
             return
-        self._last = attempt.target.name, failure
+        if not failure.prefill_rejected:
+            self._last = attempt.target.name, failure
         kind = failure.kind
         ends = kind is FailureKind.CALLER or (kind is FailureKind.POLICY and not self._policy.failover_on_refusal)
         if ends and not attempt.start.continuation and not attempt.shown:

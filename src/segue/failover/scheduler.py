@@ -148,8 +148,11 @@ class Dispatch:
         if not self._lead.goes_on:
             return Part(self._job.request, self._tokens)
         prefill = entry.prefill and takes_prefill(entry.target)
-        request, stripped = continuation_request(self._job.request, self._lead.splice.delivered, prefill=prefill)
-        return Part(request, self._engine.count_tokens(request), True, prefill, stripped)
+        splice = self._lead.splice
+        request, taken_back = continuation_request(
+            self._job.request, splice.delivered, prefill=prefill, take_back=entry.take_back, spent=splice.spent
+        )
+        return Part(request, self._engine.count_tokens(request), True, prefill, taken_back)
 
     def _launch(self, entry: Entry, part: Part, *, hedge: bool = False) -> None:
         limit = self._deadline.attempt_limit(self._now(), last=not self.has_another())

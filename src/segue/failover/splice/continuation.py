@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
 
+from segue.catalog.tokens import estimate_tokens
 from segue.chat.messages import Message, Text, assistant, user
 from segue.chat.request import ChatRequest
-
-INSTRUCTION: Final = (
-    "A technical fault cut your answer off before it was complete. Go on from exactly where it stops, even if that is in the middle of "
-    "a word: begin with the very next character, which may be a space or a line break. If it stops inside a code block or a table, "
-    "you are still inside it; do not open it a second time. Keep to the language and the format of what you have written. "
-    "Repeat nothing of it, and do not mention the interruption."
-)
+from segue.failover.splice.phrases import demand
 
 LEAST_TOKENS: Final = 16
 """Output tokens a continuation is allowed in any case: some models refuse fewer."""
 
-_BYTES_PER_TOKEN: Final = 4
+LONGEST_WORD: Final = 32
+"""Characters of a word that is taken back; what is longer is no word."""
+
+_HALF_WORD: Final = re.compile(
+    # Scripts without spaces between words have none to take back: Thai, Lao, Burmese, Khmer, kana, ideographs.
+    r"(?:(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff])\w)+\Z"
+)
 
 
-def continuation_request(request: ChatRequest, delivered: str, *, prefill: bool) -> tuple[ChatRequest, str]:
-    """What to ask, and the whitespace at the end of `delivered` that the new model is not shown.
+def continuation_request(
+    request: ChatRequest, delivered: str, *, prefill: bool, take_back: bool = True, spent: int | None = None
+) -> tuple[ChatRequest, str]:
+    """What to ask, and the end of `delivered` that the new model is not shown.
 
     With `prefill` the delivered text is given as the beginning of the model's own turn, without trailing whitespace, which is
-    refused there; else as a finished turn, followed by one that explains. Where nothing but whitespace was delivered, there is
-    nothing to go on from, and the request is the original one. `max_tokens` is lessened by an estimate of what was delivered
-    (a token for four bytes of UTF-8), to no less than 16.
+    refused there, and with `take_back` without the word that it ends in, which may be half of one: a model that is shown half a word
+    rarely goes on with the other half. Else it is given as a finished turn, followed by one that asks for the rest. Where nothing but
+    whitespace was delivered, there is nothing to go on from, and the request is the original one. `max_tokens` is lessened by
+    the tokens `spent` on what was delivered (None for an estimate), to no less than 16.
     """
     shown = delivered.rstrip()
     if not shown:
         return request, delivered
-    stripped = delivered[len(shown) :] if prefill else ""
-    messages = _with_answer(request.messages, shown if prefill else delivered)
-    if not prefill:
-        messages += (user(INSTRUCTION),)
-    return msgspec.structs.replace(
-        request, messages=messages, max_tokens=_left(request.max_tokens, delivered)
-    ), stripped
+    taken_back = ""
+    if prefill:
+        shown = _without_half_word(delivered) if take_back else shown
+        taken_back = delivered[len(shown) :]
+        messages = _with_answer(request.messages, shown)
+    else:
+        messages = (*_with_answer(request.messages, delivered), user(demand(delivered)))
+    limit = _left(request.max_tokens, estimate_tokens(delivered) if spent is None else spent)
+    return msgspec.structs.replace(request, messages=messages, max_tokens=limit), taken_back
+
+
+def _without_half_word(text: str) -> str:
+    """`text` without the word at its end and the whitespace before it, unless nothing would be left."""
+    half = _HALF_WORD.search(text)
+    if half is None or len(half[0]) > LONGEST_WORD:
+        return text.rstrip()
+    return text[: half.start()].rstrip() or text.rstrip()
 
 
 def _with_answer(messages: tuple[Message, ...], text: str) -> tuple[Message, ...]:
@@ -55,8 +70,7 @@ def _with_answer(messages: tuple[Message, ...], text: str) -> tuple[Message, ...
     return (*messages[:-1], Message("assistant", parts))
 
 
-def _left(max_tokens: int | None, delivered: str) -> int | None:
+def _left(max_tokens: int | None, spent: int) -> int | None:
     if max_tokens is None:
         return None
-    spent = len(delivered.encode(errors="surrogatepass")) // _BYTES_PER_TOKEN
     return min(max_tokens, max(LEAST_TOKENS, max_tokens - spent))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from segue.chat.events import Finished, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
-from segue.failover.splice.overlap import Context, fence_state
+from segue.failover.splice.fences import Context, fence_state
 
 Validate: TypeAlias = Callable[[str], str | None]
 """Says what is wrong with a structured answer, or None."""

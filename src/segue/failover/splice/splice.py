@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from segue.catalog.tokens import estimate_tokens
 from segue.chat.events import (
     ChatEvent,
     Failed,
@@ -43,9 +44,10 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
-from segue.failover.splice import overlap
 from segue.failover.splice.gate import Gate
 from segue.failover.splice.partial_answer import CLEAN, Answer, Validate, is_content
+from segue.failover.splice.prefill_seam import PrefillSeam
+from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.toolcalls import MalformedToolCallError, ToolCallCollector
 
 
@@ -63,8 +65,8 @@ class _Part:
 
     __slots__ = ("calls", "content_seen", "seam", "usage")
 
-    def __init__(self, text_seam: overlap.Seam | None = None) -> None:
-        self.seam = text_seam
+    def __init__(self, seam: PrefillSeam | RepeatSeam | None = None) -> None:
+        self.seam = seam
         self.calls = ToolCallCollector()
         self.content_seen = False
         self.usage: Usage | None = None
@@ -73,12 +75,12 @@ class _Part:
 class Splice:
     """The record of one answer.
 
-    `continuations` is the number of seams allowed in its text, `seam_chars` is `max_chars` of `overlap.Seam`. `validate` checks a
+    `continuations` is the number of seams allowed in its text, `seam_chars` is `max_chars` of `RepeatSeam`. `validate` checks a
     structured answer, which must be held (else `ValueError`).
     """
 
     def __init__(
-        self, *, hold: bool, continuations: int = 2, seam_chars: int = 200, validate: Validate | None = None
+        self, *, hold: bool, continuations: int = 2, seam_chars: int = 240, validate: Validate | None = None
     ) -> None:
         if validate is not None and not hold:
             raise ValueError("an answer that is validated must be held")
@@ -90,6 +92,7 @@ class Splice:
         self._gate = Gate(hold=hold)
         self._part = _Part()
         self._earlier_usage: Usage | None = None
+        self._pieces = 0
         self._terminal: Finished | None = None
         self.finished: Finished | None = None
         self.failure: Failure | None = None
@@ -119,6 +122,13 @@ class Splice:
         if earlier is None or latest is None:
             return latest or earlier or Usage()
         return earlier + latest
+
+    @property
+    def spent(self) -> int:
+        """The tokens that the answer has taken so far: as reported; where more pieces of text than that arrived, those, or an
+        estimate if that is more."""
+        reported = self.usage.output_tokens
+        return reported if reported >= self._pieces else max(self._pieces, estimate_tokens(self._answer.text))
 
     @property
     def seams(self) -> int:
@@ -171,21 +181,25 @@ class Splice:
         marked = self._gate.anything_shown
         self._gate.next_attempt(Seam(source, target, 0, restarted=True) if marked else None)
         self._answer = Answer()
+        self._pieces = 0
         self._begin(_Part())
 
-    def continue_with(self, source: str, target: str, *, stripped: str = "") -> None:
+    def continue_with(self, source: str, target: str, *, prefill: bool = False, taken_back: str = "") -> None:
         """The target `target` goes on with the text after `source` broke off.
 
-        `stripped` is the whitespace that `continuation_request` gave back together with the request. `RuntimeError` if there is no
-        text, or a tool call after it, or the answer is whole.
+        `prefill` and `taken_back` are those of `continuation_request`. `RuntimeError` if there is no text, or a tool call after it,
+        or the answer is whole.
         """
         if self.on_break() in (Next.RESTART, Next.FINISH_TOOLS):
             raise RuntimeError("no text to go on from")
         self._gate.next_attempt(Seam(source, target, self._answer.length))
-        text_seam = overlap.Seam(
-            self._answer.text, in_code=self._answer.in_code, max_chars=self._seam_chars, stripped=stripped
+        answer = self._answer
+        seam = (
+            PrefillSeam(taken_back)
+            if prefill
+            else RepeatSeam(answer.text, in_code=answer.in_code, max_chars=self._seam_chars)
         )
-        self._begin(_Part(text_seam))
+        self._begin(_Part(seam))
 
     def finish_tools(self) -> list[ChatEvent]:
         """Ends the turn with the tool calls delivered so far; `RuntimeError` if there are none, or it has ended."""
@@ -240,8 +254,9 @@ class Splice:
         return self._gate.give_aside(UsageReport(self.usage))
 
     def _take_text(self, text: str) -> list[ChatEvent]:
-        text_seam = self._part.seam
-        return self._give_text(text if text_seam is None or not text else text_seam.feed(text))
+        seam = self._part.seam
+        self._pieces += bool(text)
+        return self._give_text(text if seam is None or not text else seam.feed(text))
 
     def _take_thinking(self, event: ThinkingDelta) -> list[ChatEvent]:
         if self._part.seam is not None or event == ThinkingDelta():
@@ -262,14 +277,17 @@ class Splice:
         return self._gate.release() if self._hold else events
 
     def _flush_seam(self, *, final: bool) -> list[ChatEvent]:
-        text_seam = self._part.seam
-        if text_seam is None or self.failure is not None or self.finished is not None:
+        seam = self._part.seam
+        if seam is None or self.failure is not None or self.finished is not None:
             return []
-        return self._give_text(text_seam.flush(final=final))
+        return self._give_text(seam.flush(final=final))
 
     def _give_text(self, text: str) -> list[ChatEvent]:
-        if self._part.seam is not None and self._part.seam.error is not None:
-            self._fail(self._part.seam.error)
+        seam = self._part.seam
+        if seam is not None and seam.error is not None:
+            rejected = isinstance(seam, PrefillSeam)
+            kind = FailureKind.CAPABILITY if rejected else FailureKind.BROKEN
+            self.failure = Failure(kind=kind, message=seam.error, prefill_rejected=rejected)
         if not text:
             return []
         self._answer.add(text)

@@ -1,7 +1,7 @@
 """What a simulated provider answers: made from the request alone, the same every time, and never presented as a model's work.
 
 Text is a pure function of the original conversation. A request whose last turns are the beginning of that very text and a demand to
-go on (or that beginning alone, a prefill) is answered with the rest of it, so that a failing-over answer is seamless.
+go on (or that beginning alone, a prefill) is answered with the rest of it, after the words that the demand asks to repeat.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from segue.chat.events import FinishReason
 from segue.chat.messages import Message, ToolCall
 from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.chat.usage import Usage
-from segue.failover.splice.continuation import INSTRUCTION
+from segue.failover.splice.phrases import anchor_of, demand
 from segue.sandbox.answers.prompt_subjects import material_of
 from segue.sandbox.answers.schema_filler import fill
 
@@ -51,9 +51,12 @@ def reply_to(request: ChatRequest, mode: ReplyMode = "prose") -> Reply:
     before, begun = _split_continuation(request.messages)
     if begun is not None:
         whole = _whole(msgspec.structs.replace(request, messages=before), mode)
-        longer = len(whole.text) > len(begun) or _demands_more(request.messages)
+        demanded = request.messages[-1].text == demand(begun)
+        longer = len(whole.text) > len(begun) or demanded or request.messages[-1].role == "assistant"
         if whole.text.startswith(begun) and longer:
-            text = _stopped(whole.text, request.stop)[len(begun) :]
+            text = (begun[begun.rindex(anchor_of(begun)) :] if demanded and begun.strip() else "") + _stopped(
+                whole.text, request.stop
+            )[len(begun) :]
             return msgspec.structs.replace(whole, thinking="", text=text, continued=True)
     return _whole(request, mode, stops=request.stop)
 
@@ -80,10 +83,6 @@ def _split_continuation(messages: tuple[Message, ...]) -> tuple[tuple[Message, .
         return messages, None
     begun = messages[end - 1].text
     return messages[: end - 1], begun or None
-
-
-def _demands_more(messages: Sequence[Message]) -> bool:
-    return messages[-1].role == "assistant" or messages[-1].text == INSTRUCTION
 
 
 def _stopped(text: str, stops: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.failover.splice.overlap import Context, FenceTracker, fence_state
+from segue.failover.splice.fences import Context, FenceTracker, fence_state
 
 CASES = [
     ("", Context.PROSE),

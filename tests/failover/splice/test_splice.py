@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from segue.catalog.tokens import estimate_tokens
 from segue.chat.events import (
     ChatEvent,
     Failed,
@@ -56,10 +57,10 @@ def fresh(*events: UpstreamEvent, hold: bool = False) -> Splice:
     return splice
 
 
-def gone_on(delivered: str, *, stripped: str = "") -> Splice:
+def gone_on(delivered: str, *, prefill: bool = True, taken_back: str = "") -> Splice:
     """A splice whose second attempt goes on with this text."""
     splice = fresh(START, TextDelta(delivered), CUT)
-    splice.continue_with("a", "b", stripped=stripped)
+    splice.continue_with("a", "b", prefill=prefill, taken_back=taken_back)
     return splice
 
 
@@ -155,10 +156,26 @@ def test_usage_is_the_sum_over_the_attempts_that_brought_content() -> None:
     splice = fresh(HELLO, used(5), CUT)
     splice.continue_with("a", "b")
     said(splice, used(1), CUT)
-    splice.continue_with("b", "c")
+    splice.continue_with("b", "c", prefill=True)
     total = Usage(input_tokens=20, output_tokens=12)
     assert said(splice, TextDelta(" there"), used(7))[-1] == UsageReport(total)
     assert splice.usage == total
+
+
+@pytest.mark.parametrize(
+    ("events", "spent"),
+    [
+        ([TextDelta("a"), TextDelta(" b"), TextDelta(" c")], 3),
+        ([TextDelta("word " * 100)], estimate_tokens("word " * 100)),
+        ([TextDelta("a"), TextDelta(" b"), UsageReport(Usage(input_tokens=9, output_tokens=12))], 12),
+        ([UsageReport(Usage(input_tokens=9, output_tokens=1)), TextDelta("a"), TextDelta(" b"), TextDelta(" c")], 3),
+        ([], 0),
+    ],
+)
+def test_the_tokens_spent_are_those_reported_or_else_the_pieces_seen_or_an_estimate(
+    events: list[UpstreamEvent], spent: int
+) -> None:
+    assert fresh(*events).spent == spent
 
 
 def test_usage_that_comes_after_a_failure_is_counted_and_not_shown() -> None:
@@ -339,7 +356,7 @@ def test_an_answer_has_no_more_seams_than_allowed(continuations: int) -> None:
     said(splice, TextDelta("0"), CUT)
     for number in range(continuations):
         assert splice.on_break() is Next.CONTINUE
-        splice.continue_with("a", "b")
+        splice.continue_with("a", "b", prefill=True)
         said(splice, TextDelta(f" {number} x"), CUT)
         assert splice.seams == number + 1
     assert splice.on_break() is Next.FAIL
@@ -409,14 +426,14 @@ def test_a_continuation_is_announced_with_its_first_words_and_its_place() -> Non
 def test_a_seam_names_whoever_spoke_last_where_an_attempt_between_said_nothing() -> None:
     splice = gone_on("Hello")
     said(splice, HMM, CUT)
-    splice.continue_with("b", "c")
+    splice.continue_with("b", "c", prefill=True)
     assert said(splice, TextDelta(", all")) == [Seam("a", "c", 5), TextDelta(", all")]
 
 
 def test_the_next_seam_starts_from_the_attempt_that_spoke() -> None:
     splice = gone_on("Hello")
     said(splice, TextDelta(", all"), CUT)
-    splice.continue_with("b", "c")
+    splice.continue_with("b", "c", prefill=True)
     assert said(splice, TextDelta(" you")) == [Seam("b", "c", 10), TextDelta(" you")]
 
 
@@ -428,7 +445,7 @@ def test_the_thinking_of_a_continuation_is_not_shown() -> None:
 
 def test_what_a_continuation_repeats_is_shown_once_wherever_the_pieces_end() -> None:
     for step in (1, 5, 500):
-        splice = gone_on(LONG[:60])
+        splice = gone_on(LONG[:60], prefill=False)
         rest = [TextDelta(LONG[at : at + step]) for at in range(30, len(LONG), step)]
         shown = said(splice, *rest, STOP)
         assert shown[0] == Seam("a", "b", 60)
@@ -437,15 +454,39 @@ def test_what_a_continuation_repeats_is_shown_once_wherever_the_pieces_end() -> 
 
 
 def test_whitespace_that_was_taken_off_for_a_prefill_is_not_shown_twice() -> None:
-    splice = gone_on("Hello \n", stripped=" \n")
+    splice = gone_on("Hello \n", taken_back=" \n")
     said(splice, TextDelta(" \nall"))
     assert splice.delivered == "Hello \nall"
 
 
+def test_half_a_word_that_was_taken_back_for_a_prefill_is_shown_once() -> None:
+    splice = gone_on("Hello all of y", taken_back=" y")
+    assert said(splice, TextDelta(" "), TextDelta("you"), TextDelta(" there")) == [
+        Seam("a", "b", 14),
+        TextDelta("ou"),
+        TextDelta(" there"),
+    ]
+
+
+def test_another_word_in_the_place_of_half_a_word_says_that_the_prefill_was_not_taken() -> None:
+    splice = gone_on("Hello all of y", taken_back=" y")
+    assert said(splice, TextDelta(" them")) == []
+    assert splice.failure is not None
+    assert (splice.failure.kind, splice.failure.prefill_rejected) == (FailureKind.CAPABILITY, True)
+    assert splice.on_break() is Next.CONTINUE
+    assert splice.seams == 0
+
+
+def test_with_a_prefill_nothing_is_trimmed() -> None:
+    splice = gone_on(LONG)
+    said(splice, TextDelta(LONG), STOP)
+    assert splice.delivered == LONG + LONG
+
+
 def test_in_a_code_block_less_than_24_repeated_characters_are_taken_for_new_text() -> None:
     for opening, shown in (("", ""), ("```\n", "0123456789abcdef")):
-        splice = gone_on(opening + "text 0123456789abcdef")
-        said(splice, TextDelta("0123456789abcdef"), TextDelta("!"))
+        splice = gone_on(opening + "text 0123456789abcdef", prefill=False)
+        said(splice, TextDelta("0123456789abcdef"), TextDelta("!"), STOP)
         assert splice.delivered.endswith("text 0123456789abcdef" + shown + "!")
 
 
@@ -453,7 +494,7 @@ def test_where_the_text_stops_is_seen_over_all_attempts_so_far() -> None:
     splice = gone_on("```\nx = 1")
     said(splice, TextDelta("\ntext 0123456789abcdef"), CUT)
     splice.continue_with("b", "c")
-    said(splice, TextDelta("0123456789abcdef!"))
+    said(splice, TextDelta("0123456789abcdef!"), STOP)
     assert splice.delivered.endswith("text 0123456789abcdef0123456789abcdef!")
 
 
@@ -465,7 +506,9 @@ def test_a_continuation_that_withholds_says_so_and_time_sets_it_free() -> None:
     assert said(splice, TextDelta("Black")) == []
     assert splice.holding
     assert splice.content_seen
-    assert splice.flush() == [Seam("a", "b", len(LONG)), TextDelta("Black")]
+    assert splice.flush() == []
+    rest = " and white and green and blue, all of them"
+    assert said(splice, TextDelta(rest)) == [Seam("a", "b", len(LONG)), TextDelta("Black" + rest)]
     assert not splice.holding
     assert splice.flush() == []
 
@@ -477,13 +520,13 @@ def test_an_attempt_that_begins_the_answer_never_withholds() -> None:
 
 
 def test_what_a_continuation_withholds_goes_out_before_its_terminal() -> None:
-    splice = gone_on(LONG)
+    splice = gone_on(LONG, prefill=False)
     assert said(splice, TextDelta("the")) == []
     assert splice.feed(STOP) == [Seam("a", "b", len(LONG)), TextDelta("the"), STOP]
 
 
 def test_what_a_continuation_withholds_goes_out_before_its_tool_call() -> None:
-    splice = gone_on(LONG)
+    splice = gone_on(LONG, prefill=False)
     assert said(splice, TextDelta("the"), called()) == []
     assert splice.feed(ToolCallEnd(0)) == [Seam("a", "b", len(LONG)), TextDelta("the"), ToolCalled(0, call())]
 
@@ -500,7 +543,7 @@ def test_what_a_continuation_withheld_when_it_broke_off_is_forgotten() -> None:
 
 
 def test_what_is_likely_to_be_a_repetition_is_withheld_longer() -> None:
-    splice = gone_on(LONG)
+    splice = gone_on(LONG, prefill=False)
     assert said(splice, TextDelta("The Danube rises")) == []
     assert splice.flush() == []
     assert not splice.holding
@@ -519,11 +562,11 @@ def test_a_continuation_that_stops_at_once_ends_the_answer() -> None:
     [[TextDelta(LONG[:50] + "another way")], [TextDelta(LONG[:60]), STOP], [TextDelta(LONG[:60]), called(), CALLS]],
 )
 def test_a_continuation_that_begins_another_answer_is_a_failure_and_shows_nothing(then: list[UpstreamEvent]) -> None:
-    splice = gone_on(LONG)
+    splice = gone_on(LONG, prefill=False)
     assert said(splice, *then) == []
     assert splice.failure is not None
     assert splice.failure.kind is FailureKind.BROKEN
-    assert "anew" in splice.failure.message
+    assert "again" in splice.failure.message
     assert (splice.delivered, splice.tool_calls, splice.finished) == (LONG, (), None)
     assert splice.on_break() is Next.CONTINUE
 

@@ -28,50 +28,20 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
-from segue.failover.splice.overlap import fence_state
+from segue.failover.splice.fences import Context, fence_state
+from segue.failover.splice.prefill_seam import PrefillSeam
+from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.splice import Next, Splice
+from segue.wire.arguments import is_object, mended
 
 CLEAN = (FinishReason.STOP, FinishReason.TOOL_CALLS)
+SEAM_CHARS = 60
 TOOLS_END = Finished(FinishReason.TOOL_CALLS, raw="by finish_tools()")
 """Stands among an attempt's events where the splice was told to end the turn."""
 
 
 def problem(text: str) -> str | None:
     return "there is an x in it" if "x" in text else None
-
-
-# A continuation's text, by the rules as they are written.
-
-
-def cut_of(delivered: str, said: str, stripped: str) -> tuple[int, str] | None:
-    """How much of a continuation is a repetition, and what whitespace may still come twice; None for another answer."""
-    least = 12 if fence_state(delivered) == "prose" else 24
-    body, head, blank = delivered.rstrip(), said.lstrip(), len(said) - len(said.lstrip())
-    whole = body.lstrip()
-    if whole and head.startswith(whole):
-        counts = len(whole) >= least or sum(map(str.isalnum, whole)) >= 4
-        sizes = [len(whole)] if counts else []
-    else:
-        sizes = [size for size in range(least, len(head) + 1) if body.endswith(head[:size])]
-    if sizes:
-        return blank + max(sizes), delivered[len(body) :]
-    if exact := [size for size in range(least, len(said) + 1) if delivered.endswith(said[:size])]:
-        return max(exact), ""
-    if len(whole) >= 48 and head[:48] == whole[:48]:
-        return None
-    return 0, stripped
-
-
-def may_go_on_repeating(delivered: str, said: str) -> bool:
-    """Whether all that was said is whitespace, or lies within the delivered text."""
-    head = said.lstrip()
-    return not head or head in delivered[:-1]
-
-
-def without(owed: str, text: str) -> str:
-    while owed and text and owed[0] == text[0]:
-        owed, text = owed[1:], text[1:]
-    return text
 
 
 # One attempt, by its events.
@@ -92,10 +62,12 @@ def open_call(events: list[UpstreamEvent], index: int) -> ToolCall | None:
     deltas = [event for event in events[last_end + 1 :] if isinstance(event, ToolCallDelta) and event.index == index]
     if not deltas:
         return None
+    pieces = [delta.arguments for delta in deltas]
+    text = "".join(pieces)
     return ToolCall(
-        id=next((delta.id for delta in deltas if delta.id), ""),
-        name=next((delta.name for delta in deltas if delta.name), ""),
-        arguments="".join(delta.arguments for delta in deltas),
+        id=next((delta.id for delta in reversed(deltas) if delta.id), ""),
+        name=next((delta.name for delta in reversed(deltas) if delta.name), ""),
+        arguments=text if not text.strip() or is_object(text) else mended(pieces) or text,
     )
 
 
@@ -157,11 +129,12 @@ class Said:
 
 @dataclass
 class Attempt:
-    """`before` is the text that it goes on with, None where it begins the answer."""
+    """`before` is the text that it goes on with, None where it begins the answer; `prefill` and `taken_back` are those of that continuation."""
 
     name: str
     before: str | None = None
-    stripped: str = ""
+    prefill: bool = False
+    taken_back: str = ""
     validated: bool = False
     events: list[UpstreamEvent] = field(default_factory=list)
     known: tuple[int, Said] = field(default_factory=lambda: (0, Said()))
@@ -219,19 +192,24 @@ class Attempt:
 
     def visible(self, events: list[UpstreamEvent], forced: bool) -> str | None:
         """The text that may be shown after these events; None for another answer. `forced`: a tool call or the end comes next."""
-        pieces = [event.text for event in events if isinstance(event, TextDelta)]
         if self.before is None:
-            return "".join(pieces)
-        forcing = [at for at in range(len(events)) if calls_due(events, at)] + ([len(events)] if forced else [])
-        chances = [sum(isinstance(event, TextDelta) for event in events[:at]) for at in forcing[:1]]
-        for size in range(1, len(pieces) + 1):
-            if not may_go_on_repeating(self.before, "".join(pieces[:size])):
-                chances.append(size)
-                break
-        if not chances:
-            return ""
-        cut = cut_of(self.before, "".join(pieces[: min(chances)]), self.stripped)
-        return None if cut is None else without(cut[1], "".join(pieces)[cut[0] :])
+            return "".join(event.text for event in events if isinstance(event, TextDelta))
+        seam = self.seam()
+        shown = ""
+        for at, event in enumerate(events):
+            if calls_due(events, at):
+                shown += seam.flush(final=True)
+            if isinstance(event, TextDelta):
+                shown += seam.feed(event.text)
+        shown += seam.flush(final=True) if forced else ""
+        return None if seam.error else shown
+
+    def seam(self) -> PrefillSeam | RepeatSeam:
+        """What tells new text from repeated text; how it does is tested by itself."""
+        assert self.before is not None
+        if self.prefill:
+            return PrefillSeam(self.taken_back)
+        return RepeatSeam(self.before, in_code=fence_state(self.before) is not Context.PROSE, max_chars=SEAM_CHARS)
 
     def finish(self, said: Said, event: Finished) -> None:
         text = (self.before or "") + said.text
@@ -336,7 +314,7 @@ PIECES = [
     "```\n",
     "| a |\n",
 ]
-WORDS = {"another answer": "anew"}
+WORDS = {"another answer": "the continuation"}
 
 
 def speaks(machine: SpliceMachine) -> bool:
@@ -359,7 +337,7 @@ class SpliceMachine(RuleBasedStateMachine):
     def start(self) -> None:
         validate = problem if self.model.last.validated else None
         self.splice = Splice(
-            hold=self.model.hold, continuations=self.model.continuations, seam_chars=100_000, validate=validate
+            hold=self.model.hold, continuations=self.model.continuations, seam_chars=SEAM_CHARS, validate=validate
         )
         self.delivered: list[ChatEvent] = []
 
@@ -445,9 +423,9 @@ class SpliceMachine(RuleBasedStateMachine):
     def something_comes_too_late(self, event: UpstreamEvent) -> None:
         self.feed(event)
 
+    @precondition(lambda self: not self.splice.holding)
     @rule()
-    def the_time_of_withholding_is_over(self) -> None:
-        """With so much room for repetitions time sets nothing free."""
+    def time_passes_where_nothing_is_withheld(self) -> None:
         assert self.splice.flush() == []
 
     @precondition(lambda self: self.model.last.said().finished is None)
@@ -456,7 +434,7 @@ class SpliceMachine(RuleBasedStateMachine):
         what, text = self.model.next(), self.model.text
         assert self.splice.on_break() is what
         source, target = self.model.last.name, f"t{len(self.model.attempts) + 1}"
-        stripped = text[len(text.rstrip()) :] if prefilled else ""
+        taken_back = text[len(text.rstrip()) :] if prefilled else ""
         match what:
             case Next.FINISH_TOOLS:
                 self.delivered += self.splice.finish_tools()
@@ -465,8 +443,8 @@ class SpliceMachine(RuleBasedStateMachine):
                 self.splice.restart(source, target)
                 self.model.attempts.append(Attempt(target, validated=self.model.last.validated))
             case Next.CONTINUE:
-                self.splice.continue_with(source, target, stripped=stripped)
-                self.model.attempts.append(Attempt(target, before=text, stripped=stripped))
+                self.splice.continue_with(source, target, prefill=prefilled, taken_back=taken_back)
+                self.model.attempts.append(Attempt(target, before=text, prefill=prefilled, taken_back=taken_back))
 
     @invariant()
     def the_caller_has_been_shown_the_same(self) -> None:
