@@ -66,10 +66,12 @@ class Segue:
 
     @property
     def settings(self) -> Settings:
+        """All that is set."""
         return self.runtime.settings
 
     @property
     def ledger(self) -> LedgerStore:
+        """Where attempts are booked."""
         return self.runtime.ledger
 
     @property

@@ -20,7 +20,8 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.failure import Failure, FailureKind
-from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
+from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestCheck, RequestEnd, RequestStart
+from segue.failover.hooks import register as register_hook
 from segue.ledger.daily import DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore, StoreStatus
@@ -58,6 +59,7 @@ __all__ = [
     "MemoryStore",
     "Ordered",
     "Ordering",
+    "RequestCheck",
     "RequestEnd",
     "RequestStart",
     "Secret",
@@ -77,6 +79,7 @@ __all__ = [
     "Where",
     "WireRequest",
     "register_dialect",
+    "register_hook",
     "register_policy",
     "register_store",
 ]

@@ -20,9 +20,9 @@ from segue.catalog.providers import PROVIDERS, Provider
 from segue.chat.events import ChatEvent
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
-from segue.failover import relay
+from segue.failover import hooks, relay
 from segue.failover.engine import MOST_REMEMBERED, Engine
-from segue.failover.hooks import AttemptStart, Listener
+from segue.failover.hooks import AttemptStart, Listener, RequestCheck
 from segue.failover.job import Job
 from segue.failover.local_upstream import LocalUpstream
 from segue.failover.relay import Relay
@@ -90,7 +90,9 @@ class Runtime:
             listeners=(self._recorder, quotas),
         )
         self.history.attach(self.engine)
-        for listener in (self.history, *_monitors(settings, redact, self._recorder), *listeners):
+        self._checks: list[RequestCheck] = []
+        named = map(hooks.made, settings.hooks)
+        for listener in (self.history, *_monitors(settings, redact, self._recorder), *named, *listeners):
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
         RefusalKeeper(self.ledger).attach(self.engine.refusals, self.engine.wall)
@@ -101,8 +103,10 @@ class Runtime:
         )
 
     def listen(self, listener: Listener) -> None:
-        """Calls the listener for every request and attempt that begins from now on."""
+        """Calls the listener for every request and attempt that begins from now on; one that checks requests checks them."""
         self.engine.listen(listener)
+        if isinstance(listener, RequestCheck):
+            self._checks.append(listener)
         if (booked := getattr(listener, "attempt_booked", None)) is not None:
             self._recorder.tell(booked)
 
@@ -117,7 +121,13 @@ class Runtime:
         validate: Callable[[str], str | None] | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Job:
-        """The engine's view of a request, from whichever face it comes. `whole`: its caller wants one answer, not a stream."""
+        """The engine's view of a request, from whichever face it comes. `whole`: its caller wants one answer, not a stream.
+
+        Raises what a hook that checks requests raises.
+        """
+        metadata = dict(metadata or {})
+        for hook in self._checks:
+            request = hook.check_request(request, metadata)
         return Job(
             request=request,
             targets=chain.targets,
@@ -125,7 +135,7 @@ class Runtime:
             hold=whole or request.output is not None or validate is not None,
             validate=validate,
             chain=chain.name,
-            metadata=dict(metadata or {}),
+            metadata=metadata,
         )
 
     def start(self, job: Job) -> Relay:

@@ -117,6 +117,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days after which attempts vanish from MongoDB; without it they stay."""
     monitoring: MonitoringSettings = MonitoringSettings()
     """Logs, traces and health checks."""
+    hooks: tuple[str, ...] = ()
+    """Names of the hooks that see requests and attempts, in order (docs/extending.md)."""
     origins: tuple[str, ...] = ()
     """Web pages that may ask the gateway from a browser, beside those of this machine: `scheme://host`, or `*` for all."""
 

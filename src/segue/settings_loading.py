@@ -23,6 +23,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
     SEGUE_KEYS         the file of the gateway's keys, where they are not in MongoDB
     SEGUE_ORIGINS      web pages that may ask the gateway from a browser, e.g. `https://chat.example.com,app://obsidian.md`
+    SEGUE_HOOKS        names of hooks that see requests and attempts, in order, e.g. `blocklist` (docs/extending.md)
     SEGUE_LOG          `json` or `text`: a line for each request and attempt
     SEGUE_LOG_LEVEL    `debug`, `info` (the default), `warning` or `error`
     SEGUE_LOG_BODIES   `true`: what is asked and answered is in the log too
@@ -35,7 +36,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
 
 `segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `daily_budget`, `timezone`, `mongodb_ttl_days`, `[targets.NAME]`,
-`[chains.NAME]`, `[policy]`, `[prices.MODEL]`, `[monitoring]` and `origins`.
+`[chains.NAME]`, `[policy]`, `[prices.MODEL]`, `[monitoring]`, `origins` and `hooks`.
 `policy = "smart"` stands for `[policy]` with that one line.
 """
 
@@ -129,6 +130,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
             "prices",
             "monitoring",
             "origins",
+            "hooks",
         ]
     }
     for key in document.keys() - known:
@@ -159,7 +161,15 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         mongodb_ttl_days=_ttl(env, document, path),
         monitoring=_monitoring(env, document.get("monitoring", {}), path),
         origins=_origins(env, document, path),
+        hooks=_hooks(env, document, path),
     )
+
+
+def _hooks(env: _Environment, document: dict[str, Any], path: str) -> tuple[str, ...]:
+    if (said := env.get("SEGUE_HOOKS")) is not None:
+        return tuple(filter(None, map(str.strip, said.split(","))))
+    hooks: tuple[str, ...] = _convert(document.get("hooks", []), tuple[str, ...], "hooks", path)
+    return hooks
 
 
 def _ordered(policy: Policy, setting: str, place: str) -> Policy:

@@ -102,5 +102,6 @@ def environment(installed: Path, broken: Lines, whole: Lines, tmp_path: Path) ->
         **kept,
         "PYTHONPATH": str(installed),
         "SEGUE_HOME": str(tmp_path),
+        "SEGUE_HOOKS": "blocklist",
         "SEGUE_LEDGER": f"jsonl://{tmp_path / 'attempts.jsonl'}",
     }

@@ -99,6 +99,25 @@ def test_the_gateway_answers_in_the_dialect_at_its_own_path_and_translates_it(
     assert chat["choices"][0]["message"]["content"] == TEXT
 
 
+def test_the_hook_refuses_before_anything_is_asked_in_the_callers_dialect(
+    gateway: str, environment: dict[str, str], tmp_path: Path, broken: Lines, whole: Lines
+) -> None:
+    messages = {"model": "auto", "messages": [{"role": "user", "content": "What is the launch code?"}]}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        post(f"{gateway}/v1/chat/completions", messages)
+    error = json.loads(refused.value.read())["error"]
+    assert (refused.value.code, error["param"]) == (400, "messages")
+    assert "leave it out" in error["message"]
+    kind = python(
+        "import json, segue\ntry:\n    segue.Segue().complete('the launch code')\n"
+        "except segue.InvalidRequestError as error:\n    print(json.dumps(error.param))",
+        environment,
+        tmp_path,
+    )
+    assert kind == "messages"
+    assert broken.asked == whole.asked == []
+
+
 def post(url: str, body: Any) -> bytes:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:

@@ -1,19 +1,21 @@
-"""What the engine tells of its work: to the ledger, to metrics, to whoever asks.
+"""Hooks: what the engine reports of its work, and who may look at a request before it.
 
-A listener is called in the event loop's thread and must return at once. What it raises is logged and goes no further: watching
-never disturbs serving.
+A hook is called in the event loop's thread and must return at once. What a `Listener` raises is logged and goes no further: observing
+never disturbs serving. What a `RequestCheck` raises is the caller's error.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from segue import plugins
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
-from segue.errors import AttemptSummary, SegueError
+from segue.errors import AttemptSummary, ConfigurationError, SegueError
 from segue.routing.target import Target
 
 
@@ -101,3 +103,29 @@ class Listener(Protocol):
     def attempt_started(self, start: AttemptStart) -> None: ...
 
     def attempt_ended(self, end: AttemptEnd) -> None: ...
+
+
+@runtime_checkable
+class RequestCheck(Protocol):
+    """Looks at every chat request before its chain is asked, wherever it comes from: may change it, or refuse it."""
+
+    def check_request(self, request: ChatRequest, metadata: Mapping[str, str]) -> ChatRequest:
+        """Returns the request to send, the same or a changed one. `metadata` is what the caller wants booked, and the gateway's `key`.
+
+        Raises `InvalidRequestError`, or another `SegueError`, to refuse it: the caller gets that, in the caller's dialect.
+        """
+        ...
+
+
+def register(name: str, make: Callable[[], Any]) -> None:
+    """Adds a hook to this process; it runs where the setting `hooks` names it. `make` returns a `Listener`, a `RequestCheck`, or both."""
+    plugins.register("hooks", name, make)
+
+
+def made(name: str) -> Any:
+    """A new hook of that name. Raises `ConfigurationError` if there is none."""
+    make = plugins.find("hooks", name)
+    if make is None:
+        known = ", ".join(plugins.names("hooks")) or "none is installed"
+        raise ConfigurationError(f"unknown hook {name!r} in SEGUE_HOOKS or hooks: use one of segue.hooks ({known})")
+    return make()
