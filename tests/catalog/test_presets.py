@@ -228,7 +228,7 @@ def test_an_unknown_quirk_is_named_with_those_there_are(tmp_path: Path) -> None:
 async def test_an_answer_that_broke_off_is_continued_by_a_marked_beginning(name: str, url: str, tmp_path: Path) -> None:
     def answer(request: WireRequest) -> Reply:
         broken = "openai" in request.url
-        text = "The answer beg" if broken else "ins here."
+        text = "The answer beg" if broken else " begins here."
         chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None if broken else "stop"}]}
         headers = {"content-type": "text/event-stream"}
         return Reply(headers=headers, steps=[b"data: " + json.dumps(chunk).encode() + b"\n\n"])
@@ -242,6 +242,6 @@ async def test_an_answer_that_broke_off_is_continued_by_a_marked_beginning(name:
     assert last.url == url
     assert json.loads(last.body)["messages"][-1] == {
         "role": "assistant",
-        "content": "The answer beg",
+        "content": "The answer",
         "prefix": True,
     } | ({"reasoning_content": " "} if name == "deepseek" else {})

@@ -61,7 +61,7 @@ def _manners() -> Iterator[str]:
 def _value(value: Any) -> str:
     if value is True:
         return ""
-    words = [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    words = [str(one) for one in value] if isinstance(value, list | dict) else [str(value)]
     return f" (`{' '.join(words)}`)" if words else " (none)"
 
 

@@ -15,6 +15,7 @@ import msgspec
 QUIRKS: Final = {
     "prefix": "the start of a turn that is to be continued is marked `prefix: true`",
     "prefix_path": "such a request goes to this path of the address instead of its own",
+    "prefill": "the start of a turn that is to be continued needs no mark, but these fields of the body if any are named",
     "max_tokens_param": "the output limit is sent under this name, whatever the model",
     "no_stream_options": "`stream_options` is not sent; usage comes without being asked for",
     "top_k": "`top_k` is sent, which OpenAI does not know",

@@ -376,6 +376,18 @@ def test_a_prefilled_turn_is_marked_where_the_preset_has_a_mark(prefill: bool) -
     assert "prefix" not in said(*turns, prefill=prefill)[-1]
 
 
+MARKS = {"continue_final_message": True, "add_generation_prompt": False}
+
+
+@pytest.mark.parametrize("prefill", [False, True])
+@pytest.mark.parametrize(("quirk", "marks"), [(True, {}), (MARKS, MARKS), (None, {})])
+def test_a_prefilled_body_has_the_fields_that_its_server_wants(prefill: bool, quirk: Any, marks: Any) -> None:
+    quirks = {} if quirk is None else {"prefill": quirk}
+    request = ChatRequest(messages=(user("?"), assistant("The answer")))
+    sent = body_of(request, quirks=quirks, prefill=prefill)
+    assert sent == body_of(request) | (marks if prefill else {})
+
+
 def test_turns_alternate_where_a_chat_template_wants_them_to() -> None:
     turns = (
         user("a"),

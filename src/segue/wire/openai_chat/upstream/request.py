@@ -54,6 +54,8 @@ def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, .
             fields["stream_options"] = (options if isinstance(options, dict) else {}) | {"include_usage": True}
     else:
         fields.pop("stream_options", None)
+    if call.prefill and isinstance(marks := call.quirks.get("prefill"), dict):
+        fields |= marks
     _leave_out(fields, call, omitted)
     return fields, tuple(dict.fromkeys(omitted))
 
