@@ -108,7 +108,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seam_wait: float = 1.0
     """… or this long."""
     linger: float = 0.5
-    """After the terminal, how long a usage report is waited for."""
+    """After the stop reason, how long what may follow it (usage, the dialect's last word) is waited for."""
     successor: bool = True
     """True: a retired model's successor is tried in its place."""
     breaker: BreakerPolicy = BreakerPolicy()

@@ -15,7 +15,7 @@ import msgspec
 from segue.policy import Policy
 
 from .answers import REFERENCES
-from .faults import FAULTS, PHASES, act
+from .faults import FAULTS, LAST, PHASES, act
 from .invariants import violations, violations_of
 from .provider import Provider, Strike
 from .world import Outcome, World, run
@@ -58,6 +58,7 @@ _REFERENCES: dict[str, tuple[str, ...]] = {
     "tool arguments": ("tools", "bare tools"),
     "second call": ("tools", "bare tools"),
     "before terminal": ("prose", "code", "tools", "bare tools", "json"),
+    "stop reason": ("prose", "thinking", "tools", "json"),
     "after": ("prose", "thinking", "tools", "json"),
 }
 
@@ -144,7 +145,7 @@ RULES: dict[str, Callable[[Case], bool]] = {
         case.mode == "document" and case.phase == "after" and case.fault not in ("none", EOF, "byte by byte", CANCELS)
     ),
     "what does no harm is the same at every position": lambda case: (
-        case.fault in ("none", "byte by byte", "extra deltas") and case.position != "first"
+        case.fault in ("none", "byte by byte", "extra deltas", "stop on every chunk") and case.position != "first"
     ),
     "structured output is held in any case": lambda case: (
         case.mode == "hold" and REFERENCES[case.reference].output is not None
@@ -152,7 +153,11 @@ RULES: dict[str, Callable[[Case], bool]] = {
     "before content nothing is held": lambda case: (
         case.mode == "hold" and case.phase in ("connect", "headers", "preamble") and case.fault != CANCELS
     ),
-    "the caller can't cancel what is over": lambda case: case.fault == CANCELS and case.phase == "after",
+    "the caller can't cancel what is over": lambda case: case.fault == CANCELS and case.phase in LAST,
+    "Gemini's stop reason is its last word": lambda case: case.dialect == "gemini" and case.phase == "stop reason",
+    "a finished item is no stop reason where a call may follow": lambda case: (
+        case.dialect == "openai_responses" and case.phase == "stop reason" and bool(REFERENCES[case.reference].calls)
+    ),
     "cancelled before content, whatever was asked for": lambda case: (
         case.fault == CANCELS and case.phase in ("headers", "preamble") and case.reference != "prose"
     ),
@@ -190,7 +195,7 @@ def must_answer(case: Case) -> bool | None:
     if _continues(case):
         return True
     fault = FAULTS[case.fault]
-    if fault.harmless or case.phase == "after":
+    if fault.harmless or case.phase in LAST:
         return True
     if fault.stops:
         return False
@@ -221,7 +226,7 @@ def _shows_content(case: Case) -> bool:
 def _races(case: Case) -> bool:
     """Whether a silence is to be raced at its hedge point: nothing was shown, and others are well."""
     silent = case.fault in FAULTS and FAULTS[case.fault].silent and case.fault != "drip"
-    return silent and case.position == "first" and case.phase != "after" and not _shows_content(case)
+    return silent and case.position == "first" and case.phase not in LAST and not _shows_content(case)
 
 
 def _patience(case: Case) -> float:
@@ -249,9 +254,16 @@ async def _play(case: Case) -> tuple[Outcome, list[str]]:
         found.append("8: answered, although nobody was to be asked after this")
     if _races(case) and (len(outcome.starts) < 2 or outcome.starts[1][0] > outcome.began + _patience(case)):
         found.append("3: a silence, and nobody else was asked at the hedge point")
+    if case.phase in LAST and (len(outcome.starts) > _askings(case) or outcome.relay.report.seams):
+        found.append("1: the answer had its stop reason, and it was asked for again")
     if case.fault == CANCELS and not outcome.cancelled:
         found.append("the case is wrong: it was over before it could be cancelled")
     return outcome, found
+
+
+def _askings(case: Case) -> int:
+    """How many are asked up to the one that is struck, where those before it are down."""
+    return 1 if case.position == "all" else POSITIONS.index(case.position) + 1
 
 
 def _cancel_after(case: Case) -> float | None:

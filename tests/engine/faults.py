@@ -15,16 +15,17 @@ from segue.chat.events import Finished, FinishReason, Started, UsageReport
 from segue.chat.usage import Usage
 from segue.transport.memory import Connecting, Hang, Pause, Refuse, Reply, Reset
 
-from .provider import Line, Scene, Strike
+from .provider import Line, Scene, Strike, stop_in
 from .refusals import ROWS, error_document, refusal
 
 Step: TypeAlias = "bytes | Pause | Hang | Reset"
 
 BEFORE = ("connect", "headers")
+LAST = ("stop reason", "after")
 MIDDLE = (
     "preamble", "first token", "mid-word", "code fence", "thinking", "tool arguments", "second call", "before terminal",
 )  # fmt: skip
-PHASES = (*BEFORE, *MIDDLE, "after")
+PHASES = (*BEFORE, *MIDDLE, *LAST)
 
 PING_EVERY = 2.0
 DRIP_EVERY = 3.0
@@ -59,6 +60,9 @@ def act(scene: Scene, strike: Strike, pace: float) -> Reply:
     lines = scene.lines
     if fault.before:
         return Reply(headers=headers, before=fault.before, steps=[line.data for line in lines])
+    if fault.name == "stop on every chunk":
+        scene.lines = [msgspec.structs.replace(line, data=_stopping(line, scene.dialect)) for line in scene.lines]
+        return Reply(headers=headers, steps=_paced([line.data for line in scene.lines], pace))
     if fault.name == "byte by byte":
         steps: list[Step] = [bytes((byte,)) for line in lines for byte in line.data]
         return Reply(headers=headers, steps=steps)
@@ -105,6 +109,8 @@ def cut_at(scene: Scene, phase: str) -> tuple[int, bytes]:
             return calls[1], half(lines[calls[1]])
         case "before terminal":
             return len(lines) - 1, b""
+        case "stop reason":
+            return len(lines) - 1, lines[-1].data[: stop_in(scene)]
         case "after":
             return len(lines), b""
         case _:
@@ -163,6 +169,20 @@ def _finish(scene: Scene, reason: FinishReason) -> Sequence[Step]:
     return [encoder.feed(Finished(reason))]
 
 
+def _stopping(line: Line, dialect: str) -> bytes:
+    """A piece of text with a stop reason of its own."""
+    if line.kind != "text":
+        return line.data
+    match dialect:
+        case "claude":
+            stop = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n'
+            return line.data + stop
+        case "gemini":
+            return line.data.replace(b'"index":0', b'"finishReason":"STOP","index":0')
+        case _:
+            return line.data.replace(b'"finish_reason":null', b'"finish_reason":"stop"')
+
+
 def _extra(scene: Scene) -> Sequence[Step]:
     """The end of the answer once more."""
     return [line.data for line in scene.lines if line.kind in ("text", "call")][-3:]
@@ -173,7 +193,7 @@ def _malformed_call(scene: Scene) -> Sequence[Step]:
     return [b"data: " + msgspec.json.encode(chunk) + b"\r\n\r\n"]
 
 
-_ANYWHERE = ("headers", *MIDDLE, "after")
+_ANYWHERE = ("headers", *MIDDLE, *LAST)
 _STOPPING = ("policy", "caller")
 _LASTING = (
     "day spent",
@@ -208,9 +228,9 @@ FAULTS = {
         Fault(name="pings", phases=_ANYWHERE, tail=_pings, silent=True, streams_only=True),
         Fault(name="drip", phases=("preamble",), tail=_drip, silent=True, streams_only=True),
         Fault(name="long pause", phases=MIDDLE, tail=lambda scene: [Pause(LONG_PAUSE)], harmless=True, streams_only=True),
-        Fault(name="error event", phases=("headers", *MIDDLE, "after"), tail=_error_event),
-        Fault(name="raw tail", phases=("headers", *MIDDLE, "after"), tail=_raw_tail, streams_only=True),
-        Fault(name="malformed", phases=("headers", *MIDDLE, "after"), tail=_malformed),
+        Fault(name="error event", phases=_ANYWHERE, tail=_error_event),
+        Fault(name="raw tail", phases=_ANYWHERE, tail=_raw_tail, streams_only=True),
+        Fault(name="malformed", phases=_ANYWHERE, tail=_malformed),
         Fault(name="garbage", phases=("headers",), tail=lambda scene: [b"<html>hello</html>\n"]),
         Fault(name="empty stop", phases=("headers",), tail=lambda scene: _finish(scene, FinishReason.STOP)),
         Fault(
@@ -222,7 +242,9 @@ FAULTS = {
         ),
         Fault(name="malformed call", phases=("headers", "tool arguments"), tail=_malformed_call, dialects=("gemini",), streams_only=True),
         Fault(name="no candidates", phases=("headers",), tail=lambda scene: [b'data: {"candidates": []}\n\n'], dialects=("gemini",), streams_only=True),
-        Fault(name="extra deltas", phases=("after",), tail=_extra, harmless=True, streams_only=True),
+        # Gemini has no last word: what comes after its stop reason is more of the answer.
+        Fault(name="extra deltas", phases=("after",), tail=_extra, harmless=True, streams_only=True, dialects=("openai_chat", "claude", "openai_responses")),
+        Fault(name="stop on every chunk", phases=("after",), harmless=True, streams_only=True, dialects=("openai_chat", "claude", "gemini")),
         Fault(name="byte by byte", phases=("after",), harmless=True),
     )
 }  # fmt: skip

@@ -54,6 +54,9 @@ _MODELS = {
     "openai_responses": ("openai", "gpt-4.1"),
 }
 _MARK = re.compile(rb"<<(\d+):([a-z ]+)>>")
+_STOP = re.compile(
+    rb'"(?:stop_reason|finish_reason|finishReason)":"[^\n]*\r?\n\r?\n|"type":"response.output_item.done"[^\n]*\n\n'
+)
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -105,12 +108,12 @@ class Service(msgspec.Struct, kw_only=True):
     content: int = 0
     """The byte after the first content, 0 if there is none."""
     terminal: int | None = None
-    """The byte after the terminal."""
+    """The byte after the stop reason."""
     in_full: bool = False
 
     @property
     def finished(self) -> bool:
-        """Whether the terminal was read."""
+        """Whether the stop reason was read."""
         return self.terminal is not None and self.exchange.delivered >= self.terminal
 
     @property
@@ -243,14 +246,23 @@ class Provider:
         sent = 0
         body = b"".join(step for step in reply.steps if isinstance(step, bytes))
         for line in scene.lines:
-            if not body.startswith(line.data, sent):
+            data = line.data[: stop_in(scene)] if line.kind == "end" else line.data
+            if not body.startswith(data, sent):
                 break
-            sent += len(line.data)
+            sent += len(data)
             service.marks.append((sent, line.tokens))
             if line.kind in ("text", "think", "call"):
                 service.content = service.content or sent
             if line.kind == "end":
                 service.terminal = sent
+
+
+def stop_in(scene: Scene) -> int:
+    """Where in the last line of an answer its stop reason has been said: there it is whole, whatever becomes of the rest."""
+    line = scene.lines[-1].data
+    if not scene.stream or (scene.dialect == "openai_responses" and scene.reference.calls):
+        return len(line)
+    return max((stop.end() for stop in _STOP.finditer(line)), default=len(line))
 
 
 def _prompt_tokens(reference: Reference, request: IngressRequest) -> int:

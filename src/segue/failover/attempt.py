@@ -16,6 +16,7 @@ from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
 from segue.failover.hooks import AttemptStart
 from segue.failover.plan import Entry
+from segue.failover.splice.partial_answer import is_empty_stop
 from segue.failover.stall_timer import Phase, Watch
 from segue.failover.upstream import Ask, Receipt, Upstream
 
@@ -168,8 +169,8 @@ class Attempt:
             elif isinstance(event, UsageReport):
                 self.usage = event.usage
             elif isinstance(event, Finished):
-                self.finished = True
-                self.watch.finished = True
+                self.finished = not event.provisional
+                self.watch.finished = self.finished and (self.first_content is not None or not is_empty_stop(event))
 
     def _content(self, phase: Phase, text: str, now: float) -> None:
         if not text:
@@ -180,6 +181,7 @@ class Attempt:
             self._pieces += 1
             if self._pieces % GAP_SAMPLING == 1:
                 self.gaps.append(now - self.last_content)
+        self.watch.finished = False
         self.last_content = now
         self.brought.append(text)
         self.overdue = self.spared = False

@@ -5,11 +5,22 @@ No clock and no tasks here; `now` is passed in. Who leads, and what follows when
 
 from __future__ import annotations
 
-from segue.chat.events import ChatEvent, Finished, FinishReason, UpstreamEvent, UsageReport
+import msgspec
+
+from segue.chat.events import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    UpstreamEvent,
+    UsageReport,
+)
 from segue.chat.failure import Failure, FailureKind
 from segue.failover.attempt import Attempt
 from segue.failover.budget import FOREVER
-from segue.failover.splice.partial_answer import Validate
+from segue.failover.splice.partial_answer import Validate, is_content
 from segue.failover.splice.splice import Next, Splice
 from segue.policy import Policy
 from segue.routing.target import Target
@@ -19,13 +30,16 @@ class Lead:
     """Who speaks, and what was said.
 
     `attempt` leads now, `spoke` was the last to speak; both None before there is content, which first came at `first_content`. `out` is what the
-    caller has not taken yet. `finished`: the answer is whole, and only its usage may follow, until `linger_until`. `seam_until` is when
-    text that a seam withholds goes out all the same.
+    caller has not taken yet. `finished` is the last stop reason: with it the answer is whole, and what follows is waited for until
+    `linger_until`. `doubtful`: content came after a stop reason, so that those of this attempt prove little. `seam_until` is when text
+    that a seam withholds goes out all the same. `tools`: the model may call some, so that a provisional end proves nothing.
     """
 
     __slots__ = (
         "_policy",
+        "_tools",
         "attempt",
+        "doubtful",
         "finished",
         "first_content",
         "linger_until",
@@ -35,8 +49,9 @@ class Lead:
         "spoke",
     )
 
-    def __init__(self, policy: Policy, *, hold: bool, validate: Validate | None) -> None:
+    def __init__(self, policy: Policy, *, hold: bool, validate: Validate | None, tools: bool = False) -> None:
         self._policy = policy
+        self._tools = tools
         self.splice = Splice(
             hold=hold, continuations=policy.continuations, seam_chars=policy.seam_chars, validate=validate
         )
@@ -45,6 +60,7 @@ class Lead:
         self.first_content: float | None = None
         self.out: list[ChatEvent] = []
         self.finished: Finished | None = None
+        self.doubtful = False
         self.seam_until = FOREVER
         self.linger_until = FOREVER
 
@@ -72,14 +88,17 @@ class Lead:
 
     def lose(self) -> Next:
         """The leader is gone. Gives how the answer can go on."""
-        self.attempt = None
-        self.seam_until = FOREVER
+        self.attempt = self.finished = None
+        self.doubtful = False
+        self.seam_until = self.linger_until = FOREVER
         return self.splice.on_break()
 
     def say(self, attempt: Attempt, event: UpstreamEvent, now: float) -> Failure | None:
         """The leader says something. Gives what is wrong with it, if anything."""
-        if self._is_refusal(event):
-            return Failure(kind=FailureKind.POLICY, message="the model declined to answer")
+        if isinstance(event, Finished):
+            return self._stop(attempt, event, now)
+        if self.finished is not None:
+            self._go_on(attempt, event, self.finished, now)
         splice = self.splice
         shown = splice.feed(event)
         if splice.failure is not None:
@@ -87,15 +106,19 @@ class Lead:
             return splice.failure
         if shown:
             attempt.shown = True
-            self.out += [event for event in shown if not isinstance(event, (UsageReport, Finished))]
+            self.out += [event for event in shown if not isinstance(event, UsageReport)]
         if not splice.holding:
             self.seam_until = FOREVER
         elif self.seam_until == FOREVER:
             self.seam_until = now + self._policy.seam_wait
-        if splice.finished is not None and self.finished is None:
-            self.finished = splice.finished
-            self.linger_until = now + self._policy.linger
         return None
+
+    def close(self) -> Failure | None:
+        """Ends the answer with its last stop reason. Returns what is wrong with the whole of it, if anything."""
+        assert self.finished is not None
+        shown = self.splice.feed(msgspec.structs.replace(self.finished, provisional=False))
+        self.out += [event for event in shown if not isinstance(event, (UsageReport, Finished))]
+        return self.splice.failure
 
     def flush(self) -> Failure | None:
         """Shows what a seam withholds. Gives what is wrong with it, if anything."""
@@ -110,7 +133,28 @@ class Lead:
         assert isinstance(finished, Finished)
         return finished
 
-    def _is_refusal(self, event: UpstreamEvent) -> bool:
-        """Whether the answer is a refusal that another target is to be asked instead of."""
-        refused = isinstance(event, Finished) and event.reason is FinishReason.CONTENT_FILTER
-        return refused and self._policy.failover_on_refusal and not self.splice.delivered
+    def _stop(self, attempt: Attempt, event: Finished, now: float) -> Failure | None:
+        """A stop reason. Returns a failure where it is a refusal that another target is to be asked instead of."""
+        refused = event.reason is FinishReason.CONTENT_FILTER
+        if refused and self._policy.failover_on_refusal and not self.splice.delivered:
+            return Failure(kind=FailureKind.POLICY, message="the model declined to answer")
+        if event.provisional and self._tools:
+            return None  # a call may be still to come
+        self.finished = event
+        sure = not (event.provisional or self.doubtful)
+        self.linger_until = now + (self._policy.linger if sure else _pause(attempt))
+        return None
+
+    def _go_on(self, attempt: Attempt, event: UpstreamEvent, finished: Finished, now: float) -> None:
+        """What follows a stop reason: usage and the like, or more of the answer."""
+        if finished.provisional and isinstance(event, (TextDelta, ThinkingDelta, ToolCallDelta)):
+            self.finished = None
+            self.linger_until = FOREVER
+        elif is_content(event):
+            self.doubtful = True
+            self.linger_until = now + _pause(attempt)
+
+
+def _pause(attempt: Attempt) -> float:
+    """Seconds that an answer may pause where it is not sure that it is over."""
+    return attempt.watch.limits.give_up_gap or FOREVER

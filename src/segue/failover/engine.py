@@ -73,6 +73,7 @@ class Engine:
         self.quota = QuotaBook()
         self.budget = HedgeBudget()
         self._listening: dict[str, list[Callable[[Any], None]]] = {name: [] for name in EVENTS}
+        self._tells_requests = False
         for listener in listeners:
             self.listen(listener)
         self.wall = wall

@@ -29,7 +29,7 @@ from segue.failover.job import Job
 from segue.failover.plan import Plan
 from segue.failover.report import Report, ending, sign
 from segue.failover.scheduler import Dispatch, judge
-from segue.failover.splice.partial_answer import is_content
+from segue.failover.splice.partial_answer import is_content, is_empty_stop
 from segue.failover.splice.splice import Next
 from segue.routing.fitness import need_of
 from segue.routing.target import Target
@@ -66,7 +66,7 @@ class Relay:
         self._deadline = deadline = Deadline(policy.deadline, self._began, policy.last_share)
         need = need_of(job.request, tokens, policy.regions)
         self._plan = plan = Plan(job.targets, need, policy, successor=engine.successor)
-        self._lead = lead = Lead(policy, hold=job.hold, validate=job.validate)
+        self._lead = lead = Lead(policy, hold=job.hold, validate=job.validate, tools=bool(job.request.tools))
         self._field = field = Field(engine, job, self.report, tokens, loop)
         self._dispatch = Dispatch(engine, job, tokens, plan=plan, field=field, lead=lead, deadline=deadline)
 
@@ -129,29 +129,37 @@ class Relay:
 
     def _hear(self, attempt: Attempt, event: UpstreamEvent) -> None:
         if isinstance(event, Failed):
-            if attempt is self._lead.attempt and self._lead.finished is not None:
+            if attempt is self._lead.attempt and self._lead.finished is not None and not self._lead.doubtful:
                 self._complete(attempt)
             else:
                 self._fail(attempt, event.failure)
         elif attempt is self._lead.attempt:
             self._show(attempt, event)
-        elif not is_content(event) and not isinstance(event, Finished):
+        elif is_empty_stop(event) or not (is_content(event) or isinstance(event, Finished)):
             attempt.preamble.append(event)
         elif attempt.lost:
             self._acquit(attempt)
         else:
-            self._take_lead(attempt)
-            for early in (*attempt.preamble, event):
-                if not attempt.over:
-                    self._show(attempt, early)
+            self._begin(attempt, event)
 
     def _ended(self, attempt: Attempt) -> None:
+        if not attempt.lost and (stop := next(filter(is_empty_stop, attempt.preamble), None)) is not None:
+            self._begin(attempt, stop)
         if attempt is self._lead.attempt and self._lead.finished is not None:
             self._complete(attempt)
-        else:
+        elif not attempt.over:
             self._fail(attempt, Failure(kind=FailureKind.BROKEN, message="the stream ended without its terminal"))
 
     # The lead.
+
+    def _begin(self, attempt: Attempt, first: UpstreamEvent) -> None:
+        """The attempt begins to speak. A stop reason that came before any content said nothing, unless nothing else came."""
+        self._take_lead(attempt)
+        early = [event for event in attempt.preamble if not isinstance(event, Finished)]
+        attempt.preamble.clear()
+        for event in (*early, first):
+            if not attempt.over:
+                self._show(attempt, event)
 
     def _take_lead(self, attempt: Attempt) -> None:
         before = self._lead.attempt
@@ -191,12 +199,15 @@ class Relay:
         self._plan.put_back(attempt.entry)
 
     def _complete(self, attempt: Attempt) -> None:
-        """The answer is whole and its usage known, or waited for long enough."""
-        assert self._lead.finished is not None
+        """The answer is whole and its usage known, or waited for long enough. As a whole it may still prove to be none."""
+        if (failure := self._lead.close()) is not None:
+            self._fail(attempt, failure)
+            return
         self._field.answered(attempt)
         self._engine.learned(attempt.entry)
         self.report.omitted = attempt.receipt.omitted
-        self._sign_off(self._lead.finished)
+        assert self._lead.splice.finished is not None
+        self._sign_off(self._lead.splice.finished)
 
     def _sign_off(self, finished: Finished) -> None:
         """The last words to the caller, and the report."""
@@ -255,12 +266,15 @@ class Relay:
 
     def _advance(self, now: float) -> float:
         """Does what is due; gives the moment at which something may be due again."""
-        lead = self._lead
-        if lead.finished is not None:
-            if now >= lead.linger_until and lead.attempt is not None:
+        lead, deadline = self._lead, self._deadline.at
+        if lead.finished is not None and lead.attempt is not None:
+            until = lead.linger_until if deadline is None else min(lead.linger_until, deadline)
+            if now < until:
+                return until
+            if not lead.doubtful or now >= lead.linger_until:
                 self._complete(lead.attempt)
-            return lead.linger_until
-        deadline = self._deadline.at
+                if self._done:
+                    return now
         if deadline is not None and now >= deadline:
             self._run_out(now)
             return now

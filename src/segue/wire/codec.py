@@ -64,7 +64,7 @@ class Decoder(Protocol):
     def feed(self, data: bytes) -> list[UpstreamEvent]: ...
 
     def eof(self) -> list[UpstreamEvent]:
-        """The bytes ended. Gives what was left, and `Failed` if the dialect's terminal is missing."""
+        """The bytes ended. Returns what was left, and `Failed` if no stop reason was read."""
         ...
 
 

@@ -86,17 +86,26 @@ WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
         sse(chunk(HELLO, finish="STOP"), {"usageMetadata": TOLD}),
         [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP"), USED],
     ),
-    "text after the terminal is dropped": (
-        sse(chunk(HELLO, finish="STOP"), chunk({"text": " and more"}, finish="STOP", usage=TOLD)),
-        [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP"), USED],
-    ),
-    "rubbish after the terminal is ignored": (
-        sse(chunk(HELLO, finish="STOP")) + b"data: {rubbish\n\n",
-        [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")],
+    "a STOP on every chunk": (
+        sse(chunk(HELLO, finish="STOP", usage=TOLD), chunk({"text": " and more"}, finish="STOP", usage=TOLD)),
+        [
+            STARTED,
+            TextDelta("Hello"),
+            USED,
+            Finished(FinishReason.STOP, "STOP"),
+            TextDelta(" and more"),
+            Finished(FinishReason.STOP, "STOP"),
+        ],
     ),
     "an early STOP without content, as translating proxies send it": (
         sse(chunk(finish="STOP", usage=TOLD), chunk(HELLO), chunk(finish="STOP", usage=TOLD)),
-        [STARTED, USED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")],
+        [
+            STARTED,
+            USED,
+            Finished(FinishReason.STOP, "STOP"),
+            TextDelta("Hello"),
+            Finished(FinishReason.STOP, "STOP"),
+        ],
     ),
     "an answer that is empty on purpose": (
         sse(chunk({"text": ""}, finish="STOP", usage=TOLD)),
@@ -334,12 +343,18 @@ def test_the_events_do_not_depend_on_how_the_bytes_are_split(body: bytes) -> Non
         assert decode(body[:i], body[i:]) == expected
 
 
-def test_a_decoder_is_complete_as_soon_as_terminal_and_usage_were_read() -> None:
+def test_a_decoder_reads_on_after_a_stop_reason_until_the_bytes_end() -> None:
     decoder = Decoder()
-    decoder.feed(sse(chunk(HELLO, finish="STOP")))
+    decoder.feed(sse(chunk(HELLO, finish="STOP", usage=TOLD)))
     assert not decoder.complete
-    decoder.feed(sse({"usageMetadata": TOLD}))
+    assert decoder.eof() == []
     assert decoder.complete
+
+
+def test_rubbish_after_a_stop_reason_is_told_after_it() -> None:
+    *said, failed = decode(sse(chunk(HELLO, finish="STOP")) + b"data: {rubbish\n\n")
+    assert said == [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")]
+    assert isinstance(failed, Failed)
 
 
 def test_a_failure_names_the_scope_that_is_unwell() -> None:

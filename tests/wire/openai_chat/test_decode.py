@@ -178,12 +178,48 @@ CASES: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
             STARTED,
             ToolCallDelta(0, "a", "f"),
             ToolCallDelta(1, "b", "g"),
+            CALLED,
             ToolCallDelta(0, arguments="{}"),
             ToolCallEnd(0),
             ToolCallDelta(1, arguments="{}"),
             ToolCallEnd(1),
+        ],
+    ),
+    "parallel calls with a finish reason each": (
+        sse(
+            chunk({"tool_calls": [piece('{"a":1}', "f", index=0, id="a")]}, "tool_calls"),
+            chunk({"tool_calls": [piece('{"b":2}', "g", index=1, id="b")]}, "tool_calls"),
+        ),
+        [
+            STARTED,
+            ToolCallDelta(0, "a", "f", '{"a":1}'),
+            ToolCallEnd(0),
+            CALLED,
+            ToolCallDelta(1, "b", "g", '{"b":2}'),
+            ToolCallEnd(1),
             CALLED,
         ],
+    ),
+    "a call in pieces with a finish reason on each": (
+        sse(
+            chunk({"tool_calls": [piece(None, "f", index=0, id="a")]}, "tool_calls"),
+            chunk({"tool_calls": [piece('{"a":', index=0)]}, "tool_calls"),
+            chunk({"tool_calls": [piece("1}", index=0)]}, "tool_calls"),
+        ),
+        [
+            STARTED,
+            ToolCallDelta(0, "a", "f"),
+            CALLED,
+            ToolCallDelta(0, arguments='{"a":'),
+            CALLED,
+            ToolCallDelta(0, arguments="1}"),
+            ToolCallEnd(0),
+            CALLED,
+        ],
+    ),
+    "a finish reason on every chunk of text": (
+        sse(chunk({"content": "Take 5"}, "stop"), chunk({"content": "0 mg"}, "stop")),
+        [STARTED, TextDelta("Take 5"), STOP, TextDelta("0 mg"), STOP],
     ),
     "arguments cut at the limit": (
         sse(tool(piece('{"a":1}', "f", index=0, id="a"), piece('{"b":', "g", index=1, id="b")), chunk(finish="length")),
@@ -363,10 +399,17 @@ CASES: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
         sse(text("a"), chunk(finish="tool_calls")),
         [STARTED, TextDelta("a"), Finished(FinishReason.STOP, "tool_calls")],
     ),
-    "what comes after the terminal but usage": (
+    "what comes after a stop reason": (
         sse(chunk({"content": "a"}, "stop"), text("b"), chunk(finish="length"), chunk() | NOTHING | usage(1, 1))
         + b"data: {broken\n\n",
-        [STARTED, TextDelta("a"), STOP, UsageReport(Usage(input_tokens=1, output_tokens=1))],
+        [
+            STARTED,
+            TextDelta("a"),
+            STOP,
+            TextDelta("b"),
+            Finished(FinishReason.LENGTH, "length"),
+            UsageReport(Usage(input_tokens=1, output_tokens=1)),
+        ],
     ),
     "a refusal in pieces": (
         sse(chunk({"refusal": "I "}), chunk({"refusal": "won't."}), chunk(finish="stop")),

@@ -46,6 +46,7 @@ from .upstream_harness import (
 
 STARTED = Started("resp_1", "gpt-6-luna")
 STOP = Finished(FinishReason.STOP, "completed")
+WHOLE_SO_FAR = Finished(FinishReason.STOP, provisional=True)
 CALLED = Finished(FinishReason.TOOL_CALLS, "completed")
 SIGNED = ThinkingDelta("", "rs_1:gAAA==", dialect="openai_responses")
 HELLO = message(output_text("Hello 안녕 🙂"))
@@ -87,6 +88,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             STARTED,
             TextDelta("Hello "),
             TextDelta("안녕 🙂"),
+            WHOLE_SO_FAR,
             UsageReport(
                 Usage(input_tokens=3, cache_read_tokens=12, cache_write_tokens=5, output_tokens=9, reasoning_tokens=4)
             ),
@@ -194,6 +196,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             ThinkingDelta("\n\nAh."),
             SIGNED,
             TextDelta("Hello 안녕 🙂"),
+            WHOLE_SO_FAR,
             ToolCallDelta(0, "call_1", "weather"),
             ToolCallDelta(0, arguments='{"place":"Seoul"}'),
             ToolCallEnd(0),
@@ -238,7 +241,30 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
     ),
     "a refusal said only whole": (
         [created(), done(0, message({"type": "refusal", "refusal": "No."})), ended("completed")],
-        [STARTED, Finished(FinishReason.CONTENT_FILTER, "completed", "No.")],
+        [
+            STARTED,
+            Finished(FinishReason.CONTENT_FILTER, "", "No.", provisional=True),
+            Finished(FinishReason.CONTENT_FILTER, "completed", "No."),
+        ],
+    ),
+    "a message that is done before another thing is begun": (
+        [created(), text("Hi"), done(0, HELLO), added(1, reasoning()), done(1, reasoning()), ended("completed")],
+        [STARTED, TextDelta("Hi"), WHOLE_SO_FAR, ThinkingDelta(), SIGNED, STOP],
+    ),
+    "a message that is done while another thing is begun": (
+        [created(), added(1, OPEN_WEATHER), text("Hi"), done(0, HELLO), done(1, WEATHER), ended("completed")],
+        [
+            STARTED,
+            ToolCallDelta(0, "call_1", "weather"),
+            TextDelta("Hi"),
+            ToolCallDelta(0, arguments='{"place":"Seoul"}'),
+            ToolCallEnd(0),
+            CALLED,
+        ],
+    ),
+    "a message that announces more": (
+        [created(), text("I look."), done(0, HELLO | {"phase": "commentary"}), ended("completed")],
+        [STARTED, TextDelta("I look."), STOP],
     ),
     "an answer cut by its limit": (
         [created(), text("Hel"), ended("incomplete", **cut("max_output_tokens"), usage=counts(5, 16))],

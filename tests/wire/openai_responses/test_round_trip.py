@@ -94,7 +94,7 @@ def _text(events: Sequence[ChatEvent | UpstreamEvent]) -> str:
 
 
 def _end(events: Sequence[ChatEvent | UpstreamEvent]) -> tuple[FinishReason, str]:
-    (end,) = [event for event in events if isinstance(event, Finished)]
+    (end,) = [event for event in events if isinstance(event, Finished) and not event.provisional]
     return end.reason, end.refusal
 
 

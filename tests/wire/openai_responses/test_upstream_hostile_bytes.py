@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.chat.events import Failed, Finished, Started, ToolCallDelta, ToolCallEnd, UpstreamEvent, UsageReport
+from segue.chat.events import Failed, Finished, Started, ToolCallDelta, ToolCallEnd, UpstreamEvent
 
 from .upstream_harness import decoded, sse
 
@@ -84,9 +84,8 @@ STREAMS = st.lists(st.one_of(NAMED, NAMED, BARE, LINES, st.binary(max_size=8)), 
 def check_order(events: list[UpstreamEvent]) -> None:
     """The rules that every answer keeps, whole or broken."""
     assert sum(isinstance(event, Started) for event in events) <= 1
-    ends = [n for n, event in enumerate(events) if isinstance(event, Finished | Failed)]
-    assert len(ends) == 1
-    assert all(isinstance(event, UsageReport) for event in events[ends[0] + 1 :])
+    assert any(isinstance(event, Finished | Failed) for event in events)
+    assert not any(isinstance(event, Failed) for event in events[:-1])
     open_calls: set[int] = set()
     seen = 0
     for event in events:

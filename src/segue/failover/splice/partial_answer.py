@@ -26,6 +26,11 @@ def is_content(event: UpstreamEvent) -> bool:
     return isinstance(event, ToolCallDelta) and bool(event.name or event.arguments)
 
 
+def is_empty_stop(event: UpstreamEvent) -> bool:
+    """Whether an event before any content is a stop reason that says nothing yet: some servers begin with one."""
+    return isinstance(event, Finished) and event.reason in CLEAN
+
+
 class Answer:
     """What the answer consists of so far."""
 

@@ -44,7 +44,8 @@ class FramedDecoder:
             self._tail(self._sse, events)
         if not self.complete and not self._finished:
             self._fail(events, upstream_errors.broken(NO_TERMINAL))
-        self.complete = True
+        if not self.complete:
+            self._end(events)
         return self._mended(events)
 
     def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
@@ -69,9 +70,13 @@ class FramedDecoder:
                 self._event(ServerSentEvent(event.event, document), events)
         return True
 
+    def _end(self, events: list[UpstreamEvent]) -> None:
+        """The bytes of an answer that has its stop reason are over."""
+        self.complete = True
+
     def _fail(self, events: list[UpstreamEvent], failure: Failure) -> None:
-        """Nothing follows; and an answer that has reached its terminal can no longer fail."""
-        if not self.complete and not self._finished:
+        """Nothing follows. What it means for an answer that has its stop reason is the engine's affair."""
+        if not self.complete:
             events.append(Failed(failure))
         self.complete = True
 
@@ -103,7 +108,7 @@ class FramedDecoder:
         lines = sse.leftover().splitlines()
         for event in sse.end():
             self._event(event, events)
-        if not self.complete and not self._finished:
+        if not self.complete:
             bare = b"\n".join(line for line in lines if not line.startswith((b":", b"data:", b"event:")))
             if failure := upstream_errors.of_bytes(bare):
                 self._fail(events, failure)

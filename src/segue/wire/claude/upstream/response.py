@@ -1,7 +1,8 @@
 """An answer's bytes as events.
 
 A stream goes `message_start`, then blocks one after the other (`content_block_start`, `…_delta`s, `content_block_stop`), then
-`message_delta` with the reason and the final usage, then `message_stop`, the terminal. `ping` may come anywhere, `error` ends it all.
+`message_delta` with the stop reason and the final usage, then `message_stop`, the last word. `ping` may come anywhere, `error` ends it
+all. With the stop reason the answer is whole, whatever becomes of the rest.
 
 - What is unknown (events, blocks, deltas, fields) is passed over; what is known but of the wrong type breaks the answer.
 - Blocks of server tools say nothing to the caller: their parts are passed over with them.
@@ -162,6 +163,7 @@ class AnswerDecoder:
     __slots__ = (
         "_calls",
         "_document",
+        "_finished",
         "_ignored",
         "_leniency",
         "_parser",
@@ -185,6 +187,7 @@ class AnswerDecoder:
         self._usage = Usage()
         self._reason: str | None = None
         self._refusal = ""
+        self._finished: Finished | None = None
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
@@ -205,13 +208,14 @@ class AnswerDecoder:
             return events
         if self._document is not None:
             self._whole(b"".join(self._document), events)
-        elif (left := self._parser.leftover().strip()).startswith(b"{"):
+        elif self._finished is None and (left := self._parser.leftover().strip()).startswith(b"{"):
             self._whole(left, events)
         else:
             for sent in self._parser.end():
                 self._read(sent.event, sent.data, events)
-        if not self.complete:
+        if not self.complete and self._finished is None:
             self._break("the stream ended without its terminal", events)
+        self.complete = True
         return self._mended(events)
 
     def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
@@ -240,7 +244,7 @@ class AnswerDecoder:
             case "message_delta":
                 self._message_delta(event, events)
             case "message_stop":
-                self._finish(events)
+                self._end(events)
             case "error":
                 self._fail(failure_in_stream(event.error or ErrorBody()), events)
 
@@ -338,6 +342,8 @@ class AnswerDecoder:
             self._reason = event.delta.stop_reason or self._reason
             self._refusal = _explained(event.delta.stop_details) or self._refusal
         self._count(event.usage, events)
+        if self._reason is not None:
+            self._stop(events)
 
     def _count(self, said: _Usage | None, events: list[UpstreamEvent]) -> None:
         if said is None:
@@ -361,12 +367,19 @@ class AnswerDecoder:
         if self._usage != _NOTHING:
             events.append(UsageReport(self._usage))
 
-    def _finish(self, events: list[UpstreamEvent]) -> None:
-        for index in list(self._tools):
-            self._block_stop(index, events)
+    def _stop(self, events: list[UpstreamEvent]) -> None:
+        """Reports the stop reason, once for each that differs from the one before it."""
         unsaid = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
         raw = self._reason or ""
-        events.append(Finished(_REASONS.get(raw, unsaid), raw, self._refusal))
+        finished = Finished(_REASONS.get(raw, unsaid), raw, self._refusal)
+        if finished != self._finished:
+            self._finished = finished
+            events.append(finished)
+
+    def _end(self, events: list[UpstreamEvent]) -> None:
+        for index in list(self._tools):
+            self._block_stop(index, events)
+        self._stop(events)
         self.complete = True
 
     def _whole(self, body: bytes, events: list[UpstreamEvent]) -> None:
@@ -387,7 +400,7 @@ class AnswerDecoder:
             self._block_start(index, block, events)
             self._block_stop(index, events)
         self._reason, self._refusal = document.stop_reason, _explained(document.stop_details)
-        self._finish(events)
+        self._end(events)
 
     def _read_document(self, body: bytes) -> _Document:
         try:

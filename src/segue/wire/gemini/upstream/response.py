@@ -2,9 +2,8 @@
 
 - Each document of the body is one chunk: `candidates`, of which only the first is read, `usageMetadata`, or `error`.
 - `Started` comes with the first chunk; text, thoughts and calls as they stand in `parts`; a call arrives whole.
-- `finishReason` is the terminal. What follows it is dropped, except usage: that may come with it or in a chunk of its own.
-- A `STOP` without content before any content is what some translating proxies put on their first chunks. It counts as the terminal
-  only if nothing follows.
+- With a `finishReason` the answer is whole. What follows it counts too: usage may come in a chunk of its own, and translating proxies put
+  a `STOP` on every chunk, or on the first ones before any content.
 - A thought signature is on a call, or else on a (possibly empty) text part: then it is given as a `ThinkingDelta` of its own.
 """
 
@@ -112,11 +111,9 @@ class Decoder:
         self._id = ""
         self._started = False
         self._candidates = False
-        self._content = False
         self._calls = 0
         self._call_ids: set[str] = set()
         self._usage: Usage | None = None
-        self._empty_stop: Finished | None = None
         self._finished = False
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
@@ -127,9 +124,7 @@ class Decoder:
             return []
         events = self._read(self._frames.eof())
         if not self.complete and not self._finished:
-            if self._empty_stop:
-                events.append(self._empty_stop)
-            elif self._started and not self._candidates:
+            if self._started and not self._candidates:
                 self._broken("the answer holds no candidates", events)
             else:
                 self._broken("the stream ended without its terminal", events)
@@ -184,8 +179,6 @@ class Decoder:
             if candidate.index:
                 continue
             self._candidates = True
-            if self._finished:
-                break
             if candidate.content and candidate.content.parts:
                 for part in candidate.content.parts:
                     self._take_part(part, events)
@@ -200,13 +193,9 @@ class Decoder:
             self._fail(blocked, events)
         elif isinstance(terminal, Failure):
             self._fail(terminal, events)
-        elif terminal and terminal.reason is FinishReason.STOP and not self._content:
-            self._empty_stop = terminal
         elif terminal:
             self._finished = True
             events.append(terminal)
-        if self._finished and chunk.usage_metadata:
-            self.complete = True
 
     def _take_part(self, part: _Part, events: list[UpstreamEvent]) -> None:
         if part.function_call:
@@ -225,8 +214,6 @@ class Decoder:
                 events.append(TextDelta(part.text))
             if part.thought_signature:
                 events.append(ThinkingDelta(signature=part.thought_signature, dialect="gemini"))
-        if part.text or part.function_call:
-            self._content = True
 
     def _take_call(self, call: _Call, signature: str, events: list[UpstreamEvent]) -> None:
         if (streamed := self._streamed) is not None:
@@ -305,10 +292,8 @@ class Decoder:
         self._fail(Failure(kind=FailureKind.BROKEN, message=message), events)
 
     def _fail(self, failure: Failure, events: list[UpstreamEvent]) -> None:
-        """Once an answer has finished, nothing that follows can break it."""
         self.complete = True
-        if not self._finished:
-            events.append(Failed(failure))
+        events.append(Failed(failure))
 
 
 def _arguments(said: msgspec.Raw) -> str:

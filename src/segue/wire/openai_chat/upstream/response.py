@@ -1,7 +1,8 @@
 """An answer's bytes as events: a stream of chunks, or one JSON document.
 
-Terminals: a `finish_reason`, whatever the provider's word; `[DONE]` may follow or not. A `[DONE]` after content without any `finish_reason`
-is taken for the end too, since it was written on purpose; an end of bytes never is. After the terminal only usage is listened to.
+With a `finish_reason`, whatever the provider's word, the answer is whole; `[DONE]` may follow or not. Some servers put one on every chunk,
+or one after each of several calls: what follows it counts too. A `[DONE]` after content without any `finish_reason` is taken for one,
+since it was written on purpose; an end of bytes never is.
 
 A stream that has begun can still fail: a chunk with `error` (or `x_groq.error`, or an error in the choice), an `error` event, or
 a JSON tail that is no event at all. What such an error means is said in `upstream_errors.py`.
@@ -62,13 +63,14 @@ _REPEAT = 16
 class AnswerDecoder(FramedDecoder):
     """Decodes one answer."""
 
-    __slots__ = ("_calls", "_id", "_in_deltas", "_refusal", "_said", "_started", "_texts", "_thought", "_usage")
+    __slots__ = ("_calls", "_cut", "_id", "_in_deltas", "_refusal", "_said", "_started", "_texts", "_thought", "_usage")
 
     def __init__(self) -> None:
         super().__init__()
         self._started = False
         self._id = ""
         self._calls = ToolCalls()
+        self._cut = False
         self._refusal: list[str] = []
         self._said = False
         self._texts: list[str] = []
@@ -113,7 +115,7 @@ class AnswerDecoder(FramedDecoder):
                 self._fail(events, upstream_errors.broken(NO_TERMINAL))
                 return
             self._finish("[DONE]", events)
-        self.complete = True
+        self._end(events)
 
     def _fails(self, data: bytes, events: list[UpstreamEvent]) -> bool:
         """Whether the data is an error document; then the answer has failed by it."""
@@ -140,6 +142,8 @@ class AnswerDecoder(FramedDecoder):
         self._chunk(chunk, events)
         if not self._finished and not self.complete:
             self._finish("", events)
+        if not self.complete:
+            self._end(events)
 
     def _chunk(self, chunk: Chunk, events: list[UpstreamEvent]) -> None:
         choices = chunk.choices
@@ -154,9 +158,8 @@ class AnswerDecoder(FramedDecoder):
                 if choice.error:
                     self._fail(events, upstream_errors.of_document({"error": choice.error}))
                     return
-                if not self._finished:
-                    self._piece(choice, events)
-                    reason = choice.finish_reason
+                self._piece(choice, events)
+                reason = choice.finish_reason
                 if choice.usage is not None:
                     self._report(choice.usage, events)
         if chunk.usage is not None:
@@ -238,8 +241,9 @@ class AnswerDecoder(FramedDecoder):
             self._fail(events, failure)
             return
         reason = _REASONS.get(raw.lower(), FinishReason.STOP)
+        self._cut = reason is FinishReason.LENGTH
         try:
-            self._calls.finish(events, cut=reason is FinishReason.LENGTH)
+            self._calls.end_whole(events, cut=self._cut)
         except MalformedCall as error:
             self._fail(events, upstream_errors.broken(str(error)))
             return
@@ -251,3 +255,9 @@ class AnswerDecoder(FramedDecoder):
             reason = FinishReason.TOOL_CALLS if len(self._calls) else FinishReason.STOP
         self._finished = True
         events.append(Finished(reason, raw, refusal))
+
+    def _end(self, events: list[UpstreamEvent]) -> None:
+        """Nothing more comes. Calls that ran into the output limit stay open: their arguments are not whole."""
+        if not self._cut:
+            self._calls.end_rest(events)
+        self.complete = True

@@ -7,8 +7,8 @@ A piece therefore goes to the call of its index. Under a known index a new call 
 the arguments so far are whole, or where a name comes with arguments though those of the call are whole. A piece without a name
 goes to the call of its id, else to the last one. Without index or id, a name begins a call.
 
-Arguments are whole when the provider says so (the next call, the terminal) and they parse, or at a terminal other than `length`.
-`{}` may be a placeholder for arguments that are still to come, so the next call does not end them.
+Arguments are whole when the provider says so (the next call, a stop reason) and they parse, or at the end of the bytes unless the reason
+was `length`. `{}` may be a placeholder for arguments that are still to come, so the next call does not end them.
 """
 
 from __future__ import annotations
@@ -93,19 +93,25 @@ class ToolCalls:
             call.arguments.append(text)
         self._say(call, given, name, text, thought_signature(piece), answer, events)
 
-    def finish(self, events: list[UpstreamEvent], *, cut: bool) -> None:
-        """The answer is at its end; `cut` says it ran into the output limit, so that open arguments are not whole."""
+    def end_whole(self, events: list[UpstreamEvent], *, cut: bool) -> None:
+        """A stop reason came: ends the calls whose arguments are whole. Others may go on; `cut` says they ran into the output limit."""
         for call in self._calls:
-            if call.ended or (cut and not call.whole):
-                continue
-            if not call.name:
-                if not call.arguments:
-                    continue
+            if not call.name and call.arguments and not cut:
                 raise MalformedCall("a tool call has no name")
-            if not call.arguments:
-                events.append(ToolCallDelta(call.number, arguments="{}"))
-            call.ended = True
-            events.append(ToolCallEnd(call.number))
+            if call.name and not call.ended and call.whole:
+                self._end(call, events)
+
+    def end_rest(self, events: list[UpstreamEvent]) -> None:
+        """Nothing more comes: ends the calls that are still open."""
+        for call in self._calls:
+            if call.name and not call.ended:
+                self._end(call, events)
+
+    def _end(self, call: _Call, events: list[UpstreamEvent]) -> None:
+        if not call.arguments:
+            events.append(ToolCallDelta(call.number, arguments="{}"))
+        call.ended = True
+        events.append(ToolCallEnd(call.number))
 
     @property
     def all_whole(self) -> bool:

@@ -3,7 +3,9 @@
 An answer is a list of output items. Each is announced (`output_item.added`), said in deltas and said again whole when it is done;
 the terminal says all of them once more. What came in deltas is not taken twice, and what came only whole is taken from there.
 Terminals: `response.completed`, `.incomplete`, `.failed` and `.cancelled`; the response's own `status` decides. An `error` event
-is one too. An end of bytes never is, nor is `[DONE]`, which some providers send behind the terminal.
+is one too. An end of bytes never is, nor is `[DONE]`, which some providers send behind the terminal. Where a message is done and no
+other item has been begun, the answer is whole for now: a provisional `Finished` says so. A message of the phase `commentary` announces
+more.
 
 Tool calls are numbered as they appear. An item of reasoning ends with its proof, by which it can be sent back (`items.py`).
 Items of other kinds, such as searches that the provider ran, are passed over.
@@ -65,7 +67,17 @@ class _Unusable(Exception):
 class AnswerDecoder(FramedDecoder):
     """Decodes one answer."""
 
-    __slots__ = ("_calls", "_done", "_numbered", "_refusal", "_said", "_started", "_thoughts")
+    __slots__ = (
+        "_begun",
+        "_calls",
+        "_done",
+        "_numbered",
+        "_refusal",
+        "_said",
+        "_started",
+        "_thoughts",
+        "_whole_so_far",
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +90,9 @@ class AnswerDecoder(FramedDecoder):
         self._thoughts: dict[int | str, int] = {}
         """The part of its summary at which an item of reasoning is."""
         self._refusal: list[str] = []
+        self._begun: set[int | str] = set()
+        """Items that are not done."""
+        self._whole_so_far = False
 
     def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
         data = event.data.strip()
@@ -196,11 +211,21 @@ class AnswerDecoder(FramedDecoder):
     # Items.
 
     def _added(self, event: ItemEvent, events: list[UpstreamEvent]) -> None:
+        keys = _keys(event.output_index, event.item.id)
+        self._begun.update(keys)
         if event.item.type == "function_call" and event.item.name:
-            self._begin(event.item, _keys(event.output_index, event.item.id), events)
+            self._begin(event.item, keys, events)
+        elif self._whole_so_far:
+            events.append(ThinkingDelta())  # revokes the provisional end
+        self._whole_so_far = False
 
     def _item_done(self, event: ItemEvent, events: list[UpstreamEvent]) -> None:
-        self._take(event.item, _keys(event.output_index, event.item.id), events)
+        item, keys = event.item, _keys(event.output_index, event.item.id)
+        self._take(item, keys, events)
+        self._begun.difference_update(keys)
+        if item.type == "message" and item.status != "incomplete" and item.phase != "commentary" and not self._begun:
+            self._whole_so_far = True
+            events.append(Finished(self._reason(FinishReason.STOP), refusal="".join(self._refusal), provisional=True))
 
     def _take(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
         """A whole item: what of it was not said yet."""
@@ -251,9 +276,9 @@ class AnswerDecoder(FramedDecoder):
         if not call.pieces:
             self._say_arguments(call, item.arguments, events)
         if item.status != "incomplete" or call.whole:
-            self._end(call, events)
+            self._end_call(call, events)
 
-    def _end(self, call: _Call, events: list[UpstreamEvent]) -> None:
+    def _end_call(self, call: _Call, events: list[UpstreamEvent]) -> None:
         if call.ended:
             return
         call.ended = True
@@ -287,18 +312,22 @@ class AnswerDecoder(FramedDecoder):
         details = response.incomplete_details
         raw = (_word(details.get("reason")) if isinstance(details, dict) else "") or status
         reason = FinishReason.STOP
-        if raw == "content_filter" or self._refusal:
+        if raw == "content_filter":
             reason = FinishReason.CONTENT_FILTER
         elif status == "incomplete":
             # Whatever cut it short, it is not whole.
             reason = FinishReason.LENGTH
+        reason = self._reason(reason)
         for call in self._numbered:
             if reason is not FinishReason.LENGTH or call.whole:
-                self._end(call, events)
-        if reason is FinishReason.STOP and self._numbered:
-            reason = FinishReason.TOOL_CALLS
+                self._end_call(call, events)
         events.append(Finished(reason, raw, "".join(self._refusal)))
         self._finished = self.complete = True
+
+    def _reason(self, said: FinishReason) -> FinishReason:
+        if self._refusal:
+            return FinishReason.CONTENT_FILTER
+        return FinishReason.TOOL_CALLS if said is FinishReason.STOP and self._numbered else said
 
 
 def _keys(index: int | None, id: object) -> list[int | str]:

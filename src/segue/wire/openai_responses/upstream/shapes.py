@@ -39,6 +39,7 @@ class Item(msgspec.Struct):
     content: Any = None
     call_id: Any = None
     name: Any = None
+    phase: Any = None
     arguments: Any = None
     summary: Any = None
     encrypted_content: Any = None
