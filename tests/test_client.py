@@ -160,7 +160,7 @@ async def test_the_guides_defaults_are_sent_where_nothing_is_said(tmp_path: Path
 
 
 async def test_an_unknown_option_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="'temprature' is no option"):
+    with pytest.raises(ConfigurationError, match="'temprature' is not an option of Segue"):
         await client(Upstream(), tmp_path).acomplete("hi", temprature=1.0)
 
 

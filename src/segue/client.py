@@ -7,17 +7,18 @@ caller's loop, however many there are one after another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias, Unpack
 
 from segue.answer import Answer, AnswerStream
 from segue.catalog.providers import Provider
 from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
+from segue.errors import InvalidRequestError
 from segue.failover.hooks import Listener
 from segue.failover.job import Job
 from segue.failover.upstream import Upstream
 from segue.ledger.store import LedgerStore
-from segue.policy import Policy
+from segue.options import POLICY, REQUEST, CallOptions, check
 from segue.portal import Portal
 from segue.routing.target import Target
 from segue.routing.targets import Targets
@@ -27,9 +28,6 @@ from segue.settings_loading import load
 from segue.transport.base import Transport
 
 Prompt: TypeAlias = str | Sequence[Message]
-
-_POLICY_FIELDS = frozenset(Policy.__struct_fields__)
-_REQUEST_FIELDS = frozenset(ChatRequest.__struct_fields__) - {"messages"}
 
 
 class Segue:
@@ -66,12 +64,12 @@ class Segue:
 
     @property
     def settings(self) -> Settings:
-        """All that is set."""
+        """The settings that the client was made with."""
         return self.runtime.settings
 
     @property
     def ledger(self) -> LedgerStore:
-        """Where attempts are booked."""
+        """The store of the attempts, to read usage and costs from."""
         return self.runtime.ledger
 
     @property
@@ -85,19 +83,19 @@ class Segue:
 
     # Calls.
 
-    def complete(self, prompt: Prompt, **options: Any) -> Answer:
+    def complete(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Answer:
         """The whole answer to a prompt: a text, or messages. Blocks; see `acomplete` for the options."""
         return self._portal.run(self.acomplete(prompt, **options))
 
-    async def acomplete(self, prompt: Prompt, **options: Any) -> Answer:
+    async def acomplete(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Answer:
         """The whole answer to a prompt.
 
-        Options are, all by keyword: `chain` (the name of a chain, or names of targets), `model` (for the first target), `system` (a text
-        that goes before the prompt), `validate` (says what is wrong with a text, or None: an answer that fails is its target's
-        failure), `metadata` (text values for the ledger), any field of `ChatRequest` (`temperature`, `max_tokens`, `tools`, `output` …) and any
-        of `Policy` (`deadline`, `fallback`, `policy`, `complexity` …).
+        Options are those of `CallOptions`: `chain`, `model`, `system`, `validate`, `metadata`, each field of `ChatRequest` (`temperature`,
+        `max_tokens`, `tools`, `output` …) and each of `Policy` (`deadline`, `fallback`, `policy`, `complexity` …), whose defaults and
+        ranges stand there.
 
-        Raises `InvalidRequestError` for a request that no target can serve, `LLMServiceUnavailableError` when all targets failed.
+        Raises `ConfigurationError` for an option that does not exist or has a wrong value, before anything is asked;
+        `InvalidRequestError` for a request that no target can serve; `LLMServiceUnavailableError` when all targets failed.
         """
         stream = self._open(prompt, options, whole=True)
         try:
@@ -108,30 +106,30 @@ class Segue:
             raise
         return stream.answer
 
-    def stream(self, prompt: Prompt, **options: Any) -> AnswerStream:
-        """The answer as it comes, to be read with `for` or `async for`. Takes the options of `acomplete`."""
+    def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> AnswerStream:
+        """The answer as it comes, to be read with `for` or `async for`. Options and errors are those of `acomplete`."""
         return self._open(prompt, options, whole=False)
 
-    def _open(self, prompt: Prompt, options: dict[str, Any], *, whole: bool) -> AnswerStream:
-        job = self._job(prompt, options, whole=whole)
-        runtime = self.runtime
+    def _open(self, prompt: Prompt, options: CallOptions, *, whole: bool) -> AnswerStream:
+        runtime, job = self.runtime, self._job(prompt, options, whole=whole)
         return AnswerStream(lambda: runtime.open(job), runtime.answer, runtime.written, self._portal.run)
 
-    def _job(self, prompt: Prompt, options: dict[str, Any], *, whole: bool) -> Job:
-        rest = {**options}
-        chain = self.runtime.targets.chain(rest.pop("chain", None))
-        if (model := rest.pop("model", None)) is not None:
+    def _job(self, prompt: Prompt, options: CallOptions, *, whole: bool) -> Job:
+        given = check(options, "Segue")
+        chain = self.runtime.targets.chain(given.get("chain"))
+        if (model := given.get("model")) is not None:
             chain = chain.with_model(model)
-        before = rest.pop("system", None)
-        validate, metadata = rest.pop("validate", None), rest.pop("metadata", None)
-        knobs = {name: rest.pop(name) for name in _POLICY_FIELDS & rest.keys()}
-        if unknown := rest.keys() - _REQUEST_FIELDS:
-            raise TypeError(f"{sorted(unknown)[0]!r} is no option: see Segue.acomplete")
-        messages = (user(prompt),) if isinstance(prompt, str) else tuple(prompt)
-        if before:
+        messages = _messages(prompt)
+        if before := given.get("system"):
             messages = (system(before), *messages)
-        request = ChatRequest(messages=messages, **rest)
-        return self.runtime.job(request, chain.with_policy(**knobs), whole=whole, validate=validate, metadata=metadata)
+        request = ChatRequest(messages=messages, **{name: given[name] for name in REQUEST.keys() & given.keys()})
+        return self.runtime.job(
+            request,
+            chain.with_policy(**{name: given[name] for name in POLICY.keys() & given.keys()}),
+            whole=whole,
+            validate=given.get("validate"),
+            metadata=given.get("metadata"),
+        )
 
     async def warm_up(self) -> None:
         """Reads the price list now, which takes up to a second, instead of beside the first call."""
@@ -170,3 +168,16 @@ class Segue:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _messages(prompt: Prompt) -> tuple[Message, ...]:
+    if isinstance(prompt, str):
+        return (user(prompt),)
+    messages = tuple(prompt) if isinstance(prompt, Iterable) else (prompt,)
+    for message in messages:
+        if not isinstance(message, Message):
+            raise InvalidRequestError(
+                f"a {type(message).__name__} is not a message: give a text, or messages made with user(), system() …",
+                param="messages",
+            )
+    return messages

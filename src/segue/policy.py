@@ -6,62 +6,76 @@ is said beside it: *agreed* numbers are this project's own choice, argued in doc
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from segue import plugins
+from segue.errors import ConfigurationError
+from segue.validation import convert, fields, unknown
+
+MOST = 1e9
+"""The greatest number of seconds, and of anything else that has no bound of its own; it keeps infinity out."""
+
 PolicyName: TypeAlias = Literal["priority", "cost", "latency", "smart", "weights"]
-Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-Weight: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0)]
+Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=1.0, description="0 to 1")]
+Weight: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=MOST, description="0 or more")]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0.0, le=MOST, description="seconds, more than 0")]
+Wait: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=MOST, description="seconds, 0 or more")]
+Bounds: TypeAlias = tuple[Wait, Wait]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, description="a whole number from 0")]
+Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, description="a whole number from 1")]
 
 
 class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a target is left alone, and for how long."""
 
-    consecutive: int = 3
+    consecutive: Positive = 3
     """Failures in a row that trip."""
-    ratio: float = 0.5
+    ratio: Share = 0.5
     """Share of failures in the window that trips, 0 to 1 …"""
-    minimum: int = 10
+    minimum: Positive = 10
     """… once the window holds this many outcomes."""
-    window: float = 60.0
+    window: Seconds = 60.0
     """Seconds that outcomes count."""
-    open_for: tuple[float, ...] = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+    open_for: Annotated[
+        tuple[Wait, ...], msgspec.Meta(min_length=1, description="one or more values, each seconds, 0 or more")
+    ] = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
     """How long the first, second, … opening in a row lasts; the last one repeats."""
-    jitter: float = 0.2
+    jitter: Share = 0.2
     """Openings are stretched or shortened by up to this share at random."""
-    successes: int = 2
+    successes: Positive = 2
     """Successes in a row while half open that close."""
 
 
 class StallPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long content may be missing before something is done about it."""
 
-    first_hedge: tuple[float, float] = (0.8, 10.0)
+    first_hedge: Bounds = (0.8, 10.0)
     """Bounds of the hedge point before content, once it is estimated (p95) from `enough` samples."""
-    enough: int = 20
+    enough: Positive = 20
     """Samples from which on the timers are estimated from what was seen."""
-    first_hedge_unknown: float = 3.0
+    first_hedge_unknown: Wait = 3.0
     """Hedge point before content without enough samples …"""
-    first_hedge_per_32k: float = 1.0
+    first_hedge_per_32k: Wait = 1.0
     """… plus this for each 32 000 prompt tokens."""
-    first_hedge_reasoning: float = 15.0
+    first_hedge_reasoning: Wait = 15.0
     """The same for models that reason first."""
-    first_give_up: float = 10.0
+    first_give_up: Wait = 10.0
     """Give up before content after this, or 3 × p99 if that is longer."""
-    first_give_up_reasoning: float = 120.0
+    first_give_up_reasoning: Wait = 120.0
     """The same for models that reason first."""
-    gap_hedge: tuple[float, float] = (1.0, 8.0)
+    gap_hedge: Bounds = (1.0, 8.0)
     """Bounds of the hedge point on a gap in text, estimated as 6 × p99 of the gaps seen."""
-    gap_give_up: float = 10.0
+    gap_give_up: Wait = 10.0
     """Give up on a gap in text after this, or 3 × its hedge point if that is longer."""
-    quiet_give_up: float = 60.0
+    quiet_give_up: Wait = 60.0
     """The same for gaps in tool arguments and in thinking."""
-    no_byte: float = 180.0
+    no_byte: Wait = 180.0
     """Give up when not even a keep-alive byte came for this long."""
-    drip_window: float = 20.0
+    drip_window: Wait = 20.0
     """Text is too slow when a window of this length …"""
-    drip_floor: float = 40.0
+    drip_floor: Weight = 40.0
     """… brought fewer characters than this (two characters a second: about half a token)."""
 
 
@@ -87,27 +101,27 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """False: only the first target is asked, also when it breaks off in mid-stream."""
     failover_on_refusal: bool = False
     """True: a target that declines the content is a failed target."""
-    deadline: float | None = 120.0
+    deadline: Seconds | None = 120.0
     """Seconds for the whole request, all attempts and waits together."""
-    last_share: float = 0.25
+    last_share: Share = 0.25
     """The share of the deadline that earlier attempts leave to the last one, 0 to 1."""
-    connect: float = 1.0
+    connect: Seconds = 1.0
     """Seconds for the name look-up, the connection and TLS together."""
     hedge: bool = True
     """False: a silent target is never raced, only given up."""
-    continuations: int = 2
+    continuations: Count = 2
     """Seams allowed in one answer; 0 ends a broken stream with an error."""
-    rounds: int = 3
+    rounds: Positive = 3
     """How often the whole chain is tried when everything that failed was transient (the guide's three tries)."""
-    round_wait: tuple[float, float] = (4.0, 10.0)
+    round_wait: Bounds = (4.0, 10.0)
     """Bounds of the exponential wait between rounds (the guide's)."""
-    quick_retry: tuple[float, float] = (0.05, 0.15)
+    quick_retry: Bounds = (0.05, 0.15)
     """Wait before the quick second try that a bare 500 or 502 of a healthy target gets."""
-    seam_chars: int = 240
+    seam_chars: Count = 240
     """A continuation's first characters that are held until its overlap is known …"""
-    seam_wait: float = 1.0
+    seam_wait: Wait = 1.0
     """… or this long."""
-    linger: float = 0.5
+    linger: Wait = 0.5
     """After the stop reason, how long what may follow it (usage, the dialect's last word) is waited for."""
     successor: bool = True
     """True: a retired model's successor is tried in its place."""
@@ -117,8 +131,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long content may be missing."""
 
     def replace(self, **changes: Any) -> Policy:
-        """A copy with these fields changed; an unknown name, and a text where several are meant, raises `TypeError`."""
-        for name in ("regions", "strong"):
-            if isinstance(said := changes.get(name), str):
-                raise TypeError(f"{name} is a tuple of names: use {name}=({said!r},)")
-        return msgspec.structs.replace(self, **changes)
+        """A copy with these fields changed. Raises `ConfigurationError` for an unknown field and for a value that is out of range."""
+        return msgspec.structs.replace(self, **{name: checked(name, value) for name, value in changes.items()})
+
+
+def checked(name: str, value: Any, *, strict: bool = True, what: str = "", place: str = "") -> Any:
+    """The value of a policy's field; see `validation.convert` for `strict`. `what` stands for the field's name in messages."""
+    if (kind := fields(Policy).get(name)) is None:
+        raise unknown(name, "a field of Policy", fields(Policy))
+    value = convert(what or name, value, kind, strict=strict, place=place)
+    if name == "policy" and value not in (known := (*get_args(PolicyName), *plugins.names("policies"))):
+        raise ConfigurationError(f"{what or name}: {unknown(value, 'a policy', known, place=place)}")
+    return value

@@ -11,6 +11,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 
+from segue import validation
 from segue.answer import Answer, assemble
 from segue.budgets.admission import BudgetKeeper, budgets_of, store_of, zone_of
 from segue.budgets.lease import Budget
@@ -68,6 +69,11 @@ class Runtime:
         listeners: Iterable[Listener] = (),
         transport: Transport | None = None,
     ) -> None:
+        for name, policy in (
+            ("policy", settings.policy),
+            *((f"chains.{n}", c.policy) for n, c in settings.chains.items()),
+        ):
+            validation.check(policy, name)
         self.settings = settings
         self._providers = PROVIDERS if providers is None else providers
         self._custom = upstreams or {}

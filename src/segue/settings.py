@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from segue.policy import Policy
+from segue.chat.request import Temperature, Tokens
+from segue.policy import Policy, Positive, Seconds
 from segue.secret import Secret
 
 DEFAULT_CHAIN = ("gemini", "openai", "claude")
@@ -21,11 +22,11 @@ class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     tier: Literal["free", "paid"] = "paid"
     """`free` keeps the model's known free limits where none is set below."""
-    requests_per_minute: int | None = None
+    requests_per_minute: Positive | None = None
     """Requests within any 60 s, failed ones too."""
-    tokens_per_minute: int | None = None
+    tokens_per_minute: Positive | None = None
     """Prompt tokens within any 60 s."""
-    requests_per_day: int | None = None
+    requests_per_day: Positive | None = None
     """Requests a day, which begins at midnight in Los Angeles."""
 
 
@@ -44,11 +45,11 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Where it answers, in words of your own such as `eu`, for `regions` in `[policy]`; else the preset's, at its address."""
     api_key: Secret = Secret("")
     """Better in the environment or in `.env`."""
-    temperature: float | None = None
-    """0 to 2; left out where the model does not take it."""
-    max_tokens: int | None = None
+    temperature: Temperature | None = None
+    """Left out where the model does not take it."""
+    max_tokens: Tokens | None = None
     """The longest answer, in tokens."""
-    timeout: float | None = None
+    timeout: Seconds | None = None
     """Seconds to the first content."""
     streams: bool = True
     """False: it can't stream, so its timers are totals."""
@@ -86,7 +87,7 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """OpenTelemetry traces and metrics; the gateway sends them to where the OTEL_ variables of the environment say."""
     otel_bodies: bool = False
     """What is asked and answered is in the traces too, its secrets taken out."""
-    health_check: float = 60.0
+    health_check: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0, description="seconds, 0 for none")] = 60.0
     """Seconds between the gateway's free health checks of each key; 0 for none."""
 
 
@@ -113,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where a day of budgets and of usage begins at midnight: a name such as `Asia/Seoul`."""
     mongodb_url: Secret = Secret("")
     """In the environment only."""
-    mongodb_ttl_days: float | None = None
+    mongodb_ttl_days: Annotated[float, msgspec.Meta(ge=1.0, le=20_000.0, description="days, 1 or more")] | None = None
     """Days after which attempts vanish from MongoDB; without it they stay."""
     monitoring: MonitoringSettings = MonitoringSettings()
     """Logs, traces and health checks."""

@@ -42,23 +42,27 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, get_args
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from dotenv import dotenv_values
 
-from segue import plugins
+from segue import policy as policies
 from segue.errors import ConfigurationError
-from segue.policy import Policy, PolicyName
+from segue.policy import Policy
 from segue.secret import Secret
-from segue.settings import DEFAULT_CHAIN, ChainSettings, MonitoringSettings, Settings, TargetSettings
+from segue.settings import DEFAULT_CHAIN, ChainSettings, MonitoringSettings, QuotaSettings, Settings, TargetSettings
+from segue.validation import convert, fields, nearest, read, unknown
+
+log = logging.getLogger("segue")
 
 T = TypeVar("T")
 
@@ -72,6 +76,34 @@ KEY_ALIASES = {
     "zhipu": ("ZHIPUAI_API_KEY",),
 }
 """Other variables in which a provider's key is looked for, as its own documentation names them."""
+
+
+_MONITORING: Final = {
+    "log": "SEGUE_LOG",
+    "log_level": "SEGUE_LOG_LEVEL",
+    "log_bodies": "SEGUE_LOG_BODIES",
+    "otel": "SEGUE_OTEL",
+    "otel_bodies": "SEGUE_OTEL_BODIES",
+    "health_check": "SEGUE_HEALTH_CHECK",
+}
+"""The variable of each field of `MonitoringSettings`."""
+_VARIABLES: Final = frozenset(
+    {
+        *_MONITORING.values(),
+        *(
+            f"SEGUE_{name}"
+            for name in ("CHAIN", "LOCAL", "CONFIG", "HOME", "POLICY", "LEDGER", "KEYS", "ORIGINS", "HOOKS")
+        ),
+        *(f"SEGUE_{name}" for name in ("DAILY_BUDGET", "TIMEZONE", "KEY", "SERVE")),
+    }
+)
+"""All variables that begin with `SEGUE_`; KEY is where programs keep their key to the gateway, SERVE the gateway's own."""
+_OF_A_TARGET: Final = ("model", "base_url", "dialect", "region", "temperature", "max_tokens", "timeout")
+"""The fields of `TargetSettings` that a variable sets."""
+_SUFFIXES: Final = frozenset({"API_KEY", "TIER", *map(str.upper, _OF_A_TARGET)})
+_TABLES: Final = ("targets", "chains", "policy", "prices", "monitoring")
+_MISSPELT: Final = 0.75
+"""How like a known variable's an unknown one's name must be, 0 to 1, to be taken for a misspelling: other programs have variables too."""
 
 
 def load(
@@ -97,6 +129,10 @@ class _Environment:
     def get(self, name: str) -> str | None:
         return (self._environ.get(name) or self._file.get(name) or "").strip() or None
 
+    def names(self) -> list[str]:
+        """The variables that are set, sorted."""
+        return sorted({*self._environ, *self._file})
+
     def place(self, name: str) -> str:
         return "in the environment" if self._environ.get(name) else "in .env"
 
@@ -116,109 +152,131 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
-    known = {
-        *[
-            "chain",
-            "ledger",
-            "keys",
-            "daily_budget",
-            "timezone",
-            "mongodb_ttl_days",
-            "targets",
-            "chains",
-            "policy",
-            "prices",
-            "monitoring",
-            "origins",
-            "hooks",
-        ]
-    }
-    for key in document.keys() - known:
-        raise ConfigurationError(f"{key!r} is no setting: use one of {', '.join(sorted(known))} (in {path})")
+    place = f" (in {path})"
+    known = fields(Settings).keys() - {"mongodb_url"}
+    for key in document:
+        if key not in known:
+            raise unknown(key, "a setting", known, place=place)
     if isinstance(word := document.get("policy"), str):
         document = {**document, "policy": {"policy": word}}
-    for key in ("targets", "chains", "policy", "prices", "monitoring"):
+    for key in _TABLES:
         if not isinstance(document.get(key, {}), dict):
-            raise ConfigurationError(f"{key} must be a table: write [{key}] (in {path})")
-    policy: Policy = _ordered(_convert({**document.get("policy", {})}, Policy, "policy", path), "policy", f"in {path}")
+            raise ConfigurationError(f"{key} must be a table: write [{key}]{place}")
+    policy = _policy(Policy(), document.get("policy", {}), "policy", place)
     if (word := env.get("SEGUE_POLICY")) is not None:
-        policy = _ordered(policy.replace(policy=word), "SEGUE_POLICY", env.place("SEGUE_POLICY"))
+        policy = policy.replace(policy=_order(word, "SEGUE_POLICY", f" ({env.place('SEGUE_POLICY')})"))
     chain = _chain(env, document, path)
-    chains = {name: _named_chain(name, table, policy, path) for name, table in document.get("chains", {}).items()}
+    chains = {name: _named_chain(name, table, policy, place) for name, table in document.get("chains", {}).items()}
     tables = document.get("targets", {})
     names = dict.fromkeys([*DEFAULT_CHAIN, *tables, *chain, *(t for c in chains.values() for t in c.targets)])
+    for variable, near in _misspelt(env, names):
+        _warn(f"{variable} is not a variable of Segue: did you mean {near}? ({env.place(variable)})")
     return Settings(
         chain=chain,
-        targets={name: _target(name, tables.get(name, {}), env, path) for name in names},
+        targets={name: _target(name, tables.get(name, {}), env, place) for name in names},
         chains=chains,
         policy=policy,
-        prices=_convert(document.get("prices", {}), dict[str, dict[str, Any]], "prices", path),
-        ledger=env.get("SEGUE_LEDGER") or document.get("ledger"),
-        keys=env.get("SEGUE_KEYS") or document.get("keys"),
+        prices=convert("prices", document.get("prices", {}), dict[str, dict[str, Any]], place=place),
+        ledger=_setting(env, document, "ledger", "SEGUE_LEDGER", path),
+        keys=_setting(env, document, "keys", "SEGUE_KEYS", path),
         daily_budget=_said(env, document, "daily_budget", "SEGUE_DAILY_BUDGET", _budget, path),
         timezone=_said(env, document, "timezone", "SEGUE_TIMEZONE", _timezone, path) or "UTC",
         mongodb_url=Secret(env.get("MONGODB_URL") or ""),
-        mongodb_ttl_days=_ttl(env, document, path),
-        monitoring=_monitoring(env, document.get("monitoring", {}), path),
-        origins=_origins(env, document, path),
-        hooks=_hooks(env, document, path),
+        mongodb_ttl_days=_setting(env, document, "mongodb_ttl_days", "MONGODB_TTL_DAYS", path),
+        monitoring=_monitoring(env, document.get("monitoring", {}), place),
+        origins=_setting(env, document, "origins", "SEGUE_ORIGINS", path) or (),
+        hooks=_setting(env, document, "hooks", "SEGUE_HOOKS", path) or (),
     )
 
 
-def _hooks(env: _Environment, document: dict[str, Any], path: str) -> tuple[str, ...]:
-    if (said := env.get("SEGUE_HOOKS")) is not None:
-        return tuple(filter(None, map(str.strip, said.split(","))))
-    hooks: tuple[str, ...] = _convert(document.get("hooks", []), tuple[str, ...], "hooks", path)
-    return hooks
+def _setting(env: _Environment, document: dict[str, Any], name: str, variable: str, path: str) -> Any:
+    """A field of `Settings` that the environment has as `variable`, and the file as `name`; None where neither has it."""
+    kind = fields(Settings)[name]
+    if (text := env.get(variable)) is not None:
+        return convert(variable, text, kind, strict=False, place=f" ({env.place(variable)})")
+    return convert(name, document[name], kind, place=f" (in {path})") if name in document else None
 
 
-def _ordered(policy: Policy, setting: str, place: str) -> Policy:
-    """The policy, if the order that it names is Segue's own or a plug-in's."""
-    if policy.policy not in (allowed := (*get_args(PolicyName), *plugins.names("policies"))):
-        raise ConfigurationError(f"{setting}={policy.policy} is not a policy: use {', '.join(allowed)} ({place})")
-    return policy
+def _policy(base: Policy, table: Mapping[str, Any], name: str, place: str) -> Policy:
+    """The base with the fields of a table changed."""
+    if "policy" in table:
+        _order(table["policy"], f"{name}.policy", place)
+    return msgspec.structs.replace(base, **read(Policy, table, name, place=place))
+
+
+def _order(value: Any, what: str, place: str) -> str:
+    order: str = policies.checked("policy", value, what=what, place=place)
+    return order
+
+
+def _misspelt(env: _Environment, targets: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Variables that Segue does not read, each with the one that was probably meant."""
+    prefixes = {f"{_prefix(name)}_" for name in targets}
+    aliases = {alias for names in KEY_ALIASES.values() for alias in names}
+    for variable in env.names():
+        if variable in _VARIABLES or variable in aliases:
+            continue
+        if variable.startswith("SEGUE_"):
+            if near := nearest(variable.removeprefix("SEGUE_"), _words(_VARIABLES), cutoff=_MISSPELT):
+                yield variable, f"SEGUE_{near}"
+            continue
+        for prefix in prefixes:
+            suffix = variable.removeprefix(prefix)
+            if suffix != variable and suffix not in _SUFFIXES:
+                if near := nearest(suffix, _SUFFIXES, cutoff=_MISSPELT):
+                    yield variable, f"{prefix}{near}"
+                break
+
+
+def _words(variables: frozenset[str]) -> set[str]:
+    return {variable.removeprefix("SEGUE_") for variable in variables}
+
+
+def _warn(message: str) -> None:
+    """Logs a warning, once in a process: settings are read again whenever a client is made."""
+    if message not in _warned:
+        _warned.add(message)
+        log.warning("%s", message)
+
+
+_warned: Final[set[str]] = set()
 
 
 def _chain(env: _Environment, document: dict[str, Any], path: str) -> tuple[str, ...]:
-    if (said := env.get("SEGUE_CHAIN")) is not None:
-        names = tuple(name.strip() for name in said.split(",") if name.strip())
-        place = env.place("SEGUE_CHAIN")
-    else:
-        names, place = _convert(document.get("chain", DEFAULT_CHAIN), tuple[str, ...], "chain", path), f"in {path}"
+    names = _setting(env, document, "chain", "SEGUE_CHAIN", path)
+    names = DEFAULT_CHAIN if names is None else names
     if not names or len(set(names)) != len(names):
+        place = env.place("SEGUE_CHAIN") if env.get("SEGUE_CHAIN") is not None else f"in {path}"
         raise ConfigurationError(f"chain must name each of its targets once, and at least one ({place})")
-    if (local := env.get("SEGUE_LOCAL")) not in (None, "auto", "off"):
-        raise ConfigurationError(f"SEGUE_LOCAL={local} is not known: use auto or off ({env.place('SEGUE_LOCAL')})")
-    return names if local != "auto" or "local" in names else (*names, "local")
+    local = env.get("SEGUE_LOCAL") or "off"
+    convert("SEGUE_LOCAL", local, Literal["auto", "off"], place=f" ({env.place('SEGUE_LOCAL')})")
+    return names if local == "off" or "local" in names else (*names, "local")
 
 
-def _origins(env: _Environment, document: dict[str, Any], path: str) -> tuple[str, ...]:
-    if (said := env.get("SEGUE_ORIGINS")) is not None:
-        return tuple(filter(None, map(str.strip, said.split(","))))
-    origins: tuple[str, ...] = _convert(document.get("origins", ()), tuple[str, ...], "origins", path)
-    return origins
-
-
-def _named_chain(name: str, table: Any, policy: Policy, path: str) -> ChainSettings:
+def _named_chain(name: str, table: Any, policy: Policy, place: str) -> ChainSettings:
     where = f"chains.{name}"
     if not isinstance(table, dict) or "targets" not in table:
-        raise ConfigurationError(f'{where} must be a table with targets: targets = ["gemini", …] (in {path})')
+        raise ConfigurationError(f'{where} must be a table with targets: targets = ["gemini", …]{place}')
     knobs = {key: value for key, value in table.items() if key not in ("targets", "daily_budget")}
-    merged = {**msgspec.to_builtins(policy), **knobs}
     return ChainSettings(
-        targets=_convert(table["targets"], tuple[str, ...], f"{where}.targets", path),
-        policy=_ordered(_convert(merged, Policy, where, path), f"{where}.policy", f"in {path}"),
-        daily_budget=_budget(f"{where}.daily_budget", table.get("daily_budget"), f"in {path}"),
+        targets=convert(f"{where}.targets", table["targets"], tuple[str, ...], place=place),
+        policy=_policy(policy, knobs, where, place),
+        daily_budget=_budget(f"{where}.daily_budget", table.get("daily_budget"), place),
     )
 
 
 def _said(
-    env: _Environment, document: dict[str, Any], name: str, variable: str, read: Callable[[str, Any, str], T], path: str
+    env: _Environment,
+    document: dict[str, Any],
+    name: str,
+    variable: str,
+    parse: Callable[[str, Any, str], T],
+    path: str,
 ) -> T:
     """A setting that the environment has as `variable`, and the file as `name`."""
     if (said := env.get(variable)) is not None:
-        return read(variable, said, env.place(variable))
-    return read(name, document.get(name), f"in {path}")
+        return parse(variable, said, f" ({env.place(variable)})")
+    return parse(name, document.get(name), f" (in {path})")
 
 
 def _budget(what: str, said: Any, place: str) -> Decimal | None:
@@ -230,7 +288,7 @@ def _budget(what: str, said: Any, place: str) -> Decimal | None:
             raise ValueError
     except (InvalidOperation, ValueError):
         allowed = "use US dollars, more than 0 and up to 1000000"
-        raise ConfigurationError(f"{what}={said} is no daily budget: {allowed} ({place})") from None
+        raise ConfigurationError(f"{what}={said} is not a daily budget: {allowed}{place}") from None
     return budget
 
 
@@ -240,93 +298,45 @@ def _timezone(what: str, said: Any, place: str) -> str | None:
     try:
         return ZoneInfo(said).key
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise ConfigurationError(f"{what}={said} is no time zone: use a name such as Asia/Seoul ({place})") from None
+        raise ConfigurationError(f"{what}={said} is not a time zone: use a name such as Asia/Seoul{place}") from None
 
 
-_WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "SEGUE_LOG": ("log", ("json", "text")),
-    "SEGUE_LOG_LEVEL": ("log_level", ("debug", "info", "warning", "error")),
-    "SEGUE_LOG_BODIES": ("log_bodies", ("true", "false")),
-    "SEGUE_OTEL": ("otel", ("true", "false")),
-    "SEGUE_OTEL_BODIES": ("otel_bodies", ("true", "false")),
-}
-"""Variables that are one of a few words, and the field of `MonitoringSettings` that each sets."""
+def _monitoring(env: _Environment, table: dict[str, Any], place: str) -> MonitoringSettings:
+    values = read(MonitoringSettings, table, "monitoring", place=place)
+    for field, variable in _MONITORING.items():
+        if (text := env.get(variable)) is not None:
+            kind = fields(MonitoringSettings)[field]
+            values[field] = convert(variable, text.lower(), kind, strict=False, place=f" ({env.place(variable)})")
+    return MonitoringSettings(**values)
 
 
-def _monitoring(env: _Environment, table: dict[str, Any], path: str) -> MonitoringSettings:
-    values = {**table}
-    for variable, (field, words) in _WORDS.items():
-        if (said := env.get(variable)) is not None:
-            if (word := said.lower()) not in words:
-                raise ConfigurationError(f"{variable}={said}: use {' or '.join(words)} ({env.place(variable)})")
-            values[field] = word == "true" if "true" in words else word
-    interval, place = values.get("health_check", 60.0), f"in {path}"
-    what = "monitoring.health_check"
-    if (said := env.get("SEGUE_HEALTH_CHECK")) is not None:
-        interval, place, what = said, env.place("SEGUE_HEALTH_CHECK"), "SEGUE_HEALTH_CHECK"
-    values["health_check"] = _number(what, interval, _HEALTH_CHECK, place)
-    settings: MonitoringSettings = _convert(values, MonitoringSettings, "monitoring", path)
-    return settings
-
-
-_Range: TypeAlias = tuple[type[int] | type[float], float, float, str]
-"""A number's type, its least and greatest, and how to say so."""
-
-
-def _ttl(env: _Environment, document: dict[str, Any], path: str) -> float | None:
-    variable = "MONGODB_TTL_DAYS"
-    if (said := env.get(variable)) is not None:
-        return _number(variable, said, _DAYS, env.place(variable))
-    said = document.get("mongodb_ttl_days")
-    return None if said is None else _number("mongodb_ttl_days", said, _DAYS, f"in {path}")
-
-
-_DAYS: _Range = (float, 1.0, 20_000.0, "use days, 1 or more")
-_HEALTH_CHECK: _Range = (float, 0.0, 86400.0, "use seconds, 0 for none")
-_RANGES: dict[str, _Range] = {
-    "temperature": (float, 0.0, 2.0, "use 0 to 2"),
-    "max_tokens": (int, 1, float("inf"), "use a whole number from 1"),
-    "timeout": (float, 1e-3, float("inf"), "use seconds, more than 0"),
-}
-
-
-def _target(name: str, table: Any, env: _Environment, path: str) -> TargetSettings:
+def _target(name: str, table: Any, env: _Environment, place: str) -> TargetSettings:
     if not isinstance(table, dict):
-        raise ConfigurationError(f"targets.{name} must be a table: write [targets.{name}] (in {path})")
-    values = {**table}
-    key = values.pop("api_key", None)
+        raise ConfigurationError(f"targets.{name} must be a table: write [targets.{name}]{place}")
+    key = table.get("api_key")
     if key is not None and not isinstance(key, str):
-        raise ConfigurationError(f"targets.{name}.api_key must be text (in {path})")
-    for field in values.keys() & _RANGES.keys():
-        values[field] = _number(f"targets.{name}.{field}", values[field], _RANGES[field], f"in {path}")
-    prefix = name.upper().replace("-", "_")
-    for field in ("model", "base_url", "dialect", "region", *_RANGES):
+        raise ConfigurationError(f"targets.{name}.api_key must be text{place}")
+    rest = {field: value for field, value in table.items() if field != "api_key"}
+    values = read(TargetSettings, rest, f"targets.{name}", place=place)
+    prefix = _prefix(name)
+    for field in _OF_A_TARGET:
         if (text := env.get(variable := f"{prefix}_{field.upper()}")) is not None:
-            values[field] = _number(variable, text, _RANGES[field], env.place(variable)) if field in _RANGES else text
-    if (tier := env.get(variable := f"{prefix}_TIER")) is not None:
-        if tier not in ("free", "paid"):
-            raise ConfigurationError(f"{variable}={tier} is no tier: use free or paid ({env.place(variable)})")
-        values["quota"] = {**values.get("quota", {}), "tier": tier}
+            kind = fields(TargetSettings)[field]
+            values[field] = convert(variable, text, kind, strict=False, place=f" ({env.place(variable)})")
+    if (text := env.get(variable := f"{prefix}_TIER")) is not None:
+        tier = convert(variable, text, fields(QuotaSettings)["tier"], place=f" ({env.place(variable)})")
+        values["quota"] = msgspec.structs.replace(values.get("quota") or QuotaSettings(), tier=tier)
     for variable in (f"{prefix}_API_KEY", *KEY_ALIASES.get(name, ())):
         if (text := env.get(variable)) is not None:
             key = text
             break
     _check_url(name, values.get("base_url"))
-    settings: TargetSettings = _convert(values, TargetSettings, f"targets.{name}", path)
-    return msgspec.structs.replace(settings, api_key=Secret(key or ""))
+    return TargetSettings(**values, api_key=Secret(key or ""))
 
 
-def _number(what: str, value: Any, range_: _Range, place: str) -> float | int:
-    kind, low, high, allowed = range_
-    try:
-        number = kind(value)
-        if isinstance(value, bool) or (kind is int and float(value) != number):
-            raise ValueError
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{what}={value} is not a number that fits: {allowed} ({place})") from None
-    if not low <= number <= high:
-        raise ConfigurationError(f"{what}={value} is out of range: {allowed} ({place})")
-    return number
+def _prefix(name: str) -> str:
+    """What the variables of a target begin with."""
+    return name.upper().replace("-", "_")
 
 
 def _check_url(name: str, url: Any) -> None:
@@ -341,16 +351,3 @@ def _check_url(name: str, url: Any) -> None:
         sound = False
     if not sound:
         raise ConfigurationError(f"the base URL of {name} is not one: see whether its host and its port are right")
-
-
-def _convert(value: Any, kind: Any, what: str, path: str) -> Any:
-    try:
-        return msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError as error:
-        names = ", ".join(_fields(kind))
-        hint = f"; it may have {names}" if names else ""
-        raise ConfigurationError(f"{what} is wrong: {error}{hint} (in {path})") from error
-
-
-def _fields(kind: Any) -> Iterator[str]:
-    return iter(getattr(kind, "__struct_fields__", ()))

@@ -214,7 +214,9 @@ def test_azure_says_which_address_it_lacks(tmp_path: Path) -> None:
 def test_an_unknown_quirk_is_named_with_those_there_are(tmp_path: Path) -> None:
     (tmp_path / "segue.toml").write_text('chain = ["groq"]\n[targets.groq]\nquirks = { plain = true }\n')
     segue = Segue(load({"GROQ_API_KEY": "k"}, directory=tmp_path), ledger=MemoryStore())
-    with pytest.raises(ConfigurationError, match=r"targets\.groq\.quirks\.plain is no quirk: use one of prefix"):
+    with pytest.raises(
+        ConfigurationError, match=r"targets\.groq\.quirks: 'plain' is not a quirk; use one of alternate"
+    ):
         segue.targets.chain(None)
 
 

@@ -111,7 +111,9 @@ def _type(annotation: Any) -> str:
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         return " or ".join(_type(kind) for kind in typing.get_args(annotation) if kind is not type(None))
     if typing.get_origin(annotation) is typing.Annotated:
-        return _type(typing.get_args(annotation)[0])
+        kind, *notes = typing.get_args(annotation)
+        meant = next((note.description for note in notes if isinstance(note, msgspec.Meta) and note.description), None)
+        return meant or _type(kind)
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f'`"{value}"`' for value in typing.get_args(annotation))
     if typing.get_origin(annotation) is tuple:

@@ -443,7 +443,7 @@ def test_no_secret_is_shown_anywhere(backend: Backend) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"temprature": 0.5}, "'temprature' is no option of OpenAIClient: did you mean 'temperature'"),
+        ({"temprature": 0.5}, "'temprature' is not an option of OpenAIClient: did you mean 'temperature'"),
         ({"temperature": 3}, "temperature=3.* is out of range: use 0 to 2"),
         ({"temperature": "hot"}, "temperature='hot' is wrong"),
         ({"max_tokens": 0}, "max_tokens=0 is out of range"),

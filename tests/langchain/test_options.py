@@ -55,7 +55,7 @@ def test_an_empty_key_is_none_and_no_text_is_refused_without_being_shown() -> No
 def test_the_nearest_known_name_is_suggested_else_all_are_shown() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'deadline'"):
         refuse_unknown(["dedline"], PLAIN, "X")
-    with pytest.raises(ConfigurationError, match=r"there are .*temperature"):
+    with pytest.raises(ConfigurationError, match=r"use one of .*temperature"):
         refuse_unknown(["zzzzzz"], PLAIN, "X")
 
 

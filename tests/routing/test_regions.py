@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from langchain_core.language_models import FakeListChatModel
 
-from segue import InvalidRequestError, LLMServiceUnavailableError, OpenAIClient, Sandbox, Segue
+from segue import ConfigurationError, InvalidRequestError, LLMServiceUnavailableError, OpenAIClient, Sandbox, Segue
 from segue.langchain.backend import Backend
 from segue.ledger.stores.memory import MemoryStore
 from segue.routing import resolve
@@ -74,7 +74,7 @@ async def test_a_call_a_chain_and_the_policy_may_each_say_where_it_may_be_answer
 
 
 async def test_a_region_that_is_no_tuple_is_a_mistake_that_is_explained(make: Callable[..., Segue]) -> None:
-    with pytest.raises(TypeError, match=r"use regions=\('eu',\)"):
+    with pytest.raises(ConfigurationError, match=r"regions='eu' is wrong: use a list, such as \['eu'\]"):
         await make().acomplete("hello", regions="eu")
 
 

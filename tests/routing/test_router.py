@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from segue import InvalidRequestError, LLMClient, OpenAIClient, Segue, user
+from segue import LLMClient, OpenAIClient, Segue, user
 from segue.chat.messages import Image, Message, Text
 from segue.errors import ConfigurationError
 from segue.ledger.stores.memory import MemoryStore
@@ -165,14 +165,14 @@ async def test_a_target_that_takes_no_pictures_is_not_put_first_however_cheap(ma
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"policy": "cheap"}, "'cheap' is not a policy: use priority"),
+        ({"policy": "cheap"}, "policy: 'cheap' is not a policy; use one of cost, latency, priority"),
         ({"policy": "cost", "complexity": 2}, "use 0 to 1"),
     ],
 )
 async def test_a_wrong_hint_is_the_callers_mistake(
     make: Callable[..., Segue], options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InvalidRequestError, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         await make().acomplete("hi", **options)
 
 
@@ -184,7 +184,7 @@ async def test_a_wrong_hint_is_the_callers_mistake(
         (
             "",
             {"SEGUE_POLICY": "cheap"},
-            r"SEGUE_POLICY=cheap is not a policy: use priority, cost.*\(in the environment\)",
+            r"SEGUE_POLICY: 'cheap' is not a policy; use one of cost, latency.*\(in the environment\)",
         ),
     ],
 )
@@ -200,7 +200,7 @@ def test_the_langchain_face_takes_the_same_options_and_tells_the_route(make: Cal
     told = LLMClient(engine=segue, policy="smart").invoke(HARD).response_metadata
     assert (told["target"], told["route"]["order"]) == ("large", ("large", "small"))
     segue.close()
-    with pytest.raises(ConfigurationError, match="policy='cheap'"):
+    with pytest.raises(ConfigurationError, match="policy: 'cheap' is not a policy"):
         OpenAIClient(api_key="k", policy="cheap")
 
 

@@ -81,7 +81,7 @@ def test_a_caller_may_narrow_the_gateways_regions_and_not_widen_them(box: Sandbo
         vectors = {"model": "text-embedding-3-small", "input": "one"}
         refused = httpx.post(f"{gateway}/v1/embeddings", json=vectors, headers={"x-segue-regions": "eu"}, timeout=10)
         embedded = httpx.post(f"{gateway}/v1/embeddings", json=vectors, timeout=10)
-    assert (wider.status_code, wider.json()["error"]["message"]) == (400, "x-segue-regions is 'kr': use EU, us")
+    assert (wider.status_code, wider.json()["error"]["message"]) == (400, "x-segue-regions='kr' is wrong: use EU, us")
     assert (refused.status_code, embedded.status_code) == (400, 200)
     assert "openai is in us, and only eu may be asked" in refused.json()["error"]["message"]
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
 from segue.chat.messages import File, Image, Message, Part, ToolResult
 
+Temperature: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=2.0, description="0 to 2")]
+TopP: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=1.0, description="0 to 1")]
+TopK: TypeAlias = Annotated[int, msgspec.Meta(ge=0, description="a whole number from 0")]
+Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=1, description="a whole number from 1")]
+Penalty: TypeAlias = Annotated[float, msgspec.Meta(ge=-2.0, le=2.0, description="-2 to 2")]
+ThinkingBudget: TypeAlias = Annotated[
+    int, msgspec.Meta(ge=-1, description="tokens from 0, or -1 for as many as the model likes")
+]
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "max"]
 
 
@@ -40,7 +48,7 @@ class OutputSchema(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked of a model. `None` everywhere means: not said by the caller.
 
-    `temperature` is 0 to 2, `top_p` 0 to 1, `max_tokens` counts output tokens. `extra` maps a dialect's name to request fields of
+    `max_tokens` counts output tokens, `thinking_budget` those of them that are spent on thinking first. `extra` maps a dialect's name to request fields of
     that dialect which have no place above; a codec of that dialect copies them into its body, others ignore them.
     """
 
@@ -49,16 +57,16 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     output: OutputSchema | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    max_tokens: int | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
+    max_tokens: Tokens | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
     effort: Effort | None = None
-    thinking_budget: int | None = None
+    thinking_budget: ThinkingBudget | None = None
     user: str | None = None
     extra: dict[str, dict[str, Any]] = {}
 

@@ -149,6 +149,9 @@ class Backend:
     def usable(self, names: Sequence[str], address: Address = NOWHERE) -> tuple[str, ...]:
         """The names without those of targets that lack something. Raises `ConfigurationError`, which says what, if none is left."""
         kept = self._keep(tuple(names), address)
+        for name in names:
+            if name not in kept.unmade and not kept.engine.targets.described(name):
+                kept.engine.targets[name]  # raises: a misspelt name is not passed over
         reasons = {name: _lack(kept, name) for name in names}
         left = tuple(name for name, reason in reasons.items() if reason is None)
         if not left:
@@ -234,9 +237,10 @@ def _changed(settings: TargetSettings, said: dict[str, Any]) -> TargetSettings:
 def _lack(kept: _Kept, name: str) -> str | None:
     if name in kept.unmade:
         return f"{name} can't be used: {kept.unmade[name]}"
+    targets = kept.engine.targets
     try:
-        if kept.engine.targets.usable(name):
-            kept.engine.targets[name]  # raises for what it lacks
+        if targets.usable(name) or not targets.described(name):
+            targets[name]  # raises for what it lacks
             return None
     except ConfigurationError as error:
         return str(error)

@@ -6,7 +6,7 @@ thread, so they work anywhere, also below a running event loop.
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 import msgspec
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -30,9 +30,11 @@ from segue.langchain.backend import Backend, address_of, default_backend
 from segue.langchain.configurable import Configurable
 from segue.langchain.errors import raised
 from segue.langchain.messages import Transcript
+from segue.langchain.options import ClientOptions
 from segue.langchain.structured import structured
 from segue.langchain.tools import engine_choice, engine_tools, openai_tool, structure
 from segue.langchain.upstream import LangChainUpstream
+from segue.options import CallOptions
 from segue.routing.target import Target
 
 _SAID = ("model", "temperature", "max_tokens", "timeout", "max_retries", "stop", "base_url", "api_key")
@@ -109,7 +111,7 @@ class LLMClient(BaseChatModel):
                 LLMClient.__init__(made)
         return made
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: Unpack[ClientOptions]) -> None:
         fields = options.settled(given, type(self).model_fields, type(self).__name__)
         if fields.get("engine") is None:
             (fields.get("backend") or default_backend).refresh()
@@ -136,7 +138,7 @@ class LLMClient(BaseChatModel):
         if (self.api_key or self.base_url) and len(self._names()) != 1:
             raise ConfigurationError(f"{whose}: api_key and base_url belong to one target: name it as the chain")
 
-    def with_options(self, **changes: Any) -> Self:
+    def with_options(self, **changes: Unpack[ClientOptions]) -> Self:
         """A copy that differs in these options: any that the constructor takes. It shares what is known of the providers' health."""
         fields = options.settled(changes, type(self).model_fields.keys() - _INNER, type(self).__name__)
         if "options" in fields:
@@ -231,7 +233,7 @@ class LLMClient(BaseChatModel):
 
     def _call(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, given: dict[str, Any]
-    ) -> tuple[Segue, tuple[Message, ...], dict[str, Any]]:
+    ) -> tuple[Segue, tuple[Message, ...], CallOptions]:
         """The engine, the messages and the options of a call."""
         whose = type(self).__name__
         ours = options.named(given)
@@ -241,13 +243,14 @@ class LLMClient(BaseChatModel):
         if stop is not None:
             ours["stop"] = stop
         plain = {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN}
-        said = {**self._said(), **plain, "chain": options.chain_of(ours.get("chain"), whose)}
+        said = {**self._said(), **plain, "chain": options.checked("chain", ours.get("chain"), whose)}
         segue, chain = self._route(said)
-        said = {"chain": chain, **options.request_options(said), **structure(ours)}
+        call = options.request_options(said) | structure(ours)
+        call["chain"] = chain
         transcript = Transcript(messages)
         if transcript.extra:
-            said["extra"] = {**said.get("extra", {}), **transcript.extra}
-        return segue, tuple(transcript.messages), said
+            call["extra"] = {**call.get("extra", {}), **transcript.extra}
+        return segue, tuple(transcript.messages), call
 
     # LangChain's side.
 
@@ -405,6 +408,6 @@ class ClaudeClient(LLMClient):
     provider: ClassVar[str] = "claude"
 
 
-def _must_be_whole(said: dict[str, Any]) -> bool:
+def _must_be_whole(said: CallOptions) -> bool:
     """A check looks at whole answers. With a schema the engine holds the answer by itself."""
     return "validate" in said and "output" not in said

@@ -7,17 +7,61 @@ what it does not know, and a misspelt `temprature` then works for months without
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, cast
 
-import msgspec
 from pydantic import SecretStr
 
-from segue.chat.request import ChatRequest
+from segue import options
+from segue.chat.request import Effort
 from segue.errors import ConfigurationError
-from segue.policy import Policy
-from segue.routing.policy import names as policies
+from segue.options import POLICY, REQUEST, CallOptions, RequestOptions
+from segue.policy import Count, Seconds
+from segue.validation import convert, unknown
+
+
+class ClientOptions(RequestOptions, total=False):
+    """All options of `LLMClient` and of its `with_options`: those of a call, those of LangChain's chat models, and their aliases."""
+
+    chain: str | Sequence[str] | None
+    model: str | None
+    timeout: float | None
+    max_retries: int | None
+    base_url: str | None
+    api_key: str | SecretStr | None
+    streaming: bool
+    options: dict[str, Any]
+    client: Any
+    streams: bool
+    backend: Any
+    engine: Any
+    name: str | None
+    cache: Any
+    verbose: bool
+    callbacks: Any
+    tags: list[str] | None
+    metadata: dict[str, Any] | None
+    custom_get_token_ids: Callable[[str], list[int]] | None
+    rate_limiter: Any
+    disable_streaming: bool | Literal["tool_calling"]
+    output_version: str | None
+    profile: Any
+    stream: bool
+    stream_usage: bool
+    model_name: str | None
+    max_output_tokens: int | None
+    max_completion_tokens: int | None
+    max_tokens_to_sample: int | None
+    request_timeout: float | None
+    default_request_timeout: float | None
+    stop_sequences: Sequence[str] | None
+    reasoning_effort: Effort | None
+    openai_api_key: str | SecretStr | None
+    anthropic_api_key: str | SecretStr | None
+    google_api_key: str | SecretStr | None
+    openai_api_base: str | None
+    anthropic_api_url: str | None
+
 
 ALIASES: Final = {
     "model_name": "model",
@@ -42,28 +86,11 @@ _IDLE: Final = frozenset({"stream", "stream_usage"})
 ADDRESS: Final = frozenset({"api_key", "base_url", "timeout"})
 """What says where a request goes; beside these and the chain, everything is said anew with each request."""
 
-_REQUEST = {field.name: field.type for field in msgspec.structs.fields(ChatRequest) if field.name != "messages"}
-_POLICY = {field.name: field.type for field in msgspec.structs.fields(Policy)}
-_TYPES: Final[dict[str, Any]] = {
-    **_POLICY,
-    **_REQUEST,
-    "model": str | None,
-    "base_url": str | None,
-    "timeout": float | None,
-    "max_retries": int | None,
-}
-_RANGES: Final[dict[str, tuple[float, float, str]]] = {
-    "temperature": (0.0, 2.0, "use 0 to 2"),
-    "top_p": (0.0, 1.0, "use 0 to 1"),
-    "max_tokens": (1, float("inf"), "use a whole number from 1"),
-    "timeout": (1e-3, float("inf"), "use seconds, more than 0"),
-    "deadline": (1e-3, float("inf"), "use seconds, more than 0"),
-    "max_retries": (0, float("inf"), "use a whole number from 0"),
-}
+_OWN: Final[dict[str, Any]] = {"base_url": str | None, "timeout": Seconds | None, "max_retries": Count | None}
 _STRUCTURED: Final = frozenset({"tools", "tool_choice", "output"})
 """Options that have forms of their own in LangChain (see tools.py and structured.py)."""
 
-PLAIN: Final = frozenset(_TYPES) - _STRUCTURED
+PLAIN: Final = frozenset({*REQUEST, *POLICY, *_OWN, "model"}) - _STRUCTURED
 """Options that are values and no more."""
 
 
@@ -81,32 +108,19 @@ def named(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str], whose: str) -> None:
-    """Raises `ConfigurationError` that names the first unknown option and the known one nearest to it."""
+    """Raises `ConfigurationError` for the first name that is not known."""
     allowed = frozenset(known)
     for name in names:
         if name not in allowed:
-            near = difflib.get_close_matches(name, sorted(allowed), n=1)
-            hint = f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(allowed))}"
-            raise ConfigurationError(f"{name!r} is no option of {whose}{hint}")
+            raise unknown(name, f"an option of {whose}", allowed)
 
 
 def checked(name: str, value: Any, whose: str) -> Any:
     """The value, in the type that the option has. Raises `ConfigurationError` if it has another, or is out of range."""
     if name == "api_key":
         return _key(value, whose)
-    if name == "stop":
-        value = (value,) if isinstance(value, str) else tuple(value or ())
-    try:
-        known = msgspec.convert(value, _TYPES[name], strict=True)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{whose}: {name}={value!r} is wrong: {error}") from None
-    if name == "policy" and known not in policies():
-        raise ConfigurationError(f"{whose}: policy={value!r} is not a policy: use {', '.join(policies())}")
-    if known is not None and name in _RANGES:
-        low, high, allowed = _RANGES[name]
-        if not low <= known <= high:
-            raise ConfigurationError(f"{whose}: {name}={value} is out of range: {allowed}")
-    return known
+    what = f"{whose}: {name}"
+    return convert(what, value, _OWN[name]) if name in _OWN else options.checked(name, value, what=what)
 
 
 def _key(value: Any, whose: str) -> SecretStr | None:
@@ -130,23 +144,13 @@ def settled(given: Mapping[str, Any], fields: Collection[str], whose: str) -> di
     if rest:
         known["options"] = {name: checked(name, value, whose) for name, value in rest.items()}
     if "chain" in known:
-        known["chain"] = chain_of(known["chain"], whose)
+        known["chain"] = checked("chain", known["chain"], whose)
     return known
 
 
-def chain_of(said: Any, whose: str) -> str | tuple[str, ...] | None:
-    """A chain's name, a target's name, or targets' names. Raises `ConfigurationError` for anything else."""
-    names = said if said is None or isinstance(said, str) else tuple(said)
-    if names is not None and not (names and all(isinstance(name, str) and name for name in names)):
-        raise ConfigurationError(
-            f"{whose}: chain={said!r} is none: give the name of a chain or of a target, or names of targets"
-        )
-    return names
-
-
-def request_options(said: Mapping[str, Any]) -> dict[str, Any]:
+def request_options(said: Mapping[str, Any]) -> CallOptions:
     """Options as `Segue` takes them. LangChain's `max_retries` is the number of rounds beyond the first; None leaves the policy's."""
-    options = {name: value for name, value in said.items() if name not in ADDRESS}
-    if (retries := options.pop("max_retries", None)) is not None:
-        options.setdefault("rounds", retries + 1)
-    return options
+    known = {name: value for name, value in said.items() if name not in ADDRESS}
+    if (retries := known.pop("max_retries", None)) is not None:
+        known.setdefault("rounds", retries + 1)
+    return cast(CallOptions, known)

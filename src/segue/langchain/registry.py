@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from langchain_core.language_models import BaseChatModel
 
@@ -22,6 +22,7 @@ from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
 from segue.langchain.backend import Backend, default_backend
 from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenAIClient
+from segue.langchain.options import ClientOptions
 from segue.langchain.target_factories import from_codec, from_model, is_codec
 from segue.settings import DEFAULT_CHAIN, Settings
 
@@ -131,7 +132,9 @@ class LLMRegistry:
             known = self._clients[name] = settings, client
         return known[1]
 
-    def get_client_with_fallback(self, preferred_order: Sequence[str] | None = None, **options: Any) -> LLMClient:
+    def get_client_with_fallback(
+        self, preferred_order: Sequence[str] | None = None, **options: Unpack[ClientOptions]
+    ) -> LLMClient:
         """The chain of all available clients, as one client.
 
         `preferred_order` names the only ones to use, in order; without it they are those of the preferred order, then what was
@@ -140,7 +143,8 @@ class LLMRegistry:
         self.backend.refresh()
         wanted = self._fallback_order() if preferred_order is None else list(preferred_order)
         names = tuple(name for name in wanted if self.why_not(name) is None)
-        return LLMClient(chain=names or tuple(wanted), backend=self.backend, **options)
+        options["chain"], options["backend"] = names or tuple(wanted), self.backend
+        return LLMClient(**options)
 
     def get_available_clients(self) -> list[str]:
         """The names of all clients that can be asked, the preferred ones first."""

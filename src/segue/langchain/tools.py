@@ -13,6 +13,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from segue.chat.request import OutputSchema, Tool, ToolChoice
 from segue.errors import ConfigurationError
+from segue.options import CallOptions
 
 ToolLike: TypeAlias = dict[str, Any] | type | Callable[..., Any] | BaseTool
 
@@ -99,14 +100,15 @@ class MustCall:
         return "MustCall()"
 
 
-def structure(said: Mapping[str, Any]) -> dict[str, Any]:
+def structure(said: Mapping[str, Any]) -> CallOptions:
     """Those options of a call that have forms of their own, as `Segue` takes them.
 
     Not every model can be made to call a tool; where one must be called, a text is the failure of the target that gave it.
     """
-    options: dict[str, Any] = {}
+    options: CallOptions = {}
     if said.get("tools"):
-        functions = options["tools"] = engine_tools(said["tools"], strict=said.get("strict"))
+        functions = engine_tools(said["tools"], strict=said.get("strict"))
+        options["tools"] = functions
         choice = engine_choice(said.get("tool_choice"), [function.name for function in functions])
         if choice is not None:
             options["tool_choice"] = choice

@@ -13,6 +13,7 @@ from segue.health.quota import QuotaLimits
 from segue.routing.dialect import CHAT
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
+from segue.validation import unknown
 from segue.wire.dialects import all_names, known, upstream
 
 ANY_MODEL = "any"
@@ -26,17 +27,16 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     provider_name = settings.provider or name
     provider = providers.get(provider_name)
     dialect = settings.dialect or (provider.dialect if provider else None)
-    if settings.dialect is not None and not known(settings.dialect):
-        raise ConfigurationError(
-            f"target {name!r}: unknown dialect {settings.dialect!r}: use one of {', '.join(all_names())}"
+    if dialect is None:
+        otherwise = (
+            f"; or set {variable(name)}_DIALECT to one of {', '.join(all_names())}, and {variable(name)}_BASE_URL"
         )
-    if dialect is None or not known(dialect):
-        raise ConfigurationError(
-            f"target {name!r}: {provider_name!r} is not a known provider ({', '.join(sorted(providers))}); set its dialect "
-            f"to one of {', '.join(all_names())} and its base_url"
-        )
-    for quirk in settings.quirks.keys() - QUIRKS.keys():
-        raise ConfigurationError(f"targets.{name}.quirks.{quirk} is no quirk: use one of {', '.join(QUIRKS)}")
+        raise ConfigurationError(f"target {name!r}: {unknown(provider_name, 'a known provider', providers)}{otherwise}")
+    if not known(dialect):
+        raise ConfigurationError(f"target {name!r}: {unknown(dialect, 'a dialect', all_names())}")
+    for quirk in settings.quirks:
+        if quirk not in QUIRKS:
+            raise ConfigurationError(f"targets.{name}.quirks: {unknown(quirk, 'a quirk', QUIRKS)}")
     model = settings.model or (provider.model if provider else None)
     lookup = _lookup(provider_name, provider, settings, providers)
     if not (model or lookup):
@@ -100,6 +100,11 @@ def named(provider: str, model: str) -> ModelInfo:
 def with_model(base: Target, model: str) -> Target:
     """The same target, asked for another model."""
     return msgspec.structs.replace(base, model=named(base.provider, model))
+
+
+def described(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
+    """Whether it is known how to reach a target of that name, with or without a key."""
+    return settings.dialect is not None or (settings.provider or name) in providers
 
 
 def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:

@@ -65,6 +65,9 @@ class Targets:
             self._on_made(self._made[name])
         return self._made[name]
 
+    def _is_ready(self, name: str) -> bool:
+        return self._ready is not None and name in self._ready
+
     @property
     def names(self) -> tuple[str, ...]:
         """All targets, usable or not, the default chain's first."""
@@ -77,14 +80,20 @@ class Targets:
 
     def usable(self, name: str) -> bool:
         """Whether a target can be asked: it is ready, or has a key or an address of its own."""
-        if name in self._custom or (self._ready is not None and name in self._ready):
+        if name in self._custom or self._is_ready(name):
             return True
         return resolve.usable(name, self._settings.target(name), providers=self._providers)
+
+    def described(self, name: str) -> bool:
+        """Whether there is such a target, usable or not."""
+        if self._is_ready(name):
+            return True
+        return resolve.described(name, self._settings.target(name), providers=self._providers)
 
     def chain(self, said: str | Sequence[str] | None) -> Chain:
         """The chain that `said` stands for: a chain's name, a target's, targets' names, or None for the default chain.
 
-        Targets that lack a key are left out. Raises `ConfigurationError` if none has a key.
+        Targets that lack a key are left out. Raises `ConfigurationError` if none has a key, and for one that does not exist.
         """
         policy = self._settings.policy
         if said is None and self._ready is not None:
@@ -96,7 +105,11 @@ class Targets:
         else:
             names = (said,) if isinstance(said, str) else tuple(said)
             name = ">".join(names)
-        found = {target: self[target] for target in names if said is not None or self.usable(target)}
+        found = {
+            target: self[target]
+            for target in names
+            if said is not None or self.usable(target) or not self.described(target)
+        }
         usable = tuple(target for name, target in found.items() if self.usable(name))
         if not usable:
             variables = ", ".join(f"{resolve.variable(target)}_API_KEY" for target in names)

@@ -30,10 +30,11 @@ from segue.server.background import Upkeep
 from segue.server.compaction import CompactingIngress
 from segue.server.cors import Origins, refusal
 from segue.server.embeddings import forward
-from segue.server.generate import answer, falls_back, job_of, regions_of
+from segue.server.generate import answer
 from segue.server.history import history
 from segue.server.metrics import Metrics
 from segue.server.model_selection import select
+from segue.server.options import narrowed, policy_options
 from segue.server.response_store import Recall, RecallingIngress, stored
 from segue.server.routes import GEMINI, RESPONSES, Kind, Route
 from segue.wire.codec import IngressCodec
@@ -196,8 +197,14 @@ class Gateway:
             await exchange.reply(_count(route.dialect, estimate_request_tokens(asked.request)), {})
             return
         budgets = self._admit(key, asked.model)
-        chain = self._select(asked.model, fallback=falls_back(exchange.headers))
-        job = job_of(self._runtime, asked, chain, exchange.headers, key=key)
+        options = policy_options(exchange.headers)
+        chain = self._select(asked.model, fallback=options.get("fallback", True))
+        job = self._runtime.job(
+            asked.request,
+            chain._replace(policy=narrowed(chain.policy, options)),
+            whole=not asked.stream,
+            metadata={"key": key} if key else None,
+        )
         with self._caller(exchange.headers):
             await answer(exchange, self._runtime, codec, asked, job, budgets)
 
@@ -211,7 +218,7 @@ class Gateway:
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
         budgets = self._admit(key, asked.word)
-        regions = regions_of(exchange.headers, self._runtime.settings.policy)
+        regions = narrowed(self._runtime.settings.policy, policy_options(exchange.headers)).regions
         with self._caller(exchange.headers), exchange.watch():
             return await forward.forward(self._runtime, asked, key=key, budgets=budgets, regions=regions)
 

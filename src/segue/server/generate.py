@@ -7,74 +7,23 @@ told inside the stream, as the dialect has it.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from segue.budgets.lease import Budget
 from segue.chat.events import ChatEvent, Finished
-from segue.errors import InvalidRequestError, SegueError
+from segue.errors import SegueError
 from segue.failover.job import Job
 from segue.failover.relay import Relay
-from segue.policy import Policy
-from segue.routing import policy as policies
-from segue.routing.targets import Chain
 from segue.runtime import Runtime
 from segue.server.asgi import Exchange, Watch
 from segue.wire.codec import IngressCodec, IngressRequest
-
-FALLBACK, DEADLINE = "x-segue-fallback", "x-segue-deadline"
-"""What a caller may say beside the dialect: `false`, to ask the first target only; seconds for the whole request;"""
-POLICY, COMPLEXITY = "x-segue-policy", "x-segue-complexity"
-"""… the policy that orders the chain, and how hard the request is, 0 to 1;"""
-REGIONS = "x-segue-regions"
-"""… the only regions whose targets may be asked, with commas between them."""
 
 EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 Written: TypeAlias = Callable[[], Awaitable[None]]
-
-
-def falls_back(headers: dict[str, str]) -> bool:
-    """Raises `InvalidRequestError` for a word that is neither true nor false."""
-    said = headers.get(FALLBACK, "true").strip().lower()
-    if said not in ("true", "false"):
-        raise InvalidRequestError(f"{FALLBACK} is {said!r}: use true or false", param=FALLBACK)
-    return said == "true"
-
-
-def job_of(runtime: Runtime, asked: IngressRequest, chain: Chain, headers: dict[str, str], *, key: str) -> Job:
-    """The engine's view of a caller's request. Raises `InvalidRequestError` for a header that says nothing sensible."""
-    policy = chain.policy
-    if (said := headers.get(DEADLINE)) is not None:
-        policy = policy.replace(deadline=_seconds(said))
-    if (said := headers.get(POLICY)) is not None:
-        policy = policy.replace(policy=_policy(said.strip()))
-    if (said := headers.get(COMPLEXITY)) is not None:
-        policy = policy.replace(complexity=_share(said))
-    if REGIONS in headers:
-        policy = policy.replace(regions=regions_of(headers, policy))
-    return runtime.job(
-        asked.request,
-        chain._replace(policy=policy),
-        whole=not asked.stream,
-        metadata={"key": key} if key else None,
-    )
-
-
-def regions_of(headers: dict[str, str], policy: Policy) -> tuple[str, ...]:
-    """The regions that may be asked: a caller may narrow what the policy allows, not widen it."""
-    if (said := headers.get(REGIONS)) is None:
-        return policy.regions
-    asked = tuple(filter(None, map(str.strip, said.split(","))))
-    allowed = {region.casefold() for region in policy.regions}
-    regions = tuple(region for region in asked if not allowed or region.casefold() in allowed)
-    if not regions:
-        choice = ", ".join(policy.regions) or "names of regions, such as eu,kr"
-        raise InvalidRequestError(f"{REGIONS} is {said!r}: use {choice}", param=REGIONS)
-    return regions
 
 
 async def answer(
@@ -175,29 +124,3 @@ def about(relay: Relay) -> dict[str, str]:
 
 def _said(feed: Callable[[ChatEvent], bytes], events: Iterable[ChatEvent]) -> bytes:
     return b"".join([feed(event) for event in events])
-
-
-def _policy(said: str) -> str:
-    if said not in (known := policies.names()):
-        raise InvalidRequestError(f"{POLICY} is {said!r}: use {', '.join(known)}", param=POLICY)
-    return said
-
-
-def _share(said: str) -> float:
-    try:
-        share = float(said)
-    except ValueError:
-        share = math.nan
-    if not 0 <= share <= 1:
-        raise InvalidRequestError(f"{COMPLEXITY} is {said!r}: use 0 to 1", param=COMPLEXITY)
-    return share
-
-
-def _seconds(said: str) -> float:
-    try:
-        seconds = float(said)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise InvalidRequestError(f"{DEADLINE} is {said!r}: use seconds, more than 0", param=DEADLINE)
-    return seconds
