@@ -138,7 +138,7 @@ class Runtime:
             request=request,
             targets=chain.targets,
             policy=chain.policy,
-            hold=whole or request.output is not None or validate is not None,
+            hold=whole,
             validate=validate,
             chain=chain.name,
             metadata=metadata,

@@ -276,7 +276,8 @@ def _delivered(messages: tuple[Message, ...]) -> tuple[str | None, bool]:
     last = messages[-1]
     if last.role == "assistant":
         return _text(last), True
-    return (_text(messages[-2]), False) if len(messages) > 1 else (None, False)
+    goes_on = len(messages) > 1 and messages[-2].role == "assistant"
+    return (_text(messages[-2]), False) if goes_on else (None, False)
 
 
 def _text(message: Message) -> str:

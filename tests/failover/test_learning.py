@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from segue import InvalidRequestError, OutputSchema, Segue, Tool, ToolChoice
+from segue import InvalidRequestError, LLMServiceUnavailableError, OutputSchema, Segue, Tool, ToolChoice
 from segue.ledger.quotas import RefusalKeeper
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
@@ -119,19 +119,27 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 PATHS = {"openai_chat": "/v1", "openai_responses": "/v1", "claude": "", "gemini": ""}
+TEXT = '{"city": "Seoul"}'
 ANSWER = {
-    "openai_chat": {"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]},
-    "openai_responses": {"id": "r", "object": "response", "status": "completed", "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "ok"}]}]},
-    "claude": {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}},
-    "gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": "ok"}]}, "finishReason": "STOP"}]},
+    "openai_chat": {"choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}]},
+    "openai_responses": {"id": "r", "object": "response", "status": "completed", "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": TEXT}]}]},
+    "claude": {"type": "message", "role": "assistant", "content": [{"type": "text", "text": TEXT}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}},
+    "gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": TEXT}]}, "finishReason": "STOP"}]},
+}  # fmt: skip
+CALL = {
+    "openai_chat": {"choices": [{"index": 0, "message": {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "clock", "arguments": "{}"}}]}, "finish_reason": "tool_calls"}]},
+    "openai_responses": {"id": "r", "object": "response", "status": "completed", "output": [{"type": "function_call", "call_id": "c", "name": "clock", "arguments": "{}"}]},
+    "claude": {"type": "message", "role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "clock", "input": {}}], "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}},
+    "gemini": {"candidates": [{"content": {"role": "model", "parts": [{"functionCall": {"name": "clock", "args": {}}}]}, "finishReason": "STOP"}]},
 }  # fmt: skip
 
 
 class Provider:
-    """Refuses what `refuses` finds, in `words`; answers everything else."""
+    """Refuses what `refuses` finds, in `words`; answers everything else, with a tool call if it `calls`."""
 
     def __init__(self) -> None:
         self.dialect = ""
+        self.calls = False
         self.refuses: Callable[[Body], bool] = lambda _: False
         self.words: tuple[int, Body] = (400, {})
         self.asked: list[Body] = []
@@ -139,7 +147,8 @@ class Provider:
     async def answer(self, exchange: Exchange) -> None:
         body = json.loads(exchange.body)
         self.asked.append(body)
-        status, document = self.words if self.refuses(body) else (200, ANSWER[self.dialect])
+        answers = CALL if self.calls else ANSWER
+        status, document = self.words if self.refuses(body) else (200, answers[self.dialect])
         await exchange.respond(status, {"content-type": "application/json"}, json.dumps(document).encode())
 
 
@@ -170,6 +179,7 @@ async def test_a_refused_parameter_is_left_out_once_and_for_all(
 ) -> None:
     upstream, port = provider
     upstream.dialect, upstream.refuses, upstream.words = case.dialect, case.there, (case.status, case.words)
+    upstream.calls = "tool_choice" in case.fields
     segue = segue_of(tmp_path, case.dialect, port)
     first = await segue.acomplete("hi", **case.fields)
     assert [case.there(body) for body in upstream.asked] == [True, False], "one try with it, one without"
@@ -177,7 +187,7 @@ async def test_a_refused_parameter_is_left_out_once_and_for_all(
     again = await segue.acomplete("hi", **case.fields)
     assert [attempt.outcome for attempt in again.attempts] == ["ok"], "it was learned"
     for answer in (first, again):
-        assert answer.text == "ok"
+        assert answer.text == ("" if upstream.calls else TEXT)
         assert set(case.omitted) <= set(answer.omitted)
         assert not {"max_tokens", "stream_options"} & set(answer.omitted)
     assert case.told in json.dumps(upstream.asked[1], ensure_ascii=False)
@@ -207,14 +217,30 @@ async def test_a_refused_value_takes_the_parameter_from_this_request_only(
     await segue.aclose()
 
 
+async def test_a_refusal_is_learned_although_the_answer_without_the_parameter_does_not_fit(
+    provider: tuple[Provider, int], tmp_path: Path
+) -> None:
+    case = CASES["Moonshot, a forced tool"]
+    upstream, port = provider
+    upstream.dialect, upstream.refuses, upstream.words = case.dialect, case.there, (case.status, case.words)
+    segue = segue_of(tmp_path, case.dialect, port)
+    for tries in (["capability", "invalid"], ["invalid"]):
+        with pytest.raises(LLMServiceUnavailableError, match="calls no tool") as raised:
+            await segue.acomplete("hi", **case.fields)
+        assert [attempt.outcome for attempt in raised.value.attempts] == tries
+    await segue.aclose()
+
+
 async def test_what_was_learned_of_one_choice_leaves_the_others_alone(
     provider: tuple[Provider, int], tmp_path: Path
 ) -> None:
     case = CASES["DeepSeek, a named tool"]
     upstream, port = provider
     upstream.dialect, upstream.refuses, upstream.words = case.dialect, case.there, (case.status, case.words)
+    upstream.calls = True
     segue = segue_of(tmp_path, case.dialect, port)
     await segue.acomplete("hi", **case.fields)
+    upstream.calls = False
     answer = await segue.acomplete("hi", tools=(TOOL,), tool_choice=ToolChoice(mode="none"))
     assert upstream.asked[-1]["tool_choice"] == "none"
     assert "tool_choice" not in answer.omitted

@@ -37,7 +37,8 @@ class FailureKind(StrEnum):
     STALL = "stall"
     """Silence: no content for longer than the target is allowed: fail over, counts half."""
     INVALID = "invalid"
-    """A whole answer that fails the schema it was asked to follow: fail over, never counts against the breaker."""
+    """An answer that does not fit what was asked for (a schema, a demanded call, an offered tool): fail over. It counts against the breaker
+    once another target's answer to the same request fits; a request that no answer fits puts no target to rest."""
 
 
 class Scope(StrEnum):

@@ -38,6 +38,7 @@ class Field:
         self._now: Callable[[], float] = loop.time
         self._ended: list[Attempt] = []
         self._failed = ""
+        self._misfits: list[Attempt] = []
         self.running: list[Attempt] = []
         self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox(loop)
 
@@ -91,6 +92,10 @@ class Field:
     def answered(self, attempt: Attempt, *, cancelled: bool = False) -> None:
         """Its target has proved to be well: by a whole answer, or, `cancelled`, by as much of one as there was need for."""
         self._engine.answered(attempt, self._now())
+        if not cancelled:
+            for misfit in self._misfits:
+                if misfit.target.name != attempt.target.name:
+                    self._engine.surpassed(misfit, self._now())
         self._end(attempt, "cancelled" if cancelled else "ok")
 
     def _after(self, target: Target) -> str:
@@ -100,6 +105,8 @@ class Field:
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         self._failed = attempt.target.name
+        if failure.kind is FailureKind.INVALID:
+            self._misfits.append(attempt)
         self._engine.failed(attempt, failure, self._now())
         self._end(attempt, failure.kind.value, failure)
 

@@ -20,7 +20,8 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.failover.attempt import Attempt
 from segue.failover.budget import FOREVER
-from segue.failover.splice.partial_answer import Validate, is_content
+from segue.failover.check import Check
+from segue.failover.splice.partial_answer import is_content
 from segue.failover.splice.splice import Next, Splice
 from segue.policy import Policy
 from segue.routing.target import Target
@@ -49,12 +50,10 @@ class Lead:
         "spoke",
     )
 
-    def __init__(self, policy: Policy, *, hold: bool, validate: Validate | None, tools: bool = False) -> None:
+    def __init__(self, policy: Policy, *, hold: bool, check: Check, tools: bool = False) -> None:
         self._policy = policy
         self._tools = tools
-        self.splice = Splice(
-            hold=hold, continuations=policy.continuations, seam_chars=policy.seam_chars, validate=validate
-        )
+        self.splice = Splice(hold=hold, continuations=policy.continuations, seam_chars=policy.seam_chars, check=check)
         self.attempt: Attempt | None = None
         self.spoke: Attempt | None = None
         self.first_content: float | None = None

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from segue.catalog.tokens import estimate_request_tokens
-from segue.chat.failure import Failure
+from segue.chat.failure import Failure, FailureKind
 from segue.chat.request import ChatRequest
 from segue.failover.attempt import Attempt
 from segue.failover.budget import HedgeBudget
@@ -221,6 +221,11 @@ class Engine:
                 QuotaKey(keys.credential, keys.model), failure.quota, failure.retry_after, now, self.wall()
             )
         self._observe(attempt, now)
+
+    def surpassed(self, attempt: Attempt, now: float) -> None:
+        """The attempt's answer did not fit the request, and another target's did: so it was the target's fault, not the request's."""
+        failure = Failure(kind=FailureKind.BROKEN, message="its answer did not fit the request, another target's did")
+        self.health.failed(self.keys(attempt.target), failure, now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
 
     def released(self, attempt: Attempt, now: float) -> None:
         """The attempt ended without saying anything of its target's health."""

@@ -60,6 +60,8 @@ def exhausted(attempts: Sequence[AttemptSummary], *, incapable: bool = False) ->
         return InvalidRequestError(f"no target of the chain can take this request: {reasons}", attempts=attempts)
     outcomes = {attempt.outcome for attempt in attempts if attempt.outcome not in ("skipped", "cancelled")}
     kind: type[LLMServiceUnavailableError] = LLMServiceUnavailableError
+    if outcomes == {FailureKind.INVALID}:
+        return kind("All LLM providers failed: no answer fits what was asked for", attempts=attempts)
     for causes, shared in _SHARED_CAUSE:
         if outcomes and outcomes <= causes:
             kind = shared

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
 
 import msgspec
 
 from segue.chat.request import ChatRequest
+from segue.failover.check import Validate
 from segue.health.latency import LatencyKey, prompt_bucket
 from segue.policy import Policy
 from segue.routing.policy import Route
@@ -33,14 +33,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One request as the engine takes it.
 
     `targets` is the chain in order, at least one. `hold`: nothing is given out before the whole answer is there, so that a restart
-    loses nothing. `validate` looks at a whole text and says what is wrong with it, or None. `metadata` goes to the listeners.
+    loses nothing; an answer that is checked whole (`Check.whole`) is held in any case. `validate` looks at a whole text and says what is
+    wrong with it, or None. `metadata` goes to the listeners.
     """
 
     request: ChatRequest
     targets: tuple[Target, ...]
     policy: Policy = Policy()
     hold: bool = False
-    validate: Callable[[str], str | None] | None = None
+    validate: Validate | None = None
     chain: str = ""
     metadata: dict[str, str] = {}
     route: Route | None = None

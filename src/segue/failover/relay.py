@@ -22,6 +22,7 @@ from segue.failover import error_mapping
 from segue.failover.attempt import Attempt
 from segue.failover.attempts import Field
 from segue.failover.budget import FOREVER, Deadline
+from segue.failover.check import Check
 from segue.failover.delivery import Lead
 from segue.failover.engine import Engine
 from segue.failover.hooks import RequestStart
@@ -66,7 +67,8 @@ class Relay:
         self._deadline = deadline = Deadline(policy.deadline, self._began, policy.last_share)
         need = need_of(job.request, tokens, policy.regions)
         self._plan = plan = Plan(job.targets, need, policy, successor=engine.successor)
-        self._lead = lead = Lead(policy, hold=job.hold, validate=job.validate, tools=bool(job.request.tools))
+        check = Check(job.request, job.validate)
+        self._lead = lead = Lead(policy, hold=job.hold or check.whole, check=check, tools=bool(job.request.tools))
         self._field = field = Field(engine, job, self.report, tokens, loop)
         self._dispatch = Dispatch(engine, job, tokens, plan=plan, field=field, lead=lead, deadline=deadline)
 
@@ -232,6 +234,8 @@ class Relay:
         if not failure.prefill_rejected:
             self._last = attempt.target.name, failure
         kind = failure.kind
+        if kind is FailureKind.INVALID:
+            self._engine.learned(attempt.entry)  # its answer did not fit, but its request was taken
         ends = kind is FailureKind.CALLER or (kind is FailureKind.POLICY and not self._policy.failover_on_refusal)
         if ends and not attempt.start.continuation and not attempt.shown:
             self._raise(error_mapping.stopped(failure, attempt.target.name, self.report.attempts))

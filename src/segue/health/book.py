@@ -24,6 +24,8 @@ A target may be asked if nothing of it is cool and no breaker forbids it. Where 
 takes its slot; a failure that counts nothing for that breaker gives the slot back. Every attempt that was admitted ends in exactly
 one of `succeeded`, `failed`, `unproven` and `release`; `started` is the `now` at which it was admitted (breaker.py says why it matters).
 
+An `invalid` answer is reported again, as broken, once another target has answered the same request with one that fits.
+
 When nothing may be asked, one attempt a second may still go to a target as a last resort, unless it is out of money or its key is
 refused: luck can't help there.
 """

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from segue.chat.request import OutputSchema
 from segue.errors import ConfigurationError, LLMServiceUnavailableError
+from segue.failover.check import SchemaJudge, bare
 from segue.langchain.tools import MustCall, openai_tool
 
 METHODS: Final = ("json_schema", "function_calling", "json_mode")
@@ -33,8 +34,6 @@ ANY_JSON: Final = OutputSchema()
 
 _TOOL_FORMS: Final = frozenset({"function", "parameters", "input_schema", "toolSpec"})
 """What tells a tool's description, which holds a schema, from a schema."""
-
-_FENCE: Final = re.compile(r"```(?:json)?[ \t]*\r?\n", re.IGNORECASE)
 
 
 class Schema:
@@ -81,10 +80,7 @@ class Schema:
 
     def parsed(self, text: str) -> Any:
         """The value of an answer's text, which may stand in a code fence. Raises `ValueError`."""
-        text = text.strip()
-        if (fence := _FENCE.match(text)) and text.endswith("```"):
-            text = text[fence.end() : -3]
-        return self.value(json.loads(text))
+        return self.value(json.loads(bare(text)))
 
 
 def _document(schema: Any, strict: bool | None) -> dict[str, Any]:
@@ -106,7 +102,7 @@ def _validator(document: dict[str, Any]) -> Any:
     return kind(document, registry=SPECIFICATIONS)  # its own would fetch what a reference names, from any address
 
 
-class Check:
+class Check(SchemaJudge):
     """What the engine asks of a whole text: None, or what is wrong with it. Keeps what it refused in `refused`, if that is a list.
 
     Its `repr` is the same for equal schemas, because LangChain's caches know a call by it.

@@ -86,7 +86,7 @@ def engine_choice(choice: Any, names: Sequence[str]) -> ToolChoice | None:
 
 
 class MustCall:
-    """Refuses a text where a tool call was asked for: the engine asks about texts without calls only."""
+    """Refuses a text where a tool call was asked for, and keeps it: the engine asks about texts without calls only."""
 
     def __init__(self, *, refused: list[str] | None = None) -> None:
         self._refused = refused
@@ -101,10 +101,7 @@ class MustCall:
 
 
 def structure(said: Mapping[str, Any]) -> CallOptions:
-    """Those options of a call that have forms of their own, as `Segue` takes them.
-
-    Not every model can be made to call a tool; where one must be called, a text is the failure of the target that gave it.
-    """
+    """Those options of a call that have forms of their own, as `Segue` takes them."""
     options: CallOptions = {}
     if said.get("tools"):
         functions = engine_tools(said["tools"], strict=said.get("strict"))
@@ -112,8 +109,6 @@ def structure(said: Mapping[str, Any]) -> CallOptions:
         choice = engine_choice(said.get("tool_choice"), [function.name for function in functions])
         if choice is not None:
             options["tool_choice"] = choice
-            if choice.mode in ("required", "tool"):
-                options["validate"] = MustCall()
     output = output_schema(said.get("output") or said.get("response_format"))
     if output is not None:
         options["output"] = output

@@ -20,7 +20,9 @@ from segue.chat.events import (
 )
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
+from segue.chat.request import ChatRequest, Tool
 from segue.chat.usage import Usage
+from segue.failover.check import Check
 from segue.failover.splice.partial_answer import is_content
 from segue.failover.splice.splice import Next, Splice
 
@@ -638,8 +640,11 @@ def no_json(text: str) -> str | None:
     return None if text.startswith("{") else f"no object: {text}"
 
 
+CHECKED = Check(ChatRequest(messages=(), tools=(Tool(name=called().name),)), no_json)
+
+
 def test_a_structured_answer_that_is_wrong_is_a_failure_and_is_not_shown() -> None:
-    splice = Splice(hold=True, validate=no_json)
+    splice = Splice(hold=True, check=CHECKED)
     assert said(splice, START, HELLO, STOP) == []
     assert splice.failure == Failure(kind=FailureKind.INVALID, message="no object: Hello")
     assert splice.on_break() is Next.RESTART
@@ -648,7 +653,7 @@ def test_a_structured_answer_that_is_wrong_is_a_failure_and_is_not_shown() -> No
 
 
 def test_an_empty_structured_answer_is_broken_rather_than_wrong() -> None:
-    splice = Splice(hold=True, validate=no_json)
+    splice = Splice(hold=True, check=CHECKED)
     said(splice, START, STOP)
     assert splice.failure is not None
     assert splice.failure.kind is FailureKind.BROKEN
@@ -658,7 +663,7 @@ def test_an_empty_structured_answer_is_broken_rather_than_wrong() -> None:
 def test_a_structured_answer_that_its_token_limit_cut_off_is_a_failure_that_says_so(
     before: list[UpstreamEvent],
 ) -> None:
-    splice = Splice(hold=True, validate=no_json)
+    splice = Splice(hold=True, check=CHECKED)
     assert said(splice, *before, LENGTH) == []
     assert splice.failure is not None
     assert splice.failure.kind is FailureKind.INVALID
@@ -666,7 +671,7 @@ def test_a_structured_answer_that_its_token_limit_cut_off_is_a_failure_that_says
 
 
 def test_a_structured_answer_that_is_right_is_whole_although_it_reached_its_token_limit() -> None:
-    splice = Splice(hold=True, validate=no_json)
+    splice = Splice(hold=True, check=CHECKED)
     assert said(splice, TextDelta("{}"), LENGTH)[-1] == LENGTH
     assert splice.failure is None
 
@@ -678,7 +683,7 @@ def test_a_structured_answer_that_is_right_is_whole_although_it_reached_its_toke
 def test_text_that_was_declined_or_paused_or_stands_beside_a_tool_call_is_not_checked(
     rest: list[UpstreamEvent],
 ) -> None:
-    splice = Splice(hold=True, validate=no_json)
+    splice = Splice(hold=True, check=CHECKED)
     said(splice, HELLO, *rest)
     assert splice.failure is None
     assert splice.finished == rest[-1]
@@ -686,4 +691,4 @@ def test_text_that_was_declined_or_paused_or_stands_beside_a_tool_call_is_not_ch
 
 def test_only_a_held_answer_can_be_checked() -> None:
     with pytest.raises(ValueError, match="held"):
-        Splice(hold=False, validate=no_json)
+        Splice(hold=False, check=CHECKED)

@@ -27,7 +27,9 @@ from segue.chat.events import (
 )
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
+from segue.chat.request import ChatRequest, Tool
 from segue.chat.usage import Usage
+from segue.failover.check import Check
 from segue.failover.splice.fences import Context, fence_state
 from segue.failover.splice.prefill_seam import PrefillSeam
 from segue.failover.splice.repeat_seam import RepeatSeam
@@ -42,6 +44,9 @@ TOOLS_END = Finished(FinishReason.TOOL_CALLS, raw="by finish_tools()")
 
 def problem(text: str) -> str | None:
     return "there is an x in it" if "x" in text else None
+
+
+CHECK = Check(ChatRequest(messages=(), tools=(Tool(name="add"),)), problem)
 
 
 # One attempt, by its events.
@@ -335,9 +340,9 @@ class SpliceMachine(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        validate = problem if self.model.last.validated else None
+        check = CHECK if self.model.last.validated else None
         self.splice = Splice(
-            hold=self.model.hold, continuations=self.model.continuations, seam_chars=SEAM_CHARS, validate=validate
+            hold=self.model.hold, continuations=self.model.continuations, seam_chars=SEAM_CHARS, check=check
         )
         self.delivered: list[ChatEvent] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.chat.events import ChatEvent, Seam, Started
+from segue.chat.events import ChatEvent, Seam, Started, TextDelta
 
 
 class Gate:
@@ -55,6 +55,12 @@ class Gate:
             return self.give(event)
         self._asides.append(event)
         return []
+
+    def replace_text(self, text: str) -> None:
+        """All that is held of the answer's text becomes this one."""
+        first = next(place for place, event in enumerate(self._held) if isinstance(event, TextDelta))
+        rest = [event for event in self._held[first:] if not isinstance(event, TextDelta)]
+        self._held = [*self._held[:first], TextDelta(text), *rest]
 
     def release(self) -> list[ChatEvent]:
         """What was held."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 from segue.chat.events import Finished, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
+from segue.failover.check import Check
 from segue.failover.splice.fences import Context, fence_state
-
-Validate: TypeAlias = Callable[[str], str | None]
-"""Says what is wrong with a structured answer, or None."""
 
 CLEAN = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 """Finishes by which a model says that it has said all."""
@@ -61,18 +56,22 @@ class Answer:
         self._pieces.append(text)
         self.length += len(text)
 
-    def verdict(self, finish: Finished, validate: Validate | None) -> Failure | None:
+    def replace(self, text: str) -> None:
+        """The text as it is given out, where that is not as it came."""
+        self._pieces = [text]
+        self.length = len(text)
+
+    def verdict(self, finish: Finished, check: Check | None) -> Failure | None:
         """What is wrong with the whole answer, if anything.
 
-        That an answer was cut short for want of tokens, declined or paused is no fault of the attempt, unless one was asked for
-        that must be whole. Neither is the text beside a tool call.
+        That an answer was cut short for want of tokens, declined or paused is no fault of the attempt, unless `check` says so.
         """
         cut = finish.reason is FinishReason.LENGTH
         if self.calls or not (finish.reason in CLEAN or cut):
             return None
         if not (self.length or cut):
             return Failure(kind=FailureKind.BROKEN, message="empty answer")
-        if validate is not None and (problem := validate(self.text)) is not None:
+        if check is not None and (problem := check.text(self.text, cut=cut)) is not None:
             why = f"cut off by its token limit: {problem}" if cut else problem
             return Failure(kind=FailureKind.INVALID, message=why)
         return None

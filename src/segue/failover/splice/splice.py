@@ -44,8 +44,9 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
+from segue.failover.check import Check
 from segue.failover.splice.gate import Gate
-from segue.failover.splice.partial_answer import CLEAN, Answer, Validate, is_content
+from segue.failover.splice.partial_answer import CLEAN, Answer, is_content
 from segue.failover.splice.prefill_seam import PrefillSeam
 from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.toolcalls import MalformedToolCallError, ToolCallCollector
@@ -75,19 +76,19 @@ class _Part:
 class Splice:
     """The record of one answer.
 
-    `continuations` is the number of seams allowed in its text, `seam_chars` is `max_chars` of `RepeatSeam`. `validate` checks a
-    structured answer, which must be held (else `ValueError`).
+    `continuations` is the number of seams allowed in its text, `seam_chars` is `max_chars` of `RepeatSeam`. `check` looks at
+    calls and at the whole answer, which must be held if it asks for that (else `ValueError`).
     """
 
     def __init__(
-        self, *, hold: bool, continuations: int = 2, seam_chars: int = 240, validate: Validate | None = None
+        self, *, hold: bool, continuations: int = 2, seam_chars: int = 240, check: Check | None = None
     ) -> None:
-        if validate is not None and not hold:
-            raise ValueError("an answer that is validated must be held")
+        if check is not None and check.whole and not hold:
+            raise ValueError("an answer that is checked whole must be held")
         self._hold = hold
         self._continuations = continuations
         self._seam_chars = seam_chars
-        self._validate = validate
+        self._check = check
         self._answer = Answer()
         self._gate = Gate(hold=hold)
         self._part = _Part()
@@ -211,7 +212,7 @@ class Splice:
 
     def verdict_at_finish(self) -> Failure | None:
         """What is wrong with the answer that the upstream has finished, if anything. `feed` sets `failure` to it."""
-        return None if self._terminal is None else self._answer.verdict(self._terminal, self._validate)
+        return None if self._terminal is None else self._answer.verdict(self._terminal, self._check)
 
     @property
     def _committed(self) -> bool:
@@ -272,9 +273,17 @@ class Splice:
             self.failure = self.verdict_at_finish()
         if self.failure is not None:
             return events
+        if self._hold and self._check is not None:
+            self._settle_text(self._check.delivered(self._answer.text))
         self.finished = event
         events += self._gate.give(event)
         return self._gate.release() if self._hold else events
+
+    def _settle_text(self, text: str) -> None:
+        """What is held goes out with this text."""
+        if text != self._answer.text:
+            self._answer.replace(text)
+            self._gate.replace_text(text)
 
     def _flush_seam(self, *, final: bool) -> list[ChatEvent]:
         seam = self._part.seam
@@ -297,6 +306,8 @@ class Splice:
         events: list[ChatEvent] = []
         for call in calls:
             events += self._flush_seam(final=True)
+            if self._check is not None and (problem := self._check.call(call)) is not None:
+                self.failure = self.failure or Failure(kind=FailureKind.INVALID, message=problem)
             if self.failure is None:
                 events += self._gate.give(ToolCalled(len(self._answer.calls), call))
                 self._answer.calls.append(call)
