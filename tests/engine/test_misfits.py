@@ -82,7 +82,7 @@ class Misfit(Provider):
         self.wrong = wrong
 
     def _scene(self, request: Any, reference: Reference, continues: bool, start: int) -> Scene:
-        return super()._scene(request, self.wrong, continues, 0)
+        return super()._scene(request, self.wrong, continues, start if continues else 0)
 
 
 def cases(kind: str) -> Iterator[tuple[str, int, bool]]:

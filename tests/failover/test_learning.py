@@ -291,8 +291,8 @@ async def test_what_was_learned_outlives_the_process_for_a_month(
     settings = load({"NEW_API_KEY": "k"}, directory=tmp_path)
     store = SqliteStore(tmp_path / "ledger.sqlite3")
     learning = Segue(settings, ledger=store)
-    learning.engine.wall = lambda: time.time() - days * 86_400
-    RefusalKeeper(store).attach(learning.engine.refusals, learning.engine.wall)
+    learning.runtime.engine.wall = lambda: time.time() - days * 86_400
+    RefusalKeeper(store).attach(learning.runtime.engine.refusals, learning.runtime.engine.wall)
     await learning.acomplete("hi", **case.fields)
     await learning.aclose()
     upstream.asked.clear()

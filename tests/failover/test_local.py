@@ -100,7 +100,7 @@ async def test_when_all_else_is_down_the_first_model_of_a_server_that_runs_answe
 async def test_nobody_looks_for_one_unless_asked() -> None:
     segue = segue_of(down(), ollama=closed_port())
     assert [target.name for target in segue.targets.chain(None)[1]] == ["openai"]
-    assert [target.name for target in segue_of(down() | {"SEGUE_LOCAL": "off"}).chain(None)[1]] == ["openai"]
+    assert [target.name for target in segue_of(down() | {"SEGUE_LOCAL": "off"}).targets.chain(None)[1]] == ["openai"]
     with pytest.raises(ConfigurationError, match="SEGUE_LOCAL=yes is not known: use auto or off"):
         load({"SEGUE_LOCAL": "yes"}, directory="/nonexistent")
 

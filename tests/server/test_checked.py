@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from segue.settings import load
+from segue.settings_loading import load
 
 from .conftest import served
 
