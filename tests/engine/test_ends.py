@@ -10,7 +10,7 @@ import pytest
 
 from segue.chat.events import Finished, TextDelta, ToolCalled
 from segue.chat.messages import user
-from segue.chat.request import ChatRequest
+from segue.chat.request import ChatRequest, Tool
 from segue.failover.engine import Engine
 from segue.failover.job import Job
 from segue.failover.relay import start
@@ -49,6 +49,9 @@ def call(number: int, arguments: str, name: str = "") -> dict[str, object]:
     return {"tool_calls": [{"index": number, "id": f"call_{number}", "function": function}]}
 
 
+ASKED = ChatRequest(messages=(user("hi"),), tools=(Tool(name="f"), Tool(name="g")))
+
+
 async def tell(*steps: Step) -> Told:
     """Asks a provider that says this, before one that would go on with other words."""
     told = Told()
@@ -64,7 +67,7 @@ async def tell(*steps: Step) -> Told:
         lambda target: HttpUpstream(target, upstream(target.dialect), transport, lambda: 0.0),
         health=HealthBook(Policy().breaker),
     )
-    relay = start(engine, Job(request=ChatRequest(messages=(user("hi"),)), targets=tuple(made.values())))
+    relay = start(engine, Job(request=ASKED, targets=tuple(made.values())))
     finishes = 0
     while events := await relay.next():
         told.text += "".join(event.text for event in events if isinstance(event, TextDelta))
