@@ -9,9 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.chat.events import ChatEvent, Finished, FinishReason, Started, TextDelta, ThinkingDelta, ToolCalled
+from segue.catalog.tokens import estimate_request_tokens
+from segue.chat.events import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCalled,
+    UsageReport,
+)
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, assistant, system, user
 from segue.chat.request import ChatRequest, OutputSchema
+from segue.chat.usage import Usage
 from segue.errors import (
     AttemptSummary,
     AuthenticationError,
@@ -457,15 +468,24 @@ THOUGHT: tuple[ChatEvent, ...] = (
 @pytest.mark.parametrize(
     ("options", "blocks"),
     [
-        ({}, [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}, {"type": "text", "text": "yes"}]),
-        ({"thinking": "disabled"}, [{"type": "text", "text": "yes"}]),
+        (
+            {},
+            [
+                {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
+                {"type": "text", "text": "yes", "citations": None},
+            ],
+        ),
+        ({"thinking": "disabled"}, [{"type": "text", "text": "yes", "citations": None}]),
         (
             {"thinking": "adaptive", "display": "omitted"},
-            [{"type": "thinking", "thinking": "", "signature": "c2ln"}, {"type": "text", "text": "yes"}],
+            [
+                {"type": "thinking", "thinking": "", "signature": "c2ln"},
+                {"type": "text", "text": "yes", "citations": None},
+            ],
         ),
     ],
 )
-def test_thinking_is_shown_as_the_caller_wanted_it(options: dict[str, Any], blocks: list[dict[str, str]]) -> None:
+def test_thinking_is_shown_as_the_caller_wanted_it(options: dict[str, Any], blocks: list[dict[str, Any]]) -> None:
     assert msgspec.json.decode(encoded(THOUGHT, stream=False, options=options))["content"] == blocks
     streamed = events_of([encoded(THOUGHT, stream=True, options=options)])
     shown = "".join(event.text for event in streamed if isinstance(event, ThinkingDelta))
@@ -499,3 +519,30 @@ def test_blocks_are_numbered_and_closed_in_order() -> None:
     order = [(event["type"].removeprefix("content_block_"), event["index"]) for event in sent if "index" in event]
     assert order == [(what, index) for index in range(4) for what in ("start", "delta", "stop")]
     assert [event["type"] for event in sent[-2:]] == ["message_delta", "message_stop"]
+
+
+def first_usage(*events: ChatEvent) -> dict[str, Any]:
+    codec = Ingress()
+    asked = codec.decode(msgspec.json.encode(ASKED), path="/v1/messages", query="", headers={})
+    encoder = codec.encoder(asked, id="01abc", created=1)
+    data = b"".join(encoder.feed(event) for event in events)
+    start = msgspec.json.decode(data.splitlines()[1].removeprefix(b"data: "))
+    assert start["type"] == "message_start"
+    usage: dict[str, Any] = start["message"]["usage"]
+    return usage
+
+
+ASKED = {"max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "How long is the river? " * 40}]}
+
+
+def test_a_stream_begins_with_the_providers_count_of_the_prompt_where_it_came_with_the_beginning() -> None:
+    usage = first_usage(
+        Started("m", "m"), UsageReport(Usage(input_tokens=7, cache_read_tokens=5, output_tokens=1)), TextDelta("a")
+    )
+    assert (usage["input_tokens"], usage["cache_read_input_tokens"], usage["output_tokens"]) == (7, 5, 1)
+
+
+def test_a_stream_begins_with_our_estimate_of_the_prompt_where_the_provider_tells_its_count_at_the_end() -> None:
+    asked = Ingress().decode(msgspec.json.encode(ASKED), path="/v1/messages", query="", headers={})
+    usage = first_usage(Started("m", "m"), TextDelta("a"), UsageReport(Usage(input_tokens=7)))
+    assert usage["input_tokens"] == estimate_request_tokens(asked.request) > 100

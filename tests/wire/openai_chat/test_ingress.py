@@ -230,7 +230,7 @@ def _events(data: bytes) -> list[Any]:
 def test_a_stream_is_what_openai_sends() -> None:
     asked = received(ASKED | {"stream": True, "stream_options": {"include_usage": True}})
     encoder = Ingress().encoder(asked, id="abc", created=7)
-    assert encoder.content_type == "text/event-stream"
+    assert encoder.content_type == "text/event-stream; charset=utf-8"
     events: list[ChatEvent] = [
         Started("x", "gpt-6-luna"),
         TextDelta("Hi"),

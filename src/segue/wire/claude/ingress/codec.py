@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
+from segue.catalog.tokens import estimate_request_tokens
 from segue.errors import SegueError
 from segue.wire.claude.ingress.errors import error_answer
 from segue.wire.claude.ingress.request import decode_body
@@ -24,8 +26,10 @@ class Ingress:
         return decode_body(body, headers)
 
     def encoder(self, request: IngressRequest, *, id: str, created: int) -> Encoder:
-        form = StreamEncoder if request.stream else DocumentEncoder
-        return form(id=id, model=request.model, options=request.options)
+        if not request.stream:
+            return DocumentEncoder(id=id, model=request.model, options=request.options)
+        estimate = partial(estimate_request_tokens, request.request)
+        return StreamEncoder(id=id, model=request.model, options=request.options, estimate=estimate)
 
     def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:
         return error_answer(error)

@@ -1,11 +1,13 @@
 """An answer's events as the bytes that the official SDKs read: a stream of server-sent events, or one JSON document.
 
-Blocks are opened when their first piece comes and closed when something else begins, numbered from 0. Usage is known only at the end:
-`message_start` says zeros, and the totals in `message_delta` replace them.
+Blocks are opened when their first piece comes and closed when something else begins, numbered from 0. `message_start` tells the
+tokens of the prompt, which clients show at once: the provider's count if it came with the answer's beginning, else our estimate. The
+totals in `message_delta` replace it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +37,9 @@ _WORDS: Final = {
 }
 """The dialect's words for a reason; the first is said unless the answer came with another of them."""
 
+_BESIDE: Final[dict[str, dict[str, Any]]] = {"text": {"citations": None}, "thinking": {"signature": ""}}
+"""What a block has beside its text, which is named like the block."""
+
 PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
@@ -47,35 +52,53 @@ class _Form:
         self.thinking = options.get("thinking") not in ("disabled", "between_tools")
         self.reasons = options.get("display") != "omitted"
 
-    def message(self, model: str) -> dict[str, Any]:
+    def message(self, model: str, usage: Usage) -> dict[str, Any]:
         return {
             "id": self.id,
             "type": "message",
             "role": "assistant",
             "model": model or self.model,
             "content": [],
+            "container": None,
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": _usage(Usage()),
+            "stop_details": None,
+            "usage": _usage(usage) | {"inference_geo": None, "service_tier": None},
         }
 
     def call(self, index: int, call: ToolCall) -> dict[str, Any]:
         id = tool_id(call.id) or f"toolu_{self.id.removeprefix('msg_')}_{index}"
-        return {"type": "tool_use", "id": id, "name": call.name, "input": {}}
+        return {"type": "tool_use", "id": id, "name": call.name, "input": {}, "caller": {"type": "direct"}}
 
 
 class StreamEncoder:
-    """See `segue.wire.codec.Encoder`."""
+    """See `segue.wire.codec.Encoder`. `estimate` gives the tokens of the prompt where the provider has not told them yet."""
 
     content_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, *, id: str, model: str, options: dict[str, Any]) -> None:
+    def __init__(self, *, id: str, model: str, options: dict[str, Any], estimate: Callable[[], int]) -> None:
         self._form = _Form(id=id, model=model, options=options)
+        self._estimate = estimate
         self._index = -1
         self._open = ""
         self._usage: Usage | None = None
+        self._started: Started | None = None
 
     def feed(self, event: ChatEvent) -> bytes:
+        if isinstance(event, Started):
+            self._started = event
+            return b""
+        if isinstance(event, UsageReport):
+            self._usage = event.usage
+            return b""
+        return self._begin() + self._said(event) if self._started is not None else self._said(event)
+
+    def _begin(self) -> bytes:
+        started, self._started = self._started, None
+        self._usage = self._usage or Usage(input_tokens=self._estimate())
+        return _event("message_start", message=self._form.message(started.model if started else "", self._usage))
+
+    def _said(self, event: ChatEvent) -> bytes:
         match event:
             case TextDelta(text):
                 return self._piece("text", "text", "text_delta", text) if text else b""
@@ -83,10 +106,6 @@ class StreamEncoder:
                 return self._thought(event) if self._form.thinking else b""
             case ToolCalled():
                 return self._called(event)
-            case Started():
-                return _event("message_start", message=self._form.message(event.model))
-            case UsageReport(usage):
-                self._usage = usage
             case Finished():
                 return self._finished(event)
         return b""
@@ -100,7 +119,7 @@ class StreamEncoder:
     def _piece(self, kind: str, field: str, delta: str, text: str) -> bytes:
         begin = b""
         if self._open != kind:
-            empty = {"type": kind, field: ""} | ({"signature": ""} if kind == "thinking" else {})
+            empty = {"type": kind, field: ""} | _BESIDE[kind]
             begin = self._start(kind, empty)
         return begin + _delta(self._index, delta, field, text)
 
@@ -147,7 +166,7 @@ class DocumentEncoder:
 
     def __init__(self, *, id: str, model: str, options: dict[str, Any]) -> None:
         self._form = _Form(id=id, model=model, options=options)
-        self._message = self._form.message("")
+        self._message = self._form.message("", Usage())
         self._content: list[dict[str, Any]] = self._message["content"]
         self._signed = False
 
@@ -166,7 +185,7 @@ class DocumentEncoder:
                 block["input"] = msgspec.Raw(event.call.arguments or "{}")
                 self._content.append(block)
             case UsageReport(usage):
-                self._message["usage"] = _usage(usage)
+                self._message["usage"] |= _usage(usage)
             case Finished():
                 self._message |= _ending(event)
                 return msgspec.json.encode(self._message)
@@ -190,8 +209,7 @@ class DocumentEncoder:
 
     def _grow(self, kind: str, field: str, text: str) -> None:
         if not self._content or self._content[-1]["type"] != kind or (kind == "thinking" and self._signed):
-            empty = {"thinking": "", "signature": ""} if kind == "thinking" else {"text": ""}
-            self._content.append({"type": kind, **empty})
+            self._content.append({"type": kind, kind: "", **_BESIDE[kind]})
             self._signed = False
         self._content[-1][field] += text
 
@@ -209,7 +227,12 @@ def _delta(index: int, kind: str, field: str, text: str) -> bytes:
 
 def _ending(event: Finished) -> dict[str, Any]:
     words = _WORDS[event.reason]
-    ending: dict[str, Any] = {"stop_reason": event.raw if event.raw in words else words[0], "stop_sequence": None}
+    ending: dict[str, Any] = {
+        "stop_reason": event.raw if event.raw in words else words[0],
+        "stop_sequence": None,
+        "stop_details": None,
+        "container": None,
+    }
     if event.reason is FinishReason.CONTENT_FILTER:
         ending["stop_details"] = {"type": "refusal", "category": None, "explanation": event.refusal or None}
     return ending
@@ -226,4 +249,5 @@ def _usage(usage: Usage) -> dict[str, Any]:
         },
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
+        "server_tool_use": None,
     }

@@ -109,7 +109,7 @@ class Encoder(ABC):
 class EventEncoder(Encoder):
     """A stream of server-sent events."""
 
-    content_type = "text/event-stream"
+    content_type = "text/event-stream; charset=utf-8"
 
     def _frame(self, document: bytes, *, last: bool = False) -> bytes:
         return b"data: " + document + b"\r\n\r\n"

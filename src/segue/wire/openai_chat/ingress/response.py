@@ -41,7 +41,7 @@ _REASONS = {
 class StreamEncoder:
     """Chunks as server-sent events, ended by `[DONE]`."""
 
-    content_type = "text/event-stream"
+    content_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, *, id: str, created: int, model: str, include_usage: bool) -> None:
         self._id = id
@@ -156,6 +156,7 @@ class WholeEncoder:
             "role": "assistant",
             "content": None if silent else text,
             "refusal": event.refusal or None,
+            "annotations": [],
         }
         if thoughts := "".join(self._thoughts):
             message["reasoning_content"] = thoughts

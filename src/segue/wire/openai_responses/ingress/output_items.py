@@ -137,7 +137,7 @@ class Output:
         return f"{prefix}_{self._id}_{len(self.items)}"
 
     def _new_reasoning(self) -> Item:
-        return {"id": self._new_id("rs"), "type": "reasoning", "summary": [], "encrypted_content": None}
+        return {"id": self._new_id("rs"), "type": "reasoning", "summary": []}
 
     def _begin(self, item: Item) -> None:
         self.close()

@@ -7,13 +7,10 @@ Top-level fields that have no place in `ChatRequest` go to its `extra`, for targ
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import msgspec
-
 from segue.chat.messages import Message, Text
 from segue.chat.request import ChatRequest, Effort, OutputSchema
 from segue.wire.codec import IngressRequest
+from segue.wire.openai_responses.ingress.echo import about
 from segue.wire.openai_responses.ingress.fields import missing, parse_object, shaped, unserved
 from segue.wire.openai_responses.ingress.messages import read_input
 from segue.wire.openai_responses.ingress.shapes import Body, Format, Table
@@ -27,24 +24,6 @@ _STORED = {
     "background": "answers are given at once: leave it out, or send stream: true for a long one",
     "prompt": "prompts stored at the provider are not served: send their text as instructions and input",
 }
-_ABOUT: Final[dict[str, Any]] = {
-    "instructions": None,
-    "max_output_tokens": None,
-    "metadata": {},
-    "parallel_tool_calls": True,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "reasoning": {"effort": None, "summary": None},
-    "safety_identifier": None,
-    "temperature": None,
-    "text": {"format": {"type": "text"}},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_p": None,
-    "truncation": "disabled",
-    "user": None,
-}
-"""What an answer repeats of the request, with what stands there where the caller said nothing."""
 
 
 def read_request(body: bytes) -> IngressRequest:
@@ -77,7 +56,7 @@ def read_request(body: bytes) -> IngressRequest:
         user=wire.user,
         extra={DIALECT: extra} if extra else {},
     )
-    options = {"about": _about(document), "tools": tools.special}
+    options = {"about": about(document), "tools": tools.special}
     return IngressRequest(request=request, model=wire.model or "", stream=bool(wire.stream), options=options)
 
 
@@ -106,8 +85,3 @@ def _output(wire: Format | None) -> OutputSchema | None:
     if wire.schema is None:
         raise missing("text.format.schema", "add it, or ask for type json_object")
     return OutputSchema(schema=wire.schema, name=wire.name, description=wire.description or "", strict=wire.strict)
-
-
-def _about(document: Table) -> bytes:
-    said = {name: document[name] for name in _ABOUT if document.get(name) is not None}
-    return msgspec.json.encode(_ABOUT | said)

@@ -78,6 +78,7 @@ class _Answer:
     def response(self, status: str, **more: Any) -> bytes:
         said: dict[str, Any] = {
             "status": status,
+            "completed_at": None,
             "error": None,
             "incomplete_details": None,
             "model": self.model,
@@ -90,7 +91,7 @@ class _Answer:
 class StreamEncoder:
     """Server-sent events."""
 
-    content_type = "text/event-stream"
+    content_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
         self._answer = _Answer(id=id, created=created, model=model, options=options, say=self._say)

@@ -1,0 +1,51 @@
+"""What an answer repeats of its request. The published schema requires all of it, in every answer and every event with a response."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+Table = dict[str, Any]
+
+_ALWAYS: Final[Table] = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "truncation": "disabled",
+    "user": None,
+}
+"""What stands there where the caller said nothing: OpenAI's own defaults."""
+_TIERS: Final = frozenset({"default", "flex", "priority", "scale"})
+"""Tiers that an answer can have; `auto` is one only of requests."""
+_FUNCTION: Final[Table] = {"description": None, "parameters": None, "strict": True}
+_SCHEMA: Final[Table] = {"description": None, "strict": False}
+
+
+def about(document: Table) -> bytes:
+    """The request's fields, each as an answer has it, as JSON."""
+    said = {name: document[name] for name in _ALWAYS if document.get(name) is not None}
+    for name in ("reasoning", "text"):
+        said[name] = _ALWAYS[name] | {key: value for key, value in said.get(name, {}).items() if value is not None}
+    if (form := said["text"]["format"]).get("type") == "json_schema":
+        said["text"] = said["text"] | {"format": _SCHEMA | form}
+    if "tools" in said:
+        said["tools"] = [_FUNCTION | tool if tool.get("type") == "function" else tool for tool in said["tools"]]
+    if said.get("service_tier") not in _TIERS:
+        said.pop("service_tier", None)
+    return msgspec.json.encode(_ALWAYS | said)
