@@ -368,7 +368,9 @@ class AnswerDecoder:
             events.append(UsageReport(self._usage))
 
     def _stop(self, events: list[UpstreamEvent]) -> None:
-        """Reports the stop reason, once for each that differs from the one before it."""
+        """Reports the stop reason, once for each that differs from the one before it. It ends the blocks that nothing else ended."""
+        for index in list(self._tools):
+            self._block_stop(index, events)
         unsaid = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
         raw = self._reason or ""
         finished = Finished(_REASONS.get(raw, unsaid), raw, self._refusal)
@@ -377,8 +379,6 @@ class AnswerDecoder:
             events.append(finished)
 
     def _end(self, events: list[UpstreamEvent]) -> None:
-        for index in list(self._tools):
-            self._block_stop(index, events)
         self._stop(events)
         self.complete = True
 
