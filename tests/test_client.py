@@ -281,3 +281,20 @@ def _of(answer: Answer) -> Any:
     from segue.ledger.daily import Where
 
     return Where(request_id=answer.request_id)
+
+
+async def test_a_chain_that_is_asked_for_by_name_says_which_of_its_targets_have_no_key(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    segue = Segue(
+        load({**KEYS, "SEGUE_LEDGER": "none"}, directory=tmp_path),
+        transport=MemoryTransport(lambda request: says("hi")),
+    )
+    for _ in range(2):
+        answer = await segue.acomplete("hello", chain=["groq", "openai"])
+        assert answer.target == "openai"
+        assert answer.notices[0].startswith("groq has no key (GROQ_API_KEY), and was left out of the chain")
+    assert [entry.message for entry in caplog.records if "groq" in entry.message] == [
+        "chain groq>openai: groq has no key (GROQ_API_KEY), and is left out"
+    ]
+    assert not (await segue.acomplete("hello", chain=["openai"])).notices

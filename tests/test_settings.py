@@ -130,3 +130,27 @@ def test_budgets_and_the_time_zone_are_read_from_file_and_environment(tmp_path: 
     assert (read.daily_budget, read.timezone) == (Decimal(20), "Asia/Seoul")
     assert read.chains["fast"].daily_budget == Decimal("0.10")
     assert settings(tmp_path, {"SEGUE_TIMEZONE": "Europe/Berlin"}).timezone == "Europe/Berlin"
+
+
+def test_a_key_makes_a_provider_usable_by_name_though_no_chain_has_it() -> None:
+    environ = {
+        "SEGUE_CHAIN": "openai",
+        "OPENAI_API_KEY": "o",
+        "GROQ_API_KEY": "q",
+        "KIMI_API_KEY": "k",
+        "GROQ_MODEL": "m",
+    }
+    settings = load({**environ, "AZURE_OPENAI_API_KEY": "a", "LANGSMITH_API_KEY": "l"}, directory="/nonexistent")
+    assert settings.chain == ("openai",)
+    assert settings.targets["groq"].model == "m"
+    assert settings.targets["moonshot"].api_key.reveal() == "k"
+    assert not {"azure", "langsmith", "deepseek"} & settings.targets.keys()
+
+
+def test_origins_are_named_in_the_environment_or_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "segue.toml").write_text('origins = ["https://a.example"]')
+    assert load({}, directory=tmp_path).origins == ("https://a.example",)
+    assert load({"SEGUE_ORIGINS": "app://x, https://b.example"}, directory=tmp_path).origins == (
+        "app://x",
+        "https://b.example",
+    )

@@ -29,7 +29,6 @@ from segue.failover.local_upstream import LocalUpstream
 from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream, Upstream
 from segue.health.book import HealthBook
-from segue.health.quota import QuotaKey
 from segue.ledger.bookkeeper import Bookkeeper
 from segue.ledger.quotas import QuotaKeeper, RefusalKeeper
 from segue.ledger.recorder import Recorder
@@ -94,6 +93,7 @@ class Runtime:
             health=HealthBook(settings.policy.breaker, on_change=self.history.changed),
             enough=settings.policy.stall.enough,
             listeners=(self._recorder, quotas),
+            limits_of=lambda target: resolve.quota(target, settings.target(target.name)),
         )
         self.history.attach(self.engine)
         self._checks: list[RequestCheck] = []
@@ -198,7 +198,7 @@ class Runtime:
     def budgets(self) -> BudgetKeeper:
         """Keeps requests within their budgets; made when the first request has one."""
         holder = Budgets(store_of(self.settings), zone=zone_of(self.settings), wall=self.engine.wall)
-        keeper = BudgetKeeper(holder, self._recorder.price_of)
+        keeper = BudgetKeeper(holder, self._recorder.ceiling_of)
         self.listen(keeper)
         return keeper
 
@@ -243,8 +243,6 @@ class Runtime:
     # Targets and upstreams.
 
     def _target_made(self, target: Target) -> None:
-        if (limits := resolve.quota(target, self.settings.target(target.name))) is not None:
-            self.engine.quota.configure(QuotaKey(target.credential, target.model.id), limits)
         if not target.simulated:
             self.history.take_up(self.engine.keys(target))
 

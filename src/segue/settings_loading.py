@@ -56,6 +56,7 @@ import msgspec
 from dotenv import dotenv_values
 
 from segue import policy as policies
+from segue.catalog.providers import PROVIDERS
 from segue.errors import ConfigurationError
 from segue.policy import Policy
 from segue.secret import Secret
@@ -168,7 +169,9 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
     chain = _chain(env, document, path)
     chains = {name: _named_chain(name, table, policy, place) for name, table in document.get("chains", {}).items()}
     tables = document.get("targets", {})
-    names = dict.fromkeys([*DEFAULT_CHAIN, *tables, *chain, *(t for c in chains.values() for t in c.targets)])
+    said = (*DEFAULT_CHAIN, *tables, *chain, *(target for named in chains.values() for target in named.targets))
+    ready = (name for name, preset in PROVIDERS.items() if preset.model is not None and _key(name, env) is not None)
+    names = dict.fromkeys((*said, *ready))
     for variable, near in _misspelt(env, names):
         _warn(f"{variable} is not a variable of Segue: did you mean {near}? ({env.place(variable)})")
     return Settings(
@@ -326,12 +329,15 @@ def _target(name: str, table: Any, env: _Environment, place: str) -> TargetSetti
     if (text := env.get(variable := f"{prefix}_TIER")) is not None:
         tier = convert(variable, text, fields(QuotaSettings)["tier"], place=f" ({env.place(variable)})")
         values["quota"] = msgspec.structs.replace(values.get("quota") or QuotaSettings(), tier=tier)
-    for variable in (f"{prefix}_API_KEY", *KEY_ALIASES.get(name, ())):
-        if (text := env.get(variable)) is not None:
-            key = text
-            break
+    key = _key(name, env) or key
     _check_url(name, values.get("base_url"))
     return TargetSettings(**values, api_key=Secret(key or ""))
+
+
+def _key(name: str, env: _Environment) -> str | None:
+    """A target's key in the environment. One makes a provider usable by name, whether or not a chain has it."""
+    variables = (f"{_prefix(name)}_API_KEY", *KEY_ALIASES.get(name, ()))
+    return next(filter(None, map(env.get, variables)), None)
 
 
 def _prefix(name: str) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from segue import Segue
+from segue.errors import LLMServiceUnavailableError
+from segue.health.quota import QuotaKey
 from segue.ledger.stores.memory import MemoryStore
 from segue.routing import aging
-from segue.routing.resolve import target
+from segue.routing.resolve import target, with_notice
 from segue.routing.target import Target
 from segue.secret import Secret
 from segue.settings import TargetSettings
@@ -45,6 +47,50 @@ def test_from_the_last_day_on_the_successor_is_asked_at_once_with_room_to_think(
     assert (GPT.max_tokens, aged.max_tokens) == (1500, 8000)
 
 
+GONE = date(2026, 11, 30)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "heir"),
+    [
+        ("openai", "text-davinci-003", "gpt-6-luna"),
+        ("openai", "gpt-4-32k", "gpt-6-luna"),
+        ("gemini", "gemini-pro", "gemini-3.5-flash-lite"),
+        ("claude", "claude-instant-1.2", "claude-sonnet-5-5"),
+        ("groq", "mixtral-8x7b-32768", "openai/gpt-oss-120b"),
+        ("mistral", "open-mistral-7b", "mistral-small-latest"),
+        ("xai", "grok-2-1212", "grok-4.6"),
+    ],
+)
+def test_who_is_gone_without_a_successor_is_replaced_by_the_same_makers_default(
+    provider: str, model: str, heir: str
+) -> None:
+    aged = aging.current(target_of(provider, model), GONE, replace=True)
+    assert (aged.provider, aged.model.id) == (provider, heir)
+    assert aged.notice.endswith(f": {heir}, the default of {provider}, was asked in its place")
+    assert aged.notice.startswith(model)
+
+
+def test_a_name_that_its_provider_does_not_know_is_replaced_by_the_default_at_home_only() -> None:
+    replaced = aging.successor(target_of("openai", "gpt-nine"), GONE)
+    assert replaced is not None
+    assert replaced.model.id == "gpt-6-luna"
+    assert replaced.notice == "gpt-nine is not known to openai: gpt-6-luna was asked in its place"
+    assert aging.successor(target_of("openai", "gpt-nine", base_url="http://10.0.0.1/v1"), GONE) is None
+    assert aging.successor(target_of("openai", "gpt-6-luna"), GONE) is None
+    assert aging.successor(target_of("openai", "ft:gpt-4.1:acme::1"), GONE) is None
+
+
+def test_the_successor_of_one_that_did_not_think_is_asked_not_to() -> None:
+    aged = aging.current(target_of("xai", "grok-4-fast-non-reasoning"), GONE, replace=True)
+    assert (aged.model.id, aged.effort, aged.max_tokens) == ("grok-4.3", "none", 1500)
+
+
+def test_a_notice_that_was_there_before_stays() -> None:
+    aged = aging.current(with_notice(GPT, "groq has no key"), date(2026, 11, 28), replace=True)
+    assert aged.notice == "groq has no key; gpt-4.1 shuts down on 2027-01-14: use gpt-6-luna"
+
+
 def test_a_limit_that_was_set_stays_set() -> None:
     tight = target_of("openai", "gpt-4.1", max_tokens=100)
     assert aging.current(tight, date(2027, 2, 1), replace=True).max_tokens == 100
@@ -73,8 +119,9 @@ def test_a_successor_that_is_gone_too_is_passed_over() -> None:
     assert heir.notice == "gemini-1.5-flash is gone: gemini-3.5-flash-lite was asked in its place"
 
 
-def test_a_model_without_a_successor_has_none() -> None:
-    assert aging.successor(target_of("groq", "no-such-model"), date(2026, 11, 28)) is None
+def test_at_a_provider_without_a_default_nothing_takes_a_models_place() -> None:
+    nobodys = target_of("nobody", "no-such-model", dialect="openai_chat", base_url="http://10.0.0.1/v1")
+    assert aging.successor(nobodys, date(2026, 11, 28)) is None
 
 
 def says_its_model(gone: str = "") -> MemoryTransport:
@@ -134,10 +181,56 @@ async def test_one_that_went_before_its_day_is_replaced_when_it_is_found_gone(tm
         ("groq", "llama-3.3-70b-versatile", "openai/gpt-oss-120b"),
         ("xai", "grok-4-fast-reasoning", "grok-4.3"),
         ("cerebras", "llama-3.3-70b", "gpt-oss-120b"),
-        ("deepseek", "deepseek-v4-pro", "deepseek-flash"),
+        ("deepseek", "deepseek-chat", "deepseek-flash"),
     ],
 )
 def test_retired_models_of_the_presets_have_their_successors(provider: str, model: str, heir: str) -> None:
     aged = aging.current(target_of(provider, model), date(2026, 11, 28), replace=True)
     assert aged.model.id == heir
     assert f"{model} " in aged.notice
+
+
+async def test_a_name_that_nobody_knows_is_answered_by_its_makers_default_and_not_by_the_next_maker(
+    tmp_path: Path,
+) -> None:
+    segue = segue_on(date(2026, 12, 1), tmp_path, says_its_model(gone="gpt-nine"), model="gpt-nine")
+    for outcomes in (["model_gone", "ok"], ["ok"]):
+        answer = await segue.acomplete("hi")
+        assert answer.model == "gpt-6-luna"
+        assert answer.notices == ("gpt-nine is not known to openai: gpt-6-luna was asked in its place",)
+        assert [attempt.outcome for attempt in answer.attempts] == outcomes
+
+
+async def test_who_is_gone_is_not_said_to_recover(tmp_path: Path) -> None:
+    segue = segue_on(date(2026, 12, 1), tmp_path, says_its_model(gone="gpt-6-luna"), model="gpt-6-luna")
+    for _ in range(2):
+        with pytest.raises(LLMServiceUnavailableError) as caught:
+            await segue.acomplete("hi")
+        assert "may recover" not in str(caught.value)
+        assert caught.value.retry_after is None
+
+
+async def test_the_free_tiers_limits_are_those_of_the_model_that_is_asked(tmp_path: Path) -> None:
+    environ = {
+        "SEGUE_CHAIN": "gemini",
+        "GEMINI_API_KEY": "k",
+        "GEMINI_MODEL": "gemini-2.5-flash",
+        "GEMINI_TIER": "free",
+    }
+    asked: list[str] = []
+
+    def answer(request: WireRequest) -> Reply:
+        asked.append(request.url.rpartition("/models/")[2].partition(":")[0])
+        said = {"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]}
+        return Reply(headers={"content-type": "application/json"}, steps=[json.dumps(said).encode()])
+
+    segue = Segue(load(environ, directory=tmp_path), ledger=MemoryStore(), transport=MemoryTransport(answer))
+    moment = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
+    segue.runtime.engine.wall = lambda: moment
+    await segue.acomplete("hi")
+    target = segue.runtime.targets["gemini"]
+    assert asked == ["gemini-3.5-flash-lite"]
+    limits = segue.runtime.engine.quota.limits(QuotaKey(target.credential, asked[0]))
+    assert (limits.requests_per_minute, limits.requests_per_day) == (15, 500)
+    left = segue.runtime.engine.quota.left(QuotaKey(target.credential, asked[0]), 0.0, moment)
+    assert left["day", "requests"] == 499

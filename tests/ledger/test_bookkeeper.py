@@ -65,3 +65,27 @@ def test_prices_come_from_the_catalogue_at_the_attempts_own_time(store: LedgerSt
         attempt("b", Settlement.RESERVED, provider="nobody", model="knows"), prompt_tokens=10, max_tokens=5
     )
     assert unknown.record.bound is None
+
+
+def test_a_model_without_a_price_has_no_cost_but_its_familys_dearest_as_its_bound(
+    store: LedgerStore, attempt: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    books = Bookkeeper(store)
+    usage = Usage(input_tokens=1000, output_tokens=1000)
+    for id in ("a", "b"):
+        reserved = attempt(id, Settlement.RESERVED, provider="openai", model="gpt-6.9-sol")
+        reservation = books.reserve(reserved, prompt_tokens=1000, max_tokens=1000)
+        assert reservation.record.bound is not None
+        record = books.settle(reservation, Ending(outcome="ok", finished=True, report=usage), seconds=1.0)
+        assert (record.settlement, record.cost) == (Settlement.SETTLED, None)
+        astra = books.price_of("openai", "gpt-6-astra", NOON)
+        assert astra is not None
+        assert record.bound is not None
+        assert record.bound >= 1000 * astra.input + 1000 * astra.output
+    free = books.reserve(
+        attempt("c", Settlement.RESERVED, provider="openai", model="gpt-6.9-sol"), prompt_tokens=1, max_tokens=1
+    )
+    assert books.settle(free, Ending(outcome="rate", sent=True, status=429), seconds=1.0).cost == 0
+    warned = [entry.message for entry in caplog.records if "no price is known" in entry.message]
+    assert len(warned) == 1
+    assert "'gpt-6.9-sol' of openai: budgets count it at its family's dearest, $" in warned[0]

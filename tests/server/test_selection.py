@@ -77,6 +77,57 @@ def test_a_target_without_a_key_is_passed_over() -> None:
     assert (caught.value.status, caught.value.param) == (404, "model")
 
 
+@pytest.mark.parametrize(
+    ("word", "name", "model"),
+    [
+        ("claude-sonnet-5-5[1m]", "claude", "claude-sonnet-5-5"),
+        ("claude/claude-opus-5-5[1M]", "claude", "claude-opus-5-5"),
+        ("anthropic/claude-sonnet-5-5", "claude", "claude-sonnet-5-5"),
+        ("anthropic/claude-sonnet-4.5", "claude", "claude-sonnet-4.5"),
+        ("google/gemini-3.5-flash-lite", "gemini", "gemini-3.5-flash-lite"),
+        ("vertex_ai/gemini-3.5-flash-lite", "gemini", "gemini-3.5-flash-lite"),
+        ("openai/gpt-6-luna", "openai", "gpt-6-luna"),
+        ("text-davinci-003", "openai", "text-davinci-003"),
+        ("chatgpt-99", "openai", "chatgpt-99"),
+    ],
+)
+def test_what_programs_put_around_a_models_name_is_taken_off(
+    runtime: Runtime, word: str, name: str, model: str
+) -> None:
+    first = select(runtime, word).targets[0]
+    assert (first.name, first.model.id) == (name, model)
+
+
+def test_a_provider_with_a_key_is_usable_by_name_though_no_chain_has_it() -> None:
+    runtime = Runtime(made(GROQ_API_KEY="q", MISTRAL_API_KEY="m", XAI_API_KEY="x", SEGUE_CHAIN="openai"))
+    assert names(select(runtime, "auto")) == ["openai"]
+    assert names(select(runtime, "groq")) == ["groq", "openai"]
+    for word, name, model in (
+        ("groq/llama-3.3-70b-versatile", "groq", "llama-3.3-70b-versatile"),
+        ("mistral/mistral-small-latest", "mistral", "mistral-small-latest"),
+        ("mistralai/codestral-2508", "mistral", "codestral-2508"),
+        ("x-ai/grok-4.6", "xai", "grok-4.6"),
+        ("grok-9", "xai", "grok-9"),
+        ("openai/gpt-oss-120b", "openai", "gpt-oss-120b"),
+    ):
+        first = select(runtime, word).targets[0]
+        assert (first.name, first.model.id) == (name, model)
+    with pytest.raises(InvalidRequestError, match="it stands for no model"):
+        select(runtime, "llama-7b")  # Mistral takes any name, but not everybody's
+
+
+def test_a_vendors_model_goes_to_a_router_where_the_vendor_has_no_key() -> None:
+    runtime = Runtime(made(CLAUDE_API_KEY="", OPENROUTER_API_KEY="r"))
+    first = select(runtime, "anthropic/claude-sonnet-5-5").targets[0]
+    assert (first.name, first.model.id) == ("openrouter", "anthropic/claude-sonnet-5-5")
+
+
+def test_who_answers_for_another_maker_says_so() -> None:
+    selection = select(Runtime(made(CLAUDE_API_KEY="")), "claude-haiku-4-5")
+    for target in selection.targets:
+        assert target.notice == "claude-haiku-4-5 was asked for, but claude has no key here (CLAUDE_API_KEY)"
+
+
 @pytest.mark.parametrize("word", ["llama-7b", "nobody/model", "openai/", "/gpt-6-luna"])
 def test_what_stands_for_nothing_is_the_callers_mistake(runtime: Runtime, word: str) -> None:
     with pytest.raises(InvalidRequestError, match="/v1/models") as caught:

@@ -1,7 +1,8 @@
 """Requests and budgets: what a request may cost is set aside before it is sent, and what it cost is taken from that when it is over.
 
 Set aside is the most one attempt can cost at the dearest target of its chain. Failed and raced attempts are paid too: where all of them together
-cost more, the next request finds less. Attempts of unknown price and of stand-ins cost nothing.
+cost more, the next request finds less. A model without a price counts at its family's
+dearest. Stand-ins cost nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MOST: Final = to_pico(Decimal(1_000_000))
 """What an attempt counts as at most, whatever its provider reports: as much as the largest budget. 64 bits hold nine of these."""
 
 PriceOf = Callable[[str, str], UnitPrices | None]
-"""The unit prices of a provider's model, now."""
+"""Prices that those of a provider's model are not above, now."""
 
 
 class BudgetKeeper:
@@ -86,8 +87,9 @@ class BudgetKeeper:
     def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
         if (tally := self._open.get(record.request_id)) is not None:
             tally.running -= 1
-            if record.cost is not None and not record.simulated:
-                tally.spent += min(to_pico(record.cost), MOST)
+            spent = record.bound if record.cost is None else record.cost
+            if spent is not None and not record.simulated:
+                tally.spent += min(to_pico(spent), MOST)
             self._close(record.request_id, tally)
 
     def request_ended(self, end: RequestEnd) -> None:

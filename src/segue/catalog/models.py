@@ -3,7 +3,7 @@
 The data is `models.jsonl`, one JSON object a line, each with its `sources` and the day it was `checked`. It is append-only:
 news of a model is a new line with the same `id` that names only what changed; later lines win. A line may say it is `like` an
 earlier one: everything but identity, lifecycle and free quota is taken over from there. A line with `match` (globs) speaks
-for a family, so that a model that came out after the data still gets the manners of its family.
+for a family, so that a model that came out after the data still gets the manners of its family, and one that is gone is known to be.
 
 A name is looked up as it is, then without its date or `-latest`, then among the families, longest glob first. What is not found
 gets a generic entry that takes everything: a provider's 400 teaches more than a guess, and is retried once without the parameter.
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
+
+from segue.chat.request import Effort
 
 Dialect: TypeAlias = Literal["openai_chat", "openai_responses", "claude", "gemini"]
 
@@ -41,6 +43,15 @@ class FreeQuota(msgspec.Struct, frozen=True, kw_only=True):
     """Input tokens."""
     requests_per_day: int | None = None
     tokens_per_day: int | None = None
+
+
+class ListPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """US dollars a million tokens, as overrides have them."""
+
+    input: str
+    output: str
+    cache_read: str | None = None
+    cache_write: str | None = None
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,8 +114,14 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     shutdown: date | None = None
     successor: str | None = None
     """The replacement the provider names."""
+    successor_effort: Effort | None = None
+    """What to ask of the replacement where nothing is asked for: `none` where this one did not think and that one does."""
     redirects_to: str | None = None
     """From `shutdown` on, requests are answered, and billed, as this model."""
+    retired: bool = False
+    """It is gone, since a day that is not known."""
+    price: ListPrice | None = None
+    """For a model that the price list does not have yet."""
     free_quota: FreeQuota | None = None
     """`None`: no free tier, or none known."""
 
@@ -171,6 +188,8 @@ def lifecycle(info: ModelInfo, today: date) -> Lifecycle:
             message = f"{info.id} is answered and billed as {info.redirects_to} since {info.shutdown}{advice}"
             return Lifecycle("retired", message, successor)
         return Lifecycle("retired", f"{info.id} was shut down on {info.shutdown}{advice}", successor)
+    if info.retired:
+        return Lifecycle("retired", f"{info.id} is no longer served{advice}", successor)
     announced = info.deprecated or (info.checked if info.shutdown else None)
     if announced and today >= announced:
         when = f"shuts down on {info.shutdown}" if info.shutdown else "is deprecated"
@@ -191,7 +210,7 @@ _SERVED_BY = {"azure": "openai"}
 _DIALECTS: dict[str, Dialect] = {"claude": "claude", "gemini": "gemini"}
 _OWN = frozenset(
     {"id", "aliases", "match", "like", "released", "deprecated", "shutdown", "successor", "redirects_to", "free_quota"}
-    | {"sources", "checked"}
+    | {"successor_effort", "retired", "price", "sources", "checked"}
 )
 _DATED = re.compile(r"(?:[-@](?:\d{8}|20\d\d-\d\d-\d\d|00\d|latest)){1,3}$")
 _VENDOR = re.compile(r"^(?:models|openai|anthropic|claude|google|gemini)/")
@@ -261,7 +280,8 @@ def _find(asked: str, name: str) -> ModelInfo:
     plain = _looked_up(provider, name)
     for owner, glob, family in _index().families:
         if owner == provider and fnmatchcase(plain, glob):
-            return msgspec.structs.replace(family, id=name, match=())
+            sources = () if glob == "*" else family.sources  # what holds for whatever a provider has names no model
+            return msgspec.structs.replace(family, id=name, match=(), sources=sources)
     if provider in _SERVED_BY:
         served = _find(_SERVED_BY[provider], name)
         return msgspec.structs.replace(served, provider=provider, dialect="openai_chat")
@@ -281,7 +301,7 @@ def _living_successor(info: ModelInfo, today: date) -> str | None:
     while name and name not in seen:
         seen.add(name)
         after = find_model(info.provider, name)
-        if not after.shutdown or today < after.shutdown:
+        if not (after.retired or (after.shutdown and today >= after.shutdown)):
             return name
         name = after.successor
     return None

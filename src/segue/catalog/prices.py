@@ -11,16 +11,18 @@ they belong to: cache reads and writes as input, one-hour writes as other writes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from segue.catalog.models import find_model, our_name, plain_name
+from segue.catalog.models import ListPrice, find_model, our_name, plain_name
 from segue.catalog.providers import PROVIDERS
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
@@ -98,7 +100,24 @@ def price_of(provider: str, model: str, when: date | datetime, overrides: Overri
         return FREE
     info = find_model(provider, model)
     billed = info.billed_as(moment.date())
-    return _listed(_LISTED_AS.get(name, name), plain_name(name, model) if billed == info.id else billed, moment)
+    listed = _listed(_LISTED_AS.get(name, name), plain_name(name, model) if billed == info.id else billed, moment)
+    return _of_catalogue(info.price) if listed is None and info.price is not None else listed
+
+
+def dearest_of_family(provider: str, model: str, when: date | datetime) -> UnitPrices | None:
+    """The dearest prices among the provider's models whose names begin most alike: a bound for a model without a price.
+
+    `gpt-6.9-sol` is bounded by the dearest of `gpt-6…`, a name that begins like none by the dearest of the provider. None where the price
+    list has nothing of the provider.
+    """
+    name = our_name(provider)
+    words = _words(plain_name(name, model))
+    prices = _all_listed(_LISTED_AS.get(name, name), _moment(when))
+    if not prices:
+        return None
+    alike = max(_alike(words, other) for other in prices)
+    family = [units for other, units in prices.items() if _alike(words, other) == alike]
+    return max(family, key=lambda units: units.output + units.input)
 
 
 def read_overrides(tables: Mapping[str, Mapping[str, object]]) -> Overrides:
@@ -158,6 +177,34 @@ def _moment(when: date | datetime) -> datetime:
     if not isinstance(when, datetime):
         return datetime.combine(when, time(12), tzinfo=UTC)
     return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _of_catalogue(price: ListPrice) -> UnitPrices:
+    table = msgspec.structs.asdict(price)
+    return _read_table("catalogue", {name: said for name, said in table.items() if said is not None})
+
+
+_WORDS = re.compile(r"[a-z]+|\d+")
+
+
+def _words(model: str) -> tuple[str, ...]:
+    """What a model's name is made of: `gpt-6.2-sol` is gpt, 6, 2, sol."""
+    return tuple(_WORDS.findall(model.lower()))
+
+
+def _alike(words: tuple[str, ...], others: tuple[str, ...]) -> int:
+    """How many words two names begin with in common."""
+    same = (one == other for one, other in zip(words, others, strict=False))
+    return sum(takewhile(bool, same))
+
+
+def _all_listed(provider: str, moment: datetime) -> dict[tuple[str, ...], UnitPrices]:
+    """The prices of a provider's models that read and write tokens, by the words of their names."""
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415  (heavy: see the module's text)
+
+    owner = next((candidate for candidate in get_snapshot().providers if candidate.id == provider), None)
+    found = {_words(model.id): _listed(provider, model.id, moment) for model in (owner.models if owner else ())}
+    return {words: units for words, units in found.items() if units is not None and units.input and units.output}
 
 
 def _listed(provider: str, model: str, moment: datetime) -> UnitPrices | None:

@@ -194,5 +194,6 @@ class Field:
 
     def _recovers_in(self, attempt: Attempt) -> float | None:
         now = self._now()
-        at = self._engine.look(attempt.target, self._tokens, now).recovers_at
+        availability = self._engine.look(attempt.target, self._tokens, now)
+        at = None if availability.gone else availability.recovers_at
         return None if at is None else at - now

@@ -28,7 +28,7 @@ from segue.failover.stall_timer import Limits, limits
 from segue.failover.upstream import Upstream
 from segue.health.book import HealthBook
 from segue.health.latency import LatencyBook
-from segue.health.quota import QuotaBook, QuotaKey
+from segue.health.quota import QuotaBook, QuotaKey, QuotaLimits
 from segue.health.target import HEALTHY, Availability, HealthKeys
 from segue.policy import Policy
 from segue.routing import aging
@@ -53,7 +53,8 @@ QUOTA_MINUTE = 60.0
 class Engine:
     """Shared by all requests of a process, in any number of event loops one after another.
 
-    `enough` samples make an estimate of a target's usual waits (`StallPolicy.enough`).
+    `enough` samples make an estimate of a target's usual waits (`StallPolicy.enough`). `limits_of` is called once for each model that is
+    asked of a target: a successor has a quota of its own.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Engine:
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
         new_id: Callable[[], str] = new_id,
+        limits_of: Callable[[Target], QuotaLimits | None] = lambda target: None,
     ) -> None:
         self.upstream = upstream
+        self.limits_of = limits_of
         self.health = health
         self.latency = LatencyBook(enough=enough)
         self.quota = QuotaBook()
@@ -117,6 +120,8 @@ class Engine:
             if len(self._keys) >= MOST_REMEMBERED:
                 self._keys, self._names = {}, {}
             keys = self._keys[known] = HealthKeys(target.endpoint, target.credential, target.model.id)
+            if (limits := self.limits_of(target)) is not None:
+                self.quota.configure(QuotaKey(keys.credential, keys.model), limits)
             self._names.setdefault(keys, target.name)
         return keys
 

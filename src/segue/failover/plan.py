@@ -123,7 +123,11 @@ class Plan:
         first = None
         for entry in self._queue:
             target = entry.target
-            if target.provider in providers or unfit(target, self._need) or look(target).barred:
+            if target.provider in providers or unfit(target, self._need):
+                continue
+            if (availability := look(target)).barred:
+                if availability.gone and self._succeed(target):
+                    return self.peek(look, providers=providers, prefer=prefer)
                 continue
             if prefer is None or prefer(target):
                 return entry
@@ -138,9 +142,8 @@ class Plan:
             if reason is not None:
                 found.append(Skipped(target=entry.target, reason=reason, unfit=True))
             elif (availability := look(entry.target)).barred:
-                found.append(
-                    Skipped(target=entry.target, reason=availability.reason, recovers_at=availability.recovers_at)
-                )
+                at = None if availability.gone else availability.recovers_at
+                found.append(Skipped(target=entry.target, reason=availability.reason, recovers_at=at))
         return found
 
     def put_back(self, entry: Entry) -> None:
@@ -228,13 +231,16 @@ class Plan:
         """Whether a refusal that names no field can be for want of room: the real prompt may be twice its estimate."""
         return 2 * self._need.prompt_tokens > window
 
-    def _succeed(self, target: Target) -> None:
+    def _succeed(self, target: Target) -> bool:
+        """Whether what takes the place of a model that is gone was put first in the queue."""
         allowed = self._policy.successor and self._policy.fallback
         if not allowed or (heir := self._successor(target)) is None:
-            return
+            return False
         in_chain = any(other.model.id == heir.model.id and other.base_url == heir.base_url for other in self._targets)
-        if not in_chain and self._once(heir, "heir"):
-            self._queue.insert(0, Entry(target=heir))
+        if in_chain or not self._once(heir, "heir"):
+            return False
+        self._queue.insert(0, Entry(target=heir))
+        return True
 
     def _once(self, target: Target, what: str) -> bool:
         key = (target.name + "#" + target.model.id, what)

@@ -177,11 +177,13 @@ def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
 
 
 def _with_defaults(request: ChatRequest, target: Target) -> ChatRequest:
-    changes: dict[str, float | int] = {}
+    changes: dict[str, float | int | str] = {}
     if request.temperature is None and target.temperature is not None:
         changes["temperature"] = target.temperature
     if request.max_tokens is None and target.max_tokens is not None:
         changes["max_tokens"] = target.max_tokens
+    if request.effort is None and request.thinking_budget is None and target.effort is not None:
+        changes["effort"] = target.effort
     return msgspec.structs.replace(request, **changes) if changes else request
 
 

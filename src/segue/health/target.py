@@ -23,6 +23,7 @@ class Availability(NamedTuple):
 
     `barred`: not to be asked. `probing`: may be asked once, as a probe. Neither: may be asked freely. `recovers_at` is the monotonic
     moment from which it may be asked again, None if it may now or if no moment is known. `hopeless`: not even as a last resort.
+    `gone`: its provider has no such model.
     """
 
     barred: bool = False
@@ -30,6 +31,7 @@ class Availability(NamedTuple):
     recovers_at: float | None = None
     reason: str = ""
     hopeless: bool = False
+    gone: bool = False
 
 
 HEALTHY: Final = Availability()
@@ -111,6 +113,7 @@ class TargetHealth:
             recovers_at=until if until < float("inf") else None,
             reason=reason,
             hopeless=self.hopeless(now),
+            gone=self.cooldown.kind(now) is FailureKind.MODEL_GONE,
         )
 
     def hopeless(self, now: float) -> bool:

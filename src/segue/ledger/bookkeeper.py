@@ -1,16 +1,26 @@
-"""Books attempts as they begin and as they end, each with its cost."""
+"""Books attempts as they begin and as they end, each with its cost.
+
+A model without a price has no cost, but a bound: the dearest price of its family, so that no budget takes it for free. The log says so, once.
+"""
 
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
-from segue.catalog.prices import Overrides, UnitPrices, price_of
-from segue.ledger.billing import Ending, bill, bound
-from segue.ledger.record import AttemptRecord
+from segue.catalog.prices import Overrides, UnitPrices, dearest_of_family, price_of
+from segue.ledger.billing import Bill, Ending, bill, bound
+from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
+
+MODELS_MOST: Final = 1024
+"""Models without a price that are remembered: their names may be callers' free text."""
+
+log = logging.getLogger("segue.ledger")
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +42,7 @@ class Bookkeeper:
     def __init__(self, store: LedgerStore, *, overrides: Overrides | None = None) -> None:
         self.store = store
         self._overrides = overrides
+        self._family: dict[tuple[str, str], UnitPrices | None] = {}
 
     def warm(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
         """Looks up the prices of (provider, model) pairs. The first look-up takes up to a second: call it in a thread, early."""
@@ -46,7 +57,8 @@ class Bookkeeper:
         Not `priced`, it has no bound, and its price is looked up when it is settled.
         """
         prices = self.price_of(record.provider, record.model, record.started) if priced else None
-        most = bound(prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
+        ceiling = self.ceiling_of(record.provider, record.model, record.started) if priced else None
+        most = bound(ceiling, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
         record = msgspec.structs.replace(record, bound=most)
         self.store.reserve(record)
         return Reservation(
@@ -69,11 +81,13 @@ class Bookkeeper:
             prices = self.price_of(reserved.provider, reserved.model, reserved.started)
         due = bill(
             ending,
-            prices,
+            prices or self.ceiling_of(reserved.provider, reserved.model, reserved.started),
             provider=reserved.provider,
             prompt_tokens=reservation.prompt_tokens,
             max_tokens=reservation.max_tokens,
         )
+        if prices is None and due.settlement is not Settlement.FREE:
+            due = Bill(settlement=due.settlement, usage=due.usage, bound=due.bound or due.cost)
         record = msgspec.structs.replace(
             reserved,
             outcome=ending.outcome,
@@ -94,3 +108,26 @@ class Bookkeeper:
         """The unit prices of a model at an epoch second."""
         moment = datetime.datetime.fromtimestamp(wall, datetime.UTC)
         return price_of(provider, model, moment, self._overrides)
+
+    def ceiling_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
+        """Prices that a model's are not above: its own, or the dearest of its family where its own are not known."""
+        if (prices := self.price_of(provider, model, wall)) is not None:
+            return prices
+        key = (provider, model)
+        if key not in self._family:
+            moment = datetime.datetime.fromtimestamp(wall, datetime.UTC)
+            family = dearest_of_family(provider, model, moment)
+            if len(self._family) >= MODELS_MOST:
+                self._family.clear()
+            self._family[key] = family
+            told = (
+                "no budget sees it"
+                if family is None
+                else f"budgets count it at its family's dearest, {_per_million(family)}"
+            )
+            log.warning("no price is known for %r of %s: %s; set it in [prices] of segue.toml", model, provider, told)
+        return self._family[key]
+
+
+def _per_million(prices: UnitPrices) -> str:
+    return f"${prices.input * 1_000_000:.2f} and ${prices.output * 1_000_000:.2f} a million tokens in and out"

@@ -145,9 +145,9 @@ class Recorder:
             except Exception:
                 log.exception("a listener failed in attempt_booked")
 
-    def price_of(self, provider: str, model: str) -> UnitPrices | None:
-        """The unit prices of a model, now; quick once the price list was read (`caught_up`)."""
-        return self._books.price_of(provider, model, time.time())
+    def ceiling_of(self, provider: str, model: str) -> UnitPrices | None:
+        """Prices that a model's are not above, now; quick once the price list was read (`caught_up`)."""
+        return self._books.ceiling_of(provider, model, time.time())
 
     def cost(self, request_id: str) -> Decimal | None:
         """What the attempts of a request have cost so far, in US dollars; None where it is not known."""

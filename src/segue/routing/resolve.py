@@ -107,10 +107,20 @@ def described(name: str, settings: TargetSettings, *, providers: Mapping[str, Pr
     return settings.dialect is not None or (settings.provider or name) in providers
 
 
+def with_notice(target: Target, notice: str) -> Target:
+    """The same target, whose answers say this too."""
+    return msgspec.structs.replace(target, notice="; ".join(filter(None, (target.notice, notice))))
+
+
 def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
     """Whether a target has what it takes to be asked: a key, or an address of its own that may need none."""
     provider = providers.get(settings.provider or name)
     return bool(settings.api_key) or bool(settings.base_url) or (provider is not None and provider.keyless)
+
+
+def key_variable(name: str) -> str:
+    """The environment's variable for a target's key."""
+    return f"{variable(name)}_API_KEY"
 
 
 def variable(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from segue.catalog.models import ModelInfo
+from segue.chat.request import Effort
 from segue.policy import StallPolicy
 from segue.secret import Secret
 
@@ -14,7 +15,7 @@ from segue.secret import Secret
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where a request may go, and with which defaults.
 
-    `name` is unique in a process ("gemini", "groq"); `provider` says who bills; `dialect` which codec speaks. `timeout` is
+    `temperature`, `max_tokens` and `effort` stand in for what a request does not say. `name` is unique in a process ("gemini", "groq"); `provider` says who bills; `dialect` which codec speaks. `timeout` is
     the user's own bound on the seconds to first content; None leaves it to the policy's finer rules. `streams` is False for
     a target known not to stream. `responses` says that its address speaks `openai_responses` beside `openai_chat`, so that
     each request goes out in the one that can say it whole. `lookup` names local providers: the first of them found running is asked,
@@ -31,6 +32,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     temperature: float | None = None
     max_tokens: int | None = None
+    effort: Effort | None = None
     timeout: float | None = None
     streams: bool = True
     simulated: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from segue.policy import Policy
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings
+
+log = logging.getLogger("segue.settings")
 
 
 class Chain(NamedTuple):
@@ -28,6 +31,10 @@ class Chain(NamedTuple):
     def with_model(self, model: str) -> Chain:
         """The same chain with this model at its first target."""
         return self.starting_with(resolve.with_model(self.targets[0], model))
+
+    def saying(self, notice: str) -> Chain:
+        """The same chain, whose answers say this too."""
+        return self._replace(targets=tuple(resolve.with_notice(target, notice) for target in self.targets))
 
     def with_policy(self, **changes: Any) -> Chain:
         """The same chain under a policy with these fields changed."""
@@ -55,6 +62,7 @@ class Targets:
         self._custom = custom
         self._on_made = on_made
         self._made: dict[str, Target] = {}
+        self._short: dict[tuple[str, tuple[str, ...]], Chain] = {}
 
     def __getitem__(self, name: str) -> Target:
         """The target of that name. Raises `ConfigurationError` if it is unknown or lacks a setting."""
@@ -93,7 +101,8 @@ class Targets:
     def chain(self, said: str | Sequence[str] | None) -> Chain:
         """The chain that `said` stands for: a chain's name, a target's, targets' names, or None for the default chain.
 
-        Targets that lack a key are left out. Raises `ConfigurationError` if none has a key, and for one that does not exist.
+        Targets that lack a key are left out; of a chain that was named, the answers then say so. Raises `ConfigurationError` if none has a
+        key, and for one that does not exist.
         """
         policy = self._settings.policy
         if said is None and self._ready is not None:
@@ -112,6 +121,18 @@ class Targets:
         }
         usable = tuple(target for name, target in found.items() if self.usable(name))
         if not usable:
-            variables = ", ".join(f"{resolve.variable(target)}_API_KEY" for target in names)
+            variables = ", ".join(map(resolve.key_variable, names))
             raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
-        return Chain(name, usable, policy)
+        chain = Chain(name, usable, policy)
+        if said is None or len(usable) == len(found):
+            return chain
+        return self._short_of(chain, tuple(missing for missing in names if not self.usable(missing)))
+
+    def _short_of(self, chain: Chain, missing: tuple[str, ...]) -> Chain:
+        """A chain that was asked for by name and lacks some of its targets: its answers say so, and the log does once."""
+        key = chain.name, missing
+        if (known := self._short.get(key)) is None:
+            told = " and ".join(f"{name} has no key ({resolve.key_variable(name)})" for name in missing)
+            log.warning("chain %s: %s, and is left out", chain.name, told)
+            known = self._short[key] = chain.saying(f"{told}, and was left out of the chain")
+        return known._replace(policy=chain.policy)

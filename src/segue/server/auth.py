@@ -18,7 +18,7 @@ from segue.errors import InvalidRequestError
 from segue.health.minute import MinuteLog
 from segue.ledger.stores.money import to_pico
 from segue.server.keys.store import Key, KeyRing
-from segue.server.model_selection import AUTO
+from segue.server.model_selection import AUTO, plain_word
 
 
 class Gatekeeper:
@@ -98,5 +98,5 @@ def _check_model(key: Key, asked: str) -> None:
 
 
 def _plain(model: str) -> str:
-    word = model.strip().removeprefix("models/")
+    word = plain_word(model)
     return "auto" if word in AUTO else word

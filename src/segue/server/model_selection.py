@@ -2,25 +2,50 @@
 
     "" or auto        the default chain
     NAME              a chain of the settings, or a target of them: begins there, and goes on along the default chain
-    PROVIDER/MODEL    that model at that target, then the rest of the chain
-    MODEL             a model that the catalogue knows at one of the chain's providers: the same
+    PROVIDER/MODEL    that model at that target, then the rest of the chain; the provider may be called by its vendor's name
+    MODEL             a model that the catalogue knows at one of the targets' providers: the same
 
-A target that has no key is passed over: a program that asks for one maker's model is served by whoever can. What stands for nothing is
-the caller's mistake (404).
+Targets are those of the chain, and every provider that has a key. A target that has none is passed over, and the answer says so
+(`x-segue-notice`): a program that asks for one maker's model is served by whoever can. What stands for nothing is the caller's mistake
+(404).
+
+Before it is looked up, a word loses what some programs put around it: `models/`, and Claude Code's `[1m]`.
 """
 
 from __future__ import annotations
 
-from segue.catalog.models import find_model
+import re
+from typing import Final
+
+from segue.catalog.models import find_model, listed, our_name
 from segue.errors import InvalidRequestError
-from segue.routing.resolve import with_model
+from segue.routing.resolve import key_variable, with_model
 from segue.routing.targets import Chain
 from segue.runtime import Runtime
 
 AUTO = ("", "auto", "default")
 
-NAMED_AFTER = {"gpt-": "openai", "claude-": "claude", "gemini-": "gemini"}
+NAMED_AFTER: Final = {"gpt-": "openai", "chatgpt-": "openai", "claude-": "claude", "gemini-": "gemini", "grok-": "xai"}
 """What the makers call their models: a model that is newer than the catalogue goes to its maker."""
+
+_VENDORS: Final = {
+    "x-ai": "xai",
+    "mistralai": "mistral",
+    "moonshotai": "moonshot",
+    "z-ai": "zai",
+    "bigmodel": "zhipu",
+    "pplx": "perplexity",
+    "vertex_ai": "gemini",
+}
+"""Other names of providers, as routers and libraries write them before a model's."""
+_ROUTERS: Final = ("openrouter",)
+"""Providers that take a model by its vendor's name and its own."""
+_WINDOW: Final = re.compile(r"\[1m\]$", re.IGNORECASE)
+
+
+def plain_word(word: str) -> str:
+    """The word that is looked up."""
+    return _WINDOW.sub("", word.strip().removeprefix("models/")).strip()
 
 
 def select(runtime: Runtime, word: str, *, fallback: bool = True) -> Chain:
@@ -29,7 +54,7 @@ def select(runtime: Runtime, word: str, *, fallback: bool = True) -> Chain:
     Raises `InvalidRequestError` (404, param `model`) for a word that stands for nothing, or without `fallback` for nothing that has a
     key; `ConfigurationError` if no target has one.
     """
-    word = word.strip().removeprefix("models/")
+    word = plain_word(word)
     targets = runtime.targets
     if word in AUTO or word in runtime.settings.chains:
         chain = targets.chain(None if word in AUTO else word)
@@ -40,26 +65,47 @@ def select(runtime: Runtime, word: str, *, fallback: bool = True) -> Chain:
             chain = chain.starting_with(with_model(targets[name], model) if model else targets[name])
         elif not fallback:
             raise _unknown(word, f"the target {name} has no key")
+        else:
+            chain = chain.saying(f"{word} was asked for, but {name} has no key here ({key_variable(name)})")
     return chain if fallback else chain.with_policy(fallback=False)
 
 
 def _start(runtime: Runtime, word: str) -> tuple[str, str]:
     """The name of the target that a word begins at, and the model asked of it; "" for the target's own."""
-    names = runtime.targets.names
+    targets = runtime.targets
+    names = targets.names
     if word in names:
         return word, ""
-    name, slash, model = word.partition("/")
-    if slash and name in names and model:
-        return name, model
-    for name in names:
-        own = runtime.targets[name].model.id if runtime.targets.usable(name) else ""
-        if word == own or find_model(runtime.targets.provider_of(name), word).known:
+    vendor, slash, model = word.partition("/")
+    if slash and model and vendor in names:
+        return vendor, model
+    provider = _VENDORS.get(vendor.lower(), our_name(vendor)) if slash else ""
+    for name in sorted(names, key=targets.usable, reverse=True):
+        of = targets.provider_of(name)
+        usable = targets.usable(name)
+        if usable and word == targets[name].model.id:
             return name, word
-    maker = next((maker for prefix, maker in NAMED_AFTER.items() if word.startswith(prefix)), None)
-    for name in names:
-        if runtime.targets.provider_of(name) == maker:
+        if of == provider and model and usable:
+            return name, model
+        if listed(of, word) is not None and (usable or not model):
             return name, word
-    raise _unknown(word, "it stands for no model that is known here")
+    routers = [name for name in names if targets.provider_of(name) in _ROUTERS and targets.usable(name)]
+    if model and routers:
+        return routers[0], word
+    return _by_family(runtime, model if provider in map(targets.provider_of, names) else word)
+
+
+def _by_family(runtime: Runtime, model: str) -> tuple[str, str]:
+    """Where a model goes that the catalogue knows by its family or its maker's way of naming only."""
+    targets = runtime.targets
+    maker = next((maker for prefix, maker in NAMED_AFTER.items() if model.startswith(prefix)), None)
+    for name in targets.names:
+        if find_model(targets.provider_of(name), model).known:
+            return name, model
+    for name in targets.names:
+        if targets.provider_of(name) == maker:
+            return name, model
+    raise _unknown(model, "it stands for no model that is known here")
 
 
 def _unknown(word: str, why: str) -> InvalidRequestError:

@@ -54,6 +54,18 @@ def test_a_chain_stops_before_the_request_that_its_budget_does_not_have(sandbox:
     assert total == spent
 
 
+def test_a_model_without_a_price_is_within_every_budget_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    with sandbox as box:
+        segue = client(box, tmp_path, chain='"0.02"', targets='"openai"')
+        with pytest.raises(InvalidRequestError, match=r"the chain 'fast' has a budget of \$0.02 a day"):
+            for _ in range(200):
+                answer = segue.complete("go on", chain="fast", model="gpt-6.9-sol", max_tokens=100)
+                assert answer.cost is None
+        segue.close()
+    (spent,) = store_of(segue.settings).spent(_today(segue)).values()
+    assert 0 < Decimal(spent).scaleb(-12) <= Decimal("0.02")
+
+
 def test_failed_attempts_are_paid_from_the_budget_too(sandbox: Sandbox, tmp_path: Path) -> None:
     with sandbox as box:
         box.break_provider("gemini", "cut:after=5")
