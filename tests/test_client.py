@@ -295,6 +295,6 @@ async def test_a_chain_that_is_asked_for_by_name_says_which_of_its_targets_have_
         assert answer.target == "openai"
         assert answer.notices[0].startswith("groq has no key (GROQ_API_KEY), and was left out of the chain")
     assert [entry.message for entry in caplog.records if "groq" in entry.message] == [
-        "chain groq>openai: groq has no key (GROQ_API_KEY), and is left out"
+        "openai: groq has no key (GROQ_API_KEY), and was left out of the chain"
     ]
     assert not (await segue.acomplete("hello", chain=["openai"])).notices

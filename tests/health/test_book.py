@@ -136,7 +136,8 @@ def test_what_a_look_at_a_cooling_target_tells(
     what: Failure, recovers_at: float | None, hopeless: bool, reason: str
 ) -> None:
     health = fail(book(), A, what, 1)
-    assert health.look(A, 0.0) == (True, False, recovers_at, reason, hopeless)
+    assert health.look(A, 0.0)[:5] == (True, False, recovers_at, reason, hopeless)
+    assert health.look(A, 0.0).gone is (what.kind is FailureKind.MODEL_GONE)
     assert health.admit(A, 0.0) is NO
     if recovers_at is not None:
         assert health.look(A, recovers_at) == HEALTHY
@@ -153,14 +154,14 @@ def test_of_several_obstacles_the_last_to_go_is_told() -> None:
     assert health.look(A, 0.0).recovers_at == 5.0
     fail(health, A, failure(FailureKind.MONEY, retry_after=60.0), 1)
     fail(health, A, failure(FailureKind.RATE, retry_after=100.0), 1)
-    assert health.look(A, 0.0)[2:] == (100.0, "model: out of credit", True)
+    assert health.look(A, 0.0)[2:5] == (100.0, "model: out of credit", True)
 
 
 def test_a_target_that_recovers_is_probed_one_request_at_a_time() -> None:
     health = fail(book(), A, OVERLOAD)
-    assert health.look(A, 2.0) == (False, True, None, "half open", False)
+    assert health.look(A, 2.0)[:5] == (False, True, None, "half open", False)
     assert health.admit(A, 2.0) is PROBE
-    assert health.look(A, 2.5) == (True, False, 2.5, "model: being probed", False)
+    assert health.look(A, 2.5)[:5] == (True, False, 2.5, "model: being probed", False)
     assert health.admit(A, 2.5) is NO
     health.succeeded(A, 3.0, started=2.0)
     assert health.admit(A, 3.0) is PROBE
@@ -205,7 +206,7 @@ def test_a_new_model_at_an_open_endpoint_is_not_asked() -> None:
 def test_an_endpoint_opens_when_two_of_its_models_are_open() -> None:
     health = fail(book(), A, OVERLOAD)
     fail(health, B, OVERLOAD, at=1.0)
-    assert health.look(C, 1.0) == (True, False, 3.0, "endpoint: failed too often", False)
+    assert health.look(C, 1.0)[:5] == (True, False, 3.0, "endpoint: failed too often", False)
     assert usable(health, ELSEWHERE, 1.0)
     assert health.admit(C, 3.0) is PROBE
 

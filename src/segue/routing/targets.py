@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,8 +11,6 @@ from segue.policy import Policy
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings
-
-log = logging.getLogger("segue.settings")
 
 
 class Chain(NamedTuple):
@@ -129,10 +126,9 @@ class Targets:
         return self._short_of(chain, tuple(missing for missing in names if not self.usable(missing)))
 
     def _short_of(self, chain: Chain, missing: tuple[str, ...]) -> Chain:
-        """A chain that was asked for by name and lacks some of its targets: its answers say so, and the log does once."""
+        """A chain that was asked for by name and lacks some of its targets: its answers say so."""
         key = chain.name, missing
         if (known := self._short.get(key)) is None:
             told = " and ".join(f"{name} has no key ({resolve.key_variable(name)})" for name in missing)
-            log.warning("chain %s: %s, and is left out", chain.name, told)
             known = self._short[key] = chain.saying(f"{told}, and was left out of the chain")
         return known._replace(policy=chain.policy)
