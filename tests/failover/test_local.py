@@ -101,7 +101,7 @@ async def test_nobody_looks_for_one_unless_asked() -> None:
     segue = segue_of(down(), ollama=closed_port())
     assert [target.name for target in segue.targets.chain(None)[1]] == ["openai"]
     assert [target.name for target in segue_of(down() | {"SEGUE_LOCAL": "off"}).targets.chain(None)[1]] == ["openai"]
-    with pytest.raises(ConfigurationError, match="SEGUE_LOCAL=yes is not known: use auto or off"):
+    with pytest.raises(ConfigurationError, match=r"SEGUE_LOCAL=.* use auto, off"):
         load({"SEGUE_LOCAL": "yes"}, directory="/nonexistent")
 
 
