@@ -171,8 +171,8 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             STARTED,
             ToolCallDelta(0, "toolu_1", "look"),
             ToolCallDelta(0, arguments="{}"),
-            Finished(FinishReason.TOOL_CALLS, "tool_use"),
             ToolCallEnd(0),
+            Finished(FinishReason.TOOL_CALLS, "tool_use"),
         ],
     ),
     "content after a stop reason, and a stop reason said twice": (
