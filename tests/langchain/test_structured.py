@@ -59,6 +59,15 @@ def test_any_other_schema_gives_dicts(llm: LLMClient, far: Any, schema: Any) -> 
     assert llm.with_structured_output(schema).invoke("ask") == {"text": "Why?", "points": 3}
 
 
+def test_without_a_schema_json_mode_gives_any_object(llm: LLMClient, far: Any) -> None:
+    far.tell("gemini", far.say("[1]"))
+    far.tell("openai", far.say('{"any": ["thing"]}'))
+    assert llm.with_structured_output(None, method="json_mode").invoke("ask in JSON") == {"any": ["thing"]}
+    assert far.order == ["gemini", "openai"]
+    with pytest.raises(ConfigurationError, match="only method='json_mode'"):
+        llm.with_structured_output(None)
+
+
 @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
 async def test_an_answer_that_fails_its_schema_is_its_targets_failure(llm: LLMClient, far: Any, method: str) -> None:
     far.tell("gemini", far.say(json.dumps(BAD)))

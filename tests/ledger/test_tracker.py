@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -48,8 +50,41 @@ def test_the_guides_code_runs_unchanged(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert tracker.get_daily_stats() == expected
     assert tracker.usage_stats == expected
     assert LLMUsageTracker().get_daily_stats() == expected
-    assert (tmp_path / "home" / "ledger.sqlite3").exists()
     shared_store().close()
+    assert (tmp_path / "home" / "ledger.sqlite3").exists()
+
+
+def test_a_fresh_tracker_counts_its_own_process_and_the_ledger_when_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEGUE_LEDGER", raising=False)
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path / "home"))
+    assert LLMUsageTracker().usage_stats["claude_requests"] == 0
+    assert LLMUsageTracker().usage_stats["claude_cost"] == 0
+    another = "from segue import LLMUsageTracker, load; LLMUsageTracker().track_request('claude', 7, 0.5)"
+    subprocess.run([sys.executable, "-c", another + "; from segue import Segue; Segue().ledger.close()"], check=True)
+    tracker = LLMUsageTracker()
+    tracker.track_request("claude", 5, 0.25)
+    assert (tracker.get_daily_stats()["claude_requests"], tracker.get_daily_stats()["claude_tokens"]) == (1, 5)
+    assert tracker.get_daily_stats(source="auto")["claude_tokens"] == 12
+    assert tracker.get_daily_stats(datetime.datetime.now(datetime.UTC).date())["claude_tokens"] == 12
+    with pytest.raises(KeyError):
+        tracker.usage_stats["claude"]
+    shared_store().close()
+
+
+def test_a_subclass_may_set_its_own_usage_stats_as_the_guide_does() -> None:
+    class Counter(LLMUsageTracker):
+        def __init__(self) -> None:
+            self.usage_stats = {"gemini_requests": 0}
+
+        def track_request(self, provider: str, *_: Any) -> None:  # type: ignore[override]
+            self.usage_stats[f"{provider}_requests"] += 1
+
+    counter = Counter()
+    counter.track_request("gemini", 10, 0.0)
+    assert counter.usage_stats == {"gemini_requests": 1}
 
 
 async def test_both_calls_may_be_awaited_and_made_tasks(store: LedgerStore) -> None:

@@ -16,9 +16,11 @@ from segue.catalog import prices
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
 from segue.ledger.daily import Column, DailyRow, Where, add_up
+from segue.ledger.process_tally import tally_of
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of, shared_store
+from segue.ledger.stores.reference_queries import day_bounds
 from segue.settings_loading import load
 
 T = TypeVar("T")
@@ -44,6 +46,9 @@ class Ready(Coroutine[Any, Any, T]):
         return self._result
 
 
+_COUNTED = ("_requests", "_tokens", "_cost")
+"""How the keys of the guide's mapping end: what a provider did not use is 0."""
+
 Date: TypeAlias = datetime.date | str
 Source: TypeAlias = Literal["auto", "tracked", "engine"]
 
@@ -65,13 +70,23 @@ class DailyStats(dict[str, Any], Ready[list[dict[str, Any]]]):
             self[f"{name}_tokens"] = row["total_tokens"]
             self[f"{name}_cost"] = row["total_cost"]
 
+    def __missing__(self, key: str) -> float:
+        if key.endswith(_COUNTED):
+            return 0
+        raise KeyError(key)
+
 
 class LLMUsageTracker:
     """The original guide's tracker, over the ledger: calls may be awaited or not.
 
-    `store` is a `LedgerStore` or where it is (see `open_store`); without one it is the ledger that the settings name. A day begins at midnight in `tz`,
-    without one in the settings' time zone.
+    `store` is a `LedgerStore` or where it is (see `open_store`); without one it is the ledger that the settings name. A day begins at
+    midnight in `tz`, without one in the settings' time zone.
+
+    Without a `store`, and asked for nothing in particular, `get_daily_stats()` and `usage_stats` count what this process used today, as
+    the guide's do; with a `store`, a date, `by` or `source` they count what the ledger has, of all processes.
     """
+
+    _set: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -81,6 +96,8 @@ class LLMUsageTracker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = _store(store)
+        self._tally = tally_of(self._store)
+        self._of_process = store is None
         self._tz = tz or zone_of(load())
         self._clock = clock
 
@@ -126,6 +143,7 @@ class LLMUsageTracker:
             metadata=metadata or {},
         )
         self._store.settle(record)
+        self._tally.add(record)
         return Ready(None)
 
     def get_daily_stats(
@@ -134,7 +152,7 @@ class LLMUsageTracker:
         *,
         until: Date | None = None,
         by: Column | Sequence[Column] = "provider",
-        source: Source = "auto",
+        source: Source | None = None,
     ) -> DailyStats:
         """The usage of one day (a date or "YYYY-MM-DD"; today without one), provider by provider.
 
@@ -148,6 +166,9 @@ class LLMUsageTracker:
         Reads the store on the calling thread: milliseconds for a file, a round trip for a database. In an event loop, see
         `aget_daily_stats`. Raises `ValueError` for what is no date and nothing to take apart by.
         """
+        if self._of_process and date is until is source is None and by == "provider":
+            return DailyStats(self._process_rows())
+        source = source or "auto"
         first = self._today() if date is None else _day(date)
         last = first if until is None else _day(until)
         if last < first:
@@ -163,15 +184,35 @@ class LLMUsageTracker:
         *,
         until: Date | None = None,
         by: Column | Sequence[Column] = "provider",
-        source: Source = "auto",
+        source: Source | None = None,
     ) -> DailyStats:
         """`get_daily_stats` for an event loop: reads in a thread, and the loop goes on meanwhile."""
         return await asyncio.to_thread(self.get_daily_stats, date, until=until, by=by, source=source)
 
     @property
-    def usage_stats(self) -> DailyStats:
-        """The guide's attribute: today's mapping."""
-        return self.get_daily_stats()
+    def usage_stats(self) -> dict[str, Any]:
+        """The guide's attribute: today's mapping, 0 for what was not used; or what a subclass has set."""
+        return self._set if self._set is not None else self.get_daily_stats()
+
+    @usage_stats.setter
+    def usage_stats(self, stats: dict[str, Any]) -> None:
+        self._set = stats
+
+    def _process_rows(self) -> list[dict[str, Any]]:
+        day = self._today()
+        (bounds,) = day_bounds(day, day, self._tz)
+        return [
+            {
+                "_id": provider,
+                "provider": provider,
+                "date": day.isoformat(),
+                "request_count": sums.requests,
+                "total_tokens": sums.tokens,
+                "total_cost": float(sums.cost),
+                "unpriced": sums.unpriced,
+            }
+            for provider, sums in sorted(self._tally.since(bounds.start).items())
+        ]
 
     def _today(self) -> datetime.date:
         return datetime.datetime.fromtimestamp(self._clock(), self._tz).date()

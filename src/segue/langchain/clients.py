@@ -338,7 +338,7 @@ class LLMClient(BaseChatModel):
 
     def with_structured_output(
         self,
-        schema: dict[str, Any] | type,
+        schema: dict[str, Any] | type | None = None,
         *,
         include_raw: bool = False,
         method: str = "json_schema",
@@ -348,8 +348,8 @@ class LLMClient(BaseChatModel):
         """The model with answers that follow a schema: instances of a pydantic class, else dicts.
 
         `method` is "json_schema" (the provider is held to the schema where it can be), "function_calling" (the answer is a call's
-        arguments) or "json_mode" (any JSON; describe the schema in the prompt). With the first and the last an answer that fails the
-        schema is its target's failure: the next one is asked. `include_raw` gives a dict of `raw`, `parsed` and `parsing_error`.
+        arguments) or "json_mode" (any JSON; describe the schema in the prompt; it may be None). With the first and the last an answer
+        that fails the schema is its target's failure: the next one is asked. `include_raw` gives a dict of `raw`, `parsed` and `parsing_error`.
         `kwargs` are options of the calls.
         """
         return structured(self, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)

@@ -31,6 +31,7 @@ from segue.langchain.tools import MustCall, openai_tool
 METHODS: Final = ("json_schema", "function_calling", "json_mode")
 
 ANY_JSON: Final = OutputSchema()
+ANY_OBJECT: Final = {"title": "answer", "type": "object"}
 
 _TOOL_FORMS: Final = frozenset({"function", "parameters", "input_schema", "toolSpec"})
 """What tells a tool's description, which holds a schema, from a schema."""
@@ -180,7 +181,9 @@ def structured(
     """`LLMClient.with_structured_output`."""
     if method not in METHODS:
         raise ConfigurationError(f"method={method!r} is unknown: use one of {', '.join(METHODS)}")
-    known = Schema(schema, strict=strict)
+    if schema is None and method != "json_mode":
+        raise ConfigurationError("without a schema only method='json_mode' says what is wanted: any JSON object")
+    known = Schema(ANY_OBJECT if schema is None else schema, strict=strict)
     # What LangChain's tracers are told of the schema.
     traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
 

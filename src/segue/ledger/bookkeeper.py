@@ -14,6 +14,7 @@ import msgspec
 
 from segue.catalog.prices import Overrides, UnitPrices, dearest_of_family, price_of
 from segue.ledger.billing import Bill, Ending, bill, bound
+from segue.ledger.process_tally import tally_of
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
 
@@ -41,6 +42,7 @@ class Bookkeeper:
 
     def __init__(self, store: LedgerStore, *, overrides: Overrides | None = None) -> None:
         self.store = store
+        self._tally = tally_of(store)
         self._overrides = overrides
         self._family: dict[tuple[str, str], UnitPrices | None] = {}
 
@@ -102,6 +104,7 @@ class Bookkeeper:
             shown=shown,
         )
         self.store.settle(record)
+        self._tally.add(record)
         return record
 
     def price_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
