@@ -35,6 +35,10 @@ developers.openai.com/api/docs/guides/file-inputs, platform.claude.com/docs/en/b
 ai.google.dev/gemini-api/docs/document-processing and …/audio, …/video-understanding."""
 
 
+LONGEST_NAME: Final = 256
+"""Characters of a model's name. What is longer is none: the gateway refuses it, and nothing is looked up or kept of it here."""
+
+
 class FreeQuota(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider gives away to one project and model. `None`: no such limit is known."""
 
@@ -176,7 +180,8 @@ class Lifecycle(NamedTuple):
 
 def find_model(provider: str, name: str) -> ModelInfo:
     """What is known of the model `name` of a provider, named by our name, the vendor's or a dialect's. Never fails."""
-    return _find(provider.lower(), name.strip())
+    name = name.strip()
+    return _find(provider.lower(), name) if len(name) <= LONGEST_NAME else _unknown(provider.lower(), name)
 
 
 def lifecycle(info: ModelInfo, today: date) -> Lifecycle:
@@ -256,6 +261,8 @@ def _index() -> _Index:
 
 def listed(provider: str, name: str) -> ModelInfo | None:
     """What is known of this very model, under any of its names; None where it is known only as one of a family, or not at all."""
+    if len(name) > LONGEST_NAME:
+        return None
     provider = our_name(provider)
     names = _index().names
     plain = _looked_up(provider, name)
@@ -285,6 +292,12 @@ def _find(asked: str, name: str) -> ModelInfo:
     if provider in _SERVED_BY:
         served = _find(_SERVED_BY[provider], name)
         return msgspec.structs.replace(served, provider=provider, dialect="openai_chat")
+    return _unknown(asked, name)
+
+
+def _unknown(asked: str, name: str) -> ModelInfo:
+    """The generic entry."""
+    provider = our_name(asked)
     return ModelInfo(
         id=name,
         provider=provider,

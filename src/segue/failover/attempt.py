@@ -150,6 +150,9 @@ class Attempt:
                 if self._room is not None:
                     await self._room
                     self.watch.resume(clock())
+        except asyncio.CancelledError:
+            # Not passed on: the task would keep it, and by its traceback the attempt, which holds the task: a cycle around the prompt.
+            return
         except Exception as error:  # an upstream that raises is a defect in it, and the chain goes on all the same
             failure = Failure(kind=FailureKind.BROKEN, message=f"the upstream raised {type(error).__name__}")
             post(self, [Failed(failure)])

@@ -93,7 +93,12 @@ class Relay:
             raise
         if not lead.out and self._error is not None:
             error, self._error = self._error, None
-            raise error
+            try:
+                raise error
+            finally:
+                del (
+                    error
+                )  # its traceback holds this frame, which would hold it, and the prompt with it, until a collection
         out, lead.out = lead.out, []
         return out
 

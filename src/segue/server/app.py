@@ -19,7 +19,7 @@ import msgspec
 
 from segue.budgets.lease import Budget
 from segue.catalog.tokens import estimate_request_tokens
-from segue.errors import ConfigurationError, SegueError
+from segue.errors import ConfigurationError, InvalidRequestError, SegueError
 from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
 from segue.runtime import Runtime
@@ -33,7 +33,7 @@ from segue.server.embeddings import forward
 from segue.server.generate import answer
 from segue.server.history import history
 from segue.server.metrics import Metrics
-from segue.server.model_selection import select
+from segue.server.model_selection import check_name, select
 from segue.server.options import narrowed, policy_options
 from segue.server.response_store import Recall, RecallingIngress, stored
 from segue.server.routes import GEMINI, RESPONSES, Kind, Route
@@ -52,6 +52,9 @@ LEFT: Final = 499
 
 GARBAGE: Final = 50_000
 """Objects that come to be before cycles among them are looked for: a request leaves none, and Python's own 700 are a request's worth."""
+
+LONGEST_HEADER: Final = 1024
+"""Characters of a header of ours, such as x-segue-regions."""
 
 CHOICES_KEPT: Final = 256
 """Words for a model whose meaning is remembered; they are the callers' free text."""
@@ -165,6 +168,7 @@ class Gateway:
         await exchange.reply(ingress(dialect).error(error), {"x-segue-attempts": str(len(attempts))})
 
     async def _answer(self, exchange: Exchange, route: Route) -> None:
+        _check_headers(exchange.headers)
         key = exchange.key = "" if route.open else self._identify(exchange)
         if route.kind in _BODIES:
             await self._generate(exchange, route, key)
@@ -174,6 +178,7 @@ class Gateway:
             case Kind.EMBED:
                 reply = await self._embed(exchange, route, key)
             case Kind.MODELS if route.name:
+                check_name(route.name)
                 reply = models.single(self._runtime, route.dialect, route.name)
             case Kind.MODELS:
                 reply = models.listing(self._runtime, route.dialect)
@@ -193,10 +198,10 @@ class Gateway:
         codec = self._codec(route, key)
         body = await exchange.body()
         asked = codec.decode(body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
+        budgets = self._admit(key, asked.model)
         if route.kind is Kind.COUNT or asked.options.get("action") == "countTokens":
             await exchange.reply(_count(route.dialect, estimate_request_tokens(asked.request)), {})
             return
-        budgets = self._admit(key, asked.model)
         options = policy_options(exchange.headers)
         chain = self._select(asked.model, fallback=options.get("fallback", True))
         job = self._runtime.job(
@@ -212,8 +217,12 @@ class Gateway:
         if route.kind is Kind.COMPLETE:
             return CompletionsIngress()
         if route.kind is Kind.COMPACT:
-            return CompactingIngress(self._recall, key)
-        return RecallingIngress(self._recall, key) if route.dialect == RESPONSES else ingress(route.dialect)
+            return CompactingIngress(self._recall, key, longest=self._bounds.body)
+        return (
+            RecallingIngress(self._recall, key, longest=self._bounds.body)
+            if route.dialect == RESPONSES
+            else ingress(route.dialect)
+        )
 
     async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
         asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
@@ -233,7 +242,16 @@ class Gateway:
         return self._gatekeeper.identify(presented)
 
     def _admit(self, key: str, model: str) -> tuple[Budget, ...]:
+        check_name(model)
         return () if self._gatekeeper is None else self._gatekeeper.admit(key, model, now=time.monotonic())
+
+
+def _check_headers(headers: dict[str, str]) -> None:
+    """Raises `InvalidRequestError` for one of our own that says more than any of them can mean."""
+    for name, value in headers.items():
+        if len(value) > LONGEST_HEADER and name.startswith("x-segue-"):
+            said = f"{name[:100]} is {len(value)} characters long: use up to {LONGEST_HEADER}"
+            raise InvalidRequestError(said, param=name[:100])
 
 
 def _no_context(headers: dict[str, str]) -> AbstractContextManager[None]:

@@ -95,20 +95,18 @@ class Exchange:
                 if not message.get("more_body"):
                     _check(message, data, most)
                     return data
-                pieces = [data]
-                size = len(data)
+                body = bytearray(data)
                 while message.get("more_body"):
                     message = await self._receive()
-                    pieces.append(message.get("body", b""))
-                    size += len(pieces[-1])
-                    if size > most:
+                    body += message.get("body", b"")
+                    if len(body) > most:
                         raise _too_large(most)
         except TimeoutError:
             raise InvalidRequestError(
                 f"the body did not come within {self._bounds.body_wait:g} s", status=408, code="request_timeout"
             ) from None
         _check(message, b"", most)
-        return b"".join(pieces)
+        return bytes(body)
 
     async def reply(self, reply: Reply, headers: Mapping[str, str]) -> None:
         """The whole answer at once. To HEAD the same without its body, which the server leaves out."""

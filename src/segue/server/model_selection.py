@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from segue.catalog.models import find_model, listed, our_name
+from segue.catalog.models import LONGEST_NAME, find_model, listed, our_name
 from segue.errors import InvalidRequestError
 from segue.routing.resolve import key_variable, with_model
 from segue.routing.targets import Chain
@@ -68,6 +68,16 @@ def select(runtime: Runtime, word: str, *, fallback: bool = True) -> Chain:
         else:
             chain = chain.saying(f"{word} was asked for, but {name} has no key here ({key_variable(name)})")
     return chain if fallback else chain.with_policy(fallback=False)
+
+
+def check_name(word: str) -> None:
+    """Raises `InvalidRequestError` for a name that is longer than any model's: it would stay in caches and in the books."""
+    if len(word) > LONGEST_NAME:
+        raise InvalidRequestError(
+            f"model is {len(word)} characters long: use a name of up to {LONGEST_NAME}",
+            param="model",
+            code="model_name_too_long",
+        )
 
 
 def _start(runtime: Runtime, word: str) -> tuple[str, str]:

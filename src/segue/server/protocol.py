@@ -23,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 HEAD_WAIT: Final = 15.0
 """Seconds for a head to come, from the connection's or the head's first byte on."""
 HEAD_MOST: Final = 64 * 1024
-"""Bytes of a head that is not complete after them."""
+"""Bytes of a head, its first line included, and of whatever else frames a body: a chunk's extensions, the fields that follow it."""
 READ_WAIT: Final = 60.0
 """Seconds for a caller to take some of what was written to it."""
 
@@ -31,15 +31,22 @@ _OFFER: Final = re.compile(rb"\r\n(?:upgrade|http2-settings)[ \t]*:[^\r\n]*(?=\r
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
+class _TooLargeError(Exception):
+    """Stops the parser."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     # In slots, because uvicorn's protocol has 28 attributes, and beyond 30 an instance costs 1.3 kB more.
-    __slots__ = ("_head", "_heads", "_offered", "_reading", "_size", "_timer")
+    __slots__ = ("_fields", "_head", "_heads", "_offered", "_quiet", "_reading", "_timer")
 
     read_wait = READ_WAIT
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._size = 0
+        self._fields = 0
+        """Bytes of the first line and the fields of one request, those after its body included."""
+        self._quiet = 0
+        """Bytes since the parser last recognised anything in them."""
         self._head = b""
         """What has come of a head, while no request is being answered."""
         self._heads = 0
@@ -51,21 +58,42 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         between = self._between()
         if between:
-            self._head = self._head + data if self._size else data
+            self._head += data
             self._heads = 0
+        self._quiet += len(data)
         super().data_received(data)
         if self._offered:
             self._read_again()
         if not (between and self._between()):
-            self._size = 0
             self._head = b""
+        if self.transport.is_closing():
             return
-        self._size += len(data)
-        if self._size > HEAD_MOST:
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
-        elif self._timer is None:
+        if self._quiet > HEAD_MOST or len(self._head) > HEAD_MOST:
+            self._refuse()
+        elif self._head and self._timer is None:
             self._timer = self.loop.call_later(HEAD_WAIT, self.transport.close)
+
+    def send_400_response(self, msg: str) -> None:
+        if self._fields > HEAD_MOST:
+            self._refuse()
+        else:
+            super().send_400_response(msg)
+
+    def on_message_begin(self) -> None:
+        self._fields = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._quiet = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._disarm()
@@ -78,6 +106,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.__class__ = _UntilClose
 
     def on_message_complete(self) -> None:
+        self._quiet = 0
         if not self._offered:
             super().on_message_complete()
 
@@ -104,6 +133,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._taken()
         super().resume_writing()
+
+    def _count(self, size: int) -> None:
+        self._quiet = 0
+        self._fields += size
+        if self._fields > HEAD_MOST:
+            raise _TooLargeError
+
+    def _refuse(self) -> None:
+        """Says 431 where no answer has begun, and closes."""
+        if self._between() or not self.cycle.response_started:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     def _between(self) -> bool:
         """Whether no request is being answered."""

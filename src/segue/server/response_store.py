@@ -1,7 +1,8 @@
 """What was said over the Responses API, kept for an hour, so that a caller may refer to it by its id.
 
 Some clients send an item of an earlier answer as an `item_reference` (Vercel's AI SDK does so in every round of tools), or a conversation so far as
-`previous_response_id`. Whoever asked for it gets it back, from this process's memory and no other; `store: false` keeps nothing.
+`previous_response_id`. Whoever asked for it gets it back, from this process's memory and no other; `store: false` keeps nothing. What is referred to counts as if it had been sent: together no more than
+`longest` bytes, each item once (OpenAI refuses a duplicate item too).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 
 from segue.chat.events import ChatEvent, Finished
 from segue.errors import InvalidRequestError, SegueError
-from segue.server.asgi import Reply
+from segue.server.asgi import Bounds, Reply
 from segue.wire.codec import Encoder, IngressRequest
 from segue.wire.openai_responses.ingress.codec import Ingress
 from segue.wire.openai_responses.ingress.response import StreamEncoder, WholeEncoder
@@ -99,9 +100,10 @@ class RecallingIngress:
 
     dialect = Ingress.dialect
 
-    def __init__(self, recall: Recall, key: str) -> None:
+    def __init__(self, recall: Recall, key: str, *, longest: int = Bounds().body) -> None:
         self._codec = Ingress()
         self._recall = recall
+        self._longest = longest
         self._key = key
         self._keeps = False
         self._items: list[msgspec.Raw] = []
@@ -128,15 +130,27 @@ class RecallingIngress:
 
     def _filled(self, body: bytes, previous: Any) -> bytes:
         document = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        items = [self._resolved(item, number) for number, item in enumerate(self._items)]
-        if previous:
-            items = [*self._conversation(previous), *items]
-            del document["previous_response_id"]
+        items = self._conversation(previous) if previous else []
+        document.pop("previous_response_id", None)
+        size = sum(map(_length, items))
+        referred = set[str]()
+        for number, item in enumerate(self._items):
+            found = self._resolved(item, number, referred)
+            size += _length(found)
+            if size > self._longest:
+                raise InvalidRequestError(
+                    f"with what it refers to, the input is larger than {self._longest} bytes: send less",
+                    param="input",
+                    status=413,
+                    code="too_large",
+                )
+            items.append(found)
         self._items = items
         document["input"] = msgspec.Raw(_json(items))
         return _json(document)
 
-    def _resolved(self, item: msgspec.Raw, number: int) -> msgspec.Raw:
+    def _resolved(self, item: msgspec.Raw, number: int, referred: set[str]) -> msgspec.Raw:
+        """The item itself, or what it refers to; `referred` are the ids that were referred to before, which may not come again."""
         if _REFERENCE not in bytes(item):
             return item
         said = msgspec.json.decode(item)
@@ -146,6 +160,13 @@ class RecallingIngress:
         if (found := self._recall.find(self._key, id)) is None:
             reason = f"item {id[:80]!r}: {_FORGOTTEN}; send the item itself"
             raise InvalidRequestError(reason, param=f"input[{number}].id", status=404, code="item_not_found")
+        if id in referred:
+            raise InvalidRequestError(
+                f"input[{number}].id: item {id[:80]!r} is in the input already: refer to it once",
+                param=f"input[{number}].id",
+                code="duplicate_item",
+            )
+        referred.add(id)
         return msgspec.Raw(found)
 
     def _conversation(self, id: Any) -> list[msgspec.Raw]:
@@ -183,6 +204,10 @@ class _Keeping:
         if type(event) is Finished:
             self._keep(self._encoder.items, self._encoder.whole)
         return data
+
+
+def _length(item: msgspec.Raw) -> int:
+    return len(memoryview(item))
 
 
 def _items(said: msgspec.Raw) -> list[msgspec.Raw]:

@@ -77,6 +77,9 @@ _ACTIONS: Final = {
 _ORDINARY: Final = {("POST", f"/v1{path}"): route for path, route in _POST.items()}
 """What nearly every request is, found by one look-up."""
 
+LONGEST_PATH: Final = 1024
+"""Characters; a model's name and all that stands around it have room three times over."""
+
 _BEFORE: Final = frozenset({"v1", "v1beta", "v1beta2", "v1beta3", "v1alpha", "openai", "anthropic", "api"})
 """What may stand before a path."""
 _GOOGLES: Final = frozenset({"v1beta", "v1beta2", "v1beta3", "v1alpha"})
@@ -96,6 +99,8 @@ def find(method: str, path: str, headers: Mapping[str, str], query: str = "") ->
     """The route of a request. Raises `InvalidRequestError` with 404 or 405; `dialect_of` says in which dialect to answer it."""
     if (ordinary := _ORDINARY.get((method, path))) is not None:
         return ordinary
+    if len(path) > LONGEST_PATH:
+        raise InvalidRequestError(f"a path of {len(path)} characters is not served here", status=404, code="not_served")
     rest = _rest(path)
     route = (
         _POST.get(rest)

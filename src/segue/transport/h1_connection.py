@@ -199,6 +199,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(exc)
         self._leave()
+        del self._parser  # it holds this connection's methods
 
     def pause_writing(self) -> None:
         self._writing_paused = True

@@ -88,15 +88,35 @@ class _Answer:
         return self._head + _json(said | more)[1:-1] + self._tail
 
 
+class _Events:
+    """The events that are said and not yet given out; apart from the encoder, whose parts hold it, so that nothing holds itself."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._said: list[bytes] = []
+
+    def say(self, type: str, /, **fields: Any) -> None:
+        self.event(f"response.{type}", b"," + _json(fields)[1:-1])
+
+    def event(self, type: str, fields: bytes) -> None:
+        name = type.encode()
+        data = b'event: %b\ndata: {"type":"%b","sequence_number":%d%b}\n\n' % (name, name, self.number, fields)
+        self._said.append(data)
+        self.number += 1
+
+    def take(self) -> bytes:
+        said, self._said = self._said, []
+        return b"".join(said)
+
+
 class StreamEncoder:
     """Server-sent events."""
 
     content_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
-        self._answer = _Answer(id=id, created=created, model=model, options=options, say=self._say)
-        self._said: list[bytes] = []
-        self._number = 0
+        self._events = _Events()
+        self._answer = _Answer(id=id, created=created, model=model, options=options, say=self._events.say)
         self._begun = False
         self._over = False
         self._delta = b""
@@ -123,17 +143,17 @@ class StreamEncoder:
             self._finish(event)
         elif output.writing:
             self._delta = _DELTA % (output.items[-1]["id"].encode(), len(output.items) - 1)
-        return self._flush()
+        return self._events.take()
 
     def ping(self) -> bytes:
         """OpenAI's own `keepalive`; before anything else was said, the events that open a stream."""
         if self._over:
             return b""
         if self._begun:
-            self._event("keepalive", b"")
+            self._events.event("keepalive", b"")
         else:
             self._begin()
-        return self._flush()
+        return self._events.take()
 
     def fail(self, error: SegueError) -> bytes:
         if self._over:
@@ -142,43 +162,30 @@ class StreamEncoder:
         self._over = True
         problem: dict[str, Any] = msgspec.json.decode(error_body(error))["error"]
         flat = {"code": problem["code"], "message": problem["message"], "param": problem["param"], "error": problem}
-        self._event("error", b"," + _json(flat)[1:-1])
+        self._events.event("error", b"," + _json(flat)[1:-1])
         code = "rate_limit_exceeded" if isinstance(error, RateLimitError) else "server_error"
         if isinstance(error, InvalidRequestError):
             code = "invalid_prompt"
         failed = self._answer.response("failed", error={"code": code, "message": problem["message"]})
-        self._event("response.failed", b',"response":' + failed)
-        return self._flush()
+        self._events.event("response.failed", b',"response":' + failed)
+        return self._events.take()
 
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
             opening = b',"response":' + self._answer.response("in_progress")
-            self._event("response.created", opening)
-            self._event("response.in_progress", opening)
+            self._events.event("response.created", opening)
+            self._events.event("response.in_progress", opening)
 
     def _finish(self, event: Finished) -> None:
         status, self.whole = self._answer.finish(event)
-        self._event(f"response.{status}", b',"response":' + self.whole)
+        self._events.event(f"response.{status}", b',"response":' + self.whole)
         self._over = True
 
     def _next_text(self, text: str) -> bytes:
         self._answer.output.pieces.append(text)
-        self._number += 1
-        return self._delta % (self._number - 1, _json(text))
-
-    def _say(self, type: str, /, **fields: Any) -> None:
-        self._event(f"response.{type}", b"," + _json(fields)[1:-1])
-
-    def _event(self, type: str, fields: bytes) -> None:
-        name = type.encode()
-        data = b'event: %b\ndata: {"type":"%b","sequence_number":%d%b}\n\n' % (name, name, self._number, fields)
-        self._said.append(data)
-        self._number += 1
-
-    def _flush(self) -> bytes:
-        said, self._said = self._said, []
-        return b"".join(said)
+        self._events.number += 1
+        return self._delta % (self._events.number - 1, _json(text))
 
 
 class WholeEncoder:

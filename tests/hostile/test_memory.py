@@ -1,0 +1,81 @@
+"""A request leaves nothing behind that only a garbage collection would free: its prompt dies with it, also when it fails.
+
+Collections are rare in the gateway, so that they cost nobody's answer time. An outage with large prompts would fill the memory between two of
+them. Nothing here depends on when garbage is collected: the collector is asked for all that it alone could free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from segue import Sandbox
+from segue.chat.request import ChatRequest
+from segue.failover.relay import Relay
+from segue.server.asgi import Exchange
+from segue.settings import Settings
+
+from .gateway import asking, break_all, call, served
+
+FAULTS = ("context_length", "auth", "unavailable", "cut:after=3", "error_event", "garbage", "empty", "quota", "")
+OURS = (ChatRequest, Relay, Exchange)
+
+
+@contextmanager
+def uncollected() -> Iterator[list[Any]]:
+    """What would have been freed by a collection alone, at the block's end."""
+    found: list[Any] = []
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield found
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+async def settled() -> None:
+    """Attempts that were stopped end in the loop's next turns."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "claude", "gemini"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_nothing_of_a_request_waits_for_a_collection_whatever_became_of_it(
+    box: Sandbox, settings: Settings, dialect: str, stream: bool
+) -> None:
+    path, body = asking(dialect, stream=stream)
+    for fault in FAULTS:
+        for name in box.providers:
+            box.break_provider(name, fault) if fault else box.heal(name)
+        async with served(settings) as gateway:
+            await call(gateway, path, body)
+            with uncollected() as left:
+                said = await call(gateway, path, body)
+                await settled()
+        ours = [type(thing).__name__ for thing in left if isinstance(thing, OURS)]
+        assert not ours, f"{fault or 'an answer'} ({said.status}) keeps {ours}"
+        assert len(left) < 20, f"{fault or 'an answer'}: {[type(thing).__name__ for thing in left]}"
+
+
+async def test_what_was_asked_of_a_target_that_hangs_dies_with_its_deadline(box: Sandbox, settings: Settings) -> None:
+    break_all(box, "hang")
+    policy = settings.policy.replace(deadline=0.2)
+    async with served(msgspec.structs.replace(settings, policy=policy)) as gateway:
+        with uncollected() as left:
+            said = await call(gateway, *asking("openai_chat"))
+            await settled()
+    assert said.status == 500
+    assert not [thing for thing in left if isinstance(thing, OURS)]
