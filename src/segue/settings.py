@@ -40,7 +40,7 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     model: str | None = None
     """The model's id, as the provider has it; else the provider's default."""
     base_url: str | None = None
-    """Another address: http:// or https://, up to and without the dialect's own path."""
+    """Another address: http:// or https://, with or without `/v1`, without the dialect's own path."""
     region: str | None = None
     """Where it answers, in words of your own such as `eu`, for `regions` in `[policy]`; else the preset's, at its address."""
     api_key: Secret = Secret("")

@@ -17,6 +17,7 @@ from segue.chat.request import ChatRequest
 from segue.errors import InvalidRequestError
 from segue.routing.dialect import dialect_for
 from segue.routing.target import Target
+from segue.transport import redirects
 from segue.transport.base import Answer, Transport, TransportError
 from segue.wire.codec import Call, UpstreamCodec
 from segue.wire.dialects import upstream
@@ -99,7 +100,7 @@ class HttpUpstream:
         receipt.sent = True
         answer: Answer | None = None
         try:
-            answer = await self._transport.send(wire, connect=ask.connect)
+            answer = await redirects.send(self._transport, wire, connect=ask.connect)
             receipt.status = answer.status
             if not 200 <= answer.status < 300:
                 yield [Failed(await self._refusal(codec, answer))]
@@ -125,7 +126,8 @@ class HttpUpstream:
         ask = Ask(request=ChatRequest(messages=()), connect=connect)
         try:
             async with asyncio.timeout(PROBE_WAIT):
-                answer = await self._transport.send(self._codec.list_models(self._call(ask)), connect=connect)
+                wire = self._codec.list_models(self._call(ask))
+                answer = await redirects.send(self._transport, wire, connect=connect)
                 try:
                     return None if 200 <= answer.status < 300 else await self._refusal(self._codec, answer)
                 finally:

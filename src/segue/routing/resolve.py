@@ -10,6 +10,7 @@ from segue.catalog.models import FreeQuota, ModelInfo, find_model
 from segue.catalog.providers import LOCAL, PROVIDERS, QUIRKS, Provider
 from segue.errors import ConfigurationError
 from segue.health.quota import QuotaLimits
+from segue.routing.base_url import plain_base_url
 from segue.routing.dialect import CHAT
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
@@ -146,7 +147,10 @@ def address_of(provider: str, dialect: str, *, providers: Mapping[str, Provider]
 
 
 def _address(name: str, dialect: str, provider: Provider | None, settings: TargetSettings) -> str:
-    address = settings.base_url or (provider.base_url if provider else None)
+    if settings.base_url is not None:
+        home = (provider.base_url or provider.address) if provider else None
+        return plain_base_url(settings.base_url, dialect, home or upstream(dialect).base_url)
+    address = provider.base_url if provider else None
     if address is not None:
         return address
     if provider is None or provider.address is not None:

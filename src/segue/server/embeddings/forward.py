@@ -24,6 +24,7 @@ from segue.routing.target import Target
 from segue.runtime import Runtime
 from segue.server.asgi import Reply
 from segue.server.embeddings.shapes import GeminiAsked, OpenAIAsked
+from segue.transport import redirects
 from segue.transport.base import TransportError
 from segue.wire.codec import WireRequest
 from segue.wire.dialects import ingress, upstream
@@ -140,7 +141,7 @@ async def _send(runtime: Runtime, target: Target, wire: WireRequest, dialect: st
     wait = target.timeout or WAIT
     try:
         async with asyncio.timeout(wait):
-            answer = await runtime.transport.send(wire, connect=runtime.settings.policy.connect)
+            answer = await redirects.send(runtime.transport, wire, connect=runtime.settings.policy.connect)
             try:
                 pieces = []
                 while data := await answer.read():
