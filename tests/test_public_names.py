@@ -31,3 +31,24 @@ def test_the_client_works_without_langchain_and_without_a_proxy_without_aiohttp(
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     assert not hasattr(segue, "no_such_name")
+
+
+WITHOUT_LANGCHAIN = """
+import importlib, pathlib, sys
+for package in ("langchain_core", "langsmith", "pydantic"):
+    sys.modules[package] = None
+import segue
+root = pathlib.Path(segue.__file__).parent
+modules = [".".join(("segue", *path.relative_to(root).with_suffix("").parts)) for path in sorted(root.rglob("*.py"))]
+for module in modules:
+    if module not in ("segue.__main__", "segue.guide.functions") and not module.startswith("segue.langchain"):
+        importlib.import_module(module.removesuffix(".__init__"))
+try:
+    segue.LLMClient
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_everything_but_the_langchain_face_works_without_the_extra_langchain() -> None:
+    assert run(WITHOUT_LANGCHAIN) == "segue.LLMClient needs LangChain: pip install 'segue-llm[langchain]'"

@@ -93,6 +93,8 @@ _HOME = {
     "segue.settings": "Settings",
     "segue.settings_loading": "load",
 }
+_OF_LANGCHAIN = ("langchain_core", "langsmith", "pydantic")
+"""The packages of the extra `langchain`."""
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __version__ = "0.1.0"
@@ -164,7 +166,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'segue' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    try:
+        module = import_module(_MODULE_OF[name])
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_LANGCHAIN:
+            raise
+        raise ImportError(f"segue.{name} needs LangChain: pip install 'segue-llm[langchain]'") from error
+    value = globals()[name] = getattr(module, name)
     return value
 
 

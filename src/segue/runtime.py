@@ -280,5 +280,5 @@ def _monitors(settings: Settings, redact: Redactor, recorder: Recorder) -> Itera
         try:
             module = import_module("segue.monitoring.otel")
         except ImportError as error:
-            raise ConfigurationError("SEGUE_OTEL needs OpenTelemetry: pip install 'segue[otel]'") from error
+            raise ConfigurationError("SEGUE_OTEL needs OpenTelemetry: pip install 'segue-llm[otel]'") from error
         yield module.OpenTelemetry(redact=redact, content=monitoring.otel_bodies)

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from segue.ledger.outbox import OutboxStore
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
+from segue.ledger.stores.outbox import OutboxStore
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.secret import Secret
 from segue.testing.stores import attempt as make_attempt

@@ -20,12 +20,11 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, ServerSelectionTimeoutError
 
 from segue.errors import ConfigurationError
-from segue.ledger import outbox
-from segue.ledger.outbox import OutboxStore
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.stores import mongodb
+from segue.ledger.stores import mongodb, outbox
 from segue.ledger.stores.factory import ledger_of, shared_store
 from segue.ledger.stores.mongodb_connection import Connection, shared_connection
+from segue.ledger.stores.outbox import OutboxStore
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.secret import Secret
 from segue.settings import Settings
@@ -170,7 +169,7 @@ def test_machines_share_one_database_and_each_sees_all(make: Make, connection: C
 
 
 SHARES = """
-from segue.ledger.outbox import OutboxStore
+from segue.ledger.stores.outbox import OutboxStore
 from segue.secret import Secret
 me = sys.argv[3]
 store = OutboxStore(SqliteStore(sys.argv[1], gather=0.001), Secret(sys.argv[2]), interval=0.005)
@@ -332,4 +331,4 @@ except ConfigurationError as error:
 
 def test_without_pymongo_the_error_says_what_to_install(tmp_path: Path, python: Any, finished: Any) -> None:
     told = finished(python(WITHOUT_PYMONGO, tmp_path / "ledger.sqlite3"))
-    assert told == "MONGODB_URL is set and PyMongo is missing: pip install 'segue[mongodb]'\n"
+    assert told == "MONGODB_URL is set and PyMongo is missing: pip install 'segue-llm[mongodb]'\n"

@@ -296,4 +296,6 @@ for attempt in (lambda: Segue(load({"SEGUE_OTEL": "true", "SEGUE_LEDGER": "none"
 
 def test_without_the_extra_it_is_said_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60)
-    assert done.stdout.splitlines() == ["SEGUE_OTEL needs OpenTelemetry: pip install 'segue[otel]'"] * 2, done.stderr
+    assert done.stdout.splitlines() == ["SEGUE_OTEL needs OpenTelemetry: pip install 'segue-llm[otel]'"] * 2, (
+        done.stderr
+    )

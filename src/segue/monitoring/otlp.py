@@ -22,7 +22,7 @@ def export() -> None:
         trace, metrics = import_module("opentelemetry.trace"), import_module("opentelemetry.metrics")
         resources = import_module("opentelemetry.sdk.resources")
     except ImportError as error:
-        raise ConfigurationError("SEGUE_OTEL needs OpenTelemetry: pip install 'segue[otel]'") from error
+        raise ConfigurationError("SEGUE_OTEL needs OpenTelemetry: pip install 'segue-llm[otel]'") from error
     resource = resources.Resource.create({} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": "segue"})
     if _is_unset(trace.get_tracer_provider()):
         trace.set_tracer_provider(_tracer_provider(resource))

@@ -18,7 +18,7 @@ from segue.secret import Secret
 from segue.settings import Settings
 
 if TYPE_CHECKING:
-    from segue.ledger.outbox import OutboxStore
+    from segue.ledger.stores.outbox import OutboxStore
 
 Opener: TypeAlias = Callable[[str], LedgerStore]
 """Opens the store at a URL, for a whole process. Raises `ConfigurationError` for a URL that is wrong; does no I/O that can fail later."""
@@ -85,7 +85,7 @@ def ledger_of(settings: Settings) -> LedgerStore:
     if not settings.mongodb_url or not isinstance(local, SqliteStore):
         return local
     import_module("segue.ledger.stores.mongodb_connection")  # which says so where PyMongo is missing
-    outbox = import_module("segue.ledger.outbox")  # PyMongo is an extra, and its import takes 0.1 s
+    outbox = import_module("segue.ledger.stores.outbox")  # PyMongo is an extra, and its import takes 0.1 s
     place = local.path, settings.mongodb_url
     with _lock:
         store = _outboxes.get(place)

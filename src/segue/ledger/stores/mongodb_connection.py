@@ -39,7 +39,7 @@ try:
     )
     from pymongo.errors import ConfigurationError as WrongUrlError
 except ImportError as error:
-    raise ConfigurationError("MONGODB_URL is set and PyMongo is missing: pip install 'segue[mongodb]'") from error
+    raise ConfigurationError("MONGODB_URL is set and PyMongo is missing: pip install 'segue-llm[mongodb]'") from error
 
 if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
