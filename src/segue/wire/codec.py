@@ -19,12 +19,15 @@ from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.errors import SegueError
 from segue.secret import Secret
+from segue.wire.fitting.names import Answers
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP request. `headers` may hold a key, so they are not shown by `repr`.
 
-    `omitted` names what the caller asked for and the model is known not to take, e.g. `("temperature",)`.
+    `omitted` names what the caller asked for and the model is known not to take, e.g. `("temperature",)`. `healed` names what was put
+    right so that the provider takes it, in the words of `fitting.history.HEALED`. `answers` gives the names of tools that were changed
+    for this target back to the calls of its answer.
     """
 
     method: str
@@ -32,6 +35,8 @@ class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     body: bytes = b""
     omitted: tuple[str, ...] = ()
+    healed: tuple[str, ...] = ()
+    answers: Answers | None = None
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method} {self.url}, {len(self.body)} bytes)"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from segue.chat.request import OutputSchema, ToolChoice
+
+GO_ON: Final = "Go on from exactly where your last message ends, without repeating any of it."
+"""Said for the user where the transcript ends with the assistant and the model takes no prefill."""
 
 
 def demand(choice: ToolChoice) -> str:

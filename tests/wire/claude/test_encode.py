@@ -124,9 +124,9 @@ def test_a_result_without_content_is_a_result() -> None:
     ("ids", "said"),
     [
         (["call_abc", "call_def"], ["call_abc", "call_def"]),
-        (["chatcmpl-tool|x.y:1", "b"], ["chatcmpl-tool_x_y_1", "b"]),
-        (["a.b", "a|b"], ["a_b", "a_b_2"]),
-        (["", ""], ["call", "call_2"]),
+        (["chatcmpl-tool|x.y:1", "b"], ["chatcmpl-tool_x_y_1_613bf439", "b"]),
+        (["a.b", "a|b"], ["a_b_2e7336dc", "a_b_0eab8a0a"]),
+        (["", ""], ["call_0", "call_1"]),
         (["same", "same"], ["same", "same_2"]),
     ],
 )

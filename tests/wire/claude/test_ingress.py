@@ -453,7 +453,7 @@ def test_ids_of_tool_calls_are_in_the_characters_of_this_dialect_and_never_empty
         Finished(FinishReason.TOOL_CALLS),
     )
     document = msgspec.json.decode(encoded(events, stream=False))
-    assert [block["id"] for block in document["content"]] == ["call_1_x", "toolu_1_1"]
+    assert [block["id"] for block in document["content"]] == ["call_1_x_e3083483", "toolu_1_1"]
 
 
 THOUGHT: tuple[ChatEvent, ...] = (

@@ -197,7 +197,9 @@ def names(value: Any, where: str = "") -> set[str]:
 
 def test_what_we_send_upstream_has_the_sdks_own_field_names() -> None:
     server = Server(TEXT)
-    function = types.FunctionDeclaration(name="f", description="d", parameters_json_schema={"type": "object"})
+    function = types.FunctionDeclaration(
+        name="f", description="d", parameters_json_schema={"type": "object", "properties": {"q": {"type": "string"}}}
+    )
     config = types.GenerateContentConfig(
         system_instruction="s",
         temperature=1,

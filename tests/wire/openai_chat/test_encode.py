@@ -332,10 +332,11 @@ def test_fitting_ids_are_kept_and_different_ones_stay_different() -> None:
 
 
 def test_a_failed_result_says_so() -> None:
+    calling = Message("assistant", (ToolCall(id="a", name="look"),))
     failed = Message("tool", (ToolResult(call_id="a", content=(Text("no such place"),), is_error=True),))
-    assert said(user("?"), failed)[1]["content"] == "Error: no such place"
+    assert said(user("?"), calling, failed)[2]["content"] == "Error: no such place"
     silent = Message("tool", (ToolResult(call_id="a", is_error=True),))
-    assert said(user("?"), silent)[1]["content"] == "Error: "
+    assert said(user("?"), calling, silent)[2]["content"] == "Error: "
 
 
 PICTURE = Image(data="aGk=", media_type="image/png")
@@ -347,7 +348,8 @@ def test_pictures_of_tools_follow_when_all_results_are_said() -> None:
         "tool",
         (ToolResult(call_id="a", content=(Text("see"), PICTURE)), ToolResult(call_id="b", content=(PICTURE,))),
     )
-    assert said(user("?"), results, user("go on"))[1:] == [
+    calling = Message("assistant", (ToolCall(id="a", name="look"), ToolCall(id="b", name="look")))
+    assert said(user("?"), calling, results, user("go on"))[2:] == [
         {"role": "tool", "tool_call_id": "a", "content": "see"},
         {"role": "tool", "tool_call_id": "b", "content": "The result is the image that follows."},
         {"role": "user", "content": [SHOWN, SHOWN]},
@@ -357,7 +359,8 @@ def test_pictures_of_tools_follow_when_all_results_are_said() -> None:
 
 def test_pictures_of_tools_stay_where_the_provider_takes_them() -> None:
     result = Message("tool", (ToolResult(call_id="a", content=(Text("see"), PICTURE)),))
-    [_, wire] = said(user("?"), result, quirks={"tool_images": True})
+    calling = Message("assistant", (ToolCall(id="a", name="look"),))
+    [_, _, wire] = said(user("?"), calling, result, quirks={"tool_images": True})
     assert wire["content"] == [{"type": "text", "text": "see"}, SHOWN]
 
 
@@ -395,7 +398,7 @@ def test_turns_alternate_where_a_chat_template_wants_them_to() -> None:
         Message("user", (Text("b"), PICTURE)),
         assistant("c"),
         assistant("d"),
-        Message("assistant", (ToolCall(id="x", name="clock"),)),
+        Message("assistant", (ToolCall(id="x", name="clock"), ToolCall(id="y", name="clock"))),
         Message("tool", (ToolResult(call_id="x", content=(Text("1"),)), ToolResult(call_id="y"))),
     )
     wire = said(*turns, quirks={"alternate": True})
@@ -419,10 +422,12 @@ def test_gemini_behind_this_dialect_gets_its_signatures_back() -> None:
     turns = (
         user("?"),
         Message("assistant", (ToolCall(id="a", name="f", signature="sig"), ToolCall(id="b", name="g"))),
+        Message("tool", (ToolResult(call_id="a"), ToolResult(call_id="b"))),
         Message("assistant", (ToolCall(id="c", name="f"),)),
+        Message("tool", (ToolResult(call_id="c"),)),
     )
     wire = body_of(ChatRequest(messages=turns), info)["messages"]
-    signatures = [call.get("extra_content") for turn in wire[1:] for call in turn["tool_calls"]]
+    signatures = [call.get("extra_content") for turn in wire for call in turn.get("tool_calls", ())]
     assert signatures == [
         {"google": {"thought_signature": "sig"}},
         None,

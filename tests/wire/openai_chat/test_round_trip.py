@@ -29,11 +29,21 @@ from .harness import call, decoded, received, shown
 WEATHER = Tool(
     name="weather",
     description="The weather at a place.",
-    parameters={"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
+    parameters={
+        "type": "object",
+        "properties": {"place": {"type": "string"}},
+        "required": ["place"],
+        "additionalProperties": False,
+    },
     strict=True,
 )
 CLOCK = Tool(name="clock", parameters={"type": "object", "properties": {}})
-SCHEMA = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+SCHEMA = {
+    "type": "object",
+    "properties": {"age": {"type": "integer"}},
+    "required": ["age"],
+    "additionalProperties": False,
+}
 TURNS = (
     system("Be brief."),
     user("What is the weather in Seoul and what time is it?"),
@@ -76,7 +86,12 @@ REQUESTS: dict[str, ChatRequest] = {
     ),
     "tools and their results": ChatRequest(messages=TURNS, tools=(WEATHER, CLOCK)),
     "a call without text": ChatRequest(
-        messages=(user("now?"), Message("assistant", (ToolCall(id="call_9", name="clock"),))), tools=(CLOCK,)
+        messages=(
+            user("now?"),
+            Message("assistant", (ToolCall(id="call_9", name="clock"),)),
+            Message("tool", (ToolResult(call_id="call_9", name="clock"),)),
+        ),
+        tools=(CLOCK,),
     ),
     "a demanded tool": ChatRequest(
         messages=(user("now?"),), tools=(WEATHER, CLOCK), tool_choice=ToolChoice(mode="tool", name="clock")
@@ -149,6 +164,7 @@ def test_thinking_comes_back_to_the_provider_that_wants_it() -> None:
         messages=(
             user("now?"),
             Message("assistant", (Thinking(text="Look.", dialect="openai_chat"), ToolCall(id="call_9", name="clock"))),
+            Message("tool", (ToolResult(call_id="call_9", name="clock"),)),
         )
     )
     wire = Upstream().encode(asked, call(quirks={"reasoning_field": "reasoning_content"}))

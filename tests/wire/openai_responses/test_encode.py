@@ -22,7 +22,12 @@ from .upstream_harness import KEY, PLAIN, body_of, call, omitted
 
 ASKED = (user("?"),)
 CLOCK = Tool(name="clock")
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 PHOTO = Image(data="aGk=", media_type="image/jpeg", detail="high")
 CALL = ToolCall(id="call_1", name="clock", arguments='{"zone":"KST"}')
 THOUGHT = Thinking(text="Hm.", signature="rs_1:gAAA==", dialect="openai_responses")

@@ -97,7 +97,7 @@ class GeminiAsked:
             body = msgspec.json.encode({**self._fields, "requests": each})
         else:
             body = msgspec.json.encode({**self._fields, "model": model})
-        return target, posting(self._action, body, (), _call(target))
+        return target, posting(self._action, body, _call(target))
 
     def usage(self, answer: bytes) -> Usage | None:
         """What the provider counted, if it says."""

@@ -1,35 +1,36 @@
 """JSON Schema as Gemini reads it, and Gemini's own schema (a subset of OpenAPI 3.0) as JSON Schema.
 
 `responseJsonSchema` and `parametersJsonSchema` take JSON Schema; keywords that Gemini does not know are ignored, but `const` says
-what `enum` of one says, and beside `$ref` only keywords that begin with `$` may stand.
+what `enum` of one says, and beside `$ref`, which must be one to `$defs`, only keywords that begin with `$` may stand.
 (Source: ai.google.dev/gemini-api/docs/structured-output and the reference of `GenerationConfig`, November 2026.)
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from segue.wire.fitting.schemas import resolved, walk
 
 _SNAKE = re.compile(r"(?<!^)_{1,8}([a-z0-9])")
 
-_ONE = frozenset(
-    {"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames", "unevaluatedProperties"}
-)
-_MANY = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-_NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "defs"})
+_DEFINED = re.compile(r"#/\$defs/[^/]+")
+_OLDER = re.compile(r"#/definitions/([^/]+)")
+_MOST_INLINED = 3
+"""References within references that are written out."""
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
 
 
 def to_gemini(schema: dict[str, Any]) -> dict[str, Any]:
     """A JSON Schema with what Gemini does not read said otherwise."""
-    result: dict[str, Any] = _walk(schema, _simplified)
+    result: dict[str, Any] = walk(schema, partial(_simplified, schema, 0))
     return result
 
 
 def from_gemini(schema: dict[str, Any]) -> dict[str, Any]:
     """Gemini's own schema as JSON Schema. The official SDK writes its keywords in snake_case."""
-    result: dict[str, Any] = _walk(schema, _generalised, camel)
+    result: dict[str, Any] = walk(schema, _generalised, camel)
     return result
 
 
@@ -38,34 +39,30 @@ def camel(fields: dict[str, Any]) -> dict[str, Any]:
     return {_SNAKE.sub(_upper, name): value for name, value in fields.items() if value is not None}
 
 
-def _walk(
-    schema: Any,
-    after: Callable[[dict[str, Any]], dict[str, Any]],
-    before: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-) -> Any:
-    """A schema and all within it changed, `before` from the outside in, `after` from the inside out.
-
-    Names of properties are no keywords.
-    """
-    if not isinstance(schema, dict):
-        return schema
-    walked = before(schema)
-    for keyword, value in walked.items():
-        if keyword in _ONE:
-            walked[keyword] = _walk(value, after, before)
-        elif keyword in _MANY and isinstance(value, list):
-            walked[keyword] = [_walk(item, after, before) for item in value]
-        elif keyword in _NAMED and isinstance(value, dict):
-            walked[keyword] = {name: _walk(item, after, before) for name, item in value.items()}
-    return after(walked)
-
-
-def _simplified(schema: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in schema:
-        return {keyword: value for keyword, value in schema.items() if keyword.startswith("$")}
+def _simplified(root: dict[str, Any], depth: int, schema: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(ref := schema.get("$ref"), str):
+        return _referred(root, depth, ref) | {name: value for name, value in schema.items() if name == "$defs"}
+    if "definitions" in schema:
+        schema["$defs"] = schema.pop("definitions") | schema.get("$defs", {})
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
+    required, properties = schema.get("required"), schema.get("properties")
+    if isinstance(required, list) and isinstance(properties, dict):
+        schema["required"] = [name for name in required if name in properties]
     return schema
+
+
+def _referred(root: dict[str, Any], depth: int, ref: str) -> dict[str, Any]:
+    """A reference in the one form that Gemini follows; what another stands for, where that is known."""
+    if _DEFINED.fullmatch(ref):
+        return {"$ref": ref}
+    if found := _OLDER.fullmatch(ref):
+        return {"$ref": f"#/$defs/{found[1]}"}
+    target = resolved(ref, root) if depth < _MOST_INLINED else None
+    if not isinstance(target, dict) or target is root:
+        return {"type": "object"}
+    inlined: dict[str, Any] = walk(target, partial(_simplified, root, depth + 1))
+    return inlined
 
 
 def _generalised(schema: dict[str, Any]) -> dict[str, Any]:

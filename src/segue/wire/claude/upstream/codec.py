@@ -12,6 +12,7 @@ from segue.wire.claude.upstream.messages import DIALECT
 from segue.wire.claude.upstream.request import encode
 from segue.wire.claude.upstream.response import AnswerDecoder
 from segue.wire.codec import Call, Decoder, WireRequest
+from segue.wire.fitting.fit import fit
 
 API_VERSION: Final = "2023-06-01"
 """The version 2026-10-21 answers in the same shapes but refuses temperature, top_p and top_k for every model; this one leaves them
@@ -25,7 +26,8 @@ class Upstream:
     base_url = "https://api.anthropic.com"
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
-        encoded = encode(request, call)
+        fitted = fit(request, DIALECT, call.model)
+        encoded = encode(fitted, call)
         headers = {
             "content-type": "application/json",
             "accept": "text/event-stream" if call.stream else "application/json",
@@ -38,6 +40,8 @@ class Upstream:
             headers=headers | _headers(call),
             body=encoded.body,
             omitted=encoded.omitted,
+            healed=tuple(fitted.healed),
+            answers=fitted.answers,
         )
 
     def decoder(self, content_type: str) -> Decoder:

@@ -2,21 +2,21 @@
 
 What the API insists on, and this file provides: system texts stand outside the turns; images are the user's or a tool's; user and assistant take turns and the user
 begins; tool results come first in the user turn that follows their calls; no text is blank; the last assistant text has no trailing
-whitespace; a tool call's id is unique, of letters, digits, `_` and `-`. The same messages always give the same turns, because
+whitespace; a tool call's id is of letters, digits, `_` and `-`. (The order of calls and results is `wire.fitting.history`'s affair.) The same messages always give the same turns, because
 newer models bind their thinking to the exact words before it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections import defaultdict, deque
 from typing import Any, Final
 
 import msgspec
 
 from segue.chat.messages import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.arguments import object_text
+from segue.wire.wording import GO_ON
 
 DIALECT: Final = "claude"
 
@@ -25,27 +25,30 @@ Block = dict[str, Any]
 OPENING: Final = "(The conversation begins with your message.)"
 """Said for the user where the transcript begins with the assistant."""
 
-GO_ON: Final = "Go on from exactly where your last message ends, without repeating any of it."
-"""Said for the user where the transcript ends with the assistant and the model takes no prefill."""
-
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
 """The types that the API takes; any other is a 400."""
 
 
 def tool_id(id: str) -> str:
-    """The id in the characters that the API takes."""
-    return _FOREIGN.sub("_", id)
+    """The id in the characters that the API takes; one that has others gets a digest, so that no two become the same."""
+    clean = _FOREIGN.sub("_", id)
+    return (
+        clean if clean == id else f"{clean[:40]}_{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    )
 
 
 class Transcript:
-    """Fed messages in order; then `system` and `turns` are what the body says, and `omitted` names what they cannot."""
+    """Fed messages in order; then `system` and `turns` are what the body says, and `omitted` names what they cannot.
 
-    def __init__(self, breakpoints: dict[tuple[int, int], Block], *, thinking: bool) -> None:
+    Adds to `healed` the turns that had to be put in.
+    """
+
+    def __init__(self, breakpoints: dict[tuple[int, int], Block], healed: list[str], *, thinking: bool) -> None:
         self._breakpoints = breakpoints
+        self._healed = healed
         self.omitted: list[str] = []
         self._thinking = thinking
-        self._ids = _Ids()
         self.system: list[Block] = []
         self.turns: list[Block] = []
 
@@ -80,8 +83,10 @@ class Transcript:
             raise InvalidRequestError("messages: there is nothing to answer: add a message with text", param="messages")
         if self.turns[0]["role"] == "assistant":
             self.turns.insert(0, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
+            self._healed.append("begins-with-assistant")
         if self.turns[-1]["role"] == "assistant" and not answer_begun:
             self.turns.append({"role": "user", "content": [{"type": "text", "text": GO_ON}]})
+            self._healed.append("ends-with-assistant")
         if self.turns[-1]["role"] == "assistant" and (last := self.turns[-1]["content"][-1])["type"] == "text":
             last["text"] = last["text"].rstrip()
 
@@ -108,9 +113,9 @@ class Transcript:
             case ToolCall():
                 return {
                     "type": "tool_use",
-                    "id": self._ids.call(part.id),
+                    "id": tool_id(part.id),
                     "name": part.name,
-                    "input": msgspec.Raw(object_text(part.arguments)),
+                    "input": msgspec.Raw(part.arguments.encode()),
                 }
             case ToolResult():
                 return self._result(part, where)
@@ -125,41 +130,13 @@ class Transcript:
         return None
 
     def _result(self, part: ToolResult, where: str) -> Block:
-        block: Block = {"type": "tool_result", "tool_use_id": self._ids.result(part.call_id)}
+        block: Block = {"type": "tool_result", "tool_use_id": tool_id(part.call_id)}
         content = [said for item in part.content if (said := self._block(item, where)) is not None]
         if content:
             block["content"] = _short(content)
         if part.is_error:
             block["is_error"] = True
         return block
-
-
-class _Ids:
-    """Gives each call an id of its own, and each result the id of the call it answers.
-
-    Other dialects let an id come back in a later turn, or leave it empty; results then answer calls in the order of the calls.
-    """
-
-    def __init__(self) -> None:
-        self._used: set[str] = set()
-        self._open: defaultdict[str, deque[str]] = defaultdict(deque)
-        self._last: dict[str, str] = {}
-
-    def call(self, id: str) -> str:
-        clean = tool_id(id) or "call"
-        unique, count = clean, 1
-        while unique in self._used:
-            count += 1
-            unique = f"{clean}_{count}"
-        self._used.add(unique)
-        self._open[id].append(unique)
-        self._last[id] = unique
-        return unique
-
-    def result(self, id: str) -> str:
-        if self._open[id]:
-            return self._open[id].popleft()
-        return self._last.get(id) or tool_id(id) or "call"
 
 
 def _short(blocks: list[Block]) -> list[Block] | str:

@@ -17,12 +17,13 @@ from typing import Any, Final
 
 import msgspec
 
-from segue.chat.request import ChatRequest, Tool
+from segue.chat.request import Tool
 from segue.errors import InvalidRequestError
 from segue.wire.claude.upstream.messages import DIALECT, Block, Transcript
 from segue.wire.claude.upstream.schema import enforceable
 from segue.wire.claude.upstream.thinking import Thinking, thinking_for
 from segue.wire.codec import Call
+from segue.wire.fitting.fit import Fitted
 from segue.wire.wording import demand
 
 DEFAULT_MAX_TOKENS: Final = 16_384
@@ -41,8 +42,8 @@ class Encoded(msgspec.Struct, frozen=True):
     omitted: tuple[str, ...]
 
 
-def encode(request: ChatRequest, call: Call) -> Encoded:
-    building = _Body(request, call)
+def encode(fitted: Fitted, call: Call) -> Encoded:
+    building = _Body(fitted, call)
     building.build()
     try:
         body = msgspec.json.encode(building.body)
@@ -52,14 +53,15 @@ def encode(request: ChatRequest, call: Call) -> Encoded:
 
 
 class _Body:
-    def __init__(self, request: ChatRequest, call: Call) -> None:
-        self.request = request
+    def __init__(self, fitted: Fitted, call: Call) -> None:
+        self.request = request = fitted.request
+        self.healed = fitted.healed
         self.call = call
         self.model = call.model
         self.extra = request.extra.get(DIALECT, {})
         self.body: dict[str, Any] = {}
         self.output_config: dict[str, Any] = dict(self.extra.get("output_config") or {})
-        self.omitted: list[str] = []
+        self.omitted = fitted.omitted
         self.instructions: list[str] = []
 
     def build(self) -> None:
@@ -101,7 +103,7 @@ class _Body:
         keep = "thinking" not in self.call.omit
         if not keep:
             self.omitted.append("thinking")
-        transcript = Transcript(marks, thinking=keep)
+        transcript = Transcript(marks, self.healed, thinking=keep)
         for at, message in enumerate(self.request.messages):
             transcript.add(at, message)
         self.omitted.extend(transcript.omitted)
@@ -164,11 +166,11 @@ class _Body:
             self.body["tool_choice"] = choice
 
     def _tool(self, tool: Tool) -> Block:
-        said: Block = {"name": tool.name, "input_schema": {"type": "object", "properties": {}, **tool.parameters}}
+        said: Block = {"name": tool.name, "input_schema": tool.parameters}
         if tool.description:
             said["description"] = tool.description
         if tool.strict:
-            schema = None if "strict" in self.call.omit else enforceable(said["input_schema"] | {"type": "object"})
+            schema = None if "strict" in self.call.omit else enforceable(tool.parameters)
             if schema is None or not self.model.json_schema:
                 self.omitted.append("strict")
             else:

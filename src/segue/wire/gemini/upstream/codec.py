@@ -14,6 +14,7 @@ from urllib.parse import quote
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.wire.codec import Call, WireRequest
+from segue.wire.fitting.fit import Fitted, fit
 from segue.wire.gemini.upstream import errors
 from segue.wire.gemini.upstream import request as request_body
 from segue.wire.gemini.upstream.messages import DIALECT
@@ -30,8 +31,9 @@ class Upstream:
     base_url = "https://generativelanguage.googleapis.com"
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
-        body, omitted = request_body.body(request, call)
-        return posting("streamGenerateContent?alt=sse" if call.stream else "generateContent", body, omitted, call)
+        fitted = fit(request, DIALECT, call.model)
+        body = request_body.body(fitted, call)
+        return posting("streamGenerateContent?alt=sse" if call.stream else "generateContent", body, call, fitted)
 
     def decoder(self, content_type: str) -> Decoder:
         """Gemini mixes framings within a body, so they are told apart by the bytes, not by `content_type`."""
@@ -44,14 +46,16 @@ class Upstream:
         return WireRequest(method="GET", url=f"{_root(call)}/models", headers=_headers(call))
 
 
-def posting(action: str, body: bytes, omitted: tuple[str, ...], call: Call) -> WireRequest:
+def posting(action: str, body: bytes, call: Call, fitted: Fitted | None = None) -> WireRequest:
     """A request that asks the call's model for something."""
     return WireRequest(
         method="POST",
         url=f"{_root(call)}/{quote(resource(call.model.id), safe='/@')}:{action}",
         headers=_headers(call) | {"content-type": "application/json"},
         body=body,
-        omitted=omitted,
+        omitted=tuple(dict.fromkeys(fitted.omitted)) if fitted else (),
+        healed=tuple(fitted.healed) if fitted else (),
+        answers=fitted.answers if fitted else None,
     )
 
 

@@ -15,8 +15,9 @@ import msgspec
 from segue.catalog.models import ModelInfo
 from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.arguments import object_text
-from segue.wire.order import results_first
+from segue.wire.codec import Call
+from segue.wire.fitting.fit import Fitted
+from segue.wire.wording import GO_ON
 
 DIALECT = "gemini"
 PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
@@ -45,13 +46,14 @@ class Transcript(NamedTuple):
     contents: list[Json]
 
 
-def transcript(messages: Sequence[Message], info: ModelInfo, omitted: list[str]) -> Transcript:
-    """Adds to `omitted` what has no place; raises `InvalidRequestError` for what Gemini can't be told."""
+def transcript(messages: Sequence[Message], call: Call, fitted: Fitted) -> Transcript:
+    """Adds to `fitted` what has no place and what was put in; raises `InvalidRequestError` for what Gemini can't be told."""
+    info, omitted = call.model, fitted.omitted
     system: list[Json] = []
     contents: list[Json] = []
     names: dict[str, str] = {}
     previous = ""
-    for number, message in enumerate(results_first(messages)):
+    for number, message in enumerate(messages):
         where = f"messages[{number}]"
         if message.role == "system":
             system += [{"text": part.text} for part in message.parts if isinstance(part, Text) and part.text]
@@ -71,7 +73,12 @@ def transcript(messages: Sequence[Message], info: ModelInfo, omitted: list[str])
     if not contents and not system:
         raise InvalidRequestError("the request says nothing: give at least one message with content", param="messages")
     if not contents or contents[0]["role"] == "model":
+        if contents:
+            fitted.heal("begins-with-assistant")
         contents.insert(0, {"role": "user", "parts": [{"text": FILLER}]})
+    if contents[-1]["role"] == "model" and not (call.prefill or info.prefill == "partial"):
+        contents.append({"role": "user", "parts": [{"text": GO_ON}]})
+        fitted.heal("ends-with-assistant")
     if info.signatures:
         for content in contents:
             _sign_first_call(content["parts"])
@@ -146,7 +153,7 @@ def _file(file: File) -> Json:
 
 
 def _call(call: ToolCall) -> Json:
-    part: Json = {"functionCall": {"name": call.name, "args": msgspec.Raw(object_text(call.arguments))}}
+    part: Json = {"functionCall": {"name": call.name, "args": msgspec.Raw(call.arguments.encode())}}
     if call.id:
         part["functionCall"]["id"] = call.id
     if call.signature:
@@ -175,10 +182,13 @@ def _result(result: ToolResult, names: dict[str, str], info: ModelInfo, where: s
 
 
 def _response(text: str, is_error: bool) -> Json | msgspec.Raw:
-    """A JSON object is the response itself, anything else its `output`; Gemini reads both alike."""
+    """A JSON object is the response itself, anything else its `output`; Gemini reads both alike.
+
+    But it takes a `$ref` in an object for the name of a part of the response, and refuses the request where there is none.
+    """
     if is_error:
         return {"error": text}
-    if text.startswith("{"):
+    if text.startswith("{") and '"$ref"' not in text:
         try:
             _ARGUMENTS.decode(text)
         except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -14,6 +14,7 @@ from segue.catalog.models import ModelInfo
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
 from segue.wire.codec import Call
+from segue.wire.fitting.fit import Fitted
 from segue.wire.gemini.schema import to_gemini
 from segue.wire.gemini.upstream.messages import DIALECT, transcript
 from segue.wire.gemini.upstream.thinking import thinking_config
@@ -37,11 +38,11 @@ _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
 Json = dict[str, Any]
 
 
-def body(request: ChatRequest, call: Call) -> tuple[bytes, tuple[str, ...]]:
-    """The body, and the names of what was left out of it. Raises `InvalidRequestError` for what Gemini can't be told."""
-    omitted: list[str] = []
+def body(fitted: Fitted, call: Call) -> bytes:
+    """The body. Adds to `fitted` what was left out and put right. Raises `InvalidRequestError` for what Gemini can't be told."""
+    request, omitted = fitted.request, fitted.omitted
     taken = _Taken(request, call, omitted)
-    said = transcript(request.messages, call.model, omitted)
+    said = transcript(request.messages, call, fitted)
     document: Json = {"contents": said.contents}
     if said.system and "system" in call.omit:
         said.contents[0]["parts"] = said.system + said.contents[0]["parts"]
@@ -62,7 +63,7 @@ def body(request: ChatRequest, call: Call) -> tuple[bytes, tuple[str, ...]]:
         document.pop(name, None)
         document.get("generationConfig", {}).pop(name, None)
     try:
-        return msgspec.json.encode(document), tuple(dict.fromkeys(omitted))
+        return msgspec.json.encode(document)
     except (ValueError, TypeError, RecursionError) as problem:
         raise InvalidRequestError(f"the request can't be written as JSON: {problem}") from problem
 
@@ -95,7 +96,7 @@ def _declaration(tool: Tool) -> Json:
     declaration: Json = {"name": tool.name}
     if tool.description:
         declaration["description"] = tool.description
-    if tool.parameters:
+    if tool.parameters.get("properties") or tool.parameters.get("additionalProperties"):
         declaration["parametersJsonSchema"] = to_gemini(tool.parameters)
     return declaration
 
@@ -109,8 +110,6 @@ def _tool_config(choice: ToolChoice | None, info: ModelInfo, taken: _Taken) -> J
         return None
     config: Json = {"mode": _MODES[choice.mode]}
     if choice.mode == "tool":
-        if not choice.name:
-            raise InvalidRequestError("tool_choice of mode tool needs the tool's name", param="tool_choice")
         config["allowedFunctionNames"] = [choice.name]
     return {"functionCallingConfig": config}
 
@@ -121,8 +120,9 @@ def _generation_config(request: ChatRequest, info: ModelInfo, taken: _Taken) -> 
         value = getattr(request, name)
         if taken(name, value):
             config[wire_name] = value
-    if len(request.stop) > _MOST_STOPS:
-        raise InvalidRequestError(f"Gemini takes at most {_MOST_STOPS} stop sequences", param="stop")
+    if len(config.get("stopSequences", ())) > _MOST_STOPS:
+        config["stopSequences"] = config["stopSequences"][:_MOST_STOPS]
+        taken.leave_out(f"stop[{_MOST_STOPS}:]")
     if info.max_output and config.get("maxOutputTokens", 0) > info.max_output:
         config["maxOutputTokens"] = info.max_output
     if request.output and taken("output", request.output):

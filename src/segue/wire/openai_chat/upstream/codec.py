@@ -11,6 +11,7 @@ import msgspec
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.wire.codec import Call, WireRequest
+from segue.wire.fitting.fit import Fitted, fit
 from segue.wire.openai import upstream_errors
 from segue.wire.openai_chat.upstream.messages import DIALECT
 from segue.wire.openai_chat.upstream.request import body
@@ -24,12 +25,13 @@ class Upstream:
     base_url = "https://api.openai.com/v1"
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
-        fields, omitted = body(request, call)
+        fitted = fit(request, DIALECT, call.model)
+        fields = body(fitted, call)
         path = call.quirks.get("prefix_path") if call.prefill and call.quirks.get("prefix") else None
         if path is not None:
             address = urlsplit(call.base_url)
             call = msgspec.structs.replace(call, base_url=f"{address.scheme}://{address.netloc}{path}")
-        return posting("/chat/completions", fields, omitted, call)
+        return posting("/chat/completions", fields, fitted, call)
 
     def decoder(self, content_type: str) -> AnswerDecoder:
         """`content_type` is not believed: the answer's first byte tells a stream from a document."""
@@ -42,15 +44,22 @@ class Upstream:
         return listing(call)
 
 
-def posting(path: str, fields: dict[str, Any], omitted: tuple[str, ...], call: Call) -> WireRequest:
+def posting(path: str, fields: dict[str, Any], fitted: Fitted, call: Call) -> WireRequest:
     """A request for an answer, at a path below the target's address."""
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if call.stream else "application/json",
         **auth_headers(call),
     }
-    url = _url(call, path)
-    return WireRequest(method="POST", url=url, headers=headers, body=msgspec.json.encode(fields), omitted=omitted)
+    return WireRequest(
+        method="POST",
+        url=_url(call, path),
+        headers=headers,
+        body=msgspec.json.encode(fields),
+        omitted=tuple(dict.fromkeys(fitted.omitted)),
+        healed=tuple(fitted.healed),
+        answers=fitted.answers,
+    )
 
 
 def listing(call: Call) -> WireRequest:

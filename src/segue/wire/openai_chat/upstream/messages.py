@@ -14,10 +14,8 @@ from typing import Any
 
 from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.arguments import object_text
 from segue.wire.codec import Call
 from segue.wire.files import PDF
-from segue.wire.order import results_first
 
 DIALECT = "openai_chat"
 
@@ -35,7 +33,7 @@ def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -
     """The `messages` field. Adds to `omitted` what could not be said; raises `InvalidRequestError` if nothing is left to say."""
     said: list[dict[str, Any]] = []
     beside: list[Image | File] = []
-    for number, message in enumerate(results_first(messages)):
+    for number, message in enumerate(messages):
         if message.role == "tool":
             said.extend(_results(message, call, beside))
             continue
@@ -104,7 +102,7 @@ def _calls(calls: Sequence[ToolCall], call: Call) -> list[dict[str, Any]]:
         {
             "id": tool_id(one.id, length),
             "type": "function",
-            "function": {"name": one.name, "arguments": object_text(one.arguments)},
+            "function": {"name": one.name, "arguments": one.arguments},
         }
         for one in calls
     ]

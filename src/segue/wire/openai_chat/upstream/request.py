@@ -12,6 +12,8 @@ from typing import Any
 from segue.chat.messages import Text
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.wire.codec import Call
+from segue.wire.fitting.fit import Fitted
+from segue.wire.fitting.schemas import strict as strict_schema
 from segue.wire.openai.effort import asked_effort, fitting_effort
 from segue.wire.openai.upstream_errors import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.upstream.messages import DIALECT, wire_messages
@@ -30,9 +32,9 @@ _OUR_NAMES = {
 _DEFAULTS = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0}
 
 
-def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The body's fields, and the names of what was left out."""
-    omitted: list[str] = []
+def body(fitted: Fitted, call: Call) -> dict[str, Any]:
+    """The body's fields. Adds to `fitted` what was left out and put right."""
+    request, omitted = fitted.request, fitted.omitted
     extra = dict(request.extra.get(DIALECT, {}))
     effort = _effort(request, call, extra.pop("reasoning_effort", None), omitted)
     fields: dict[str, Any] = {
@@ -41,7 +43,7 @@ def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, .
     }
     _limit(fields, request, call, omitted)
     _sampling(fields, request, call, effort, omitted)
-    _tools(fields, request, call, effort, omitted)
+    _tools(fields, request, call, effort, extra.pop("tools", None), omitted)
     _output(fields, request, call, omitted)
     _think(fields, call, effort)
     if request.user is not None:
@@ -57,7 +59,7 @@ def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, .
     if call.prefill and isinstance(marks := call.quirks.get("prefill"), dict):
         fields |= marks
     _leave_out(fields, call, omitted)
-    return fields, tuple(dict.fromkeys(omitted))
+    return fields
 
 
 def _limit(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: list[str]) -> None:
@@ -105,12 +107,16 @@ def _sampling(fields: dict[str, Any], request: ChatRequest, call: Call, effort: 
             omitted.append(name)
 
 
-def _tools(fields: dict[str, Any], request: ChatRequest, call: Call, effort: str | None, omitted: list[str]) -> None:
-    if not request.tools:
+def _tools(
+    fields: dict[str, Any], request: ChatRequest, call: Call, effort: str | None, others: object, omitted: list[str]
+) -> None:
+    """`others` are tools that are no functions of the caller, as the caller wrote them."""
+    others = others if isinstance(others, list) else []
+    if not request.tools and not others:
         return
     model = call.model
     strict = not call.quirks.get("no_strict") and "strict" not in call.omit
-    fields["tools"] = [_tool(tool, strict=strict) for tool in request.tools]
+    fields["tools"] = [_tool(tool, omitted, strict=strict) for tool in request.tools] + others
     if request.parallel_tool_calls is not None:
         fields["parallel_tool_calls"] = request.parallel_tool_calls
     if (choice := request.tool_choice) is None:
@@ -130,21 +136,31 @@ def _choose(fields: dict[str, Any], choice: ToolChoice, taken: Sequence[str], om
         del fields["tools"]
         fields.pop("parallel_tool_calls", None)
     elif choice.mode == "tool" and "required" in taken:
-        fields["tools"] = [tool for tool in fields["tools"] if tool["function"]["name"] == choice.name]
+        fields["tools"] = [tool for tool in fields["tools"] if tool.get("function", {}).get("name") == choice.name]
         fields["tool_choice"] = "required"
     elif choice.mode != "auto":
         omitted.append("tool_choice")
         _ask(fields, demand(choice))
 
 
-def _tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
+def _tool(tool: Tool, omitted: list[str], *, strict: bool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
-    function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
+    function["parameters"] = tool.parameters
     if strict and tool.strict is not None:
         function["strict"] = tool.strict
+    if function.get("strict"):
+        function["parameters"], function["strict"] = held_to(tool.parameters, omitted)
     return {"type": "function", "function": function}
+
+
+def held_to(schema: dict[str, Any], omitted: list[str]) -> tuple[dict[str, Any], bool]:
+    """A schema that a model is to be held to strictly, and whether it can be."""
+    closed = strict_schema(schema)
+    if closed is None:
+        omitted.append("strict")
+    return closed or schema, closed is not None
 
 
 def _choice(choice: ToolChoice) -> str | dict[str, Any]:
@@ -161,7 +177,7 @@ def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: l
     if not call.omit.isdisjoint(("output", "response_format")):
         formats = ()
     if output.schema is not None and call.model.json_schema and "json_schema" in formats:
-        schema = schema_fields(output)
+        schema = schema_fields(output, omitted)
         if call.quirks.get("no_strict") or "strict" in call.omit:
             schema.pop("strict", None)
         fields["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -175,7 +191,7 @@ def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: l
         _ask(fields, json_in_words(output))
 
 
-def schema_fields(output: OutputSchema) -> dict[str, Any]:
+def schema_fields(output: OutputSchema, omitted: list[str]) -> dict[str, Any]:
     """A schema that answers must follow, as OpenAI's dialects name its parts."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in output.name)[:64]
     schema: dict[str, Any] = {"name": name or "answer", "schema": output.schema}
@@ -183,6 +199,8 @@ def schema_fields(output: OutputSchema) -> dict[str, Any]:
         schema["description"] = output.description
     if output.strict is not None:
         schema["strict"] = output.strict
+    if output.strict and output.schema is not None:
+        schema["schema"], schema["strict"] = held_to(output.schema, omitted)
     return schema
 
 

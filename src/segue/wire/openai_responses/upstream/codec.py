@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.wire.codec import Call, WireRequest
+from segue.wire.fitting.fit import fit
 from segue.wire.openai_chat.upstream.codec import listing, posting
 from segue.wire.openai_responses.upstream import errors
 from segue.wire.openai_responses.upstream.messages import DIALECT
@@ -21,8 +22,8 @@ class Upstream:
     base_url = "https://api.openai.com/v1"
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
-        fields, omitted = body(request, call)
-        return posting("/responses", fields, omitted, call)
+        fitted = fit(request, DIALECT, call.model)
+        return posting("/responses", body(fitted, call), fitted, call)
 
     def decoder(self, content_type: str) -> AnswerDecoder:
         """`content_type` is not believed: the answer's first byte tells a stream from a document."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
-from segue.wire.arguments import object_text
 from segue.wire.codec import Call
 from segue.wire.openai_chat.upstream.messages import tool_id
 
@@ -95,7 +94,7 @@ def _call(call: ToolCall) -> dict[str, Any]:
         "type": "function_call",
         "call_id": tool_id(call.id),
         "name": call.name,
-        "arguments": object_text(call.arguments),
+        "arguments": call.arguments,
     }
 
 

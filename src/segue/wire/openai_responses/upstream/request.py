@@ -16,9 +16,10 @@ from typing import Any
 
 from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.wire.codec import Call
+from segue.wire.fitting.fit import Fitted
 from segue.wire.openai.effort import asked_effort, fitting_effort
 from segue.wire.openai_chat.upstream.messages import DIALECT as CHAT
-from segue.wire.openai_chat.upstream.request import mentions_json, schema_fields
+from segue.wire.openai_chat.upstream.request import held_to, mentions_json, schema_fields
 from segue.wire.openai_responses.upstream.messages import DIALECT, input_items, text_item
 from segue.wire.wording import demand, json_in_words
 
@@ -39,9 +40,9 @@ _DEFAULTS = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presen
 _WORDLESS = ("top_k", "seed", "frequency_penalty", "presence_penalty")
 
 
-def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The body's fields, and the names of what was left out."""
-    omitted: list[str] = []
+def body(fitted: Fitted, call: Call) -> dict[str, Any]:
+    """The body's fields. Adds to `fitted` what was left out and put right."""
+    request, omitted = fitted.request, fitted.omitted
     extra = _extra(request)
     thinking = _table(extra, "reasoning")
     effort = fitting_effort(asked_effort(request, thinking.pop("effort", None)), call.model, omitted)
@@ -63,7 +64,7 @@ def body(request: ChatRequest, call: Call) -> tuple[dict[str, Any], tuple[str, .
     if call.stream:
         fields["stream"] = True
     _leave_out(fields, call, omitted)
-    return fields, tuple(dict.fromkeys(omitted))
+    return fields
 
 
 def _extra(request: ChatRequest) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _tools(
     fields: dict[str, Any], request: ChatRequest, call: Call, effort: str | None, others: object, omitted: list[str]
 ) -> None:
     """`others` are tools that are no functions of the caller, as the caller wrote them."""
-    tools = [_tool(tool) for tool in request.tools] + (others if isinstance(others, list) else [])
+    tools = [_tool(tool, omitted) for tool in request.tools] + (others if isinstance(others, list) else [])
     if not tools:
         return
     model = call.model
@@ -115,15 +116,13 @@ def _tools(
         fields["tool_choice"] = _choice(choice)
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _tool(tool: Tool, omitted: list[str]) -> dict[str, Any]:
     """`strict` is always said: here, unlike in Chat Completions, a tool that does not say it is held to its schema."""
     said: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description:
         said["description"] = tool.description
-    return said | {
-        "parameters": tool.parameters or {"type": "object", "properties": {}},
-        "strict": bool(tool.strict),
-    }
+    schema, held = held_to(tool.parameters, omitted) if tool.strict else (tool.parameters, False)
+    return said | {"parameters": schema, "strict": held}
 
 
 def _choice(choice: ToolChoice) -> str | dict[str, Any]:
@@ -138,7 +137,7 @@ def _text(fields: dict[str, Any], request: ChatRequest, call: Call, text: dict[s
             omitted.append("output.schema" if output.schema is not None else "output")
             _ask(fields, json_in_words(output))
         elif output.schema is not None and call.model.json_schema:
-            text["format"] = {"type": "json_schema", **schema_fields(output)}
+            text["format"] = {"type": "json_schema", **schema_fields(output, omitted)}
         else:
             text["format"] = {"type": "json_object"}
             if output.schema is not None:

@@ -1,0 +1,168 @@
+"""A request as a target takes it.
+
+Done for every attempt, before a dialect's codec writes the body: the history is healed, tools get names and schemas that the target
+takes, a choice of a tool that is not there is dropped, and a small output limit is kept free of thoughts. What a target takes as it is
+stays as it is. What was done is told: `omitted` names what the caller asked for in vain, `healed` what was put right, in the words of
+`history.HEALED`; codecs add to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from segue.catalog.models import ModelInfo
+from segue.chat.messages import Message, Part, ToolCall, ToolResult
+from segue.chat.request import ChatRequest, Tool, ToolChoice
+from segue.errors import InvalidRequestError
+from segue.wire.fitting.foreign import unsaid
+from segue.wire.fitting.history import Place, heal
+from segue.wire.fitting.names import Answers, property_names, tool_names
+from segue.wire.fitting.room import with_room
+from segue.wire.fitting.schemas import arguments_schema
+
+_replace = msgspec.structs.replace
+
+
+class Fitted:
+    """`answers` gives the calls of the answer their own names again; None where none was changed."""
+
+    __slots__ = ("answers", "healed", "omitted", "request")
+
+    def __init__(self, request: ChatRequest) -> None:
+        self.request = request
+        self.omitted: list[str] = []
+        self.healed: list[str] = []
+        self.answers: Answers | None = None
+
+    def heal(self, what: str) -> None:
+        self.healed.append(what)
+
+
+def fit(request: ChatRequest, dialect: str, model: ModelInfo) -> Fitted:
+    """Raises `InvalidRequestError` for what the target can't be told."""
+    fitted = Fitted(request)
+    try:
+        if request.extra:
+            fitted.omitted += unsaid(request, dialect)
+        _heal(fitted)
+        _tools(fitted, dialect)
+    except RecursionError as error:
+        raise InvalidRequestError("tools: a schema is nested too deeply", param="tools") from error
+    roomy = with_room(fitted.request, model)
+    if roomy is not fitted.request:
+        fitted.request = roomy
+        fitted.heal("little-room")
+    return fitted
+
+
+def _heal(fitted: Fitted) -> None:
+    healed = heal(fitted.request.messages)
+    if not healed.places:
+        return
+    extra = fitted.request.extra
+    if marks := extra.get("claude", {}).get("cache_breakpoints"):
+        extra = {**extra, "claude": {**extra["claude"], "cache_breakpoints": _moved(marks, healed.places)}}
+    fitted.request = _replace(fitted.request, messages=healed.messages, extra=extra)
+    fitted.healed += healed.what
+
+
+def _moved(marks: Sequence[Any], places: Mapping[Place, Place]) -> list[list[Any]]:
+    return [[*places[message, part], control] for message, part, control in marks if (message, part) in places]
+
+
+def _tools(fitted: Fitted, dialect: str) -> None:
+    request = fitted.request
+    calls = [part for message in request.messages for part in message.tool_calls]
+    own = [tool for tool in request.extra.get(dialect, {}).get("tools") or () if isinstance(tool, dict)]
+    if not request.tools and not calls and request.tool_choice is None:
+        return
+    tools = {tool.name: tool for tool in request.tools}
+    if len(tools) < len(request.tools) and any(tools[tool.name] != tool for tool in request.tools):
+        fitted.heal("same-name")
+    names = tool_names(dialect, [*tools, *(call.name for call in calls), *_named(own)])
+    properties = {name: odd for name, tool in tools.items() if (odd := property_names(dialect, _properties(tool)))}
+    offered = tuple(_offered(tool, names, properties) for tool in tools.values())
+    changes: dict[str, Any] = {}
+    if offered != request.tools:
+        changes["tools"] = offered
+        if own:
+            changes["extra"] = _with_own(request, dialect, own, dict(zip(tools, offered, strict=True)))
+    if names or properties:
+        changes["messages"] = tuple(_said(message, names, properties) for message in request.messages)
+        fitted.answers = Answers(
+            {sent: name for name, sent in names.items()},
+            {names.get(tool, tool): {sent: name for name, sent in odd.items()} for tool, odd in properties.items()},
+        )
+    if (choice := request.tool_choice) is not None:
+        changes["tool_choice"] = _choice(choice, {*tools, *_named(own)}, names, fitted, anything=bool(tools or own))
+    fitted.request = _replace(request, **changes) if changes else request
+
+
+def _named(tools: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    return (name for tool in tools if isinstance(name := tool.get("name"), str))
+
+
+def _properties(tool: Tool) -> Sequence[str]:
+    properties = tool.parameters.get("properties")
+    return list(properties) if isinstance(properties, dict) else ()
+
+
+def _offered(tool: Tool, names: Mapping[str, str], properties: Mapping[str, Mapping[str, str]]) -> Tool:
+    schema, note = arguments_schema(tool.parameters)
+    if odd := properties.get(tool.name):
+        schema = {**schema, "properties": {odd.get(name, name): value for name, value in schema["properties"].items()}}
+        if isinstance(required := schema.get("required"), list):
+            schema["required"] = [odd.get(name, name) for name in required]
+    name = names.get(tool.name, tool.name)
+    if schema is tool.parameters and name == tool.name:
+        return tool
+    description = f"{tool.description}\n\n{note}".strip() if note else tool.description
+    return _replace(tool, name=name, description=description, parameters=schema)
+
+
+def _with_own(
+    request: ChatRequest, dialect: str, own: Sequence[dict[str, Any]], offered: Mapping[str, Tool]
+) -> dict[str, dict[str, Any]]:
+    """The dialect's own wording of tools, with the names and schemas that were changed in ours."""
+    said = []
+    for raw in own:
+        tool = offered.get(str(raw.get("name")))
+        if tool is not None and "input_schema" in raw and tool not in request.tools:
+            raw = {**raw, "name": tool.name, "input_schema": tool.parameters}
+            if tool.description:
+                raw["description"] = tool.description
+        said.append(raw)
+    return {**request.extra, dialect: {**request.extra[dialect], "tools": said}}
+
+
+def _choice(
+    choice: ToolChoice, there: set[str], names: Mapping[str, str], fitted: Fitted, *, anything: bool
+) -> ToolChoice | None:
+    """The choice by the names that are sent; "auto" where it is of a tool that this target does not have."""
+    if choice.mode == "tool" and choice.name in there:
+        return ToolChoice(mode="tool", name=names.get(choice.name or "", choice.name))
+    if choice.mode == "tool" or (choice.mode == "required" and not anything):
+        fitted.omitted.append("tool_choice")
+        return ToolChoice() if anything else None
+    return choice
+
+
+def _said(message: Message, names: Mapping[str, str], properties: Mapping[str, Mapping[str, str]]) -> Message:
+    if message.role not in ("assistant", "tool"):
+        return message
+    return Message(message.role, tuple(_renamed(part, names, properties) for part in message.parts))
+
+
+def _renamed(part: Part, names: Mapping[str, str], properties: Mapping[str, Mapping[str, str]]) -> Part:
+    if isinstance(part, ToolResult):
+        return _replace(part, name=names[part.name]) if part.name in names else part
+    if not isinstance(part, ToolCall):
+        return part
+    arguments = part.arguments
+    if odd := properties.get(part.name):
+        given: dict[str, Any] = msgspec.json.decode(arguments)
+        arguments = msgspec.json.encode({odd.get(name, name): value for name, value in given.items()}).decode()
+    return _replace(part, name=names.get(part.name, part.name), arguments=arguments)
