@@ -22,8 +22,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     `target` and `model` say who gave it (who finished it, if there was a seam). `usage` sums what the attempts that spoke reported.
     `cost` is what all attempts of the request cost together, in US dollars; None where a price is unknown. `seams` counts where
-    another target went on in mid-text; `omitted` names parameters that the model does not take; `notices` tells
-    where the model's end is near, or where it was asked in another's place. `simulated`: a local stand-in spoke,
+    another target went on in mid-text; `omitted` names parameters that the model does not take; `healed` names what was put right in the
+    request so that the provider takes it; `notices` tells of that in sentences, of a model whose end is near, and of one that was asked in
+    another's place. `simulated`: a local stand-in spoke,
     no model. `route` is the order in which a policy put the targets, and why; None where they were asked as written.
     """
 
@@ -42,6 +43,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     hedges: int = 0
     rounds: int = 1
     omitted: tuple[str, ...] = ()
+    healed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     simulated: bool = False
     route: Route | None = None
@@ -168,6 +170,7 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: Decimal | Non
         hedges=report.hedges,
         rounds=report.rounds,
         omitted=report.omitted,
+        healed=report.healed,
         notices=report.notices,
         simulated=simulated,
         route=report.route,

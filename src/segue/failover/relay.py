@@ -171,6 +171,7 @@ class Relay:
     def _take_lead(self, attempt: Attempt) -> None:
         before = self._lead.attempt
         self._lead.take(attempt, self._now())
+        self.report.omitted, self.report.healed = attempt.receipt.omitted, attempt.receipt.healed
         if before is not None:
             self._overtake(before, attempt)
 
@@ -212,7 +213,6 @@ class Relay:
             return
         self._field.answered(attempt)
         self._engine.learned(attempt.entry)
-        self.report.omitted = attempt.receipt.omitted
         assert self._lead.splice.finished is not None
         self._sign_off(self._lead.splice.finished)
 

@@ -9,14 +9,16 @@ from segue.errors import AttemptSummary, SegueError
 from segue.failover.delivery import Lead
 from segue.failover.hooks import RequestEnd, RequestStart
 from segue.routing.policy import Route
+from segue.wire.fitting.history import HEALED
 
 
 class Report(msgspec.Struct, kw_only=True):
     """What became of a request; whole once its relay is done.
 
     `target` and `model` are those that spoke last. `usage` sums what was reported by the attempts that spoke. `omitted` names request
-    fields that were left out because the model does not take them. `notices` are sentences on the model that spoke: its end is near,
-    or it was asked in another's place. `route` says why the chain was in this order; None as written.
+    fields that were left out because the model does not take them, `healed` what was put right in the request so that it could be taken, in
+    the words of `wire.fitting.history.HEALED`. `notices` are sentences: on the model that spoke (its end is near, or it was asked in
+    another's place) and on what was healed. `route` says why the chain was in this order; None as written.
     """
 
     request_id: str
@@ -27,6 +29,7 @@ class Report(msgspec.Struct, kw_only=True):
     hedges: int = 0
     rounds: int = 1
     omitted: tuple[str, ...] = ()
+    healed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     usage: Usage = Usage()
     route: Route | None = None
@@ -38,7 +41,7 @@ def sign(report: Report, lead: Lead) -> None:
     target = lead.spoke.target
     report.target = target.name
     report.model = lead.spoke.receipt.model or target.model.id
-    report.notices = (target.notice,) if target.notice else ()
+    report.notices = (*((target.notice,) if target.notice else ()), *(HEALED.get(what, what) for what in report.healed))
     report.seams = lead.splice.seams
     report.usage = lead.splice.usage
 

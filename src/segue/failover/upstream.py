@@ -51,15 +51,17 @@ class Receipt:
     """What an upstream tells of an attempt beside its events.
 
     `sent`: a part of the request may have gone out. `complete`: the answer's last word was read, and only the end of the body may follow.
-    `model`: which model was asked, where the target does not say.
+    `model`: which model was asked, where the target does not say. `omitted` and `healed`: what the caller asked for in vain, and what was
+    put right in the request so that the target takes it.
     """
 
-    __slots__ = ("complete", "model", "omitted", "sent", "status")
+    __slots__ = ("complete", "healed", "model", "omitted", "sent", "status")
 
     def __init__(self) -> None:
         self.model = ""
         self.status: int | None = None
         self.omitted: tuple[str, ...] = ()
+        self.healed: tuple[str, ...] = ()
         self.sent = False
         self.complete = False
 
@@ -87,16 +89,23 @@ class HttpUpstream:
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
         codec = self._codec_for(ask.request)
+        defaults = _defaults(ask.request, self._target)
+        request = msgspec.structs.replace(ask.request, **defaults) if defaults else ask.request
         try:
-            wire = codec.encode(_with_defaults(ask.request, self._target), self._call(ask))
+            wire = codec.encode(request, self._call(ask))
         except InvalidRequestError as error:
             yield [Failed(Failure(kind=FailureKind.CAPABILITY, message=error.message, param=error.param or "messages"))]
+            return
+        except RecursionError:
+            deep = "the request is nested too deeply: make the schemas of its tools flatter"
+            yield [Failed(Failure(kind=FailureKind.CALLER, message=deep, param="tools"))]
             return
         except UnicodeEncodeError:
             half = "a text holds half of a surrogate pair, which no provider can be sent: take it out"
             yield [Failed(Failure(kind=FailureKind.CALLER, message=half, param="messages"))]
             return
-        receipt.omitted = wire.omitted
+        receipt.omitted = tuple(name for name in wire.omitted if name not in defaults)
+        receipt.healed = wire.healed
         receipt.sent = True
         answer: Answer | None = None
         try:
@@ -108,12 +117,15 @@ class HttpUpstream:
             decoder = codec.decoder(answer.headers.get("content-type", ""))
             while not decoder.complete and (data := await answer.read()):
                 events = _joined(decoder.feed(data))
+                if wire.answers is not None:
+                    events = wire.answers.restored(events)
                 receipt.complete = decoder.complete
                 yield events
             if decoder.complete:
                 await _drain(answer)
             else:
-                yield decoder.eof()
+                events = decoder.eof()
+                yield events if wire.answers is None else wire.answers.restored(events)
         except TransportError as error:
             receipt.sent = error.phase not in UNSENT
             yield [Failed(_transport_failure(error))]
@@ -178,7 +190,8 @@ def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
     return joined
 
 
-def _with_defaults(request: ChatRequest, target: Target) -> ChatRequest:
+def _defaults(request: ChatRequest, target: Target) -> dict[str, float | int | str]:
+    """What the target's settings say and the caller did not."""
     changes: dict[str, float | int | str] = {}
     if request.temperature is None and target.temperature is not None:
         changes["temperature"] = target.temperature
@@ -186,7 +199,7 @@ def _with_defaults(request: ChatRequest, target: Target) -> ChatRequest:
         changes["max_tokens"] = target.max_tokens
     if request.effort is None and request.thinking_budget is None and target.effort is not None:
         changes["effort"] = target.effort
-    return msgspec.structs.replace(request, **changes) if changes else request
+    return changes
 
 
 async def _drain(answer: Answer) -> None:

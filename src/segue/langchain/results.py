@@ -55,6 +55,7 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "hedges": answer.hedges,
         "rounds": answer.rounds,
         "omitted": list(answer.omitted),
+        "healed": list(answer.healed),
         "notices": list(answer.notices),
         "cost": None if answer.cost is None else float(answer.cost),
         "simulated": answer.simulated,

@@ -31,6 +31,7 @@ from segue.langchain.loop_thread import at_hand, at_home
 from segue.langchain.messages import to_langchain
 from segue.langchain.stream_events import Reading
 from segue.routing.target import Target
+from segue.wire.fitting.fit import fit
 
 _QUIET: Final[RunnableConfig] = {"callbacks": []}
 
@@ -54,16 +55,19 @@ class LangChainUpstream:
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
         try:
-            messages, model, options = self._request(ask)
-            receipt.omitted = self._unsaid(ask)
+            fitted = fit(ask.request, self._target.dialect, self._target.model)
+            messages, model, options = self._request(msgspec.structs.replace(ask, request=fitted.request))
+            receipt.omitted = (*fitted.omitted, *self._unsaid(ask))
+            receipt.healed = tuple(fitted.healed)
             receipt.sent = True
             reading = Reading(self._target.dialect)
             take = reading.feed if self._target.streams else reading.whole
+            restored = fitted.answers.restored if fitted.answers is not None else list
             said = at_home if self._settled else at_hand
             async with contextlib.aclosing(said(lambda: self._pieces(model, messages, options))) as pieces:
                 async for piece in pieces:
-                    yield take(piece)
-            yield reading.end()
+                    yield restored(take(piece))
+            yield restored(reading.end())
         except Exception as error:
             receipt.status = status_of(error)
             yield [Failed(failure_of(error, self._target.dialect))]

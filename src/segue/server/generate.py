@@ -119,6 +119,8 @@ def about(relay: Relay) -> dict[str, str]:
         headers["x-segue-route"] = f"{report.route.policy}: {report.route.reason}"
     if report.omitted:
         headers["x-segue-omitted"] = ",".join(report.omitted)
+    if report.healed:
+        headers["x-segue-healed"] = ",".join(report.healed)
     return headers
 
 

@@ -282,7 +282,7 @@ def test_metadata_with_more_than_a_user_is_kept_whole() -> None:
         ({"messages": [HI], "top_p": -0.1}, "top_p"),
         ({"messages": [HI], "stop_sequences": "END"}, "stop_sequences"),
         ({"messages": [HI], "tools": {}}, "tools"),
-        ({"messages": [HI], "tools": [{"input_schema": {}}]}, "tools.0"),
+        ({"messages": [HI], "tools": [{"input_schema": {}}]}, "tools.0.name"),
         ({"messages": [HI], "tools": [{"name": ""}]}, "tools.0.name"),
         ({"messages": [HI], "tools": [{"name": "a", "input_schema": []}]}, "tools.0.input_schema"),
         ({"messages": [HI], "tool_choice": {"type": "maybe"}}, "tool_choice.type"),

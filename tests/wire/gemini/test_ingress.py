@@ -239,7 +239,7 @@ def generation(**config: Any) -> dict[str, Any]:
         ({"contents": []}, "contents"),
         ({"contents": "hi"}, "contents"),
         ({"contents": [7]}, "contents[0]"),
-        ({"contents": [{"role": "assistant", "parts": []}]}, "contents[0].role"),
+        ({"contents": [{"role": "narrator", "parts": []}]}, "contents[0].role"),
         ({"contents": [{"parts": "hi"}]}, "contents[0].parts"),
         (part({"text": 7}), "contents[0].parts[0].text"),
         (part({"inlineData": {"mimeType": "sound", "data": "AAAA"}}), "contents[0].parts[0].inlineData.mimeType"),

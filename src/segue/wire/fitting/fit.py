@@ -16,7 +16,6 @@ import msgspec
 from segue.catalog.models import ModelInfo
 from segue.chat.messages import Message, Part, ToolCall, ToolResult
 from segue.chat.request import ChatRequest, Tool, ToolChoice
-from segue.errors import InvalidRequestError
 from segue.wire.fitting.foreign import unsaid
 from segue.wire.fitting.history import Place, heal
 from segue.wire.fitting.names import Answers, property_names, tool_names
@@ -44,13 +43,10 @@ class Fitted:
 def fit(request: ChatRequest, dialect: str, model: ModelInfo) -> Fitted:
     """Raises `InvalidRequestError` for what the target can't be told."""
     fitted = Fitted(request)
-    try:
-        if request.extra:
-            fitted.omitted += unsaid(request, dialect)
-        _heal(fitted)
-        _tools(fitted, dialect)
-    except RecursionError as error:
-        raise InvalidRequestError("tools: a schema is nested too deeply", param="tools") from error
+    if request.extra:
+        fitted.omitted += unsaid(request, dialect)
+    _heal(fitted)
+    _tools(fitted, dialect)
     roomy = with_room(fitted.request, model)
     if roomy is not fitted.request:
         fitted.request = roomy

@@ -181,7 +181,7 @@ class _Healing:
             if self._turns[-1] is not call.turn:
                 self._what["result-moved"] = None
             call.place = place
-            call.result = msgspec.structs.replace(result, call_id=call.call.id, name=result.name or call.call.name)
+            call.result = msgspec.structs.replace(result, call_id=call.call.id, name=call.call.name)
 
     def _answered_by(self, result: ToolResult) -> _Call | None:
         """The first call that waits for this result; one that has a result already if none waits. Without an id, the name decides."""

@@ -23,7 +23,7 @@ _DIGEST: Final = 8
 
 
 class Rule(NamedTuple):
-    """What a name may be: its whole form, the characters it may not have, its length, and what stands before one that begins wrongly."""
+    """What a name may be: its whole form, the characters it may not have, and its length."""
 
     fits: re.Pattern[str]
     foreign: re.Pattern[str]
@@ -31,17 +31,16 @@ class Rule(NamedTuple):
 
 
 def _rule(characters: str, longest: int, first: str = "") -> Rule:
-    first = first or characters
-    fits = re.compile(rf"(?a:[{first}][{characters}]{{0,{longest - 1}}})")
-    return Rule(fits, re.compile(rf"(?a:[^{characters}])"), longest)
+    fits = re.compile(rf"[{first or characters}][{characters}]{{0,{longest - 1}}}")
+    return Rule(fits, re.compile(rf"[^{characters}]"), longest)
 
 
-_OPENAI: Final = _rule(r"\w-", 64)
+_OPENAI: Final = _rule("a-zA-Z0-9_-", 64)
 _RULES: Final = {
-    "claude": _rule(r"\w-", 128),
-    "gemini": _rule(r"\w.:-", 64, first="a-zA-Z_"),
+    "claude": _rule("a-zA-Z0-9_-", 128),
+    "gemini": _rule("a-zA-Z0-9_.:-", 64, first="a-zA-Z_"),
 }
-_PROPERTIES: Final = {"claude": _rule(r"\w.-", 64)}
+_PROPERTIES: Final = {"claude": _rule("a-zA-Z0-9_.-", 64)}
 
 
 def tool_names(dialect: str, names: Iterable[str]) -> dict[str, str]:

@@ -106,7 +106,7 @@ class _Reading:
 
     def turn(self, turn: _Turn, where: str) -> None:
         match turn.role:
-            case "system":
+            case "system" | "developer":
                 self.system(turn.content, f"{where}.content")
             case "user":
                 self._user(_listed(turn.content), f"{where}.content")

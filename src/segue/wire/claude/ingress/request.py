@@ -19,7 +19,7 @@ from segue.wire.codec import IngressRequest
 
 
 class _Tool(msgspec.Struct):
-    name: str
+    name: str = ""
     type: str | None = None
     description: str | None = None
     input_schema: dict[str, Any] = {}
@@ -144,7 +144,7 @@ class _Body:
             custom = tool.type in (None, "custom")
             if custom:
                 if not tool.name:
-                    raise refused(f"tools.{nth}.name", "it is empty: give the tool a name")
+                    raise refused(f"tools.{nth}.name", "it is missing: give the tool a name")
                 description = tool.description or ""
                 tools.append(
                     Tool(name=tool.name, description=description, parameters=tool.input_schema, strict=tool.strict)

@@ -21,6 +21,9 @@ from segue.wire.gemini.upstream.messages import DIALECT, PLACEHOLDER_SIGNATURE
 
 _MEDIA_TYPE = re.compile(r"\s*[\w.+-]+/[\w.+*-]+\s*(?:;.*)?")
 _USER_ROLES = ("user", "function", "tool", "")
+_MODEL_ROLES = ("model", "assistant")
+_SYSTEM_ROLES = ("system", "developer")
+"""Other dialects' words, which callers that come from them go on to use."""
 _NOTES = frozenset(
     {
         "thought",
@@ -73,10 +76,14 @@ class _Reader:
 
     def take(self, content: Json, where: str) -> None:
         role = read(content, "role", str, where) or ""
-        if role != "model" and role not in _USER_ROLES:
+        if role not in (*_USER_ROLES, *_MODEL_ROLES, *_SYSTEM_ROLES):
             raise fault("must be user or model", join(where, "role"))
         parts = items(content.get("parts", []), join(where, "parts"))
-        if role == "model":
+        if role in _SYSTEM_ROLES:
+            for part, at in parts:
+                self._say("system", _plain(part, at), joined=at != parts[0][1])
+            return
+        if role in _MODEL_ROLES:
             for part, at in parts:
                 self._say("assistant", self._model_part(part, at), joined=True)
             return

@@ -162,7 +162,7 @@ def _call(call: ToolCall) -> Json:
 
 
 def _result(result: ToolResult, names: dict[str, str], info: ModelInfo, where: str) -> list[Json]:
-    name = result.name or names.get(result.call_id, "")
+    name = names.get(result.call_id) or result.name
     if not name:
         raise InvalidRequestError(
             f"no tool call with the id {result.call_id!r} stands before its result: give the result its tool's name",

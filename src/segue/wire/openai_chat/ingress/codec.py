@@ -21,11 +21,13 @@ class Ingress:
         return read_request(body)
 
     def encoder(self, request: IngressRequest, *, id: str, created: int) -> StreamEncoder | WholeEncoder:
-        name = f"chatcmpl-{id}"
+        name, functions = f"chatcmpl-{id}", bool(request.options.get("functions"))
         if not request.stream:
-            return WholeEncoder(id=name, created=created, model=request.model)
+            return WholeEncoder(id=name, created=created, model=request.model, functions=functions)
         include_usage = bool(request.options.get("include_usage"))
-        return StreamEncoder(id=name, created=created, model=request.model, include_usage=include_usage)
+        return StreamEncoder(
+            id=name, created=created, model=request.model, include_usage=include_usage, functions=functions
+        )
 
     def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:
         return error_answer(error)

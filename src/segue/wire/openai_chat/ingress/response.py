@@ -2,7 +2,8 @@
 
 The SDKs add deltas up by joining strings, so role, id, type and name are said exactly once. Thinking goes to `reasoning_content`,
 which OpenAI lacks and most others share; a thought signature to `extra_content`, where Google's compatible face puts it. A refusal
-ends with `stop`, as OpenAI has it; only a filter's cut is `content_filter`. Seams are not shown.
+ends with `stop`, as OpenAI has it; only a filter's cut is `content_filter`. Seams are not shown. `functions`: the caller speaks of
+functions, as in 2023, and gets its call so.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class StreamEncoder:
 
     content_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, *, id: str, created: int, model: str, include_usage: bool) -> None:
+    def __init__(self, *, id: str, created: int, model: str, include_usage: bool, functions: bool = False) -> None:
+        self._functions = functions
         self._id = id
         self._created = created
         self._model = model
@@ -100,6 +102,10 @@ class StreamEncoder:
 
     def _called(self, event: ToolCalled) -> bytes:
         """Two chunks, as OpenAI has it: the call's name first, then its arguments."""
+        if self._functions:
+            # There is room for one, and one alone was asked for.
+            named = {"name": event.call.name, "arguments": event.call.arguments}
+            return b"" if event.index else self._delta({"function_call": named})
         announced = {"index": event.index} | _wire_call(event.call, self._id, event.index)
         announced["function"] = announced["function"] | {"arguments": ""}
         arguments = {"index": event.index, "function": {"arguments": event.call.arguments}}
@@ -108,7 +114,7 @@ class StreamEncoder:
     def _finish(self, event: Finished) -> bytes:
         self._over = True
         said = self._delta({"refusal": event.refusal}) if event.refusal else b""
-        said += self._delta({}, "stop" if event.refusal else _REASONS[event.reason])
+        said += self._delta({}, _reason(event, functions=self._functions))
         if self._include_usage and self._usage is not None:
             said += self._head + b',"choices":[],"usage":' + _json(usage.write(self._usage)) + b"}\n\n"
         return said + b"data: [DONE]\n\n"
@@ -119,7 +125,8 @@ class WholeEncoder:
 
     content_type = "application/json"
 
-    def __init__(self, *, id: str, created: int, model: str) -> None:
+    def __init__(self, *, id: str, created: int, model: str, functions: bool = False) -> None:
+        self._functions = functions
         self._id = id
         self._created = created
         self._model = model
@@ -160,9 +167,11 @@ class WholeEncoder:
         }
         if thoughts := "".join(self._thoughts):
             message["reasoning_content"] = thoughts
-        if self._calls:
+        if self._calls and self._functions:
+            message["function_call"] = self._calls[0]["function"]
+        elif self._calls:
             message["tool_calls"] = self._calls
-        reason = "stop" if event.refusal else _REASONS[event.reason]
+        reason = _reason(event, functions=self._functions)
         document: dict[str, Any] = {
             "id": self._id,
             "object": "chat.completion",
@@ -173,6 +182,11 @@ class WholeEncoder:
         if self._usage is not None:
             document["usage"] = usage.write(self._usage)
         return _json(document)
+
+
+def _reason(event: Finished, *, functions: bool) -> str:
+    reason = "stop" if event.refusal else _REASONS[event.reason]
+    return "function_call" if functions and reason == "tool_calls" else reason
 
 
 def _wire_call(call: ToolCall, answer: str, index: int) -> dict[str, Any]:

@@ -42,16 +42,18 @@ class WireFunction(msgspec.Struct):
 
 
 class WireCall(msgspec.Struct):
-    id: str
+    id: str = ""
     function: WireFunction | None = None
     extra_content: Any = None
 
 
 class WireMessage(msgspec.Struct):
-    role: Literal["system", "developer", "user", "assistant", "tool"]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[WirePart] | None = None
+    name: str | None = None
     refusal: str | None = None
     tool_calls: list[WireCall] | None = None
+    function_call: WireFunction | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -126,5 +128,5 @@ class Body(msgspec.Struct):
     n: int | None = None
     modalities: list[str] | None = None
     audio: Any = None
-    functions: Any = None
-    function_call: Any = None
+    functions: list[Declared] | None = None
+    function_call: Named | Literal["none", "auto"] | None = None

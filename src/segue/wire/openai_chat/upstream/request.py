@@ -43,7 +43,10 @@ def body(fitted: Fitted, call: Call) -> dict[str, Any]:
     }
     _limit(fields, request, call, omitted)
     _sampling(fields, request, call, effort, omitted)
+    chosen = extra.pop("tool_choice", None)
     _tools(fields, request, call, effort, extra.pop("tools", None), omitted)
+    if chosen is not None and "tools" in fields:
+        fields["tool_choice"] = chosen
     _output(fields, request, call, omitted)
     _think(fields, call, effort)
     if request.user is not None:

@@ -1,8 +1,9 @@
 """The `input` of a request, text or items, as messages.
 
 What a model said in one turn comes as items of its own (reasoning, text, calls) and becomes one message again; so do the results
-of the turn's calls, which learn their tools' names from them. A search for tools is a call like others. Reasoning is kept where
-it carries its proof, and is dropped otherwise, as are the searches a provider ran: their outcome is in the text that follows.
+of the turn's calls, which learn their tools' names from them. A search for tools is a call like others; so is a call of one of the API's
+own tools that the caller ran. Reasoning is kept where it carries its proof, and is dropped otherwise, as are the calls that a provider
+ran: their outcome is in the text that follows.
 
 Items that stand for something kept elsewhere are refused, with what to send instead.
 """
@@ -19,7 +20,7 @@ from segue.errors import InvalidRequestError
 from segue.wire.files import named_type, of_data, of_image_url, of_url
 from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
 from segue.wire.openai_chat.upstream.toolcalls import thought_signature
-from segue.wire.openai_responses.ingress.fields import is_object, missing, shaped, type_of, unserved
+from segue.wire.openai_responses.ingress.fields import missing, shaped, type_of, unserved
 from segue.wire.openai_responses.ingress.shapes import (
     Table,
     WireCall,
@@ -35,7 +36,8 @@ from segue.wire.openai_responses.ingress.tools import SEARCH, custom_arguments, 
 from segue.wire.openai_responses.upstream.messages import DIALECT, signature
 
 _TEXTS = ("input_text", "output_text", "text")
-_PASSED_OVER = frozenset({"web_search_call", "additional_tools"})
+_PASSED_OVER = frozenset({"additional_tools", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"})
+_OF_AN_ITEM = frozenset({"type", "id", "call_id", "status"})
 _SERVED = "message, function_call, function_call_output, custom_tool_call, custom_tool_call_output, reasoning"
 _ADVICE = {
     "item_reference": "nothing is kept here: send the item itself instead of its id",
@@ -81,7 +83,11 @@ class _Transcript:
         kind = type_of(item, where, "message")
         if (reader := self._readers.get(kind)) is not None:
             reader(item, where)
-        elif kind not in _PASSED_OVER:
+        elif kind.endswith("_call") and isinstance(item.get("call_id"), str):
+            self._own_call(kind.removesuffix("_call"), item)
+        elif kind.endswith("_call_output") and isinstance(item.get("call_id"), str):
+            self._own_result(item, where)
+        elif kind not in _PASSED_OVER and not kind.endswith("_call"):
             advice = _ADVICE.get(kind, f"use one of {_SERVED}")
             raise unserved(f"{where}.type", f"{kind[:40]!r} is not served; {advice}")
 
@@ -134,14 +140,25 @@ class _Transcript:
         arguments = wire.arguments or "{}"
         if isinstance(arguments, dict):
             arguments = msgspec.json.encode(arguments).decode()
-        elif not is_object(arguments):
-            raise unserved(f"{where}.arguments", "must be the JSON text of an object")
         proof = thought_signature(ToolCallPiece(extra_content=wire.extra_content))
         self._called(wire.call_id, flat_name(wire.name, wire.namespace), arguments, proof)
 
     def _custom_call(self, item: Table, where: str) -> None:
         wire = shaped(item, WireCustomCall, where)
         self._called(wire.call_id, flat_name(wire.name, wire.namespace), custom_arguments(wire.input))
+
+    def _own_call(self, name: str, item: Table) -> None:
+        """A call of one of the API's own tools that the caller ran (`local_shell_call`, `computer_call` …)."""
+        said = {field: value for field, value in item.items() if field not in _OF_AN_ITEM}
+        self._called(item["call_id"], name, msgspec.json.encode(said.get("action", said)).decode())
+
+    def _own_result(self, item: Table, where: str) -> None:
+        output = item.get("output")
+        if isinstance(output, dict) and "type" in output and "image_url" in output:
+            output = [output | {"type": "input_image"}]
+        elif not isinstance(output, str | None):
+            output = msgspec.json.encode(output).decode()
+        self._result({"call_id": item["call_id"], "output": output}, where)
 
     def _search(self, item: Table, where: str) -> None:
         """A search that was the caller's to make; one that the provider made has no id, and its outcome is among the tools."""

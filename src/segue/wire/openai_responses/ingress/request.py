@@ -43,6 +43,8 @@ def read_request(body: bytes) -> IngressRequest:
     extra = _extra(document)
     if tools.hosted:
         extra["tools"] = tools.hosted
+    if tools.chosen is not None:
+        extra["tool_choice"] = tools.chosen
     request = ChatRequest(
         messages=messages,
         tools=tuple(tools.functions),

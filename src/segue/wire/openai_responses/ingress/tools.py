@@ -3,12 +3,11 @@
     function           itself
     custom             a function of one text, `input`; a grammar for it is put into words. A call comes back as a custom call
     namespace          its tools, each with the namespace before its name; a call comes back with both apart
-    web_search…        run by the provider and told in text: kept for targets of this dialect, the others answer without
     tool_search        a function, where the caller is who searches; else passed over: what it would find is offered from the start
+    all others         (web_search, image_generation, local_shell, mcp …) kept for targets of this dialect; the others answer without,
+                       and say so
 
 Tools come in `tools`, and in items of the input that declare more on the way: they are offered too, each once.
-
-All other types are refused by name: their calls are items that no other provider has, so a caller would wait for them in vain.
 """
 
 from __future__ import annotations
@@ -41,9 +40,6 @@ SEARCH = "tool_search"
 
 _DECLARING = ("additional_tools", "tool_search_output")
 
-_HOSTED = frozenset(
-    {"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"},
-)
 _INPUT = {
     "type": "object",
     "properties": {"input": {"type": "string", "description": "The whole input of the tool, as plain text."}},
@@ -55,13 +51,14 @@ _INPUT = {
 class Tools:
     """`functions` are those to offer; `hosted` those that only targets of this dialect know, as the caller wrote them.
 
-    `special` says of a function by its name how its calls are told: `type` is "function", "custom" or "tool_search", then the caller's
+    `chosen` is a choice among the latter, as the caller wrote it. `special` says of a function by its name how its calls are told: `type` is "function", "custom" or "tool_search", then the caller's
     `name` and its `namespace`, if any. A function that is just that is not in it.
     """
 
     def __init__(self) -> None:
         self.functions: list[Tool] = []
         self.hosted: list[Table] = []
+        self.chosen: Table | None = None
         self.special: dict[str, dict[str, str]] = {}
         self._names: set[str] = set()
 
@@ -75,15 +72,12 @@ class Tools:
             group = shaped(wire, WireNamespace, where)
             for number, inner in enumerate(group.tools):
                 self.add(inner, f"{where}.tools[{number}]", group.name)
-        elif kind in _HOSTED and not namespace:
-            self.hosted.append(wire)
         elif kind == "tool_search" and not namespace:
             self._search(shaped(wire, WireSearch, where))
+        elif not namespace:
+            self.hosted.append(wire)
         else:
-            raise unserved(
-                f"{where}.type",
-                f"{kind[:40]!r} is not served; use function, custom, namespace or web_search, or declare a function that does it",
-            )
+            raise unserved(f"{where}.type", f"{kind[:40]!r} can't stand in a namespace: use function or custom")
 
     def _function(self, wire: WireFunction, namespace: str) -> None:
         name = flat_name(wire.name, namespace)
@@ -163,6 +157,9 @@ def read_tools(body: Body) -> tuple[Tools, ToolChoice | None]:
     choice = body.tool_choice
     if choice is None or isinstance(choice, str):
         return tools, ToolChoice(mode=choice) if choice else None
+    if choice.get("type") not in ("function", "custom", "allowed_tools"):
+        tools.chosen = choice
+        return tools, None
     return tools, _chosen(shaped(choice, Chosen, "tool_choice"), tools)
 
 
@@ -176,9 +173,6 @@ def _chosen(choice: Chosen, tools: Tools) -> ToolChoice:
         tools.functions = [tool for tool in tools.functions if tool.name in wanted]
         tools.hosted = [tool for tool in tools.hosted if tool["type"] in kinds]
         return ToolChoice(mode=choice.mode)
-    if choice.type not in ("function", "custom"):
-        said = choice.type[:40]
-        raise unserved("tool_choice.type", f"{said!r} is not served; use function, custom, allowed_tools, or a mode")
     name = flat_name(choice.name or "", choice.namespace)
     if name not in {tool.name for tool in tools.functions}:
         raise unserved("tool_choice", "names no function that is among the tools")
