@@ -259,6 +259,11 @@ def _index() -> _Index:
     return _Index(names, families)
 
 
+def entries() -> tuple[ModelInfo, ...]:
+    """Every model that has a line of its own, once."""
+    return tuple(dict.fromkeys(_index().names.values()))
+
+
 def listed(provider: str, name: str) -> ModelInfo | None:
     """What is known of this very model, under any of its names; None where it is known only as one of a family, or not at all."""
     if len(name) > LONGEST_NAME:

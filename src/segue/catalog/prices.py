@@ -12,7 +12,7 @@ they belong to: cache reads and writes as input, one-hour writes as other writes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -28,6 +28,7 @@ from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo as ListedModel
     from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices, TimeOfDateConstraint
 
     _Constraint: TypeAlias = StartDateConstraint | TimeOfDateConstraint
@@ -120,6 +121,12 @@ def dearest_of_family(provider: str, model: str, when: date | datetime) -> UnitP
     return max(family, key=lambda units: units.output + units.input)
 
 
+def listed_models(provider: str) -> tuple[str, ...]:
+    """The models of a provider that the price list has, by its own names."""
+    name = our_name(provider)
+    return tuple(model.id for model in _models_of(_LISTED_AS.get(name, name)))
+
+
 def read_overrides(tables: Mapping[str, Mapping[str, object]]) -> Overrides:
     """Overrides from settings: a table a key, with dollars a *million* tokens, e.g. `{"input": "0.30", "output": "2.50"}`.
 
@@ -200,11 +207,14 @@ def _alike(words: tuple[str, ...], others: tuple[str, ...]) -> int:
 
 def _all_listed(provider: str, moment: datetime) -> dict[tuple[str, ...], UnitPrices]:
     """The prices of a provider's models that read and write tokens, by the words of their names."""
+    found = {_words(model.id): _listed(provider, model.id, moment) for model in _models_of(provider)}
+    return {words: units for words, units in found.items() if units is not None and units.input and units.output}
+
+
+def _models_of(provider: str) -> Sequence[ListedModel]:
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415  (heavy: see the module's text)
 
-    owner = next((candidate for candidate in get_snapshot().providers if candidate.id == provider), None)
-    found = {_words(model.id): _listed(provider, model.id, moment) for model in (owner.models if owner else ())}
-    return {words: units for words, units in found.items() if units is not None and units.input and units.output}
+    return next((candidate.models for candidate in get_snapshot().providers if candidate.id == provider), ())
 
 
 def _listed(provider: str, model: str, moment: datetime) -> UnitPrices | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from segue.cli.catalog.command import catalog
 from segue.cli.chat.command import chat
 from segue.cli.doctor.command import doctor
 from segue.cli.drill.command import drill
@@ -33,6 +34,7 @@ for command in (chat, serve, status, providers, doctor, estimate, sandbox, drill
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(route, name="route")
+app.add_typer(catalog, name="catalog")
 
 
 @app.callback()
