@@ -12,9 +12,9 @@ from segue.chat.messages import Image, Message, Part, Text, Thinking, ToolCall, 
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
 from segue.secret import Secret
+from segue.wire.openai.tool_ids import tool_id
 from segue.wire.openai.upstream_errors import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.upstream.codec import Upstream
-from segue.wire.openai_chat.upstream.messages import tool_id
 
 from .harness import KEY, PLAIN, body_of, call, omitted
 

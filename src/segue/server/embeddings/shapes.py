@@ -20,7 +20,7 @@ from segue.wire.codec import Call, WireRequest
 from segue.wire.gemini.ingress.codec import target as named_by
 from segue.wire.gemini.upstream.codec import posting, resource
 from segue.wire.lenient import UNREADABLE
-from segue.wire.openai_chat.upstream.codec import auth_headers
+from segue.wire.openai.http import auth_headers
 
 _Fields = dict[str, msgspec.Raw]
 _JSON: Final = "application/json"

@@ -13,10 +13,9 @@ from segue.chat.media import of_data_url
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.files import named_type, of_data, of_image_url
+from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
 from segue.wire.openai_chat.ingress.shapes import ImageUrl, WireCall, WireFile, WireMessage, WirePart
 from segue.wire.openai_chat.upstream.messages import AUDIO, DIALECT
-from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
-from segue.wire.openai_chat.upstream.toolcalls import thought_signature
 
 _SUPPORTED_PARTS = "text, image_url, file, input_audio"
 

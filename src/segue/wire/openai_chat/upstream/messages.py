@@ -7,8 +7,6 @@ Thinking is left out, unless the provider wants its own back (the quirk `reasoni
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +14,7 @@ from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, 
 from segue.errors import InvalidRequestError
 from segue.wire.codec import Call
 from segue.wire.files import PDF
+from segue.wire.openai.tool_ids import tool_id
 
 DIALECT = "openai_chat"
 
@@ -23,8 +22,6 @@ AUDIO = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 """The formats of recordings by their names here."""
 _FORMATS = {media_type: name for name, media_type in AUDIO.items()}
 
-# OpenAI refuses longer ids with `string_above_max_length`; what other providers issue can be longer or hold odd characters.
-_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 # Google's documented stand-in for the signature of a call that another model made.
 _NO_SIGNATURE = "skip_thought_signature_validator"
 
@@ -52,22 +49,6 @@ def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -
     if call.prefill and call.quirks.get("prefix") and said[-1]["role"] == "assistant":
         said[-1]["prefix"] = True
     return said
-
-
-def tool_id(original: str, length: int | None = None) -> str:
-    """The id a provider accepts for a tool call: the original where it fits, else one derived from it, the same every time.
-
-    `length` is set where a provider wants exactly so many letters and digits (Mistral: 9).
-    """
-    if length is not None:
-        if len(original) == length and original.isascii() and original.isalnum():
-            return original
-        return _digest(original)[:length]
-    return original if _ID.fullmatch(original) else f"call_{_digest(original)[:24]}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _speech(message: Message, call: Call, where: str, omitted: list[str]) -> dict[str, Any] | None:

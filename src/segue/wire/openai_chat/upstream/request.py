@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from segue.chat.messages import Text
-from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
+from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.wire.codec import Call
 from segue.wire.fitting.fit import Fitted
-from segue.wire.fitting.schemas import strict as strict_schema
 from segue.wire.openai.effort import asked_effort, fitting_effort
+from segue.wire.openai.output import held_to, mentions_json, schema_fields
 from segue.wire.openai.upstream_errors import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.upstream.messages import DIALECT, wire_messages
 from segue.wire.wording import demand, json_in_words
@@ -158,14 +157,6 @@ def _tool(tool: Tool, omitted: list[str], *, strict: bool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def held_to(schema: dict[str, Any], omitted: list[str]) -> tuple[dict[str, Any], bool]:
-    """A schema that a model is to be held to strictly, and whether it can be."""
-    closed = strict_schema(schema)
-    if closed is None:
-        omitted.append("strict")
-    return closed or schema, closed is not None
-
-
 def _choice(choice: ToolChoice) -> str | dict[str, Any]:
     if choice.mode == "tool":
         return {"type": "function", "function": {"name": choice.name or ""}}
@@ -192,25 +183,6 @@ def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: l
         _ask(fields, json_in_words(output))
     elif not mentions_json(request) or "json_object" not in formats:
         _ask(fields, json_in_words(output))
-
-
-def schema_fields(output: OutputSchema, omitted: list[str]) -> dict[str, Any]:
-    """A schema that answers must follow, as OpenAI's dialects name its parts."""
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in output.name)[:64]
-    schema: dict[str, Any] = {"name": name or "answer", "schema": output.schema}
-    if output.description:
-        schema["description"] = output.description
-    if output.strict is not None:
-        schema["strict"] = output.strict
-    if output.strict and output.schema is not None:
-        schema["schema"], schema["strict"] = held_to(output.schema, omitted)
-    return schema
-
-
-def mentions_json(request: ChatRequest) -> bool:
-    """OpenAI answers 400 where JSON mode is asked for and no message says the word."""
-    texts = (part.text for message in request.messages for part in message.parts if isinstance(part, Text))
-    return any("json" in text.lower() for text in texts)
 
 
 def _ask(fields: dict[str, Any], instruction: str) -> None:

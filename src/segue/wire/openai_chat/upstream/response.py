@@ -25,7 +25,8 @@ from segue.chat.usage import Usage
 from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
 from segue.wire.openai import upstream_errors, usage
 from segue.wire.openai.framing import NO_TERMINAL, FramedDecoder
-from segue.wire.openai_chat.upstream.shapes import Choice, Chunk, Piece, ToolCallPiece, read_chunk
+from segue.wire.openai.toolcall_piece import ToolCallPiece
+from segue.wire.openai_chat.upstream.shapes import Choice, Chunk, Piece, read_chunk
 from segue.wire.openai_chat.upstream.toolcalls import MalformedCall, ToolCalls
 from segue.wire.sse import ServerSentEvent
 

@@ -11,20 +11,8 @@ from typing import Any
 import msgspec
 
 from segue.wire.lenient import Needed
+from segue.wire.openai.toolcall_piece import FunctionPiece, ToolCallPiece
 from segue.wire.openai.usage import WireUsage
-
-
-class FunctionPiece(msgspec.Struct, gc=False):
-    name: Needed[str | None] = None
-    arguments: Needed[str | dict[str, Any] | None] = None
-
-
-class ToolCallPiece(msgspec.Struct, gc=False):
-    index: int | None = None
-    id: str | int | None = None
-    function: FunctionPiece | None = None
-    extra_content: Any = None
-    """Where Google's compatible face puts the thought signature."""
 
 
 class Piece(msgspec.Struct, gc=False):

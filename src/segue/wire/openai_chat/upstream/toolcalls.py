@@ -17,7 +17,7 @@ import hashlib
 
 from segue.chat.events import ToolCallDelta, ToolCallEnd, UpstreamEvent
 from segue.wire.arguments import is_object, json_text, mended
-from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
+from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
 
 
 class _Call:
@@ -179,13 +179,6 @@ class ToolCalls:
             return ""
         call.name = name if name.startswith(call.name) else call.name + name
         return call.name
-
-
-def thought_signature(piece: ToolCallPiece) -> str:
-    """Gemini's signature of a call, "" if there is none."""
-    google = piece.extra_content.get("google") if isinstance(piece.extra_content, dict) else None
-    signature = google.get("thought_signature") if isinstance(google, dict) else None
-    return signature if isinstance(signature, str) else ""
 
 
 def _made_id(answer: str, number: int, name: str) -> str:

@@ -18,8 +18,7 @@ from segue.chat.media import of_data_url
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.files import named_type, of_data, of_image_url, of_url
-from segue.wire.openai_chat.upstream.shapes import ToolCallPiece
-from segue.wire.openai_chat.upstream.toolcalls import thought_signature
+from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
 from segue.wire.openai_responses.ingress.fields import missing, shaped, type_of, unserved
 from segue.wire.openai_responses.ingress.shapes import (
     Table,

@@ -8,7 +8,7 @@ from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
 from segue.wire.codec import Call, WireRequest
 from segue.wire.fitting.fit import fit
-from segue.wire.openai_chat.upstream.codec import listing, posting
+from segue.wire.openai.http import listing, posting
 from segue.wire.openai_responses.upstream import errors
 from segue.wire.openai_responses.upstream.messages import DIALECT
 from segue.wire.openai_responses.upstream.request import body

@@ -14,7 +14,7 @@ from typing import Any
 from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.codec import Call
-from segue.wire.openai_chat.upstream.messages import tool_id
+from segue.wire.openai.tool_ids import tool_id
 
 DIALECT = "openai_responses"
 

@@ -18,11 +18,12 @@ from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.wire.codec import Call
 from segue.wire.fitting.fit import Fitted
 from segue.wire.openai.effort import asked_effort, fitting_effort
-from segue.wire.openai_chat.upstream.messages import DIALECT as CHAT
-from segue.wire.openai_chat.upstream.request import held_to, mentions_json, schema_fields
+from segue.wire.openai.output import held_to, mentions_json, schema_fields
 from segue.wire.openai_responses.upstream.messages import DIALECT, input_items, text_item
 from segue.wire.wording import demand, json_in_words
 
+CHAT = "openai_chat"
+"""The dialect whose extra fields are read too."""
 LEAST_TOKENS = 16
 """The least `max_output_tokens` the API takes."""
 
