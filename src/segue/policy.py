@@ -112,7 +112,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     continuations: Count = 2
     """Seams allowed in one answer; 0 ends a broken stream with an error."""
     rounds: Positive = 3
-    """How often the whole chain is tried when everything that failed was transient (the guide's three tries)."""
+    """How often the whole chain is tried when all targets rest, or failed with something transient (the guide's three tries)."""
+    patience: Wait = 10.0
+    """Seconds that a round is waited for at most (the guide's longest wait): if no target recovers by then, the error comes at once."""
     round_wait: Bounds = (4.0, 10.0)
     """Bounds of the exponential wait between rounds (the guide's)."""
     quick_retry: Bounds = (0.05, 0.15)

@@ -30,6 +30,11 @@ _ROWS: dict[str, _Row] = {
         (429, "rate_limit_error", "This request would exceed your rate limit."),
         (429, "RESOURCE_EXHAUSTED", "Resource has been exhausted."),
     ),
+    "rate of two seconds": _Row(
+        (429, "rate_limit_exceeded", "Rate limit reached."),
+        (429, "rate_limit_error", "This request would exceed your rate limit."),
+        (429, "RESOURCE_EXHAUSTED", "Resource has been exhausted."),
+    ),
     "day spent": _Row(
         (429, "rate_limit_exceeded", "Rate limit reached."),
         (429, "rate_limit_error", "This request would exceed your rate limit."),
@@ -109,8 +114,8 @@ ROWS = tuple(_ROWS)
 def refusal(row: str, dialect: str) -> Refusal:
     status, word, message = getattr(_ROWS[row], dialect.partition("_")[0])
     headers = {"content-type": "application/json"}
-    if row == "rate":
-        headers["retry-after"] = f"{RETRY_AFTER:g}"
+    if (wait := {"rate": RETRY_AFTER, "rate of two seconds": 2.0}.get(row)) is not None:
+        headers["retry-after"] = f"{wait:g}"
     if not word:
         return Refusal(status, {"content-type": "text/html"}, b"<html><body>upstream trouble</body></html>")
     return Refusal(status, headers, msgspec.json.encode(_document(dialect, status, word, message)))

@@ -535,8 +535,8 @@ async def test_two_successes_close_the_breaker_also_if_the_probe_lost_its_race()
     await check(world, answered=None)
 
 
-async def test_when_all_are_cooling_the_one_that_recovers_first_is_asked_once_a_second() -> None:
-    world = World(a(first(3, "unavailable")), b(first(3, "unavailable")))
+async def test_when_all_rest_and_waiting_is_not_allowed_the_one_that_recovers_first_is_asked_once_a_second() -> None:
+    world = World(a(first(3, "unavailable")), b(first(3, "unavailable")), policy=Policy(rounds=1))
     await trip(world, "b")
     await asyncio.sleep(1.0)
     await trip(world, "a")
@@ -551,7 +551,7 @@ async def test_when_all_are_cooling_the_one_that_recovers_first_is_asked_once_a_
 
 
 async def test_a_last_resort_that_is_denied_tells_when_its_target_may_answer_again() -> None:
-    world = World(a(first(3, "unavailable")))
+    world = World(a(first(3, "unavailable")), policy=Policy(rounds=1))
     await trip(world, "a")
     taken, denied = await asyncio.gather(world.ask(PROSE), world.ask(PROSE))
     assert (taken.tried, denied.tried) == (["a"], [])

@@ -417,26 +417,70 @@ def test_no_round_begins_that_the_deadline_would_end_at_once(until: float, begin
 
 
 def test_nobody_is_asked_again_before_the_time_they_named() -> None:
-    rate = Failure(kind=FailureKind.RATE, message="", retry_after=30.0)
+    rate = Failure(kind=FailureKind.RATE, message="", retry_after=9.0)
     queue = failed_round((A, rate))
-    assert next_round(queue) == NOW + 30.0
-    assert taken(queue).not_before == NOW + 30.0
+    assert next_round(queue) == NOW + 9.0
+    assert taken(queue).not_before == NOW + 9.0
+
+
+@pytest.mark.parametrize(("jitter", "wait"), [(0.0, 5.0), (0.5, 5.5), (1.0, 6.0)])
+def test_a_stated_wait_is_stretched_by_up_to_a_fifth(jitter: float, wait: float) -> None:
+    rate = Failure(kind=FailureKind.RATE, message="", retry_after=5.0)
+    assert next_round(failed_round((A, rate)), jitter=jitter) == NOW + wait
+    assert next_round(plan(A), unwell(a=barred(NOW + 5.0)), jitter=jitter) == NOW + wait
 
 
 def test_nobody_is_asked_again_before_they_recover() -> None:
-    assert next_round(failed_round((A, DOWN)), unwell(a=barred(NOW + 15.0))) == NOW + 15.0
+    assert next_round(failed_round((A, DOWN)), unwell(a=barred(NOW + 9.0))) == NOW + 9.0
 
 
-def test_a_round_is_not_held_up_by_those_that_come_later_who_are_asked_in_the_one_after() -> None:
+def test_those_that_rest_are_waited_for_though_nothing_was_asked_for_this_request() -> None:
+    queue = plan(A, B, C)
+    assert next_round(queue, unwell(a=barred(NOW + 9.0), b=barred(NOW + 3.0), c=barred(NOW + 6.0))) == NOW + 3.0
+    assert order(queue, unwell(a=barred(NOW + 9.0), c=barred(NOW + 6.0))) == "b"
+
+
+@pytest.mark.parametrize(("recovers", "waits"), [(NOW + 9.9, True), (NOW + 10.1, False), (None, False)])
+def test_who_recovers_beyond_what_patience_allows_is_not_waited_for(recovers: float | None, waits: bool) -> None:
+    assert (next_round(plan(A), unwell(a=barred(recovers))) is not None) is waits
+    assert next_round(plan(A, policy=Policy(patience=20.0)), unwell(a=barred(NOW + 15.0))) == NOW + 15.0
+
+
+def test_who_is_hopeless_or_unfit_is_not_waited_for() -> None:
+    look = unwell(a=barred(NOW + 1.0, hopeless=True), b=barred(NOW + 2.0), c=barred(NOW + 3.0))
+    queue = plan(A, target("b", tools=False), C, need=Need(prompt_tokens=1, tools=True))
+    assert next_round(queue, look) == NOW + 3.0
+    assert [target.name for target in queue.hoped_for(look)] == ["c"]
+
+
+def test_a_round_is_not_held_up_by_those_that_come_later_who_are_asked_when_their_time_has_come() -> None:
     rate = Failure(kind=FailureKind.RATE, message="", retry_after=7.0)
     queue = failed_round((A, rate), (B, DOWN))
     assert next_round(queue) == NOW + 4.0
-    second = taken(queue)
+    second = queue.next(well, now=NOW + 4.0)
+    assert second is not None
     assert second.target is B
-    assert queue.next(well) is None
+    assert queue.next(well, now=NOW + 4.0) is None
     queue.failed(second, DOWN, NOW + 5.0, healthy=False)
-    assert queue.next_round(well, NOW + 5.0, until=LONG_AFTER, jitter=0.0) == NOW + 10.0
+    assert queue.next_round(well, NOW + 5.0, until=LONG_AFTER, jitter=0.0) == NOW + 7.0
     assert order(queue) == "ab"
+
+
+def test_who_proves_well_for_another_request_is_asked_before_its_wait_is_over() -> None:
+    queue = failed_round((A, DOWN), (B, DOWN))
+    next_round(queue, jitter=1.0)
+    assert queue.next(well, now=NOW + 1.0) is None
+    queue.recovered(lambda target: target is B, NOW + 1.0)
+    entry = queue.next(well, now=NOW + 1.0)
+    assert entry is not None
+    assert (entry.target, entry.not_before) == (B, 0.0)
+
+
+def test_who_stated_a_wait_is_not_asked_before_it_is_over_whatever_others_find() -> None:
+    queue = failed_round((A, Failure(kind=FailureKind.RATE, message="", retry_after=5.0)))
+    next_round(queue)
+    queue.recovered(lambda target: target is A, NOW + 1.0)
+    assert queue.next(well, now=NOW + 1.0) is None
 
 
 def test_those_that_were_passed_over_still_wait_in_the_next_round() -> None:

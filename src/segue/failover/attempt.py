@@ -49,7 +49,7 @@ class Attempt:
 
     `overdue`: silent beyond its hedge point. `spared`: silent beyond its give-up point too, but there is no one else to ask: only a
     dead line or the deadline ends it. `lost`: another leads, and this one runs on only to show whether its target, being probed, is
-    well. `over`: its fate is booked, nothing it still says counts. `limit` is the moment by which it must have shown content, so
+    well. `proven`: its first content was told to its target's health, and True where that was a probe's success. `over`: its fate is booked, nothing it still says counts. `limit` is the moment by which it must have shown content, so
     that others keep their time; None where there are none.
     """
 
@@ -88,6 +88,7 @@ class Attempt:
         self.spared = False
         self.finished = False
         self.lost = False
+        self.proven: bool | None = None
         self.over = False
         self._pieces = 0
         self._room: asyncio.Future[None] | None = None

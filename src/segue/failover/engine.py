@@ -26,6 +26,7 @@ from segue.failover.plan import Entry
 from segue.failover.rejected_params import Refusals
 from segue.failover.stall_timer import Limits, limits
 from segue.failover.upstream import Upstream
+from segue.failover.waiting import WaitingRoom
 from segue.health.book import HealthBook
 from segue.health.latency import LatencyBook
 from segue.health.quota import QuotaBook, QuotaKey, QuotaLimits
@@ -83,6 +84,7 @@ class Engine:
         self.rng = rng or random.Random()
         self.new_id = new_id
         self.refusals = Refusals()
+        self.waiting = WaitingRoom()
         self._prober = Prober(self.health, self.keys, upstream)
         self._aged: dict[int, tuple[Target, tuple[int, bool], Target]] = {}
         self._warned: set[tuple[str, str]] = set()
@@ -211,16 +213,28 @@ class Engine:
     def ended(self, end: AttemptEnd) -> None:
         self._tell("attempt_ended", end)
 
+    def proved(self, attempt: Attempt, now: float) -> None:
+        """The attempt has shown its first content."""
+        keys = self.keys(attempt.target)
+        attempt.proven = self.health.proved(keys, now, started=attempt.began)
+        self._call_waiting(keys, now, well=True)
+
     def answered(self, attempt: Attempt, now: float) -> None:
         """The attempt gave a whole answer."""
-        self.health.succeeded(self.keys(attempt.target), now, started=attempt.began)
+        if attempt.proven is None:
+            self.proved(attempt, now)
+        keys = self.keys(attempt.target)
+        self.health.succeeded(keys, now, started=attempt.began, proven=bool(attempt.proven))
         self.budget.success()
+        self._call_waiting(keys, now, well=True)
         self._observe(attempt, now)
 
     def failed(self, attempt: Attempt, failure: Failure, now: float) -> None:
         """The attempt failed; its target's health and quota hear of it."""
         keys = self.keys(attempt.target)
-        self.health.failed(keys, failure, now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
+        jitter = self.rng.uniform(-1.0, 1.0)
+        self.health.failed(keys, failure, now, jitter, started=attempt.began, proven=bool(attempt.proven))
+        self._call_waiting(keys, now)
         if failure.quota is not None:
             self.quota.learn(
                 QuotaKey(keys.credential, keys.model), failure.quota, failure.retry_after, now, self.wall()
@@ -234,7 +248,9 @@ class Engine:
 
     def released(self, attempt: Attempt, now: float) -> None:
         """The attempt ended without saying anything of its target's health."""
-        self.health.release(self.keys(attempt.target), started=attempt.began)
+        keys = self.keys(attempt.target)
+        self.health.release(keys, started=attempt.began, proven=bool(attempt.proven))
+        self._call_waiting(keys, now)
         self._observe(attempt, now)
 
     def unproven(self, attempt: Attempt, now: float) -> None:
@@ -245,6 +261,9 @@ class Engine:
         """The attempt without the fields that were refused went through: they are left out from now on, if it was not their values."""
         if lasting := entry.omit - entry.passing:
             self.refusals.learn(entry.target, lasting)
+
+    def _call_waiting(self, keys: HealthKeys, now: float, *, well: bool = False) -> None:
+        self.waiting.call(keys, lambda: self.health.room(keys, now), well=well)
 
     def _observe(self, attempt: Attempt, now: float) -> None:
         key = latency_key(attempt.target, attempt.request, attempt.start.prompt_tokens)

@@ -8,10 +8,9 @@ The chain is walked in rounds. In a round every target stands in the queue once,
 - A context that was too long for one model bars those with a window no larger. A refusal that names no field is taken for that only
   where the prompt may have filled the window.
 
-When nobody in the queue can be asked:
-
-- if nothing was sent yet, the target that recovers first gets one last-resort attempt, never one without money or key;
-- else, if what failed was transient, the next round begins after an exponential wait, while rounds and deadline last.
+When none in the queue can be asked, the next round begins as soon as one recovers: one that failed in passing or one that was passed over
+because it rests, after the time that was stated, else after an exponential wait; while rounds, patience and deadline last. Where that is not to
+be, and nothing was sent yet, the target that recovers first gets one last-resort attempt, never one without money or key.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable
 import msgspec
 
 from segue.chat.failure import Failure, FailureKind
-from segue.failover.budget import round_wait
+from segue.failover.budget import FOREVER, round_wait
 from segue.failover.rejected_params import lasts
 from segue.health.target import Availability
 from segue.policy import Policy
@@ -44,16 +43,23 @@ OMITTABLE = frozenset(
 name, a schema and a forced tool call in words, the system text in the first turn). `thinking` is earlier turns' reasoning."""
 
 
+SOON = 0.2
+"""Seconds that a quick second try is waited for before others are asked."""
+STRETCH = 0.2
+"""The most by which a stated wait is stretched at random."""
+
+
 class Entry(msgspec.Struct, kw_only=True):
     """A place in the queue.
 
-    `not_before` is a moment, 0 for at once; `passing` are those fields of `omit` that other requests may still have;
+    `not_before` is a moment, 0 for at once; `stated` the one that the target itself named; `passing` are those fields of `omit` that other requests may still have;
     `prefill` and `take_back` say how it may be asked to go on with an answer; `retried` says it is a second try of the same target,
     `resort` that the target is to be asked although it is barred.
     """
 
     target: Target
     not_before: float = 0.0
+    stated: float = 0.0
     omit: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
     prefill: bool = True
@@ -97,12 +103,14 @@ class Plan:
         *,
         providers: Collection[str] = (),
         prefer: Callable[[Target], bool] | None = None,
+        now: float = FOREVER,
     ) -> Entry | None:
         """Takes the first in the queue that can be asked, or None.
 
-        Targets of `providers` are left out (a hedge goes to another provider); those that `prefer` picks come first.
+        Targets of `providers` are left out (a hedge goes to another provider), and those whose moment is after `now`; those that `prefer`
+        picks come first.
         """
-        entry = self.peek(look, providers=providers, prefer=prefer)
+        entry = self.peek(look, providers=providers, prefer=prefer, now=now)
         if entry is not None:
             self.take(entry)
         return entry
@@ -118,16 +126,17 @@ class Plan:
         *,
         providers: Collection[str] = (),
         prefer: Callable[[Target], bool] | None = None,
+        now: float = FOREVER,
     ) -> Entry | None:
         """What `next` would take."""
         first = None
         for entry in self._queue:
             target = entry.target
-            if target.provider in providers or unfit(target, self._need):
+            if entry.not_before > now + SOON or target.provider in providers or unfit(target, self._need):
                 continue
             if (availability := look(target)).barred:
                 if availability.gone and self._succeed(target):
-                    return self.peek(look, providers=providers, prefer=prefer)
+                    return self.peek(look, providers=providers, prefer=prefer, now=now)
                 continue
             if prefer is None or prefer(target):
                 return entry
@@ -166,7 +175,7 @@ class Plan:
         target, kind = entry.target, failure.kind
         if kind in TRANSIENT and failure.should_retry is not False:
             at = now + (failure.retry_after or 0.0)
-            self._again[target.name] = _replace(entry, not_before=at, retried=False, resort=False)
+            self._again[target.name] = _replace(entry, not_before=at, stated=at, retried=False, resort=False)
         if kind is FailureKind.CAPABILITY:
             self._adapt(entry, failure)
         elif kind is FailureKind.MODEL_GONE:
@@ -190,29 +199,72 @@ class Plan:
         return _replace(entry, resort=True)
 
     def next_round(self, look: Look, now: float, *, until: float, jitter: float) -> float | None:
-        """Fills the queue for another round; gives the moment it begins, or None if there is none to be had before `until`.
+        """Fills the queue for another round. Returns the moment it begins, or None if there is none to be had before `until`.
 
-        Only those that failed in a passing way are asked again, and never before the time they named.
+        Targets that rest are waited for whether they failed in this request or were passed over. None is asked before the time it named,
+        which `jitter` (0 to 1) stretches by up to a fifth.
         """
         if self.round >= self._policy.rounds:
             return None
-        begin = now + round_wait(self.round, self._policy.round_wait, jitter)
-        due = []
-        for entry in self._again.values():
-            if not (availability := look(entry.target)).hopeless:
-                at = max(begin, entry.not_before, availability.recovers_at or 0.0)
-                due.append(_replace(entry, not_before=at))
-        if not due:
-            return None
-        first = min(entry.not_before for entry in due)
-        if first >= until:
-            return None
+        due = [
+            _replace(entry, not_before=at)
+            for entry in self._again.values()
+            if (at := self._due(entry, look, now, jitter)) is not None
+        ]
         waiting = {entry.target.name for entry in due}
         self._queue = [entry for entry in self._queue if entry.target.name not in waiting]
-        self._queue.extend(entry for entry in due if entry.not_before <= first)
-        self._again = {entry.target.name: entry for entry in due if entry.not_before > first}
+        moments = [entry.not_before for entry in due] + self._recoveries(look, now, jitter)
+        first = min(moments, default=None)
+        if first is None or first >= until or first > now + self._policy.patience:
+            return None
+        self._queue += sorted(due, key=lambda entry: entry.not_before)
+        self._again.clear()
         self.round += 1
         return first
+
+    def recovery(self, look: Look, now: float) -> float | None:
+        """The earliest moment at which a queued target may be asked that can't be now; None if there is none."""
+        return min(self._recoveries(look, now, 0.0), default=None)
+
+    def hoped_for(self, look: Look) -> list[Target]:
+        """The queued targets that may be asked sooner or later."""
+        return [
+            entry.target
+            for entry in self._queue
+            if not (unfit(entry.target, self._need) or look(entry.target).hopeless)
+        ]
+
+    def recovered(self, is_it: Callable[[Target], bool], now: float) -> None:
+        """A queued target has shown another request that it is well: it can be asked at once, unless it stated a wait itself."""
+        for entry in self._queue:
+            if entry.not_before > now >= entry.stated and is_it(entry.target):
+                self._queue.remove(entry)
+                self._queue.insert(0, _replace(entry, not_before=0.0))
+                return
+
+    def _due(self, entry: Entry, look: Look, now: float, jitter: float) -> float | None:
+        """When a target that failed in passing may be asked again; None if not at all."""
+        availability = look(entry.target)
+        if availability.hopeless:
+            return None
+        stated = max(entry.stated, (availability.recovers_at or 0.0) if availability.barred else 0.0)
+        if stated > now:
+            return _stretched(stated, now, jitter)
+        return now + round_wait(self.round, self._policy.round_wait, jitter)
+
+    def _recoveries(self, look: Look, now: float, jitter: float) -> list[float]:
+        """When those in the queue may be asked that can't be now."""
+        moments = []
+        for entry in self._queue:
+            if unfit(entry.target, self._need):
+                continue
+            availability = look(entry.target)
+            if not availability.barred:
+                moments += [entry.not_before] if entry.not_before > now else []
+            elif availability.recovers_at is not None and not availability.hopeless:
+                recovers_at = max(now, availability.recovers_at)
+                moments.append(max(entry.not_before, _stretched(recovers_at, now, jitter)))
+        return moments
 
     def _adapt(self, entry: Entry, failure: Failure) -> None:
         target = entry.target
@@ -248,6 +300,11 @@ class Plan:
             return False
         self._second_tries.append(key)
         return True
+
+
+def _stretched(at: float, now: float, jitter: float) -> float:
+    """A stated moment, up to a fifth of the wait later: those who wait for it do not all come at once."""
+    return at + max(0.0, at - now) * STRETCH * jitter
 
 
 def _is_blip(failure: Failure) -> bool:

@@ -106,6 +106,7 @@ class Relay:
         """Stops what still runs; sockets close before the event loop's next turn is over. May be called again."""
         self._done = True
         self.report.rounds = self._plan.round
+        self._dispatch.leave_lines()
         self._field.close()
         if (start := self._told) is not None:
             self._told = None
@@ -170,6 +171,8 @@ class Relay:
 
     def _take_lead(self, attempt: Attempt) -> None:
         before = self._lead.attempt
+        if attempt.first_content is not None:
+            self._engine.proved(attempt, self._now())
         self._lead.take(attempt, self._now())
         self.report.omitted, self.report.healed = attempt.receipt.omitted, attempt.receipt.healed
         if before is not None:

@@ -20,18 +20,31 @@ from segue.failover.plan import Entry, Plan, Skipped
 from segue.failover.splice.continuation import continuation_request
 from segue.failover.splice.splice import Next
 from segue.failover.stall_timer import Action, Phase
-from segue.health.target import Availability
+from segue.health.target import Availability, HealthKeys
 from segue.routing.fitness import takes_prefill
 from segue.routing.target import Target
 
 LOOK_AGAIN = 1.0
-"""Seconds between looks for someone who could race a silent target."""
+"""Seconds between looks for a target that could race a silent one, or that has recovered."""
 
 
 class Dispatch:
     """Starts the attempts of one request, whose prompt has about `tokens`."""
 
-    __slots__ = ("_deadline", "_engine", "_field", "_job", "_lead", "_now", "_pending", "_plan", "_round_at", "_tokens")
+    __slots__ = (
+        "_deadline",
+        "_engine",
+        "_field",
+        "_job",
+        "_lead",
+        "_lines",
+        "_now",
+        "_pending",
+        "_plan",
+        "_round_at",
+        "_tokens",
+        "_waits_until",
+    )
 
     def __init__(
         self, engine: Engine, job: Job, tokens: int, *, plan: Plan, field: Field, lead: Lead, deadline: Deadline
@@ -46,13 +59,15 @@ class Dispatch:
         self._now = asyncio.get_running_loop().time
         self._pending: Entry | None = None
         self._round_at = 0.0
+        self._waits_until: float | None = None
+        self._lines: list[HealthKeys] = []
 
     def look(self, target: Target) -> Availability:
         return self._engine.look(target, self._tokens, self._now())
 
     def has_another(self) -> bool:
         """Whether there is someone who could be asked now."""
-        return self._plan.peek(self.look) is not None
+        return self._plan.peek(self.look, now=self._now()) is not None
 
     def skipped(self) -> list[Skipped]:
         """Those that can't be asked now, and why."""
@@ -82,9 +97,9 @@ class Dispatch:
         Gives when to look again: a target that can't be asked now may be well later.
         """
         providers = {attempt.target.provider for attempt in racers}
-        entry = (
-            self._plan.peek(self.look, providers=providers, prefer=self._prefers) if self._job.policy.hedge else None
-        )
+        entry = None
+        if self._job.policy.hedge:
+            entry = self._plan.peek(self.look, providers=providers, prefer=self._prefers, now=now)
         if entry is None:
             moments = [skip.recovers_at for skip in self.skipped() if skip.recovers_at is not None]
             return max(min(moments), now + LOOK_AGAIN) if moments else FOREVER
@@ -106,13 +121,13 @@ class Dispatch:
         """Starts the next attempt of the plan. Gives when to look again, None where there is none to come."""
         if now < self._round_at:
             return self._round_at
-        entry = (
-            self._waited_for()
-            or self._plan.next(self.look, prefer=self._prefers)
-            or self._plan.last_resort(self.look, now)
-        )
+        entry = self._waited_for() or self._plan.next(self.look, prefer=self._prefers, now=now)
         if entry is None:
-            return self._next_round(now)
+            if (again := self._wait(now)) is not None:
+                return again
+            entry = self._plan.last_resort(self.look, now)
+        if entry is None:
+            return None
         part = self._part(entry)
         wait = max(0.0, entry.not_before - now) or self._engine.reserve(entry.target, part.tokens, now)
         if wait > 0.0:
@@ -120,7 +135,7 @@ class Dispatch:
             return now + wait
         if entry.resort and not self._may_resort(entry.target, now):
             self._plan.give_back(entry)
-            return self._next_round(now)
+            return None
         self._launch(entry, part)
         return FOREVER
 
@@ -135,13 +150,41 @@ class Dispatch:
     def _may_resort(self, target: Target, now: float) -> bool:
         return not self.look(target).barred or self._engine.health.last_resort(self._engine.keys(target), now)
 
-    def _next_round(self, now: float) -> float | None:
-        """Nobody can be asked now: gives when another round begins, if there is one."""
-        until = FOREVER if self._deadline.at is None else self._deadline.at
-        begin = self._plan.next_round(self.look, now, until=until, jitter=self._engine.rng.random())
-        if begin is not None:
+    def _wait(self, now: float) -> float | None:
+        """None can be asked now. Returns when to look again, None where waiting is of no use.
+
+        Where many wait for one target, they are let in one after another as it proves well; the others are passed over meanwhile.
+        """
+        if self._waits_until is None:
+            deadline = FOREVER if self._deadline.at is None else self._deadline.at
+            begin = self._plan.next_round(self.look, now, until=deadline, jitter=self._engine.rng.random())
+            if begin is None:
+                return None
+            self._waits_until = min(now + self._job.policy.patience, deadline)
+            self._lines = [self._engine.keys(target) for target in self._plan.hoped_for(self.look)]
+            self._engine.waiting.enter(self, self._lines)
             self._round_at = begin
-        return begin
+            return begin
+        recovery = self._plan.recovery(self.look, now)
+        if recovery is None or recovery >= self._waits_until:
+            self.leave_lines()
+            return None
+        return min(max(recovery, now + LOOK_AGAIN), self._waits_until)
+
+    def called(self, keys: HealthKeys, *, well: bool) -> None:
+        """A target that is waited for has room; `well`: it has just answered another request."""
+        if well:
+            self._plan.recovered(lambda target: self._engine.keys(target) == keys, self._now())
+            self._round_at = 0.0
+        elif self._round_at > self._now():
+            return
+        self._field.mail.wake()
+
+    def leave_lines(self) -> None:
+        """The waiting is over."""
+        if self._waits_until is not None:
+            self._waits_until = None
+            self._engine.waiting.leave(self, self._lines)
 
     def _part(self, entry: Entry) -> Part:
         """What an attempt that starts now is asked for: the whole answer, or the rest of one that broke off."""
@@ -155,6 +198,7 @@ class Dispatch:
         return Part(request, self._engine.count_tokens(request), True, prefill, taken_back)
 
     def _launch(self, entry: Entry, part: Part, *, hedge: bool = False) -> None:
+        self.leave_lines()
         limit = self._deadline.attempt_limit(self._now(), last=not self.has_another())
         self._field.start(entry, part, limit=limit, hedge=hedge)
 

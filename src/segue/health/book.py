@@ -23,6 +23,10 @@ What counts where:
 A target may be asked if nothing of it is cool and no breaker forbids it. Where a breaker is half open the request is its probe, and
 takes its slot; a failure that counts nothing for that breaker gives the slot back. Every attempt that was admitted ends in exactly
 one of `succeeded`, `failed`, `unproven` and `release`; `started` is the `now` at which it was admitted (breaker.py says why it matters).
+Its first content may be told before, by `proved`: for a probe that is the success, so that those who wait for its target need not
+wait for the whole of its answer. `proven` says at its end that it was.
+
+After a rest, of whatever kind, a target gets its requests back by and by (ramp.py).
 
 An `invalid` answer is reported again, as broken, once another target has answered the same request with one that fits.
 
@@ -92,6 +96,8 @@ class HealthBook:
         """May a request go to this target now? PROBE takes the probe's slot; see the module's text for who gives it back."""
         target = self._target(keys)
         permit = target.permit(now)
+        if permit is not Permit.NO:
+            target.ramp.admitted()
         if permit is Permit.PROBE:
             before = target.recorded
             target.endpoint.breaker.admit(now)
@@ -99,51 +105,91 @@ class HealthBook:
             self._tell_breakers(target, before, "", now)
         return permit
 
-    def release(self, keys: HealthKeys, *, started: float | None = None) -> None:
+    def room(self, keys: HealthKeys, now: float) -> int:
+        """How many requests may go to a target now."""
+        target = self._target(keys)
+        permit = target.permit(now)
+        return 0 if permit is Permit.NO else 1 if permit is Permit.PROBE else target.ramp.room
+
+    def proved(self, keys: HealthKeys, now: float, *, started: float) -> bool:
+        """An admitted attempt has shown content. True if that was a probe's success: then `proven` is to be said at its end."""
+        target = self._target(keys)
+        target.ramp.proved(started)
+        probed = [one for one in (target.endpoint.breaker, target.breaker) if one.probing]
+        if probed:
+            before = target.recorded
+            for breaker in probed:
+                breaker.succeeded(now, started=started)
+            self._tell_breakers(target, before, "answered", now)
+        return bool(probed)
+
+    def release(self, keys: HealthKeys, *, started: float | None = None, proven: bool = False) -> None:
         """An admitted attempt ended without a verdict: cancelled, or never sent."""
         target = self._target(keys)
-        target.endpoint.breaker.release(started=started)
-        target.breaker.release(started=started)
+        target.ramp.ended(started)
+        if not proven:
+            target.endpoint.breaker.release(started=started)
+            target.breaker.release(started=started)
 
     def unproven(self, keys: HealthKeys, now: float, jitter: float = 0.0, *, started: float | None = None) -> None:
         """A probe lost its race before it showed anything. It is no failure, but who hangs would else be probed by every request."""
         target = self._target(keys)
+        target.ramp.ended(started)
         before = target.recorded
         target.endpoint.breaker.unproven(now, jitter, started=started)
         target.breaker.unproven(now, jitter, started=started)
         self._tell_breakers(target, before, "the probe showed nothing", now)
 
-    def succeeded(self, keys: HealthKeys, now: float, *, started: float | None = None) -> None:
+    def succeeded(self, keys: HealthKeys, now: float, *, started: float | None = None, proven: bool = False) -> None:
         """A target gave a whole answer."""
         target = self._target(keys)
         before = target.recorded
+        target.ramp.ended(started)
         target.endpoint.answered = now
-        target.endpoint.breaker.succeeded(now, started=started)
-        target.breaker.succeeded(now, started=started)
+        if not proven:
+            target.endpoint.breaker.succeeded(now, started=started)
+            target.breaker.succeeded(now, started=started)
         target.cooldown.succeeded(now)
         target.credential.cooldown.succeeded(now)
         self._tell_breakers(target, before, "answered", now)
 
     def failed(
-        self, keys: HealthKeys, failure: Failure, now: float, jitter: float = 0.0, *, started: float | None = None
+        self,
+        keys: HealthKeys,
+        failure: Failure,
+        now: float,
+        jitter: float = 0.0,
+        *,
+        started: float | None = None,
+        proven: bool = False,
     ) -> None:
         """A target's attempt failed; the module's table says what that counts."""
         target = self._target(keys)
         before = target.recorded
         weight = WEIGHT.get(failure.kind)
         if weight is None:
-            self.release(keys, started=started)
+            self.release(keys, started=started, proven=proven)
             if failure.kind in COOLS:
                 self._cool(target, failure, now)
-        elif failure.kind is FailureKind.TRANSPORT and failure.scope is Scope.ENDPOINT:
-            target.endpoint.breaker.failed(now, weight, jitter, started=started)
+            return
+        target.ramp.ended(started)
+        target.ramp.failed()
+        if failure.kind is FailureKind.TRANSPORT and failure.scope is Scope.ENDPOINT:
+            if target.endpoint.breaker.failed(now, weight, jitter, started=started):
+                self._rest(target.endpoint.targets, now)
             target.breaker.release(started=started)
         else:
             target.endpoint.breaker.release(started=started)
-            opened = target.breaker.failed(now, weight, jitter, started=started)
-            if opened and target.endpoint.is_to_blame(now):
-                target.endpoint.breaker.trip(now, jitter)
+            if target.breaker.failed(now, weight, jitter, started=started):
+                self._rest([target], now)
+                if target.endpoint.is_to_blame(now):
+                    target.endpoint.breaker.trip(now, jitter)
+                    self._rest(target.endpoint.targets, now)
         self._tell_breakers(target, before, f"{failure.kind}: {failure.message}", now)
+
+    def _rest(self, targets: Iterable[TargetHealth], now: float) -> None:
+        for target in targets:
+            target.ramp.rest(now)
 
     def last_resort(self, keys: HealthKeys, now: float) -> bool:
         """May a request go although the target is open? True takes the turn: at most one a second for each target."""
@@ -224,6 +270,10 @@ class HealthBook:
         if kind is FailureKind.AUTH:
             target.credential.refused = target.keys
         cooldown = target.cooldown if of_model else target.credential.cooldown
+        if of_model:
+            self._rest([target], now)
+        else:
+            self._rest((one for one in target.endpoint.targets if one.credential is target.credential), now)
         if cooldown.cool(kind, now, failure.retry_after):
             self._tell(target.keys, Scope.MODEL if of_model else Scope.CREDENTIAL, READY, kind, failure.message, now)
 

@@ -82,6 +82,11 @@ class Breaker:
         return self._until if self._state is _OPEN else None
 
     @property
+    def probing(self) -> bool:
+        """Half open, and the probe is out."""
+        return self._state is _HALF_OPEN and self._probe_out
+
+    @property
     def sound(self) -> bool:
         """Closed, and without a failure since the last success."""
         return self._state is _CLOSED and not self._run

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from segue.chat.failure import FailureKind
 from segue.health.breaker import Breaker, BreakerState, Permit
 from segue.health.cooldown import HOPELESS, Cooldown
+from segue.health.ramp import Ramp
 from segue.policy import BreakerPolicy
 
 
@@ -74,7 +75,7 @@ class EndpointHealth:
 
 
 class TargetHealth:
-    __slots__ = ("breaker", "cooldown", "credential", "endpoint", "keys", "last_resort")
+    __slots__ = ("breaker", "cooldown", "credential", "endpoint", "keys", "last_resort", "ramp")
 
     def __init__(
         self, keys: HealthKeys, endpoint: EndpointHealth, credential: CredentialHealth, policy: BreakerPolicy
@@ -84,6 +85,7 @@ class TargetHealth:
         self.credential = credential
         self.breaker = Breaker(policy)
         self.cooldown = Cooldown()
+        self.ramp = Ramp()
         self.last_resort = float("-inf")
         """When it was last asked as a last resort."""
 
@@ -97,7 +99,7 @@ class TargetHealth:
         if self.cooldown.until(now) is not None or self.credential.cooldown.until(now) is not None:
             return Permit.NO
         wishes = (self.endpoint.breaker.would_admit(now), self.breaker.would_admit(now))
-        if Permit.NO in wishes:
+        if Permit.NO in wishes or not self.ramp.room:
             return Permit.NO
         return Permit.PROBE if Permit.PROBE in wishes else Permit.YES
 
@@ -132,4 +134,4 @@ class TargetHealth:
             kind, until = cooldown.kind(now), cooldown.until(now)
             if kind is not None and until is not None:
                 found.append((until, f"{name}: {_COOLING[kind]}"))
-        return found
+        return found or [(now, "model: recovering, others go first")]
