@@ -126,8 +126,10 @@ class Runtime:
         whole: bool,
         validate: Callable[[str], str | None] | None = None,
         metadata: Mapping[str, str] | None = None,
+        dialect: str = "",
     ) -> Job:
         """The engine's view of a request, from whichever face it comes. `whole`: its caller wants one answer, not a stream.
+        `dialect` is the one in which the caller wrote it, if in any.
 
         Raises what a hook that checks requests raises.
         """
@@ -142,6 +144,7 @@ class Runtime:
             validate=validate,
             chain=chain.name,
             metadata=metadata,
+            dialect=dialect,
         )
 
     def start(self, job: Job) -> Relay:

@@ -104,8 +104,8 @@ _ROWS: dict[str, _Row] = {
     ),
     "caller": _Row(
         (400, "invalid_request_error", "Invalid value: 'x'."),
-        (400, "invalid_request_error", "messages.0.content: Input should be a list"),
-        (400, "INVALID_ARGUMENT", "Invalid value at 'contents[0]' (x)"),
+        (400, "invalid_request_error", "max_tokens: Input should be a valid integer"),
+        (400, "INVALID_ARGUMENT", "Invalid value at 'generation_config.max_output_tokens' (x)"),
     ),
 }
 ROWS = tuple(_ROWS)

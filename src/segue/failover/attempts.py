@@ -66,6 +66,7 @@ class Field:
             request=request,
             connect=self._job.policy.connect,
             prefill=part.prefill,
+            dialect=self._job.dialect,
             omit=entry.omit | refused if (refused := engine.refusals.of(target)) else entry.omit,
         )
         start = AttemptStart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from segue.chat.failure import Failure, FailureKind
@@ -18,11 +19,25 @@ from segue.errors import (
     StreamInterruptedError,
 )
 
+_REFUSALS = frozenset({FailureKind.CALLER, FailureKind.CAPABILITY})
+_FORM = re.compile(
+    r"tool|function|schema|image|media|document|file|base64|content|\bpart|\brole|thread|beta|header|\bids?\b|messages?[.\[]|input[.\[]",
+    re.IGNORECASE,
+)
+
 _SHARED_CAUSE: tuple[tuple[frozenset[str], type[LLMServiceUnavailableError]], ...] = (
     (frozenset({FailureKind.RATE, FailureKind.MONEY}), RateLimitError),
     (frozenset({FailureKind.AUTH}), AuthenticationError),
     (frozenset({FailureKind.TRANSPORT}), APIConnectionError),
 )
+
+
+def speaks_of_form(failure: Failure) -> bool:
+    """Whether a refusal speaks of what is written differently in each dialect: tools, media, the order of turns, betas.
+
+    Where the caller's words were translated, such a refusal may be of the translation, and another target may take what was said.
+    """
+    return bool(_FORM.search(f"{failure.param or ''} {failure.message}"))
 
 
 def stopped(failure: Failure, target: str, attempts: Sequence[AttemptSummary]) -> InvalidRequestError:
@@ -49,6 +64,8 @@ def unanswered(
     """
     outcomes = {attempt.outcome for attempt in attempts} - {"cancelled"}
     if last is not None and outcomes == {FailureKind.POLICY}:
+        return stopped(last[1], last[0], attempts)
+    if last is not None and unfit and FailureKind.CALLER in outcomes and outcomes <= _REFUSALS:
         return stopped(last[1], last[0], attempts)
     return exhausted(tried, incapable=unfit and outcomes <= {FailureKind.CAPABILITY})
 

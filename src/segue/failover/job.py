@@ -34,7 +34,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     `targets` is the chain in order, at least one. `hold`: nothing is given out before the whole answer is there, so that a restart
     loses nothing; an answer that is checked whole (`Check.whole`) is held in any case. `validate` looks at a whole text and says what is
-    wrong with it, or None. `metadata` goes to the listeners.
+    wrong with it, or None. `metadata` goes to the listeners. `dialect` is the one in which the caller wrote the request, "" if in none.
     """
 
     request: ChatRequest
@@ -44,6 +44,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     validate: Validate | None = None
     chain: str = ""
     metadata: dict[str, str] = {}
+    dialect: str = ""
     route: Route | None = None
     """Why the targets stand in this order; None as written."""
 

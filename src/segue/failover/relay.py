@@ -244,7 +244,10 @@ class Relay:
         kind = failure.kind
         if kind is FailureKind.INVALID:
             self._engine.learned(attempt.entry)  # its answer did not fit, but its request was taken
-        ends = kind is FailureKind.CALLER or (kind is FailureKind.POLICY and not self._policy.failover_on_refusal)
+        ends = kind is FailureKind.POLICY and not self._policy.failover_on_refusal
+        ends = ends or (
+            kind is FailureKind.CALLER and not (attempt.receipt.translated and error_mapping.speaks_of_form(failure))
+        )
         if ends and not attempt.start.continuation and not attempt.shown:
             self._raise(error_mapping.stopped(failure, attempt.target.name, self.report.attempts))
             return

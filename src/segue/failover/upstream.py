@@ -39,12 +39,13 @@ UNSENT = frozenset({"resolve", "connect", "tls"})
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What one attempt sends. `connect` is in seconds."""
+    """What one attempt sends. `connect` is in seconds. `dialect` is the one in which the caller wrote the request, "" if in none."""
 
     request: ChatRequest
     connect: float
     prefill: bool = False
     omit: frozenset[str] = frozenset()
+    dialect: str = ""
 
 
 class Receipt:
@@ -52,10 +53,11 @@ class Receipt:
 
     `sent`: a part of the request may have gone out. `complete`: the answer's last word was read, and only the end of the body may follow.
     `model`: which model was asked, where the target does not say. `omitted` and `healed`: what the caller asked for in vain, and what was
-    put right in the request so that the target takes it.
+    put right in the request so that the target takes it. `translated`: the request was written in another dialect than the target's, or
+    in none, so that a refusal may be of our words and not of the caller's.
     """
 
-    __slots__ = ("complete", "healed", "model", "omitted", "sent", "status")
+    __slots__ = ("complete", "healed", "model", "omitted", "sent", "status", "translated")
 
     def __init__(self) -> None:
         self.model = ""
@@ -64,6 +66,7 @@ class Receipt:
         self.healed: tuple[str, ...] = ()
         self.sent = False
         self.complete = False
+        self.translated = False
 
 
 class Upstream(Protocol):
@@ -106,6 +109,7 @@ class HttpUpstream:
             return
         receipt.omitted = tuple(name for name in wire.omitted if name not in defaults)
         receipt.healed = wire.healed
+        receipt.translated = ask.dialect != codec.dialect
         receipt.sent = True
         answer: Answer | None = None
         try:

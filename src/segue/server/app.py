@@ -209,6 +209,7 @@ class Gateway:
             chain._replace(policy=narrowed(chain.policy, options)),
             whole=not asked.stream,
             metadata={"key": key} if key else None,
+            dialect=route.dialect,
         )
         with self._caller(exchange.headers):
             await answer(exchange, self._runtime, codec, asked, job, budgets)
