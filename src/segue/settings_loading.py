@@ -1,7 +1,7 @@
 """Settings: the environment, a `.env` file and an optional `segue.toml`, as one frozen value.
 
 What is said in several places is taken from the first of: the environment, `.env`, `segue.toml`, the defaults. Both files are looked
-for in the working directory; `SEGUE_CONFIG` names another TOML file. A wrong value raises `ConfigurationError`, which names it, says
+for in the working directory, and may not take the environment's keys (see `settings_trust`); `SEGUE_CONFIG` names another TOML file. A wrong value raises `ConfigurationError`, which names it, says
 what is wrong with it, what is allowed and where it stands.
 
 The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other in the chain, such as `GROQ`):
@@ -56,6 +56,7 @@ import msgspec
 from dotenv import dotenv_values
 
 from segue import policy as policies
+from segue import settings_trust as trust
 from segue.catalog.providers import PROVIDERS
 from segue.errors import ConfigurationError
 from segue.policy import Policy
@@ -113,11 +114,12 @@ def load(
     """Reads the settings. `environ` replaces the process's environment, `config` the TOML file's place."""
     env = _Environment(os.environ if environ is None else environ, Path(directory) / ".env")
     named = config or env.get("SEGUE_CONFIG")
+    trusted = config is not None or env.sets("SEGUE_CONFIG")
     path = Path(named) if named else Path(directory) / "segue.toml"
     if named and not path.is_file():
         raise ConfigurationError(f"there is no settings file {str(path)!r}: correct SEGUE_CONFIG or create the file")
     document = _read_toml(path) if path.is_file() else {}
-    return _build(env, document, str(path))
+    return _build(env, document, str(path), trusted=trusted)
 
 
 class _Environment:
@@ -130,17 +132,25 @@ class _Environment:
     def get(self, name: str) -> str | None:
         return (self._environ.get(name) or self._file.get(name) or "").strip() or None
 
+    def sets(self, name: str) -> bool:
+        """Whether the process's own environment has it."""
+        return bool(self._environ.get(name, "").strip())
+
+    def apart(self, name: str) -> tuple[str | None, str | None]:
+        """A variable of the process's own environment, and of `.env`."""
+        return self._environ.get(name, "").strip() or None, self._file.get(name, "").strip() or None
+
     def names(self) -> list[str]:
         """The variables that are set, sorted."""
         return sorted({*self._environ, *self._file})
 
     def place(self, name: str) -> str:
-        return "in the environment" if self._environ.get(name) else "in .env"
+        return "in the environment" if self.sets(name) else "in .env"
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     try:
-        return {name: value for name, value in dotenv_values(path).items() if value}
+        return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path.name} is not in UTF-8: save it as such") from error
 
@@ -152,7 +162,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path.name} is not valid TOML: {error}") from error
 
 
-def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
+def _build(env: _Environment, document: dict[str, Any], path: str, *, trusted: bool) -> Settings:
     place = f" (in {path})"
     known = fields(Settings).keys() - {"mongodb_url"}
     for key in document:
@@ -176,7 +186,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str) -> Settings:
         _warn(f"{variable} is not a variable of Segue: did you mean {near}? ({env.place(variable)})")
     return Settings(
         chain=chain,
-        targets={name: _target(name, tables.get(name, {}), env, place) for name in names},
+        targets={name: _target(name, tables.get(name, {}), env, place, trusted=trusted) for name in names},
         chains=chains,
         policy=policy,
         prices=convert("prices", document.get("prices", {}), dict[str, dict[str, Any]], place=place),
@@ -313,7 +323,7 @@ def _monitoring(env: _Environment, table: dict[str, Any], place: str) -> Monitor
     return MonitoringSettings(**values)
 
 
-def _target(name: str, table: Any, env: _Environment, place: str) -> TargetSettings:
+def _target(name: str, table: Any, env: _Environment, place: str, *, trusted: bool) -> TargetSettings:
     if not isinstance(table, dict):
         raise ConfigurationError(f"targets.{name} must be a table: write [targets.{name}]{place}")
     key = table.get("api_key")
@@ -329,9 +339,25 @@ def _target(name: str, table: Any, env: _Environment, place: str) -> TargetSetti
     if (text := env.get(variable := f"{prefix}_TIER")) is not None:
         tier = convert(variable, text, fields(QuotaSettings)["tier"], place=f" ({env.place(variable)})")
         values["quota"] = msgspec.structs.replace(values.get("quota") or QuotaSettings(), tier=tier)
-    key = _key(name, env) or key
     _check_url(name, values.get("base_url"))
+    key = _trusted_key(name, table, values, env, place, trusted=trusted)
     return TargetSettings(**values, api_key=Secret(key or ""))
+
+
+def _trusted_key(
+    name: str, table: Mapping[str, Any], values: Mapping[str, Any], env: _Environment, place: str, *, trusted: bool
+) -> str | None:
+    """A target's key, if it may go where the target is. Raises `ConfigurationError` if it may not."""
+    said = trust.Words(*map(values.get, trust.Words._fields))
+    own = {field: env.apart(f"{_prefix(name)}_{field.upper()}")[0] for field in ("base_url", "dialect")}
+    ours = trust.Words(**{field: own.get(field) or (table.get(field) if trusted else None) for field in said._fields})
+    variables = [f"{_prefix(name)}_API_KEY", *KEY_ALIASES.get(name, ())]
+    variable = next(filter(env.get, variables), variables[0])
+    environment, dotenv = env.apart(variable)
+    in_dotenv = [field for field in own if own[field] is None and env.get(f"{_prefix(name)}_{field.upper()}")]
+    keys = trust.Keys(variable, environment, dotenv, table.get("api_key"))
+    file = ".env" if in_dotenv else place.removeprefix(" (in ").removesuffix(")")
+    return trust.key_for(name, keys, said=said, trusted=ours, place=file, simulated=bool(values.get("simulated")))
 
 
 def _key(name: str, env: _Environment) -> str | None:

@@ -26,6 +26,11 @@ Everything is optional. What is said in several places is taken from the first o
 
     GEMINI_TEMPERATURE=3 is out of range: use 0 to 2 (in the environment)
 
+**Files of the working directory may not take the environment's keys.** `.env`, and a `segue.toml` that is only found there, may set an
+address and its key together. A key of the environment is never sent to an address that only such a file names: that is an error, which
+names the file, the key, and what to do. Set the address in the environment too (`OPENAI_BASE_URL`), put the key beside the address, or
+name the file yourself (`SEGUE_CONFIG=segue.toml`). `${VARIABLE}` in these files stands for itself.
+
 ## The environment
 """
 

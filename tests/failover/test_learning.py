@@ -170,7 +170,7 @@ def segue_of(place: Path, dialect: str, port: int) -> Segue:
     address = f"http://127.0.0.1:{port}{PATHS[dialect]}"
     toml = f'chain = ["new"]\n[targets.new]\ndialect = "{dialect}"\nmodel = "x"\nbase_url = "{address}"\n'
     (place / "segue.toml").write_text(toml)
-    return Segue(load({"NEW_API_KEY": "k"}, directory=place), ledger=MemoryStore())
+    return Segue(load({"NEW_API_KEY": "k"}, config=place / "segue.toml"), ledger=MemoryStore())
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -288,7 +288,7 @@ async def test_what_was_learned_outlives_the_process_for_a_month(
     upstream, port = provider
     upstream.dialect, upstream.refuses, upstream.words = case.dialect, case.there, (case.status, case.words)
     segue_of(tmp_path, case.dialect, port)  # writes the settings
-    settings = load({"NEW_API_KEY": "k"}, directory=tmp_path)
+    settings = load({"NEW_API_KEY": "k"}, config=tmp_path / "segue.toml")
     store = SqliteStore(tmp_path / "ledger.sqlite3")
     learning = Segue(settings, ledger=store)
     learning.runtime.engine.wall = lambda: time.time() - days * 86_400

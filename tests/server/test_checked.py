@@ -108,7 +108,7 @@ def gateway(upstreams: tuple[Upstream, Upstream], tmp_path: Path) -> Iterator[st
         text += f'[targets.{name}]\ndialect = "openai_chat"\nmodel = "m"\nbase_url = "{address}"\n'
     (tmp_path / "segue.toml").write_text(text)
     keys = {"ODD_API_KEY": "k", "EVEN_API_KEY": "k", "SEGUE_LEDGER": "none"}
-    with served(load(keys, directory=tmp_path)) as address:
+    with served(load(keys, config=tmp_path / "segue.toml")) as address:
         yield address
 
 

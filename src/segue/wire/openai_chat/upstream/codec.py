@@ -29,6 +29,7 @@ class Upstream:
         fields = body(fitted, call)
         path = call.quirks.get("prefix_path") if call.prefill and call.quirks.get("prefix") else None
         if path is not None:
+            path = f"/{path.lstrip('/')}"  # it is one, and no other host
             address = urlsplit(call.base_url)
             call = msgspec.structs.replace(call, base_url=f"{address.scheme}://{address.netloc}{path}")
         return posting("/chat/completions", fields, fitted, call)
