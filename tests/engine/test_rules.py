@@ -524,7 +524,7 @@ async def test_a_half_open_target_sees_one_request_at_a_time() -> None:
 
 
 async def test_two_successes_close_the_breaker_also_if_the_probe_lost_its_race() -> None:
-    world = World(a(first(3, "unavailable"), latency=0.3), b(latency=0.1))
+    world = World(a(first(3, "unavailable"), latency=0.2), b(latency=0.1))
     await trip(world, "a")
     await asyncio.sleep(3.0)
     for _ in range(2):
