@@ -14,6 +14,7 @@ from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, SegueError
 from segue.failover.relay import Relay
 from segue.failover.report import Report
+from segue.ledger.recorder import RequestCost
 from segue.routing.policy import Route
 
 
@@ -21,7 +22,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A whole answer.
 
     `target` and `model` say who gave it (who finished it, if there was a seam). `usage` sums what the attempts that spoke reported.
-    `cost` is what all attempts of the request cost together, in US dollars; None where a price is unknown. `seams` counts where
+    `cost` is what all attempts of the request cost together, in US dollars; None where a price is unknown. Where an attempt left no usage
+    report it is an estimate, of what was sent and delivered; `cost_bound`, the most that can have been billed, is then higher. `seams` counts where
     another target went on in mid-text; `omitted` names parameters that the model does not take; `healed` names what was put right in the
     request so that the provider takes it; `notices` tells of that in sentences, of a model whose end is near, and of one that was asked in
     another's place. `simulated`: a local stand-in spoke,
@@ -36,6 +38,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptSummary, ...]
     usage: Usage
     cost: Decimal | None
+    cost_bound: Decimal | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     thinking: tuple[Thinking, ...] = ()
     refusal: str = ""
@@ -136,7 +139,7 @@ class AnswerStream:
         self.close()
 
 
-def assemble(report: Report, events: Iterable[ChatEvent], *, cost: Decimal | None, simulated: bool) -> Answer:
+def assemble(report: Report, events: Iterable[ChatEvent], *, cost: RequestCost, simulated: bool) -> Answer:
     """The answer that a request's events add up to."""
     text: list[str] = []
     thinking: list[Thinking] = []
@@ -162,7 +165,8 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: Decimal | Non
         request_id=report.request_id,
         attempts=tuple(report.attempts),
         usage=report.usage,
-        cost=cost,
+        cost=cost.cost,
+        cost_bound=cost.bound,
         tool_calls=tuple(calls),
         thinking=tuple(thinking),
         refusal=finished.refusal,

@@ -44,7 +44,8 @@ def test_a_cut_answer_is_finished_by_the_next_target_and_booked() -> None:
     assert cut["survived"] is True
     assert (cut["whole"], cut["exact"], cut["target"], cut["seams"]) == (True, True, "openai", 1)
     assert cut["attempts"] == ["gemini: broken", "openai: ok"]
-    assert float(cut["cost"]) > float(document["cost_without_fault"]) > 0
+    assert float(cut["bound"]) > float(cut["cost"]) > 0
+    assert float(document["cost_without_fault"]) > 0
     assert cut["longest_pause"] >= cut["switched_in"] >= 0
 
 

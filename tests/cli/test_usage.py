@@ -77,12 +77,14 @@ def test_the_table_has_what_each_model_cost_the_dearest_first_and_a_total(run: R
     assert "unpriced" not in result.stdout
 
 
-def test_what_is_not_settled_is_shown_at_its_bound_and_what_has_no_price_is_counted(run: Run, book: Book) -> None:
+def test_an_estimate_and_its_bound_are_two_marked_numbers_and_what_has_no_price_is_counted(
+    run: Run, book: Book
+) -> None:
     book("open", settlement=Settlement.RESERVED, outcome="pending", bound=Decimal("0.25"))
     book("cut", settlement=Settlement.ESTIMATED, outcome="cancelled", cost=Decimal("0.5"), bound=Decimal(1))
     book("unknown", model="mystery")
     shown = run("usage", "--by", "provider").stdout
-    assert re.search(r"gemini +3 +3 +0 +0 +\$0\.5 +\$1\.25 +1\n", shown)
+    assert re.search(r"gemini +3 +3 +0 +0 +~\$0\.5 +≤\$1\.25 +1\n", shown)
     assert "at most: the cost, if all that is estimated or still running" in shown
 
 

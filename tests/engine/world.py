@@ -27,6 +27,7 @@ from segue.failover.upstream import HttpUpstream
 from segue.health.book import HealthBook
 from segue.health.breaker import Permit
 from segue.health.target import HealthKeys
+from segue.ledger.billing import owed
 from segue.ledger.bookkeeper import Bookkeeper
 from segue.ledger.record import AttemptRecord
 from segue.ledger.recorder import Recorder
@@ -236,7 +237,7 @@ class World:
         self._costs: dict[str, dict[str, Decimal]] = {}
         for record in self.store.records(limit=None):
             costs = self._costs.setdefault(record.request_id, {})
-            costs[record.target] = costs.get(record.target, Decimal(0)) + (record.cost or Decimal(0))
+            costs[record.target] = costs.get(record.target, Decimal(0)) + (owed(record) or Decimal(0))
 
     def beside_a_probe(self, attempt_id: str) -> bool:
         """Whether an attempt was started beside a probe, which costs the hedge budget nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from segue.catalog.prices import UnitPrices, cost
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
-from segue.ledger.billing import PROMPT_MARGIN, Bill, Ending, bill, bound
+from segue.ledger.billing import PROMPT_MARGIN, Bill, Ending, bill, bound, owed
 from segue.ledger.record import Settlement
 
 CENT = Decimal("0.01")
@@ -21,8 +22,8 @@ REPORT = Usage(input_tokens=90, cache_read_tokens=10, output_tokens=7)
 START_REPORT = Usage(input_tokens=90, cache_read_tokens=10, output_tokens=1)
 
 
-def settle(ending: Ending, provider: str = "claude", prices: UnitPrices | None = PRICES) -> Bill:
-    return bill(ending, prices, provider=provider, prompt_tokens=80, max_tokens=50)
+def settle(ending: Ending, prices: UnitPrices | None = PRICES) -> Bill:
+    return bill(ending, prices, prompt_tokens=80, max_tokens=50)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +39,8 @@ def settle(ending: Ending, provider: str = "claude", prices: UnitPrices | None =
         ("an empty report beside the refusal", Ending(outcome="rate", status=429, report=Usage())),
     ],
 )
-@pytest.mark.parametrize("provider", ["gemini", "openai", "claude"])
-def test_an_attempt_is_free_when_nothing_was_generated(why: str, ending: Ending, provider: str) -> None:
-    assert settle(ending, provider) == Bill(settlement=Settlement.FREE, cost=Decimal(0)), why
+def test_an_attempt_is_free_when_nothing_was_generated(why: str, ending: Ending) -> None:
+    assert settle(ending) == Bill(settlement=Settlement.FREE, cost=Decimal(0)), why
 
 
 @pytest.mark.parametrize("kind", [*FailureKind, "cancelled"])
@@ -52,15 +52,14 @@ def test_an_attempt_that_went_out_and_was_not_refused_is_never_free(kind: str) -
 
 
 @pytest.mark.parametrize("outcome", ["ok", "cancelled", "invalid", "policy"])
-@pytest.mark.parametrize("provider", ["gemini", "openai", "claude"])
-def test_a_report_with_the_terminal_settles_whatever_became_of_the_answer(outcome: str, provider: str) -> None:
+def test_a_report_with_the_terminal_settles_whatever_became_of_the_answer(outcome: str) -> None:
     ending = Ending(outcome=outcome, finished=True, report=REPORT, delivered_tokens=999, status=200)
-    due = settle(ending, provider)
+    due = settle(ending)
     assert due == Bill(settlement=Settlement.SETTLED, usage=REPORT, cost=cost(REPORT, PRICES))
 
 
 def test_without_a_report_the_whole_answer_is_estimated_from_what_was_sent_and_delivered() -> None:
-    due = settle(Ending(outcome="ok", finished=True, delivered_tokens=20), "gemini")
+    due = settle(Ending(outcome="ok", finished=True, delivered_tokens=20))
     assert due.usage == Usage(input_tokens=80, output_tokens=20)
     assert (due.settlement, due.cost) == (Settlement.ESTIMATED, 80 * CENT + 20 * 10 * CENT)
 
@@ -70,19 +69,36 @@ def test_a_report_of_nothing_beside_an_answer_is_no_report() -> None:
     assert (due.settlement, due.usage.output_tokens) == (Settlement.ESTIMATED, 20)
 
 
-@pytest.mark.parametrize("provider", ["claude", "openai", "groq"])
-def test_a_cut_attempt_costs_what_was_delivered_where_the_provider_stops(provider: str) -> None:
-    due = settle(Ending(outcome="cancelled", delivered_tokens=20), provider)
+def test_a_cut_attempt_costs_what_was_sent_and_delivered_and_its_bound_is_another_number() -> None:
+    due = settle(Ending(outcome="cancelled", delivered_tokens=20))
     assert due.cost == 80 * CENT + 20 * 10 * CENT
     assert due.bound == 80 * PROMPT_MARGIN * CENT + 50 * 10 * CENT
 
 
-@pytest.mark.parametrize("provider", ["gemini", "google"])
 @pytest.mark.parametrize("outcome", ["cancelled", "stall", "broken", "transport"])
-def test_a_cut_attempt_costs_its_bound_where_the_provider_bills_in_full(provider: str, outcome: str) -> None:
-    due = settle(Ending(outcome=outcome, delivered_tokens=2, report=START_REPORT, status=200), provider)
-    assert due.cost == due.bound == 100 * CENT + 50 * 10 * CENT
+def test_an_answer_of_25_tokens_is_not_shown_at_31_times_what_was_delivered(outcome: str) -> None:
+    due = settle(Ending(outcome=outcome, delivered_tokens=2, report=START_REPORT, status=200))
+    assert due.cost == 100 * CENT + 2 * 10 * CENT
+    assert due.bound == 100 * CENT + 50 * 10 * CENT
     assert due.usage.output_tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("provider", "outcome", "settlement", "counted"),
+    [
+        ("gemini", "cancelled", Settlement.ESTIMATED, "bound"),
+        ("google", "stall", Settlement.ESTIMATED, "bound"),
+        ("gemini", "ok", Settlement.ESTIMATED, "cost"),
+        ("gemini", "invalid", Settlement.SETTLED, "cost"),
+        ("claude", "cancelled", Settlement.ESTIMATED, "cost"),
+        ("openai", "broken", Settlement.ESTIMATED, "cost"),
+    ],
+)
+def test_a_budget_counts_the_bound_where_the_provider_bills_a_cut_answer_in_full(
+    provider: str, outcome: str, settlement: Settlement, counted: str, attempt: Any
+) -> None:
+    record = attempt("a", settlement, provider=provider, outcome=outcome, cost=CENT, bound=9 * CENT)
+    assert owed(record) == getattr(record, counted)
 
 
 def test_an_early_report_of_the_prompt_replaces_our_count() -> None:
@@ -118,9 +134,7 @@ def test_an_unknown_price_is_unknown_and_not_nothing(ending: Ending) -> None:
 
 
 def test_without_max_tokens_there_is_no_bound_and_gemini_is_estimated_from_what_came() -> None:
-    due = bill(
-        Ending(outcome="cancelled", delivered_tokens=5), PRICES, provider="gemini", prompt_tokens=80, max_tokens=None
-    )
+    due = bill(Ending(outcome="cancelled", delivered_tokens=5), PRICES, prompt_tokens=80, max_tokens=None)
     assert (due.cost, due.bound) == (80 * CENT + 5 * 10 * CENT, None)
     assert bound(None, prompt_tokens=1, max_tokens=1) is None
 
@@ -150,7 +164,6 @@ prices = st.builds(
     thought=counts,
     delivered_share=st.floats(0, 1),
     reported_early=st.booleans(),
-    provider=st.sampled_from(["gemini", "openai", "claude"]),
 )
 def test_no_bill_exceeds_the_bound_however_the_attempt_was_cut(
     prices: UnitPrices,
@@ -159,7 +172,6 @@ def test_no_bill_exceeds_the_bound_however_the_attempt_was_cut(
     thought: int,
     delivered_share: float,
     reported_early: bool,
-    provider: str,
 ) -> None:
     names = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
     prompt = Usage(**dict(zip(names, classes, strict=True)))
@@ -170,12 +182,10 @@ def test_no_bill_exceeds_the_bound_however_the_attempt_was_cut(
         report=prompt if reported_early else None,
         delivered_tokens=int(generated * delivered_share),
     )
-    due = bill(ending, prices, provider=provider, prompt_tokens=counted, max_tokens=5000)
+    due = bill(ending, prices, prompt_tokens=counted, max_tokens=5000)
     reserved = bound(prices, prompt_tokens=counted, max_tokens=5000)
     assert due.bound is not None
     assert due.cost is not None
     assert reserved is not None
     assert billed <= due.bound
     assert due.cost <= due.bound <= reserved
-    if provider == "gemini":
-        assert due.cost >= billed

@@ -49,7 +49,7 @@ def test_a_failed_attempt_keeps_its_reason_and_an_estimate_its_bound(books: Book
     books.settle(reservation, Ending(outcome="stall", delivered_tokens=1), seconds=9.0, reason="no content for 9.0 s")
     (record,) = books.store.records()
     assert (record.outcome, record.reason) == ("stall", "no content for 9.0 s")
-    assert (record.settlement, record.cost, record.bound) == (Settlement.ESTIMATED, Decimal("0.7"), Decimal("0.7"))
+    assert (record.settlement, record.cost, record.bound) == (Settlement.ESTIMATED, Decimal("0.2"), Decimal("0.7"))
 
 
 def test_prices_come_from_the_catalogue_at_the_attempts_own_time(store: LedgerStore, attempt: Any) -> None:

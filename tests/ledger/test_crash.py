@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from segue.ledger.record import Settlement
+from segue.ledger.store import Where
 from segue.ledger.stores import sqlite
 from segue.ledger.stores.process_lock import Lock
 from segue.ledger.stores.sqlite import SqliteStore
@@ -195,10 +196,13 @@ time.sleep(60)
 
 
 def fates(store: SqliteStore) -> dict[str, tuple[Settlement, str, Decimal | None]]:
-    return {record.attempt_id: (record.settlement, record.outcome, record.cost) for record in store.records()}
+    return {
+        record.attempt_id: (record.settlement, record.outcome, record.cost if record.outcome != "lost" else record.most)
+        for record in store.records()
+    }
 
 
-def test_what_a_process_had_reserved_when_it_was_killed_is_settled_at_its_bound_once_and_not_before(
+def test_what_a_process_had_reserved_when_it_was_killed_is_settled_once_and_not_before(
     tmp_path: Path, python: Run, attempt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger.sqlite3"
@@ -220,6 +224,7 @@ def test_what_a_process_had_reserved_when_it_was_killed_is_settled_at_its_bound_
     assert lost["unpriced"] == (Settlement.ESTIMATED, "lost", None)
     assert lost["done"] == (Settlement.SETTLED, "ok", Decimal("0.1"))
     assert lost["mine"][0] is Settlement.RESERVED
+    assert all(record.cost is None for record in store.records(where=Where(outcome="lost"))), "a bound is no cost"
     store.settle(attempt("open", cost=Decimal(9)))
     store.close()
     assert [file.name for file in tmp_path.iterdir()] == ["ledger.sqlite3"], "a lock was left behind"

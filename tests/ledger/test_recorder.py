@@ -73,8 +73,19 @@ def test_a_requests_cost_is_that_of_all_its_attempts_and_is_told_once(recorder: 
     for attempt in ("a", "b"):
         recorder.attempt_started(start(attempt))
         recorder.attempt_ended(answered(start(attempt)))
-    assert recorder.take_cost("r") == Decimal("0.6")
-    assert recorder.take_cost("r") == 0
+    assert recorder.take_cost("r") == (Decimal("0.6"), Decimal("0.6"))
+    assert recorder.take_cost("r") == (0, 0)
+
+
+def test_an_estimate_and_its_bound_are_two_sums(recorder: Recorder) -> None:
+    for attempt in ("a", "b"):
+        recorder.attempt_started(start(attempt))
+    recorder.attempt_ended(answered(start("a")))
+    recorder.attempt_ended(AttemptEnd(start=start("b"), outcome="broken", seconds=0.1, sent=True, text="two words"))
+    cost, bound = recorder.take_cost("r")
+    assert cost is not None
+    assert bound == Decimal("0.3") + Decimal("0.7")
+    assert Decimal("0.3") < cost < bound
 
 
 def test_an_attempt_without_a_price_makes_the_requests_cost_unknown(store: MemoryStore) -> None:
@@ -89,7 +100,7 @@ def test_an_attempt_without_a_price_makes_the_requests_cost_unknown(store: Memor
     )
     recorder.attempt_started(unknown)
     recorder.attempt_ended(answered(unknown))
-    assert recorder.take_cost("r") is None
+    assert recorder.take_cost("r") == (None, None)
 
 
 def test_what_was_refused_costs_nothing_and_keeps_its_reason(recorder: Recorder, store: MemoryStore) -> None:
@@ -107,8 +118,8 @@ def test_costs_that_nobody_asks_for_do_not_pile_up(recorder: Recorder, monkeypat
         began = start(f"a{number}", f"r{number}")
         recorder.attempt_started(began)
         recorder.attempt_ended(answered(began))
-    assert recorder.take_cost("r0") == 0
-    assert recorder.take_cost("r4") == Decimal("0.3")
+    assert recorder.take_cost("r0").cost == 0
+    assert recorder.take_cost("r4").cost == Decimal("0.3")
 
 
 async def test_nobody_waits_for_the_price_list_and_nothing_is_lost_meanwhile(
@@ -128,7 +139,7 @@ async def test_nobody_waits_for_the_price_list_and_nothing_is_lost_meanwhile(
     await recorder.caught_up()
     (record,) = store.records()
     assert (record.settlement, record.cost) == (Settlement.SETTLED, Decimal("0.3"))
-    assert recorder.take_cost("r") == Decimal("0.3")
+    assert recorder.take_cost("r").cost == Decimal("0.3")
 
 
 async def test_prices_that_cannot_be_read_hold_nobody_up(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,7 +20,7 @@ from segue.budgets.sqlite import FILE_NAME, SqliteBudgets
 from segue.budgets.store import BudgetStore, MemoryBudgets
 from segue.catalog.prices import UnitPrices
 from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd
-from segue.ledger.billing import bound
+from segue.ledger.billing import bound, owed
 from segue.ledger.record import AttemptRecord
 from segue.ledger.stores.factory import place_of
 from segue.ledger.stores.money import from_pico, to_pico
@@ -87,9 +87,8 @@ class BudgetKeeper:
     def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
         if (tally := self._open.get(record.request_id)) is not None:
             tally.running -= 1
-            spent = record.bound if record.cost is None else record.cost
-            if spent is not None and not record.simulated:
-                tally.spent += min(to_pico(spent), MOST)
+            if (amount := owed(record)) is not None and not record.simulated:
+                tally.spent += min(to_pico(amount), MOST)
             self._close(record.request_id, tally)
 
     def request_ended(self, end: RequestEnd) -> None:

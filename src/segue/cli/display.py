@@ -47,6 +47,16 @@ def money(amount: Decimal | None) -> str:
     return f"${amount:.2f}" if amount >= 1 else f"${amount:.6f}".rstrip("0")
 
 
+def cost(amount: Decimal | None, bound: Decimal | None) -> str:
+    """What something cost; an estimate, which the most that can have been billed exceeds, is marked with `~`."""
+    return f"~{money(amount)}" if amount is not None and bound not in (amount, None) else money(amount)
+
+
+def at_most(amount: Decimal | None, bound: Decimal | None) -> str:
+    """The most that can have been billed, marked with `≤`; "" where that is the cost."""
+    return "" if bound in (amount, None) else f"≤{money(bound)}"
+
+
 def seconds(time: float | None) -> str:
     return "" if time is None else f"{time:.2f} s"
 
@@ -60,8 +70,10 @@ def attempts_table(
     attempts: Sequence[AttemptSummary], records: Sequence[AttemptRecord], *, simulated: frozenset[str]
 ) -> Iterator[Table | Text]:
     """What became of each attempt, with what the books say of its tokens and cost; below it the reasons of those that failed."""
-    made = table("", "target", "model", "outcome", "time", "tokens", "cost", right=("time", "tokens", "cost"))
     booked = {record.attempt_id: record for record in records}
+    bounds = ["at most"] if any(record.most != record.cost for record in records) else []
+    numbers = ["time", "tokens", "cost", *bounds]
+    made = table("", "target", "model", "outcome", *numbers, right=numbers)
     reasons = []
     for attempt in attempts:
         record = booked.get(attempt.attempt_id)
@@ -72,7 +84,7 @@ def attempts_table(
             _outcome(attempt),
             seconds(attempt.seconds) if record else "",
             f"{record.usage.prompt_tokens} + {record.usage.output_tokens}" if record else "",
-            _cost(record) if record else "",
+            *_money_cells(record, bounds),
         )
         if attempt.reason:
             reasons.append(f"{name}: {attempt.reason}")
@@ -87,7 +99,7 @@ def _outcome(attempt: AttemptSummary) -> str:
     return attempt.outcome + status + role
 
 
-def _cost(record: AttemptRecord) -> str:
-    """An estimate is marked; one at its bound is what the attempt can have cost at most."""
-    mark = "" if record.settlement != "estimated" or not record.cost else "≤ " if record.cost == record.bound else "~ "
-    return mark + money(record.cost)
+def _money_cells(record: AttemptRecord | None, bounds: list[str]) -> list[str]:
+    if record is None:
+        return ["", *("" for _ in bounds)]
+    return [cost(record.cost, record.most), *(at_most(record.cost, record.most) for _ in bounds)]

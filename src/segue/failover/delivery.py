@@ -116,6 +116,8 @@ class Lead:
         """Ends the answer with its last stop reason. Returns what is wrong with the whole of it, if anything."""
         assert self.finished is not None
         shown = self.splice.feed(msgspec.structs.replace(self.finished, provisional=False))
+        if shown and self.spoke is not None:
+            self.spoke.shown = True
         self.out += [event for event in shown if not isinstance(event, (UsageReport, Finished))]
         return self.splice.failure
 

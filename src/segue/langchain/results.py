@@ -43,7 +43,7 @@ def usage_metadata(usage: Usage) -> UsageMetadata | None:
 
 
 def metadata(answer: Answer) -> dict[str, Any]:
-    """What became of the request, in values that JSON has. `cost` is in US dollars, all attempts together; None if a price is unknown."""
+    """What became of the request, in values that JSON has. Money is in US dollars, all attempts together; None if a price is unknown."""
     return {
         "model_provider": MAKER,
         "model_name": answer.model,
@@ -58,6 +58,7 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "healed": list(answer.healed),
         "notices": list(answer.notices),
         "cost": None if answer.cost is None else float(answer.cost),
+        "cost_bound": None if answer.cost_bound is None else float(answer.cost_bound),
         "simulated": answer.simulated,
         **({"route": msgspec.to_builtins(answer.route)} if answer.route is not None else {}),
         **({"refusal": answer.refusal} if answer.refusal else {}),

@@ -6,11 +6,12 @@
 | refused (4xx, 5xx, an error event) before any content or report | free | 0 |
 | the provider's terminal and its usage report | settled | the report's |
 | the terminal, without a report | estimated | what was sent and delivered |
-| cut off: by us, by the provider or in between | estimated | what was sent and delivered; the bound where the provider bills in full |
+| cut off: by us, by the provider or in between | estimated | what was sent and delivered |
 
 A prompt that was reported early (Claude does so in its first event, Gemini with every chunk) is taken from there, also when the
 attempt was cut off. The bound is the prompt at the dearest input price, doubled while nobody has counted it, plus `max_tokens` at
-the dearest output price: more no attempt can cost, cancelled or not.
+the dearest output price: more no attempt can cost, cancelled or not. An estimate is what an attempt likely cost, its bound what it can
+have cost at most: two numbers, neither of which stands in for the other.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from segue.catalog.models import our_name
 from segue.catalog.prices import UnitPrices, cost
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
-from segue.ledger.record import Settlement
+from segue.ledger.record import AttemptRecord, Settlement
 
 PROMPT_MARGIN = 2
 """`catalog.tokens` may count half of what the provider does (random text, and Claude's newer tokenizer over dense scripts)."""
@@ -85,9 +86,7 @@ def bound(
     return prompt * dearest_input + max_tokens * dearest_output + unit.request
 
 
-def bill(
-    ending: Ending, prices: UnitPrices | None, *, provider: str, prompt_tokens: int, max_tokens: int | None
-) -> Bill:
+def bill(ending: Ending, prices: UnitPrices | None, *, prompt_tokens: int, max_tokens: int | None) -> Bill:
     """Settles an attempt. `prompt_tokens` is our own count of the request."""
     report = ending.report if ending.report is not None and ending.report.total_tokens > 0 else None
     if not ending.sent or _refused(ending, report):
@@ -98,9 +97,15 @@ def bill(
     most = bound(prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens, report=report)
     amount = _cost(usage, prices)
     if most is not None and amount is not None:
-        in_full = not ending.finished and our_name(provider) in BILLS_IN_FULL
-        amount = most if in_full else min(amount, most)
+        amount = min(amount, most)
     return Bill(settlement=Settlement.ESTIMATED, usage=usage, cost=amount, bound=most)
+
+
+def owed(record: AttemptRecord) -> Decimal | None:
+    """What a budget counts of an attempt: its cost; its bound where the cost is unknown, and where the provider goes on after a cut."""
+    cut_off = record.settlement is Settlement.ESTIMATED and record.outcome != "ok"
+    in_full = cut_off and our_name(record.provider) in BILLS_IN_FULL
+    return record.most if in_full or record.cost is None else record.cost
 
 
 def _refused(ending: Ending, report: Usage | None) -> bool:

@@ -84,7 +84,6 @@ class Bookkeeper:
         due = bill(
             ending,
             prices or self.ceiling_of(reserved.provider, reserved.model, reserved.started),
-            provider=reserved.provider,
             prompt_tokens=reservation.prompt_tokens,
             max_tokens=reservation.max_tokens,
         )

@@ -20,14 +20,15 @@ class Settlement(StrEnum):
     FREE = "free"
     """Nothing was generated: refused, unreachable, or skipped."""
     ESTIMATED = "estimated"
-    """It ended without a report: counted from what was sent and delivered, never more than its bound."""
+    """It ended without a report: the cost is what was sent and delivered, the bound the most that can have been billed."""
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One attempt of one request.
 
-    `started` is in epoch seconds, durations in seconds, money in US dollars. `cost` is None where the model has no known price.
-    `bound` is the most the attempt can have cost, where it is reserved or estimated. `outcome` is "pending" while it is reserved,
+    `started` is in epoch seconds, durations in seconds, money in US dollars. `cost` is what it cost, or likely cost where it is estimated;
+    None where the model has no known price, and where the process died before the attempt ended. `bound` is the most that can have been
+    billed, where that is not certain. `outcome` is "pending" while it is reserved,
     then "ok", "cancelled", "skipped", "lost" (its process died) or a failure's kind. `shown` says that (part of) this attempt's
     content reached the caller. `tracked` says that the caller booked it by hand with `track_request`. `metadata` is the caller's own.
     """
@@ -55,6 +56,11 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     simulated: bool = False
     tracked: bool = False
     metadata: dict[str, str] = {}
+
+    @property
+    def most(self) -> Decimal | None:
+        """The most that can have been billed: the bound, or the cost where that is certain."""
+        return self.cost if self.bound is None else self.bound
 
 
 def book(books: dict[str, AttemptRecord], record: AttemptRecord) -> bool:

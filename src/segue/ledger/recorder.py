@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from segue.catalog.prices import UnitPrices
 from segue.catalog.tokens import estimate_tokens
@@ -39,6 +40,20 @@ def ending_of(end: AttemptEnd) -> Ending:
     )
 
 
+class RequestCost(NamedTuple):
+    """What the attempts of a request cost together, in US dollars, and the most that can have been billed for them.
+
+    The two are equal where every attempt is settled or free. None where an attempt's is not known.
+    """
+
+    cost: Decimal | None
+    bound: Decimal | None
+
+
+NOTHING = RequestCost(Decimal(0), Decimal(0))
+UNKNOWN = RequestCost(None, None)
+
+
 class Recorder:
     """A listener that books attempts, and adds up each request's cost until it is asked for.
 
@@ -49,7 +64,7 @@ class Recorder:
     def __init__(self, bookkeeper: Bookkeeper) -> None:
         self._books = bookkeeper
         self._open: dict[str, Reservation] = {}
-        self._costs: dict[str, Decimal | None] = {}
+        self._costs: dict[str, RequestCost] = {}
         self._told: list[Callable[[AttemptEnd, AttemptRecord], None]] = []
         self._lock = threading.Lock()
         self._waiting: list[AttemptEnd] | None = None
@@ -135,8 +150,8 @@ class Recorder:
             shown=end.shown,
         )
         request = record.request_id
-        before = self._costs.get(request, Decimal(0))
-        self._costs[request] = None if before is None or record.cost is None else before + record.cost
+        before = self._costs.get(request, NOTHING)
+        self._costs[request] = RequestCost(_sum(before.cost, record.cost), _sum(before.bound, record.most))
         if len(self._costs) > COSTS_KEPT:
             self._costs.pop(next(iter(self._costs)), None)
         for call in self._told:
@@ -149,13 +164,17 @@ class Recorder:
         """Prices that a model's are not above, now; quick once the price list was read (`caught_up`)."""
         return self._books.ceiling_of(provider, model, time.time())
 
-    def cost(self, request_id: str) -> Decimal | None:
-        """What the attempts of a request have cost so far, in US dollars; None where it is not known."""
-        return None if self._waiting is not None else self._costs.get(request_id, Decimal(0))
+    def cost(self, request_id: str) -> RequestCost:
+        """What the attempts of a request have cost so far."""
+        return UNKNOWN if self._waiting is not None else self._costs.get(request_id, NOTHING)
 
-    def take_cost(self, request_id: str) -> Decimal | None:
-        """What all attempts of a request cost together, in US dollars; None where one of them has no known price. Forgets it."""
-        return self._costs.pop(request_id, Decimal(0))
+    def take_cost(self, request_id: str) -> RequestCost:
+        """What all attempts of a request cost together. Forgets it."""
+        return self._costs.pop(request_id, NOTHING)
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -24,7 +24,7 @@ class Hour(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One hour at one target, as one process or all of them saw it. `start` is epoch seconds.
 
     `outcomes` counts attempts by how they ended, `left_for` failovers by where they went, `first` and `seconds` the waits for the first content
-    and for the end in bins. `cost` is in US dollars, of what has a known price. `simulated`: a stand-in answered, no model.
+    and for the end in bins. `cost` is in US dollars, of what has a known price, `bound` the most that can have been billed. `simulated`: a stand-in answered, no model.
     """
 
     start: int
@@ -35,13 +35,16 @@ class Hour(msgspec.Struct, kw_only=True, omit_defaults=True):
     first: dict[int, int] = {}
     seconds: dict[int, int] = {}
     cost: Decimal = Decimal(0)
+    bound: Decimal = Decimal(0)
 
     @property
     def attempts(self) -> int:
         return sum(self.outcomes.values())
 
-    def add(self, outcome: str, seconds: float, first: float | None, cost: Decimal | None) -> None:
-        """Counts an attempt that ended; times in seconds."""
+    def add(
+        self, outcome: str, seconds: float, first: float | None, cost: Decimal | None, bound: Decimal | None = None
+    ) -> None:
+        """Counts an attempt that ended; times in seconds. Without a `bound` that is the cost."""
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         place = _bin(seconds)
         self.seconds[place] = self.seconds.get(place, 0) + 1
@@ -50,6 +53,8 @@ class Hour(msgspec.Struct, kw_only=True, omit_defaults=True):
             self.first[place] = self.first.get(place, 0) + 1
         if cost:
             self.cost += cost
+        if most := bound or cost:
+            self.bound += most
 
     def add_failover(self, to: str) -> None:
         self.left_for[to] = self.left_for.get(to, 0) + 1
@@ -74,6 +79,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seconds_p50: float | None
     seconds_p95: float | None
     cost: Decimal
+    bound: Decimal
 
 
 def summary(hour: Hour) -> Summary:
@@ -90,6 +96,7 @@ def summary(hour: Hour) -> Summary:
         seconds_p50=quantile(hour.seconds, 0.5),
         seconds_p95=quantile(hour.seconds, 0.95),
         cost=hour.cost,
+        bound=max(hour.cost, hour.bound),  # hours that were kept without a bound have none
     )
 
 
@@ -114,6 +121,7 @@ def merge(hours: Iterable[Hour]) -> list[Hour]:
             for key, count in getattr(hour, name).items():
                 mine[key] = mine.get(key, 0) + count
         total.cost += hour.cost
+        total.bound += max(hour.cost, hour.bound)
     return [merged[key] for key in sorted(merged)]
 
 

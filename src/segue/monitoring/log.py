@@ -23,6 +23,7 @@ import msgspec
 
 from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd
 from segue.ledger.record import AttemptRecord
+from segue.ledger.recorder import UNKNOWN, RequestCost
 from segue.monitoring.redaction import Redactor, redactor_of
 from segue.settings import Settings
 from segue.settings_loading import load
@@ -44,11 +45,11 @@ _ROUND: Final = 6
 class RequestLog:
     """A listener that logs each attempt once it is booked, and each request once it is over.
 
-    `bodies`: with what was asked and answered. `cost` says what a request has cost, in US dollars, where it is known.
+    `bodies`: with what was asked and answered. `cost` says what a request has cost, as far as it is known.
     """
 
     def __init__(
-        self, redact: Redactor, *, bodies: bool = False, cost: Callable[[str], Decimal | None] = lambda _: None
+        self, redact: Redactor, *, bodies: bool = False, cost: Callable[[str], RequestCost] = lambda _: UNKNOWN
     ) -> None:
         self._redact = redact
         self._bodies = bodies
@@ -83,7 +84,7 @@ class RequestLog:
             fields["reason"] = self._redact(end.failure.message)
         fields |= _usage(record)
         fields["settlement"] = record.settlement.value
-        fields["cost"] = None if record.cost is None else float(record.cost)
+        fields |= _money(record.cost, record.most)
         if record.key:
             fields["key_id"] = record.key
         fields |= {name: True for name in ("hedge", "continuation", "shown", "simulated") if getattr(record, name)}
@@ -104,7 +105,6 @@ class RequestLog:
         if not requests.isEnabledFor(level):
             return
         start = end.start
-        cost = self._cost(start.request_id)
         fields: dict[str, Any] = {
             "event": "request",
             "request_id": start.request_id,
@@ -125,7 +125,7 @@ class RequestLog:
         if end.rounds > 1:
             fields["rounds"] = end.rounds
         fields |= _usage(end)
-        fields["cost"] = None if cost is None else float(cost)
+        fields |= _money(*self._cost(start.request_id))
         if key := start.metadata.get("key"):
             fields["key_id"] = key
         if self._bodies:
@@ -147,6 +147,12 @@ class RequestLog:
             return self._redact(text)
         # A little more than is kept, so that a secret at the end is known as one before it is cut.
         return f"{self._redact(text[: BODY + MARGIN])[:BODY]}… ({len(text)} characters)"
+
+
+def _money(cost: Decimal | None, bound: Decimal | None) -> dict[str, float | None]:
+    """The cost, and beside an estimate the most that can have been billed."""
+    said = {"cost": None if cost is None else float(cost)}
+    return said if bound in (cost, None) else {**said, "cost_bound": float(bound)}
 
 
 def _usage(source: AttemptRecord | RequestEnd) -> dict[str, int]:

@@ -100,7 +100,10 @@ class OpenTelemetry:
             "segue.failovers", unit="{failover}", description="Attempts that followed a failed one."
         )
         self._cost = meter.create_counter(
-            "segue.cost", unit="{USD}", description="What attempts cost, where a price is known."
+            "segue.cost", unit="{USD}", description="What attempts cost, or likely cost, where a price is known."
+        )
+        self._bound = meter.create_counter(
+            "segue.cost.bound", unit="{USD}", description="The most that can have been billed for attempts."
         )
 
     # Requests.
@@ -157,11 +160,16 @@ class OpenTelemetry:
                 span.set_attribute("gen_ai.input.messages", self._redact(_messages(known[0].request.messages)))
 
     def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
-        if record.cost:
-            cost = float(record.cost)
-            self._cost.add(cost, {"segue.target": record.target, "gen_ai.request.model": self._label(record.model)})
-            if (span := self._attempts.get(record.attempt_id)) is not None:
-                span.set_attribute("segue.cost", cost)
+        place = {"segue.target": record.target, "gen_ai.request.model": self._label(record.model)}
+        span = self._attempts.get(record.attempt_id)
+        for name, counter, amount in (
+            ("segue.cost", self._cost, record.cost),
+            ("segue.cost.bound", self._bound, record.most),
+        ):
+            if amount:
+                counter.add(float(amount), place)
+                if span is not None:
+                    span.set_attribute(name, float(amount))
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         self._measure(end)

@@ -146,7 +146,7 @@ def failovers(records: Iterable[AttemptRecord]) -> list[Failover]:
 
 
 class TargetView(msgspec.Struct, frozen=True, kw_only=True):
-    """One target, as it is shown. `cost_today` is in US dollars; `recovers_in` in seconds."""
+    """One target, as it is shown. `cost_today` is in US dollars, `bound_today` the most that can have been billed; `recovers_in` in seconds."""
 
     target: str
     model: str
@@ -156,6 +156,7 @@ class TargetView(msgspec.Struct, frozen=True, kw_only=True):
     recovers_in: float | None = None
     traffic: Traffic = Traffic()
     cost_today: Decimal = Decimal(0)
+    bound_today: Decimal = Decimal(0)
     attempts_today: int = 0
 
 

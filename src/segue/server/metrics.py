@@ -90,7 +90,16 @@ class Metrics:
             registry=registry,
         )
         self._cost = Counter(
-            "segue_cost_dollars", "What attempts cost, in US dollars, where a price is known.", place, registry=registry
+            "segue_cost_dollars",
+            "What attempts cost, in US dollars, where a price is known; those without a usage report at their estimate.",
+            place,
+            registry=registry,
+        )
+        self._bound = Counter(
+            "segue_cost_bound_dollars",
+            "The most that can have been billed for attempts, in US dollars: the cost, but for those without a usage report.",
+            place,
+            registry=registry,
         )
         self._unpriced = Counter(
             "segue_unpriced_attempts", "Attempts whose cost nobody knows.", place, registry=registry
@@ -140,10 +149,13 @@ class Metrics:
             place.count(end.usage)
 
     def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
+        place = self._place(end.start.target)
         if record.cost:
-            self._place(end.start.target).cost.inc(float(record.cost))
+            place.cost.inc(float(record.cost))
         elif record.cost is None:
-            self._place(end.start.target).unpriced.inc()
+            place.unpriced.inc()
+        if most := record.most:
+            place.bound.inc(float(most))
 
     def _place(self, target: Target) -> _Place:
         key = target.name, target.model.id
@@ -195,7 +207,18 @@ def _bury(directory: Path) -> None:
 class _Place:
     """What is counted of one target and model, bound once: looking labels up costs more than counting."""
 
-    __slots__ = ("_attempts", "_class", "_label", "_outcomes", "_tokens", "cost", "first", "seconds", "unpriced")
+    __slots__ = (
+        "_attempts",
+        "_class",
+        "_label",
+        "_outcomes",
+        "_tokens",
+        "bound",
+        "cost",
+        "first",
+        "seconds",
+        "unpriced",
+    )
 
     def __init__(self, metrics: Metrics, label: tuple[str, str]) -> None:
         self._attempts = metrics._attempts
@@ -206,6 +229,7 @@ class _Place:
         self.seconds = metrics._seconds.labels(*label)
         self.first = metrics._first.labels(*label)
         self.cost = metrics._cost.labels(*label)
+        self.bound = metrics._bound.labels(*label)
         self.unpriced = metrics._unpriced.labels(*label)
 
     def outcome(self, outcome: str) -> Counter:

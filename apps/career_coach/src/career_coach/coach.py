@@ -135,6 +135,7 @@ def _attempt(record: Any) -> Attempt:
         prompt_tokens=None if free else record.usage.prompt_tokens,
         output_tokens=None if free else record.usage.output_tokens,
         cost=record.cost,
+        bound=record.most,
         estimated=record.settlement == "estimated",
         simulated=record.simulated,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -47,6 +48,7 @@ class LearningPath(msgspec.Struct, frozen=True, kw_only=True):
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of one task. `cost` is in US dollars; tokens and cost are None where they aren't known, `estimated` where counted here.
+    `bound` is the most that can have been billed.
 
     `outcome` is "ok", "cancelled", "skipped" or a failure's kind. `simulated`: a local stand-in was asked, no model.
     """
@@ -60,6 +62,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     cost: Decimal | None = None
+    bound: Decimal | None = None
     estimated: bool = False
     simulated: bool = False
 
@@ -78,8 +81,12 @@ class Coaching(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def cost(self) -> Decimal | None:
         """What all attempts cost together; None where one of them has no known price."""
-        costs = [attempt.cost for attempt in self.attempts if attempt.outcome != "skipped"]
-        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+        return _sum(attempt.cost for attempt in self.attempts if attempt.outcome != "skipped")
+
+    @property
+    def bound(self) -> Decimal | None:
+        """The most that can have been billed for all attempts together; None where one of them has no known price."""
+        return _sum(attempt.bound for attempt in self.attempts if attempt.outcome != "skipped")
 
     def document(self) -> dict[str, Any]:
         """The run as JSON: `simulated` first, money as text."""
@@ -91,12 +98,18 @@ class Coaching(msgspec.Struct, frozen=True, kw_only=True):
             "failures": {task: str(error) for task, error in self.failures.items()},
             "attempts": [_row(attempt) for attempt in self.attempts],
             "cost": _money(self.cost),
+            "bound": _money(self.bound),
             "notices": msgspec.to_builtins(self.notices),
         }
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:
-    return {**msgspec.structs.asdict(attempt), "cost": _money(attempt.cost)}
+    return {**msgspec.structs.asdict(attempt), "cost": _money(attempt.cost), "bound": _money(attempt.bound)}
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = list(amounts)
+    return None if None in known else sum((amount for amount in known if amount is not None), Decimal(0))
 
 
 def _money(amount: Decimal | None) -> str | None:

@@ -116,6 +116,7 @@ class _Conversation:
             "refusal": answer.refusal,
             "usage": answer.usage,
             "cost": answer.cost,
+            "cost_bound": answer.cost_bound,
             "seams": answer.seams,
             "hedges": answer.hedges,
             "rounds": answer.rounds,

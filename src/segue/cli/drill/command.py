@@ -19,7 +19,8 @@ LEGEND = """\
 answer: what the caller got, token by token; stand-in: who gave it, or the end of it
 next in: from the last that was heard of the broken target to the next one's request
 pause: the longest time without text, as the caller saw it
-cost: of all attempts; extra: what of it the fault caused; ≤: an attempt that left no report is in it with all it can have cost"""
+cost: of all attempts; extra: what of it the fault caused; ~: an attempt left no report, and counts with what was sent and delivered
+at most: what can have been billed, where that is more than the cost"""
 
 
 @guarded
@@ -80,9 +81,9 @@ def _print_json(exercise: Drill, outcomes: list[Outcome]) -> None:
 def _print_table(outcomes: list[Outcome]) -> None:
     from rich.text import Text
 
-    from segue.cli.display import console, money, table
+    from segue.cli.display import at_most, console, cost, money, table
 
-    numbers = ("next in", "pause", "seams", "hedges", "cost", "extra")
+    numbers = ("next in", "pause", "seams", "hedges", "cost", "extra", "at most")
     shown = table("", "fault", "answer", "stand-in", *numbers, right=numbers)
     shown.padding = (0, 1, 0, 0)  # 80 columns hold all of it, if only answers are folded
     for column in shown.columns:
@@ -97,8 +98,9 @@ def _print_table(outcomes: list[Outcome]) -> None:
             _time(outcome.longest_pause),
             str(outcome.seams),
             str(outcome.hedges),
-            ("≤" if outcome.at_most else "") + money(outcome.cost),
-            money(outcome.extra),
+            cost(outcome.cost, outcome.bound),
+            ("" if outcome.bound == outcome.cost else "~") + money(outcome.extra),
+            at_most(outcome.cost, outcome.bound),
         )
     console.print(shown)
     for outcome in outcomes:

@@ -20,7 +20,6 @@ from segue.chat.request import ChatRequest
 from segue.client import Segue
 from segue.errors import ConfigurationError, InvalidRequestError, LLMServiceUnavailableError
 from segue.failover.hooks import AttemptEnd, AttemptStart
-from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.stores.memory import MemoryStore
 from segue.policy import Policy, StallPolicy
 from segue.sandbox import Sandbox
@@ -45,7 +44,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     `switched_in` is in seconds from the last that was heard of the broken target to the request that another answered, None if none
     was needed; `longest_pause` the longest time without text in the caller's stream. `cost` is in US dollars, for all attempts
-    together, `extra` what of it the fault caused; `at_most` says that an attempt without a report is in it with all it can have cost.
+    together, `extra` what of it the fault caused; `bound` is the most that can have been billed, higher where an attempt left no report.
     """
 
     fault: str
@@ -61,7 +60,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     attempts: list[str] = []
     cost: Decimal | None = None
     extra: Decimal | None = None
-    at_most: bool = False
+    bound: Decimal | None = None
     error: str = ""
 
     @property
@@ -151,7 +150,7 @@ class Drill:
         target = answer.target if answer is not None else ""
         moments = [began, *(at for at, _ in texts), ended]
         records = client.ledger.records(limit=None)
-        cost = _cost(records)
+        cost = _sum([record.cost for record in records])
         return Outcome(
             fault=fault,
             help=self._faults.get(fault, ""),
@@ -166,9 +165,7 @@ class Drill:
             attempts=watch.attempts,
             cost=cost,
             extra=None if cost is None or self.usual_cost is None else max(Decimal(0), cost - self.usual_cost),
-            at_most=any(
-                record.settlement is Settlement.ESTIMATED and record.cost == record.bound for record in records
-            ),
+            bound=_sum([record.most for record in records]),
             error=error,
         )
 
@@ -181,10 +178,10 @@ class Drill:
         return asked - max(heard)
 
 
-def _cost(records: Sequence[AttemptRecord]) -> Decimal | None:
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     """What the books say of all attempts; None where a price is not known."""
-    costs = [record.cost for record in records if record.cost is not None]
-    return sum(costs, Decimal(0)) if len(costs) == len(records) else None
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
 
 def _settings(chain: str | None, *, quick: bool) -> Settings:

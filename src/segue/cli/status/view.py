@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from segue.budgets.admission import zone_of
-from segue.cli.display import console, label, money, notes, table
+from segue.cli.display import at_most, console, cost, label, notes, table
 from segue.errors import ConfigurationError
 from segue.health.target import HealthKeys
 from segue.ledger.store import LedgerStore
@@ -119,6 +119,7 @@ def look(
             simulated=view.target in simulated,
             traffic=seen.get(view.target, Traffic()),
             cost_today=row.cost if (row := sums.get(view.target)) is not None else Decimal(0),
+            bound_today=row.bound if row is not None else Decimal(0),
             attempts_today=row.attempts if row is not None else 0,
         )
         for view in views
@@ -185,7 +186,8 @@ def render(overview: Overview, width: int = NARROW) -> Group:
     moment = datetime.datetime.fromtimestamp(overview.at).strftime("%H:%M:%S")
     span = f"{overview.span / 60:g} min"
     more = "" if overview.complete else f", of the latest {MOST} attempts"
-    numbers = ("tried", "running", "failed", *WAITS, "today", "cost")
+    bounds = ["at most"] if any(view.bound_today != view.cost_today for view in overview.targets) else []
+    numbers = ["tried", "running", "failed", *WAITS, "today", "cost", *bounds]
     wide = width >= NARROW
     shown = table("", "target", *(("model",) if wide else ()), "state", *numbers, right=numbers)
     shown.padding = (0, 1, 0, 0)
@@ -203,11 +205,15 @@ def render(overview: Overview, width: int = NARROW) -> Group:
             _pair(seen.first_p50, seen.first_p95),
             _pair(seen.seconds_p50, seen.seconds_p95),
             str(view.attempts_today),
-            money(view.cost_today),
+            cost(view.cost_today, view.bound_today),
+            *(at_most(view.cost_today, view.bound_today) for _ in bounds),
         )
     parts: list[RenderableType] = [
         Text(f"{moment}  {overview.source}", style="dim"),
-        Text(f"the last {span}{more}; waits are p50/p95 in seconds; attempts and cost of today", style="dim"),
+        Text(
+            f"the last {span}{more}; waits are p50/p95 in seconds; attempts and cost of today, ~ with estimates",
+            style="dim",
+        ),
         shown,
     ]
     parts += [Text(f"{view.target}: {view.reason}", style="dim") for view in overview.targets if view.reason]
@@ -285,7 +291,7 @@ def _hours_table(rolled: Sequence[Summary]) -> RenderableType:
             str(hour.failed),
             _pair(hour.first_p50, hour.first_p95),
             _pair(hour.seconds_p50, hour.seconds_p95),
-            money(hour.cost),
+            cost(hour.cost, hour.bound),
             ", ".join(f"{to} {count}" for to, count in hour.left_for.items()),
         )
     return shown

@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from segue.budgets.admission import zone_of
-from segue.cli.display import console, money, notes, table
+from segue.cli.display import at_most, console, cost, notes, table
 from segue.errors import ConfigurationError
 from segue.ledger.daily import Column, DailyRow, Dimension, Where, add_up
 from segue.ledger.store import LedgerStore
@@ -157,12 +157,13 @@ _NUMBERS: Final = (
         lambda total: total.usage.reasoning_tokens > 0,
         "reasoning: of the tokens that came out, those nobody was shown",
     ),
-    _Number("cost", lambda row: money(row.cost)),
+    _Number("cost", lambda row: cost(row.cost, row.bound)),
     _Number(
         "at most",
-        lambda row: money(row.bound),
+        lambda row: at_most(row.cost, row.bound),
         lambda total: total.bound != total.cost,
-        "at most: the cost, if all that is estimated or still running costs as much as it can",
+        "~: some attempts left no usage report; they count with what was sent and delivered\n"
+        "at most: the cost, if all that is estimated or still running was billed as high as it can be",
     ),
     _Number(
         "unpriced",

@@ -33,10 +33,10 @@ def book(rows: int) -> str:
 
 OWNERS = "SELECT DISTINCT owner FROM attempts WHERE settlement = 'reserved' AND owner <> ?"
 LOST = (
-    "UPDATE attempts SET settlement = 'estimated', outcome = 'lost', cost = bound, cost_pico = bound_pico, owner = NULL, shipped = 0"
+    "UPDATE attempts SET settlement = 'estimated', outcome = 'lost', owner = NULL, shipped = 0"
     " WHERE settlement = 'reserved' AND owner = ?"
 )
-"""What a process that died left reserved is booked at its bound."""
+"""What a process that died left reserved has a bound, and a cost that is not known."""
 
 SAVE = "INSERT INTO states (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 LOAD = "SELECT value FROM states WHERE name = ?"
@@ -44,7 +44,7 @@ STATES = "SELECT name, value FROM states WHERE name >= ? AND name < ? ORDER BY n
 FORGET = "DELETE FROM states WHERE name >= ? AND name < ?"
 
 COUNTS = ("requests", "attempts", "reserved", "estimated", "free", "unpriced")
-_BOUND = "CASE WHEN settlement IN ('reserved', 'estimated') THEN COALESCE(bound_pico, cost_pico) ELSE cost_pico END"
+_BOUND = "COALESCE(bound_pico, cost_pico)"
 _SUMS = ", ".join(
     (
         "COUNT(DISTINCT request_id)",

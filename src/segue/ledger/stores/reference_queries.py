@@ -73,7 +73,6 @@ class _Sum:
 
     def add(self, record: AttemptRecord) -> None:
         settlement = record.settlement
-        open_ended = settlement in (Settlement.RESERVED, Settlement.ESTIMATED)
         self.requests.add(record.request_id)
         self.counts["attempts"] += 1
         if settlement is not Settlement.SETTLED:
@@ -81,10 +80,8 @@ class _Sum:
         if settlement is not Settlement.FREE and record.cost is None and record.bound is None:
             self.counts["unpriced"] += 1
         self.usage += record.usage
-        cost = None if record.cost is None else to_pico(record.cost)
-        bound = to_pico(record.bound) if open_ended and record.bound is not None else cost
-        self.cost += cost or 0
-        self.bound += bound or 0
+        self.cost += 0 if record.cost is None else to_pico(record.cost)
+        self.bound += 0 if (most := record.most) is None else to_pico(most)
         self.seconds += record.seconds
 
     def row(self, day: datetime.date, group: dict[str, str]) -> DailyRow:
