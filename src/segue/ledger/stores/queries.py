@@ -44,7 +44,10 @@ STATES = "SELECT name, value FROM states WHERE name >= ? AND name < ? ORDER BY n
 FORGET = "DELETE FROM states WHERE name >= ? AND name < ?"
 
 COUNTS = ("requests", "attempts", "reserved", "estimated", "free", "unpriced")
-_BOUND = "COALESCE(bound_pico, cost_pico)"
+_BOUND = (
+    "CASE WHEN settlement IN ('settled', 'free') THEN COALESCE(cost_pico, bound_pico)"
+    " ELSE COALESCE(bound_pico, cost_pico) END"
+)
 _SUMS = ", ".join(
     (
         "COUNT(DISTINCT request_id)",
