@@ -7,7 +7,7 @@ more attempts into the `ChatEvent`s that a caller sees: one `Started`, content, 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -76,6 +76,45 @@ class ToolCallEnd(msgspec.Struct, frozen=True, tag=True):
     index: int
 
 
+class Citation(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A source of the text before it: `start` and `end` are places in the answer's text, in characters; None where none is named.
+
+    `quote` is what the source says. A source that has no address, such as a document of the request, has an empty `url`. `native` is the
+    citation as `dialect` says it, for callers of that dialect.
+    """
+
+    url: str
+    title: str = ""
+    start: int | None = None
+    end: int | None = None
+    quote: str = ""
+    native: dict[str, Any] = {}
+    dialect: str = ""
+
+
+class TopLogprob(msgspec.Struct, frozen=True, gc=False):
+    """A token that was likely at its place. `logprob` is the natural logarithm of its probability, `bytes` its UTF-8."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+
+
+class TokenLogprob(msgspec.Struct, frozen=True, gc=False):
+    """A token of the answer, and the likeliest ones at its place."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+    top_logprobs: tuple[TopLogprob, ...] = ()
+
+
+class Logprobs(msgspec.Struct, frozen=True, tag=True):
+    """The log probabilities of the tokens of the text that comes next."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
 class UsageReport(msgspec.Struct, frozen=True, tag=True):
     """Tokens consumed so far: cumulative, replaces earlier reports of the same attempt."""
 
@@ -102,7 +141,16 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 UpstreamEvent: TypeAlias = (
-    Started | TextDelta | ThinkingDelta | ToolCallDelta | ToolCallEnd | UsageReport | Finished | Failed
+    Started
+    | TextDelta
+    | ThinkingDelta
+    | ToolCallDelta
+    | ToolCallEnd
+    | Citation
+    | Logprobs
+    | UsageReport
+    | Finished
+    | Failed
 )
 
 
@@ -126,4 +174,6 @@ class Seam(msgspec.Struct, frozen=True, tag=True):
     restarted: bool = False
 
 
-ChatEvent: TypeAlias = Started | TextDelta | ThinkingDelta | ToolCalled | UsageReport | Seam | Finished
+ChatEvent: TypeAlias = (
+    Started | TextDelta | ThinkingDelta | ToolCalled | Citation | Logprobs | UsageReport | Seam | Finished
+)

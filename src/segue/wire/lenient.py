@@ -35,6 +35,7 @@ from msgspec.inspect import (
     StructType,
     Type,
     UnionType,
+    VarTupleType,
     type_info,
 )
 
@@ -177,6 +178,8 @@ def _fit(value: Any, wanted: Type) -> Any:
         case ListType(item_type=item):
             if isinstance(value, (list, dict)):
                 return list(_fit_items(value if isinstance(value, list) else [value], item))
+        case VarTupleType(item_type=item) if isinstance(value, list):
+            return tuple(_fit_items(value, item))
         case DictType() if isinstance(value, dict):
             return value
         case RawType():

@@ -25,12 +25,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+import msgspec
+
 from segue.catalog.tokens import estimate_tokens
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Failed,
     Finished,
     FinishReason,
+    Logprobs,
     Seam,
     Started,
     TextDelta,
@@ -240,6 +244,8 @@ class Splice:
             part.calls.add(event)
         elif isinstance(event, ToolCallEnd):
             events += self._give_calls(part.calls.end(event.index))
+        elif isinstance(event, (Citation, Logprobs)):
+            events += self._take_beside(event)
         elif isinstance(event, Started):
             self._gate.started(event)
         elif isinstance(event, Finished):
@@ -264,6 +270,14 @@ class Splice:
             return []
         self._answer.thinking.append(event)
         return self._gate.give(event) if is_content(event) else self._gate.give_aside(event)
+
+    def _take_beside(self, event: Citation | Logprobs) -> list[ChatEvent]:
+        """What goes with the text. In the text of a continuation places count from its own beginning, so they are left out."""
+        if self._part.seam is not None:
+            if isinstance(event, Logprobs):
+                return []
+            event = msgspec.structs.replace(event, start=None, end=None, native={})
+        return self._gate.give_aside(event)
 
     def _take_finish(self, event: Finished) -> list[ChatEvent]:
         calls = self._part.calls.finish(cut=event.reason not in CLEAN)

@@ -14,6 +14,7 @@ import msgspec
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
     Started,
@@ -25,6 +26,7 @@ from segue.chat.events import (
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.errors import SegueError
+from segue.wire.claude import citations
 from segue.wire.claude.ingress.errors import error_body
 from segue.wire.claude.upstream.messages import tool_id
 
@@ -81,6 +83,7 @@ class StreamEncoder:
         self._estimate = estimate
         self._index = -1
         self._open = ""
+        self._quoted = False
         self._usage: Usage | None = None
         self._started: Started | None = None
 
@@ -106,9 +109,20 @@ class StreamEncoder:
                 return self._thought(event) if self._form.thinking else b""
             case ToolCalled():
                 return self._called(event)
+            case Citation():
+                return self._cite(event)
             case Finished():
                 return self._finished(event)
         return b""
+
+    def _cite(self, event: Citation) -> bytes:
+        """A citation of the open text, which ends with it: the text that follows is another block."""
+        if (citation := citations.write(event)) is None:
+            return b""
+        opened = b"" if self._open == "text" else self._start("text", {"type": "text", "text": "", **_BESIDE["text"]})
+        self._quoted = True
+        delta = {"type": "citations_delta", "citation": citation}
+        return opened + _event("content_block_delta", index=self._index, delta=delta)
 
     def ping(self) -> bytes:
         return PING
@@ -118,7 +132,8 @@ class StreamEncoder:
 
     def _piece(self, kind: str, field: str, delta: str, text: str) -> bytes:
         begin = b""
-        if self._open != kind:
+        if self._open != kind or self._quoted:
+            self._quoted = False
             empty = {"type": kind, field: ""} | _BESIDE[kind]
             begin = self._start(kind, empty)
         return begin + _delta(self._index, delta, field, text)
@@ -184,6 +199,10 @@ class DocumentEncoder:
                 block = self._form.call(event.index, event.call)
                 block["input"] = msgspec.Raw(event.call.arguments or "{}")
                 self._content.append(block)
+            case Citation():
+                if (citation := citations.write(event)) is not None:
+                    block = self._grow("text", "text", "")
+                    block["citations"] = [*(block["citations"] or ()), citation]
             case UsageReport(usage):
                 self._message["usage"] |= _usage(usage)
             case Finished():
@@ -207,11 +226,16 @@ class DocumentEncoder:
             self._grow("thinking", "signature", event.signature)
             self._signed = True
 
-    def _grow(self, kind: str, field: str, text: str) -> None:
-        if not self._content or self._content[-1]["type"] != kind or (kind == "thinking" and self._signed):
+    def _grow(self, kind: str, field: str, text: str) -> dict[str, Any]:
+        """Adds to the open block, or opens one: a text with citations is closed, except for more citations, and so is a signed thought."""
+        last = self._content[-1] if self._content else {}
+        closed = self._signed if kind == "thinking" else bool(text and last.get("citations"))
+        if last.get("type") != kind or closed:
             self._content.append({"type": kind, kind: "", **_BESIDE[kind]})
             self._signed = False
-        self._content[-1][field] += text
+        block = self._content[-1]
+        block[field] += text
+        return block
 
 
 def _event(type: str, **fields: Any) -> bytes:

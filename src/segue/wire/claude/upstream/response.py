@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.chat.events import (
+    Citation,
     Failed,
     Finished,
     FinishReason,
@@ -31,6 +32,7 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
 from segue.wire.arguments import json_text
+from segue.wire.claude import citations
 from segue.wire.claude.upstream.errors import ErrorBody, failure_in_stream
 from segue.wire.lenient import UNREADABLE, Leniency, Needed, Unreadable, is_filler, unframed
 from segue.wire.sse import SSEParser
@@ -73,6 +75,7 @@ class _StopDetails(msgspec.Struct):
 class _Block(msgspec.Struct):
     type: str = ""
     text: Needed[str | None] = None
+    citations: Any = None
     thinking: str | None = None
     signature: str | None = None
     data: str | None = None
@@ -94,6 +97,7 @@ class _Delta(msgspec.Struct):
     type: str = ""
     text: Needed[str | None] = None
     partial_json: Needed[str | dict[str, Any] | None] = None
+    citation: Any = None
     thinking: str | None = None
     signature: str | None = None
     stop_reason: str | None = None
@@ -162,6 +166,7 @@ class AnswerDecoder:
 
     __slots__ = (
         "_calls",
+        "_cited",
         "_document",
         "_finished",
         "_ignored",
@@ -170,6 +175,8 @@ class AnswerDecoder:
         "_reason",
         "_refusal",
         "_started",
+        "_text_from",
+        "_text_length",
         "_tools",
         "_usage",
         "complete",
@@ -182,6 +189,9 @@ class AnswerDecoder:
         self._leniency = Leniency()
         self._started = False
         self._calls = 0
+        self._cited: list[Citation] = []
+        self._text_from = 0
+        self._text_length = 0
         self._tools: dict[int, _ToolBlock] = {}
         self._ignored: set[int] = set()
         self._usage = Usage()
@@ -290,7 +300,7 @@ class AnswerDecoder:
             return
         if delta.type == "text_delta":
             if delta.text:
-                events.append(TextDelta(delta.text))
+                self._text(delta.text, events)
         elif delta.type == "input_json_delta":
             tool = self._tools.get(index)
             if tool is not None and (piece := delta.partial_json):
@@ -302,14 +312,18 @@ class AnswerDecoder:
                 events.append(ThinkingDelta(delta.thinking))
         elif delta.type == "signature_delta" and delta.signature:
             events.append(ThinkingDelta(signature=delta.signature, dialect="claude"))
+        elif delta.type == "citations_delta":
+            self._cite([delta.citation])
 
     def _block_start(self, index: int, block: _Block, events: list[UpstreamEvent]) -> None:
         self._block_stop(index, events)
         self._ignored.discard(index)
         match block.type:
             case "text":
+                self._text_from = self._text_length
                 if block.text:
-                    events.append(TextDelta(block.text))
+                    self._text(block.text, events)
+                self._cite(block.citations)
             case "thinking":
                 if block.thinking or block.signature:
                     events.append(
@@ -328,7 +342,23 @@ class AnswerDecoder:
             case _:
                 self._ignored.add(index)
 
+    def _text(self, text: str, events: list[UpstreamEvent]) -> None:
+        self._text_length += len(text)
+        events.append(TextDelta(text))
+
+    def _cite(self, said: object) -> None:
+        """Sources of the open text block. They are told at its end, when its place in the answer is known."""
+        found = map(citations.read, said) if isinstance(said, list) else ()
+        self._cited += [citation for citation in found if citation is not None]
+
+    def _end_citations(self, events: list[UpstreamEvent]) -> None:
+        place = {"start": self._text_from, "end": self._text_length}
+        events += [msgspec.structs.replace(citation, **place) for citation in self._cited]
+        self._cited = []
+
     def _block_stop(self, index: int, events: list[UpstreamEvent]) -> None:
+        if self._cited:
+            self._end_citations(events)
         tool = self._tools.pop(index, None)
         if tool is None:
             return
@@ -371,6 +401,8 @@ class AnswerDecoder:
         """Reports the stop reason, once for each that differs from the one before it. It ends the blocks that nothing else ended."""
         for index in list(self._tools):
             self._block_stop(index, events)
+        if self._cited:
+            self._end_citations(events)
         unsaid = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
         raw = self._reason or ""
         finished = Finished(_REASONS.get(raw, unsaid), raw, self._refusal)

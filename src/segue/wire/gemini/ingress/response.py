@@ -2,7 +2,7 @@
 
 - Every chunk has a candidate with at least one part, if only an empty text: the official SDK's chats forget a turn otherwise.
 - A ping is such an empty text. A comment would not do: google-genai reads every line that is not `data: …` as JSON.
-- Usage comes with the terminal, in the same chunk. An error in mid-stream is a chunk that begins with `{"error":`.
+- Usage, sources and log probabilities come with the terminal, in the same chunk. An error in mid-stream is a chunk that begins with `{"error":`.
 - A text's thought signature is passed on only if it is Gemini's: a client gives it back as such, and another's would be refused.
 """
 
@@ -15,18 +15,23 @@ import msgspec
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
+    TokenLogprob,
     ToolCalled,
     UsageReport,
 )
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.errors import SegueError
+from segue.wire.gemini import grounding
 from segue.wire.gemini.ingress import errors
+from segue.wire.gemini.logprobs import written
 from segue.wire.gemini.upstream.errors import FINISHES
 
 Json = dict[str, Any]
@@ -51,9 +56,13 @@ class Encoder(ABC):
         self._model = model
         self._thoughts = thoughts
         self._usage: Usage | None = None
+        self._texts: list[str] = []
+        self._citations: list[Citation] = []
+        self._logprobs: tuple[TokenLogprob, ...] = ()
 
     def feed(self, event: ChatEvent) -> bytes:
         if isinstance(event, TextDelta):
+            self._texts.append(event.text)
             return self._say({"text": event.text}) if event.text else b""
         if isinstance(event, ThinkingDelta):
             part = self._thought(event)
@@ -64,6 +73,10 @@ class Encoder(ABC):
             return self._finish(event)
         if isinstance(event, UsageReport):
             self._usage = event.usage
+        elif isinstance(event, Citation):
+            self._citations += [event] if event.url else []
+        elif isinstance(event, Logprobs):
+            self._logprobs += event.tokens
         elif isinstance(event, Started):
             self._model = event.model or self._model
         return b""
@@ -101,6 +114,10 @@ class Encoder(ABC):
         if event.refusal:
             terminal["finishMessage"] = event.refusal
         chunk = self._chunk(parts, **terminal)
+        if self._citations:
+            chunk["candidates"][0]["groundingMetadata"] = grounding.write(self._citations, "".join(self._texts))
+        if self._logprobs:
+            chunk["candidates"][0]["logprobsResult"] = written(self._logprobs)
         if self._usage is not None:
             chunk["usageMetadata"] = _usage(self._usage)
         return chunk
@@ -132,7 +149,7 @@ class WholeEncoder(Encoder):
     def __init__(self, *, id: str, model: str, thoughts: bool) -> None:
         super().__init__(id=id, model=model, thoughts=thoughts)
         self._parts: list[Json] = []
-        self._texts: list[str] = []
+        self._open_text: list[str] = []
 
     def ping(self) -> bytes:
         return b""
@@ -141,12 +158,12 @@ class WholeEncoder(Encoder):
         text = part.get("text")
         last = self._parts[-1] if self._parts else {}
         if text is not None and "text" in last and "thoughtSignature" not in last and _thinks(part) == _thinks(last):
-            self._texts.append(text)
+            self._open_text.append(text)
             last |= part
         else:
             self._close_text()
             self._parts.append(dict(part))
-            self._texts = [text] if text is not None else []
+            self._open_text = [text] if text is not None else []
         return b""
 
     def _finish(self, event: Finished) -> bytes:
@@ -154,8 +171,8 @@ class WholeEncoder(Encoder):
         return self._frame(msgspec.json.encode(self._last_chunk(self._parts or [_NOTHING], event)))
 
     def _close_text(self) -> None:
-        if self._texts:
-            self._parts[-1]["text"] = "".join(self._texts)
+        if self._open_text:
+            self._parts[-1]["text"] = "".join(self._open_text)
 
     def _frame(self, document: bytes, *, last: bool = False) -> bytes:
         return document

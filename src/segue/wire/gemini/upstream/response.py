@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from segue.chat.events import (
     Failed,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -28,6 +30,8 @@ from segue.chat.events import (
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
 from segue.wire.arguments import is_object, mended
+from segue.wire.gemini import grounding
+from segue.wire.gemini.logprobs import LogprobsResult
 from segue.wire.gemini.upstream import errors
 from segue.wire.gemini.upstream.frames import Frames
 from segue.wire.gemini.upstream.partial_args import PartialArg, PartialArgs
@@ -58,6 +62,8 @@ class _Candidate(msgspec.Struct, rename="camel"):
     finish_reason: str | None = None
     finish_message: str | None = None
     index: int | None = None
+    grounding_metadata: Any = None
+    logprobs_result: LogprobsResult | None = None
 
 
 class _UsageMetadata(msgspec.Struct, rename="camel", gc=False):
@@ -108,6 +114,7 @@ class Decoder:
         self._frames = Frames()
         self._leniency = Leniency()
         self._streamed: _StreamedCall | None = None
+        self._texts: list[str] = []
         self._id = ""
         self._started = False
         self._candidates = False
@@ -179,9 +186,13 @@ class Decoder:
             if candidate.index:
                 continue
             self._candidates = True
+            if candidate.logprobs_result and (tokens := candidate.logprobs_result.read()):
+                events.append(Logprobs(tokens))
             if candidate.content and candidate.content.parts:
                 for part in candidate.content.parts:
                     self._take_part(part, events)
+            if candidate.grounding_metadata:
+                events += grounding.read(candidate.grounding_metadata, "".join(self._texts))
             if candidate.finish_reason and candidate.finish_reason not in _UNSAID:
                 self._end_streamed(candidate.finish_reason, events)
                 terminal = self._terminal(candidate.finish_reason, candidate.finish_message or "")
@@ -211,6 +222,7 @@ class Decoder:
                 )
         else:
             if part.text:
+                self._texts.append(part.text)
                 events.append(TextDelta(part.text))
             if part.thought_signature:
                 events.append(ThinkingDelta(signature=part.thought_signature, dialect="gemini"))

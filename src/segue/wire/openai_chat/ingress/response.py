@@ -14,8 +14,10 @@ import msgspec
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -25,8 +27,9 @@ from segue.chat.events import (
 from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.errors import SegueError
-from segue.wire.openai import usage
+from segue.wire.openai import citations, usage
 from segue.wire.openai.ingress_errors import error_body
+from segue.wire.openai.logprobs import written
 
 _json = msgspec.json.encode
 
@@ -51,6 +54,7 @@ class StreamEncoder:
         self._model = model
         self._include_usage = include_usage
         self._usage: Usage | None = None
+        self._logprobs: Logprobs | None = None
         self._started = False
         self._over = False
         self._head = b""
@@ -60,6 +64,8 @@ class StreamEncoder:
         if self._over:
             return b""
         if type(event) is TextDelta:
+            if self._logprobs is not None and event.text:
+                return self._likely(event.text, self._logprobs)
             return self._text_head + _json(event.text) + self._text_tail if event.text else b""
         if isinstance(event, Started):
             return self._start(event)
@@ -67,11 +73,20 @@ class StreamEncoder:
             return self._delta({"reasoning_content": event.text}) if event.text else b""
         if isinstance(event, ToolCalled):
             return self._called(event)
-        if isinstance(event, UsageReport):
+        if isinstance(event, Citation):
+            return self._delta({"annotations": [citations.nested(event)]}) if event.url else b""
+        if isinstance(event, Logprobs):
+            self._logprobs = event
+        elif isinstance(event, UsageReport):
             self._usage = event.usage
         elif isinstance(event, Finished):
             return self._finish(event)
         return b""
+
+    def _likely(self, text: str, logprobs: Logprobs) -> bytes:
+        """A text with the log probabilities that came before it."""
+        self._logprobs = None
+        return self._delta({"content": text}, logprobs={"content": written(logprobs), "refusal": None})
 
     def ping(self) -> bytes:
         """A chunk that adds nothing."""
@@ -96,8 +111,8 @@ class StreamEncoder:
         self._frame(event.model or self._model)
         return self._delta({"role": "assistant", "content": "", "refusal": None})
 
-    def _delta(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    def _delta(self, delta: dict[str, Any], reason: str | None = None, logprobs: dict[str, Any] | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         return self._head + b',"choices":[' + _json(choice) + b"]" + self._null_usage + b"}\n\n"
 
     def _called(self, event: ToolCalled) -> bytes:
@@ -133,6 +148,8 @@ class WholeEncoder:
         self._text: list[str] = []
         self._thoughts: list[str] = []
         self._calls: list[dict[str, Any]] = []
+        self._citations: list[dict[str, Any]] = []
+        self._logprobs: list[dict[str, Any]] = []
         self._usage: Usage | None = None
 
     def feed(self, event: ChatEvent) -> bytes:
@@ -144,6 +161,10 @@ class WholeEncoder:
             self._thoughts.append(event.text)
         elif isinstance(event, ToolCalled):
             self._calls.append(_wire_call(event.call, self._id, event.index))
+        elif isinstance(event, Citation):
+            self._citations += [citations.nested(event)] if event.url else []
+        elif isinstance(event, Logprobs):
+            self._logprobs += written(event)
         elif isinstance(event, UsageReport):
             self._usage = event.usage
         elif isinstance(event, Finished):
@@ -163,7 +184,7 @@ class WholeEncoder:
             "role": "assistant",
             "content": None if silent else text,
             "refusal": event.refusal or None,
-            "annotations": [],
+            "annotations": self._citations,
         }
         if thoughts := "".join(self._thoughts):
             message["reasoning_content"] = thoughts
@@ -172,12 +193,13 @@ class WholeEncoder:
         elif self._calls:
             message["tool_calls"] = self._calls
         reason = _reason(event, functions=self._functions)
+        logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
         document: dict[str, Any] = {
             "id": self._id,
             "object": "chat.completion",
             "created": self._created,
             "model": self._model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}],
+            "choices": [{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": reason}],
         }
         if self._usage is not None:
             document["usage"] = usage.write(self._usage)

@@ -15,6 +15,7 @@ from typing import Any
 from segue.chat.events import (
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -23,7 +24,7 @@ from segue.chat.events import (
 )
 from segue.chat.usage import Usage
 from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
-from segue.wire.openai import upstream_errors, usage
+from segue.wire.openai import citations, upstream_errors, usage
 from segue.wire.openai.framing import NO_TERMINAL, FramedDecoder
 from segue.wire.openai.toolcall_piece import ToolCallPiece
 from segue.wire.openai_chat.upstream.shapes import Choice, Chunk, Piece, read_chunk
@@ -64,13 +65,26 @@ _REPEAT = 16
 class AnswerDecoder(FramedDecoder):
     """Decodes one answer."""
 
-    __slots__ = ("_calls", "_cut", "_id", "_in_deltas", "_refusal", "_said", "_started", "_texts", "_thought", "_usage")
+    __slots__ = (
+        "_calls",
+        "_cut",
+        "_id",
+        "_in_deltas",
+        "_refusal",
+        "_said",
+        "_sources",
+        "_started",
+        "_texts",
+        "_thought",
+        "_usage",
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self._started = False
         self._id = ""
         self._calls = ToolCalls()
+        self._sources = citations.Sources()
         self._cut = False
         self._refusal: list[str] = []
         self._said = False
@@ -161,6 +175,8 @@ class AnswerDecoder(FramedDecoder):
                     return
                 self._piece(choice, events)
                 reason = choice.finish_reason
+                if chunk.citations or chunk.search_results:
+                    events += self._sources.new(citations.addresses(chunk.search_results or chunk.citations))
                 if choice.usage is not None:
                     self._report(choice.usage, events)
         if chunk.usage is not None:
@@ -180,11 +196,15 @@ class AnswerDecoder(FramedDecoder):
         if (thought := piece.reasoning_content or piece.reasoning) and not (again and self._thought):
             self._thought = True
             events.append(ThinkingDelta(thought))
+        if choice.logprobs is not None and choice.logprobs.content and not again:
+            events.append(Logprobs(tuple(choice.logprobs.content)))
         if content := piece.content:
             if isinstance(content, str):
                 self._say(content, again, choice.finish_reason not in _NO_REASON, events)
             elif not (again and self._texts):
                 self._parts(content, events)
+        if piece.annotations:
+            events += self._sources.new(citations.read(piece.annotations))
         if piece.refusal and not (again and self._refusal):
             self._said = True
             self._refusal.append(piece.refusal)

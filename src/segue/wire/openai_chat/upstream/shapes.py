@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from segue.wire.lenient import Needed
+from segue.wire.openai.logprobs import WireLogprobs
 from segue.wire.openai.toolcall_piece import FunctionPiece, ToolCallPiece
 from segue.wire.openai.usage import WireUsage
 
@@ -22,6 +23,7 @@ class Piece(msgspec.Struct, gc=False):
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
+    annotations: Any = None
     tool_calls: Needed[list[ToolCallPiece] | None] = None
     function_call: FunctionPiece | None = None
 
@@ -30,6 +32,7 @@ class Choice(msgspec.Struct, gc=False):
     index: int | None = None
     delta: Needed[Piece | None] = None
     message: Needed[Piece | None] = None
+    logprobs: WireLogprobs | None = None
     finish_reason: str | None = None
     usage: WireUsage | None = None
     error: Any = None
@@ -46,6 +49,8 @@ class Chunk(msgspec.Struct, gc=False):
     choices: Needed[list[Choice] | None] = None
     usage: WireUsage | None = None
     error: Any = None
+    citations: Any = None
+    search_results: Any = None
     x_groq: Groq | None = None
 
 

@@ -34,12 +34,17 @@ class Output:
     """The items of one answer. `id` is the answer's, of which theirs are made; `special` is `ingress_tools.Tools.special`.
 
     `pieces` is what the open part holds. `writing` says that it is text, so that a further piece needs no more than its delta.
+    `next_logprobs` are those of the next piece of text.
     """
 
     def __init__(self, id: str, special: dict[str, dict[str, str]], say: Say) -> None:
         self.items: list[Item] = []
         self.pieces: list[str] = []
         self.writing = False
+        self.next_logprobs: list[Item] = []
+        self._logprobs: list[Item] = []
+        self._annotations: list[Item] = []
+        self._early: list[Item] = []
         self._id = id
         self._special = special
         self._say = say
@@ -60,7 +65,25 @@ class Output:
             self._begin_part("output_text")
             self.writing = True
         self.pieces.append(piece)
-        self._say("output_text.delta", **self.place, content_index=0, delta=piece, logprobs=[])
+        logprobs, self.next_logprobs = self.next_logprobs, []
+        self._logprobs += logprobs
+        self._say("output_text.delta", **self.place, content_index=0, delta=piece, logprobs=logprobs)
+        for waiting in self._early:
+            self._annotate(waiting)
+        self._early = []
+
+    def annotate(self, annotation: Item) -> None:
+        """Adds a citation to the open text, or to the next one."""
+        if self.writing:
+            self._annotate(annotation)
+        else:
+            self._early.append(annotation)
+
+    def _annotate(self, annotation: Item) -> None:
+        number = len(self._annotations)
+        self._annotations.append(annotation)
+        about = {**self.place, "content_index": 0, "annotation_index": number}
+        self._say("output_text.annotation.added", **about, annotation=annotation)
 
     def refuse(self, text: str) -> None:
         if self.writing:
@@ -162,8 +185,10 @@ class Output:
 
     def _end_text(self) -> None:
         text = "".join(self.pieces)
-        self._say("output_text.done", **self.place, content_index=0, text=text, logprobs=[])
-        self._end_part(0, _text_part(text))
+        self._say("output_text.done", **self.place, content_index=0, text=text, logprobs=self._logprobs)
+        part = {**_text_part(text), "annotations": self._annotations, "logprobs": self._logprobs}
+        self._annotations, self._logprobs = [], []
+        self._end_part(0, part)
         self.writing = False
 
     def _end_summary(self, item: Item) -> None:

@@ -14,8 +14,10 @@ import msgspec
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
+    Logprobs,
     Seam,
     Started,
     TextDelta,
@@ -25,7 +27,9 @@ from segue.chat.events import (
 )
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError, RateLimitError, SegueError
+from segue.wire.openai import citations
 from segue.wire.openai.ingress_errors import error_body
+from segue.wire.openai.logprobs import written
 from segue.wire.openai_responses.ingress.output_items import Output, Say
 
 _json = msgspec.json.encode
@@ -59,6 +63,11 @@ class _Answer:
             self.output.think(event)
         elif isinstance(event, ToolCalled):
             self.output.call(event.index, event.call)
+        elif isinstance(event, Citation):
+            if event.url:
+                self.output.annotate(citations.flat(event))
+        elif isinstance(event, Logprobs):
+            self.output.next_logprobs = written(event)
         elif isinstance(event, UsageReport):
             self._usage = event.usage
         elif isinstance(event, Started):
@@ -132,7 +141,7 @@ class StreamEncoder:
         if self._over:
             return b""
         output = self._answer.output
-        if type(event) is TextDelta and output.writing and event.text:
+        if type(event) is TextDelta and output.writing and event.text and not output.next_logprobs:
             return self._next_text(event.text)
         if not isinstance(event, Started):
             self._begin()
@@ -204,8 +213,9 @@ class WholeEncoder:
         return self._answer.output.done
 
     def feed(self, event: ChatEvent) -> bytes:
-        if type(event) is TextDelta and self._answer.output.writing:
-            self._answer.output.pieces.append(event.text)
+        output = self._answer.output
+        if type(event) is TextDelta and output.writing and not output.next_logprobs:
+            output.pieces.append(event.text)
         elif isinstance(event, Finished):
             self.whole = self._answer.finish(event)[1]
             return self.whole

@@ -16,12 +16,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from segue.chat.events import (
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
+    TokenLogprob,
     ToolCallDelta,
     ToolCallEnd,
     UpstreamEvent,
@@ -29,6 +33,7 @@ from segue.chat.events import (
 )
 from segue.wire.arguments import is_object, json_text
 from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
+from segue.wire.openai import citations
 from segue.wire.openai.framing import FramedDecoder
 from segue.wire.openai_responses.upstream import errors
 from segue.wire.openai_responses.upstream.messages import DIALECT, signature
@@ -74,6 +79,7 @@ class AnswerDecoder(FramedDecoder):
         "_numbered",
         "_refusal",
         "_said",
+        "_sources",
         "_started",
         "_thoughts",
         "_whole_so_far",
@@ -90,6 +96,7 @@ class AnswerDecoder(FramedDecoder):
         self._thoughts: dict[int | str, int] = {}
         """The part of its summary at which an item of reasoning is."""
         self._refusal: list[str] = []
+        self._sources = citations.Sources()
         self._begun: set[int | str] = set()
         """Items that are not done."""
         self._whole_so_far = False
@@ -132,6 +139,8 @@ class AnswerDecoder(FramedDecoder):
                 self._arguments(read.delta(data), events)
             case "response.function_call_arguments.done":
                 self._arguments_done(read.delta(data), events)
+            case "response.output_text.annotation.added":
+                events += self._sources.new(citations.read([read.delta(data).annotation]))
             case "response.refusal.delta":
                 self._refused(read.delta(data))
             case "response.output_item.added":
@@ -174,6 +183,8 @@ class AnswerDecoder(FramedDecoder):
     def _text(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
         if event.delta:
             self._said.update(_keys(event.output_index, event.item_id))
+            if event.logprobs:
+                events.append(Logprobs(tuple(event.logprobs)))
             events.append(TextDelta(event.delta))
 
     def _refused(self, event: DeltaEvent) -> None:
@@ -233,7 +244,7 @@ class AnswerDecoder(FramedDecoder):
             return
         self._done.update(keys)
         match item.type:
-            case "message" if not self._said.intersection(keys):
+            case "message":
                 self._message(item, keys, events)
             case "reasoning":
                 self._reasoning(item, keys, events)
@@ -241,12 +252,20 @@ class AnswerDecoder(FramedDecoder):
                 self._call_done(item, keys, events)
 
     def _message(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
+        said = bool(self._said.intersection(keys))
         for part in _tables(item.content):
-            if text := _word(part.get("text")):
-                self._said.update(keys)
-                events.append(TextDelta(text))
-            if refusal := _word(part.get("refusal")):
-                self._refusal.append(refusal)
+            if not said:
+                self._part(part, keys, events)
+            events += self._sources.new(citations.read(part.get("annotations")))
+
+    def _part(self, part: dict[str, Any], keys: list[int | str], events: list[UpstreamEvent]) -> None:
+        if text := _word(part.get("text")):
+            self._said.update(keys)
+            if tokens := _tokens(part.get("logprobs")):
+                events.append(Logprobs(tokens))
+            events.append(TextDelta(text))
+        if refusal := _word(part.get("refusal")):
+            self._refusal.append(refusal)
 
     def _reasoning(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
         text = ""
@@ -338,6 +357,13 @@ def _keys(index: int | None, id: object) -> list[int | str]:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _tokens(value: object) -> tuple[TokenLogprob, ...]:
+    try:
+        return msgspec.convert(value or (), tuple[TokenLogprob, ...])
+    except msgspec.ValidationError:
+        return ()
 
 
 def _tables(value: object) -> list[dict[str, Any]]:

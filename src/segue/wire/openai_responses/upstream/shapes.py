@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from segue.chat.events import TokenLogprob
 from segue.chat.usage import Usage
 from segue.wire.lenient import Leniency, Needed
 from segue.wire.openai import usage
@@ -27,6 +28,8 @@ class DeltaEvent(msgspec.Struct, gc=False):
 
     delta: Needed[str] = ""
     arguments: Any = None
+    annotation: Any = None
+    logprobs: list[TokenLogprob] | None = None
     output_index: int | None = None
     item_id: str | None = None
     summary_index: int | None = None

@@ -1,0 +1,45 @@
+"""Citations of a text block, read and written. What is not an address (a place in a document) goes only to callers of this dialect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from segue.chat.events import Citation
+from segue.wire.claude.upstream.messages import DIALECT
+
+Json = dict[str, Any]
+
+
+def read(citation: object) -> Citation | None:
+    if not isinstance(citation, dict):
+        return None
+    said = {name: value for name, value in citation.items() if isinstance(value, str)}
+    url = said.get("url") or _address(said.get("source", ""))
+    if not url and "cited_text" not in said:
+        return None
+    return Citation(
+        url=url,
+        title=said.get("title") or said.get("document_title", ""),
+        quote=said.get("cited_text", ""),
+        native=citation,
+        dialect=DIALECT,
+    )
+
+
+def write(citation: Citation) -> Json | None:
+    """None for what has no form here."""
+    if citation.dialect == DIALECT and citation.native:
+        return citation.native
+    if not citation.url:
+        return None
+    return {
+        "type": "web_search_result_location",
+        "cited_text": citation.quote,
+        "encrypted_index": "",
+        "title": citation.title or None,
+        "url": citation.url,
+    }
+
+
+def _address(source: str) -> str:
+    return source if source.startswith(("http://", "https://")) else ""
