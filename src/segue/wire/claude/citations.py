@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from segue.chat.events import Citation
-from segue.wire.claude.upstream.messages import DIALECT
 
 Json = dict[str, Any]
+
+_DIALECT = "claude"
 
 
 def read(citation: object) -> Citation | None:
@@ -22,13 +23,13 @@ def read(citation: object) -> Citation | None:
         title=said.get("title") or said.get("document_title", ""),
         quote=said.get("cited_text", ""),
         native=citation,
-        dialect=DIALECT,
+        dialect=_DIALECT,
     )
 
 
 def write(citation: Citation) -> Json | None:
     """None for what has no form here."""
-    if citation.dialect == DIALECT and citation.native:
+    if citation.dialect == _DIALECT and citation.native:
         return citation.native
     if not citation.url:
         return None
