@@ -20,6 +20,7 @@ from segue.catalog.providers import PROVIDERS, Provider
 from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.failover.upstream import Upstream
+from segue.routing import resolve
 from segue.routing.target import Target
 from segue.secret import Secret
 from segue.settings import Settings, TargetSettings
@@ -244,8 +245,7 @@ def _lack(kept: _Kept, name: str) -> str | None:
             return None
     except ConfigurationError as error:
         return str(error)
-    variable = name.upper().replace("-", "_")
-    return f"{name} has no key: set {variable}_API_KEY (in the environment or in .env)"
+    return f"{name} has no key: set {resolve.variable(name)}_API_KEY (in the environment or in .env)"
 
 
 def _said(settings: TargetSettings) -> dict[str, Any]:

@@ -11,14 +11,15 @@ import msgspec
 from langchain_core.language_models import BaseChatModel
 
 from segue.catalog.models import find_model
+from segue.catalog.providers import Provider
 from segue.errors import ConfigurationError
 from segue.failover.upstream import HttpUpstream
 from segue.langchain.backend import Address, Make, Ready
 from segue.langchain.upstream import LangChainUpstream
-from segue.routing.resolve import REASONING_MAX_TOKENS
+from segue.routing import resolve
 from segue.routing.target import Target
 from segue.secret import Secret
-from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
+from segue.settings import TargetSettings
 from segue.transport.base import Transport
 from segue.wire.codec import UpstreamCodec
 
@@ -124,28 +125,13 @@ def from_codec(name: str, codec: UpstreamCodec | type[UpstreamCodec]) -> Make:
 
     def ready(settings: TargetSettings, address: Address, transport: Transport) -> Ready:
         speaker: UpstreamCodec = codec() if isinstance(codec, type) else codec
-        variable = name.upper().replace("-", "_")
-        if not settings.model:
-            raise ConfigurationError(f"target {name!r} names no model: set {variable}_MODEL or targets.{name}.model")
-        if not (settings.api_key or settings.base_url or getattr(speaker, "keyless", False)):
-            raise ConfigurationError(f"{name} has no key: set {variable}_API_KEY (in the environment or in .env)")
-        provider = settings.provider or name
-        info = find_model(provider, settings.model)
-        target = Target(
-            name=name,
-            provider=provider,
-            dialect=speaker.dialect,
-            model=info,
-            base_url=(settings.base_url or speaker.base_url).rstrip("/"),
-            key=settings.api_key,
-            headers=settings.headers,
-            temperature=DEFAULT_TEMPERATURE if settings.temperature is None else settings.temperature,
-            max_tokens=settings.max_tokens or (REASONING_MAX_TOKENS if info.reasons() else DEFAULT_MAX_TOKENS),
-            timeout=settings.timeout,
-            streams=settings.streams,
-            quirks=settings.quirks,
-            region=settings.region or "",
-        )
+        keyless = getattr(speaker, "keyless", False)
+        provider = Provider(dialect=speaker.dialect, base_url=speaker.base_url, keyless=keyless)
+        target = resolve.described_by(provider, name, settings, dialect=speaker.dialect)
+        if not resolve.usable(name, settings, providers={settings.provider or name: provider}):
+            raise ConfigurationError(
+                f"{name} has no key: set {resolve.variable(name)}_API_KEY (in the environment or in .env)"
+            )
         return Ready(target, HttpUpstream(target, speaker, transport, time.time))
 
     return ready

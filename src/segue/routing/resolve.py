@@ -38,8 +38,17 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     for quirk in settings.quirks:
         if quirk not in QUIRKS:
             raise ConfigurationError(f"targets.{name}.quirks: {unknown(quirk, 'a quirk', QUIRKS)}")
+    return described_by(
+        provider, name, settings, dialect=dialect, lookup=_lookup(provider_name, provider, settings, providers)
+    )
+
+
+def described_by(
+    provider: Provider | None, name: str, settings: TargetSettings, *, dialect: str, lookup: tuple[str, ...] = ()
+) -> Target:
+    """The target of a provider, or of an address alone. Raises `ConfigurationError` if it has no model or no address."""
+    provider_name = settings.provider or name
     model = settings.model or (provider.model if provider else None)
-    lookup = _lookup(provider_name, provider, settings, providers)
     if not (model or lookup):
         raise ConfigurationError(f"target {name!r} names no model: set {variable(name)}_MODEL or targets.{name}.model")
     info = named(provider_name, model or ANY_MODEL)
