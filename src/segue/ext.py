@@ -24,7 +24,7 @@ from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestChec
 from segue.failover.hooks import register as register_hook
 from segue.ledger.daily import DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import LedgerStore, StoreStatus
+from segue.ledger.store import AttemptStore, LedgerStore, StateStore, StoreStatus
 from segue.ledger.stores.factory import register as register_store
 from segue.ledger.stores.memory import MemoryStore
 from segue.routing.policy import Candidate, Ordered, Ordering, Situation
@@ -39,6 +39,7 @@ __all__ = [
     "AttemptEnd",
     "AttemptRecord",
     "AttemptStart",
+    "AttemptStore",
     "Call",
     "Candidate",
     "ChatEvent",
@@ -66,6 +67,7 @@ __all__ = [
     "Settlement",
     "Situation",
     "Started",
+    "StateStore",
     "StoreStatus",
     "TextDelta",
     "ThinkingDelta",

@@ -16,7 +16,7 @@ from segue.catalog.prices import Overrides, UnitPrices, dearest_of_family, price
 from segue.ledger.billing import Bill, Ending, bill, bound
 from segue.ledger.process_tally import tally_of
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.store import LedgerStore
+from segue.ledger.store import AttemptStore
 
 MODELS_MOST: Final = 1024
 """Models without a price that are remembered: their names may be callers' free text."""
@@ -40,7 +40,7 @@ class Bookkeeper:
     It does no I/O on the caller's thread, but the first look-up of a price imports the price list: see `warm`.
     """
 
-    def __init__(self, store: LedgerStore, *, overrides: Overrides | None = None) -> None:
+    def __init__(self, store: AttemptStore, *, overrides: Overrides | None = None) -> None:
         self.store = store
         self._tally = tally_of(store)
         self._overrides = overrides

@@ -10,7 +10,7 @@ import msgspec
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.failover.rejected_params import Refusals
 from segue.health.quota import QuotaBook
-from segue.ledger.store import LedgerStore
+from segue.ledger.store import StateStore
 
 log = logging.getLogger("segue")
 
@@ -26,7 +26,7 @@ _FIRST, _LAST = "refused/", "refused0"
 class QuotaKeeper:
     """A listener that saves the counts after each attempt, as long as any target has a quota."""
 
-    def __init__(self, store: LedgerStore) -> None:
+    def __init__(self, store: StateStore) -> None:
         self._store = store
         self._book: QuotaBook | None = None
 
@@ -53,7 +53,7 @@ class _Kept(msgspec.Struct):
 
 
 class RefusalKeeper:
-    def __init__(self, store: LedgerStore) -> None:
+    def __init__(self, store: StateStore) -> None:
         self._store = store
 
     def attach(self, refusals: Refusals, wall: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""The seam to the books: one protocol, implemented by `stores.sqlite` and `stores.memory` behind one contract suite.
+"""The seam to the books: attempts and states, implemented together by `stores.sqlite` and `stores.memory` behind one contract suite.
 
 *Writing* (`reserve`, `settle`, `save`, `forget`) takes the record and returns: no I/O and no waiting on the caller's thread, so an event loop
 may call it for every attempt. Whatever becomes of the disk, nothing of it is raised there: `status` tells, and the log does.
@@ -48,8 +48,8 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     unreachable: str = ""
 
 
-class LedgerStore(Protocol):
-    """Keeps what every attempt consumed and cost. See the module for who waits for what."""
+class AttemptStore(Protocol):
+    """What every attempt consumed and cost."""
 
     def reserve(self, record: AttemptRecord) -> None:
         """Books an attempt that is about to be sent; ignored if its id is known. `ValueError` unless it is `RESERVED`."""
@@ -91,6 +91,10 @@ class LedgerStore(Protocol):
         """
         ...
 
+
+class StateStore(Protocol):
+    """Small JSON values by name, which outlive the process: quota counts, refused fields, the providers' history, feedback."""
+
     def save(self, name: str, value: dict[str, Any]) -> None:
         """Keeps a JSON-able `value` under `name`, in place of the one before. The latest writer of all processes wins."""
         ...
@@ -106,6 +110,10 @@ class LedgerStore(Protocol):
     def forget(self, first: str, last: str) -> None:
         """Drops what was saved under such names."""
         ...
+
+
+class LedgerStore(AttemptStore, StateStore, Protocol):
+    """Attempts and states in one place. See the module for who waits for what."""
 
     def status(self) -> StoreStatus: ...
 

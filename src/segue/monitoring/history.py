@@ -33,7 +33,7 @@ from segue.health.book import READY
 from segue.health.breaker import BreakerState
 from segue.health.target import HealthKeys
 from segue.ledger.record import AttemptRecord
-from segue.ledger.store import LedgerStore
+from segue.ledger.store import LedgerStore, StateStore
 from segue.monitoring.hours import HOUR, Hour, merge
 from segue.monitoring.redaction import Redactor
 
@@ -250,17 +250,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def changes(store: LedgerStore, since: float, until: float) -> list[Change]:
+def changes(store: StateStore, since: float, until: float) -> list[Change]:
     """The changes of all processes in that time (epoch seconds), in order. Waits for the store."""
     return _read(store, "change", since, until, Change)
 
 
-def hours(store: LedgerStore, since: float, until: float) -> list[Hour]:
+def hours(store: StateStore, since: float, until: float) -> list[Hour]:
     """The hours of all targets that began in that time, those of several processes added up. Waits for the store."""
     return merge(_read(store, "hour", since, until, Hour))
 
 
-def _read(store: LedgerStore, kind: str, since: float, until: float, type_: type[T]) -> list[T]:
+def _read(store: StateStore, kind: str, since: float, until: float, type_: type[T]) -> list[T]:
     found: list[T] = []
     for document in store.states(f"{kind}/{_moment(since)}", f"{kind}/{_moment(until)}~").values():
         try:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from segue.errors import InvalidRequestError
-from segue.ledger.store import LedgerStore
+from segue.ledger.store import StateStore
 from segue.monitoring.history import KEPT, changes, hours
 from segue.monitoring.hours import summary
 from segue.runtime import Runtime
@@ -32,7 +32,7 @@ async def history(runtime: Runtime, query: str) -> Reply:
     return 200, HEADERS, await asyncio.to_thread(_read, runtime.ledger, time.time(), back * 3600)
 
 
-def _read(store: LedgerStore, now: float, back: float) -> bytes:
+def _read(store: StateStore, now: float, back: float) -> bytes:
     document = {
         "changes": changes(store, now - back, now),
         "hours": [summary(hour) for hour in hours(store, now - back - 3600, now)],

@@ -18,7 +18,7 @@ from segue.budgets.admission import zone_of
 from segue.cli.display import at_most, console, cost, notes, table
 from segue.errors import ConfigurationError
 from segue.ledger.daily import Column, DailyRow, Dimension, Where, add_up
-from segue.ledger.store import LedgerStore
+from segue.ledger.store import AttemptStore
 from segue.ledger.stores.factory import ledger_of
 from segue.settings_loading import load
 
@@ -86,7 +86,7 @@ def read_books(since: str, until: str | None, by: str) -> Books:
 
 
 def _part(
-    store: LedgerStore,
+    store: AttemptStore,
     first: datetime.date,
     last: datetime.date,
     zone: datetime.tzinfo,
