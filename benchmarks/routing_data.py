@@ -21,7 +21,8 @@ WEAK = (
 )  # fmt: skip
 
 JUDGED = {
-    **dict.fromkeys(("chat", "trivia", "writing", "roleplay", "rewrite"), -1.0),
+    **dict.fromkeys(("chat", "writing", "roleplay", "rewrite"), -1.0),
+    "trivia": 0.0,
     "explain": -0.5,
     **dict.fromkeys(("plan", "cause", "case"), 0.6),
     **dict.fromkeys(("code", "maths", "word problem", "logic"), 1.0),
@@ -106,6 +107,24 @@ def pairs() -> list[Pair]:
     """Our own prompts, in English and in Korean."""
     lines = (Path(__file__).parent / "data" / "parallel.jsonl").read_text(encoding="utf-8").splitlines()
     return [msgspec.json.decode(line, type=Pair) for line in lines]
+
+
+class Asked(msgspec.Struct):
+    """One of our own prompts as applications send them: `task` stands in seven languages, `hard` is a judgement."""
+
+    task: str
+    hard: bool
+    language: str
+    text: str
+
+
+def application_mix() -> tuple[list[Asked], list[Asked]]:
+    """The prompts that teach, and those that are kept for judging: every second task, whole, with all its languages."""
+    path = Path(__file__).parent / "data" / "application_mix.jsonl"
+    mix = [msgspec.json.decode(line, type=Asked) for line in path.read_text(encoding="utf-8").splitlines()]
+    tasks = list(dict.fromkeys(asked.task for asked in mix))
+    taught = set(tasks[::2])
+    return [asked for asked in mix if asked.task in taught], [asked for asked in mix if asked.task not in taught]
 
 
 def _prompts(rows: list[Any]) -> Prompts:

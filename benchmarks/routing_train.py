@@ -16,16 +16,25 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from benchmarks.routing_data import JUDGED, Array, Pair, Prompts, llmrouter, mmlu, pairs
+from benchmarks.routing_data import JUDGED, Array, Pair, Prompts, application_mix, llmrouter, mmlu, pairs
+from segue.chat.messages import user
+from segue.chat.request import ChatRequest
 from segue.routing.complexity import BOUND, Feature, Weights
-from segue.routing.features import NAMES, measure
+from segue.routing.features import NAMES, read
+from segue.routing.task import task_of
 
-LIGHT = frozenset({"fact", "explain", "creative", "chat", "transform", "names", "letters", "variety"})
+LIGHT = frozenset({"explain", "creative", "chat", "transform", "names", "letters", "variety"})
 SIGNS = np.array([-1.0 if name in LIGHT else 1.0 for name in NAMES])
 """Light work lowers the score, as do names and a rich choice of words; everything else raises it."""
-RIDGE = 3.0
+HARD_WORK = frozenset({"proof", "design", "build"})
+RIDGE = 8.0
 PRIOR = 0.02
-OWN = 0.5
+WORK_PRIOR = 0.08
+"""For the words of hard work, which the labelled data hardly have: nobody asks MMLU's models to design or to prove."""
+PRIORS = np.array([WORK_PRIOR if name in HARD_WORK else PRIOR for name in NAMES])
+OWN = 1.0
+LIGHT_ONES, HARD_ONES = 3, 2
+"""Light and hard requests in the reference mix: most of what applications send is light."""
 LEAST_SPREAD = 0.03
 """So that a feature that the data hardly know does not leap."""
 TARGET = Path(__file__).parent.parent / "src" / "segue" / "routing" / "complexity.json"
@@ -44,8 +53,10 @@ def lesson(prompts: Prompts) -> Lesson:
 
 
 def own_lesson(taught: list[Pair]) -> Lesson:
-    texts = [text for pair in taught for text in (pair.en, pair.ko)]
-    return Lesson(features_of(texts), np.array([JUDGED[pair.kind] for pair in taught for _ in range(2)]), OWN)
+    mix, _ = application_mix()
+    texts = [text for pair in taught for text in (pair.en, pair.ko)] + [asked.text for asked in mix]
+    gains = [JUDGED[pair.kind] for pair in taught for _ in range(2)] + [1.0 if asked.hard else -1.0 for asked in mix]
+    return Lesson(features_of(texts), np.array(gains), OWN)
 
 
 def taught_and_kept(all_pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
@@ -54,7 +65,8 @@ def taught_and_kept(all_pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def features_of(texts: list[str]) -> Array:
-    return np.array([measure(text) for text in texts])
+    tasks = [task_of(ChatRequest(messages=(user(text),))) for text in texts]
+    return np.array([read(task.text, code=task.code).values for task in tasks])
 
 
 def fit(lessons: list[Lesson]) -> Weights:
@@ -62,7 +74,7 @@ def fit(lessons: list[Lesson]) -> Weights:
     pool = np.vstack([one.features for one in lessons if one.weight == 1.0])
     mean, spread = pool.mean(axis=0), np.maximum(pool.std(axis=0), LEAST_SPREAD)
     count = len(NAMES)
-    gram, goal = RIDGE * np.eye(count), RIDGE * PRIOR * SIGNS
+    gram, goal = RIDGE * np.eye(count), RIDGE * PRIORS * SIGNS
     for one in lessons:
         steps = _steps(one.features, mean, spread)
         steps -= steps.mean(axis=0)
@@ -70,8 +82,11 @@ def fit(lessons: list[Lesson]) -> Weights:
         gram += one.weight / len(gain) * steps.T @ steps
         goal += one.weight / len(gain) * steps.T @ gain
     weights = _signed(gram, goal)
-    scores = [_steps(one.features, mean, spread) @ weights for one in lessons]
-    mix = np.concatenate([np.quantile(score, np.linspace(0, 1, 3001)) for score in scores])
+    own = lessons[-1]
+    scores = _steps(own.features, mean, spread) @ weights
+    hard = own.gain > 0
+    light_ones, hard_ones = (np.quantile(scores[which], np.linspace(0, 1, 3001)) for which in (~hard, hard))
+    mix = np.concatenate([light_ones] * LIGHT_ONES + [hard_ones] * HARD_ONES)
     quantiles = np.maximum.accumulate(np.quantile(mix, np.linspace(0, 1, 101)) + np.arange(101) * 1e-9)
     rows = zip(NAMES, weights, mean, spread, strict=True)
     return Weights(
@@ -115,9 +130,9 @@ def make(folder: Path) -> Weights:
         "data": [
             "lm-sys/RouteLLM (Apache-2.0): MMLU, every second subject; gain of gpt-4-1106-preview over Mixtral-8x7B",
             "ulab-uiuc/LLMRouter (MIT): train and test; mean gain of the nemotron models over those of 7 to 9 billion parameters",
-            "benchmarks/data/parallel.jsonl, every second pair: our own prompts, judged by kind",
+            "benchmarks/data/parallel.jsonl, every second pair, and application_mix.jsonl, every second task: our own, judged by kind",
         ],
-        "reference mix": "the three sources in equal parts",
+        "reference mix": "our own prompts that teach, three light to two hard",
     }
     return msgspec.structs.replace(found, made=made)
 

@@ -5,7 +5,12 @@ three of them either way. `calibrated` turns it into the share, 0 to 1, of a ref
 0.6 sends four in ten of such prompts to the strong model. The mix, the data and the command that makes the weights are named in
 complexity.json; what they are worth is measured in benchmarks/README.md.
 
-The shape of a request (tools, a conversation, pictures) is in no labelled data: its few weights are set by hand.
+What is scored is the request's task (task.py), not what it brings along. Some requests say nothing of their difficulty: a language that is not
+read, a short turn without a cue. Their score is None, "unknown", and routing/policy.py says where they go.
+
+The caller's own word comes first: with `effort` high or max, or a thinking budget of `MUCH_THOUGHT` tokens, a request is hard; with low,
+minimal or none it is light. The shape of a request (tools, a conversation, pictures, a schema) is in no labelled data: its few weights are
+set by hand.
 """
 
 from __future__ import annotations
@@ -19,13 +24,20 @@ from typing import Any
 import msgspec
 
 from segue.chat.request import ChatRequest
-from segue.routing.features import NAMES, measure
+from segue.routing.features import NAMES, read
+from segue.routing.housekeeping import is_housekeeping
+from segue.routing.task import task_of
 
 BOUND = 3.0
-TOOLS, PICTURES, TURN = 0.5, 0.25, 0.1
-"""What tools, pictures and each (by its logarithm) earlier message add, in standard deviations of the reference mix. By hand."""
-SHORT = 200
-"""Characters: a shorter last word of a conversation is read together with the caller's word before it."""
+TOOLS, PICTURES, TURN, FIELD = 0.15, 0.25, 0.04, 0.1
+"""What tools, pictures, and (by their logarithm) earlier messages and a demanded schema's fields add, in standard deviations of the reference
+mix. By hand: an earlier turn or a tool alone must not make a light task hard."""
+HARD, LIGHT = 0.75, 0.25
+"""The least score of a request whose caller wants much thought, and the most of one whose caller wants little."""
+MUCH_THOUGHT = 8_000
+"""Tokens of thinking, from which on a caller who grants them wants much thought."""
+MOST_FIELDS = 400
+"""Fields of a schema that are counted at most."""
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -63,20 +75,30 @@ def weights() -> Weights:
     return found
 
 
-def complexity(text: str) -> float:
-    """The calibrated score of a prompt, 0 (light) to 1 (hard)."""
-    return calibrated(_raw(text))
+def complexity(text: str) -> float | None:
+    """The calibrated score of a task, 0 (light) to 1 (hard); None where the text says nothing of it."""
+    values, understood = read(text)
+    return calibrated(_raw(values)) if understood else None
 
 
-def of_request(request: ChatRequest) -> float:
-    """The calibrated score of a request: of what is asked last, and of the request's shape."""
-    return calibrated(_raw(asked(request)) + weights().deviation * sum(_shape(request).values()))
+def of_request(request: ChatRequest) -> float | None:
+    """The calibrated score of a request, 0 (light) to 1 (hard); None where nothing says how hard it is."""
+    if is_housekeeping(request):
+        return 0.0
+    task = task_of(request)
+    values, understood = read(task.text, code=task.code)
+    known = weights()
+    score = calibrated(_raw(values) + known.deviation * sum(_shape(request).values()))
+    wanted = _wanted(request)
+    if wanted is None:
+        return score if understood else None
+    return max(score, HARD) if wanted else min(score, LIGHT)
 
 
 def explain(request: ChatRequest) -> list[Share]:
     """What each feature adds to the request's score, the weightiest first; those that add nothing are left out."""
-    known = weights()
-    seen = zip(known.features, measure(asked(request)), strict=True)
+    known, task = weights(), task_of(request)
+    seen = zip(known.features, read(task.text, code=task.code).values, strict=True)
     shares = [
         Share(feature=feature.name, adds=_part(feature, value) / known.deviation, more=value > feature.mean)
         for feature, value in seen
@@ -97,19 +119,8 @@ def calibrated(raw: float) -> float:
     return (above - 1 + (raw - low) / (high - low)) / (len(quantiles) - 1)
 
 
-def asked(request: ChatRequest) -> str:
-    """What the caller said last; with what was said before, where it is too short to speak for itself."""
-    text = ""
-    for message in reversed(request.messages):
-        if message.role == "user" and (said := message.text):
-            text = f"{said}\n{text}" if text else said
-            if len(text) >= SHORT or text != said:
-                break
-    return text
-
-
-def _raw(text: str) -> float:
-    return sum([_part(feature, value) for feature, value in zip(weights().features, measure(text), strict=True)])
+def _raw(values: list[float]) -> float:
+    return sum([_part(feature, value) for feature, value in zip(weights().features, values, strict=True)])
 
 
 def _part(feature: Feature, value: float) -> float:
@@ -119,8 +130,33 @@ def _part(feature: Feature, value: float) -> float:
 
 def _shape(request: ChatRequest) -> dict[str, float]:
     earlier = sum(message.role != "system" for message in request.messages) - 1
+    schema = request.output.schema if request.output is not None else None
     return {
         "tools": TOOLS if request.tools else 0.0,
-        "pictures": PICTURES if request.needs_images else 0.0,
+        "pictures": PICTURES if request.needs_images or request.files else 0.0,
         "conversation": TURN * log1p(max(earlier, 0)),
+        "schema": FIELD * log1p(_fields(schema)) if schema else 0.0,
     }
+
+
+def _wanted(request: ChatRequest) -> bool | None:
+    """Whether the caller wants much thought (True) or little (False), None where that is not said."""
+    if request.effort in ("high", "max") or (request.thinking_budget or 0) >= MUCH_THOUGHT:
+        return True
+    if request.effort in ("low", "minimal", "none") or request.thinking_budget == 0:
+        return False
+    return None
+
+
+def _fields(schema: Any) -> int:
+    """The named fields of a schema, at most `MOST_FIELDS`."""
+    found, open_ones = 0, [schema]
+    while open_ones and found < MOST_FIELDS:
+        one = open_ones.pop()
+        if isinstance(one, dict):
+            properties = one.get("properties")
+            found += len(properties) if isinstance(properties, dict) else 0
+            open_ones += one.values()
+        elif isinstance(one, list):
+            open_ones += one[:MOST_FIELDS]
+    return min(found, MOST_FIELDS)
