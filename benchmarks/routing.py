@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.routing_data import Array, Prompts, intervals, llmrouter, measures, mmlu, pairs
+from benchmarks.routing_data import Array, Prompts, application_mix, intervals, llmrouter, measures, mmlu, pairs
 from benchmarks.routing_day import ENVIRON, replay
 from benchmarks.routing_train import Lesson, fit, lesson, own_lesson, score, taught_and_kept, write
 from segue import Segue, load, user
@@ -26,11 +26,13 @@ from segue.chat.request import ChatRequest
 from segue.failover.job import Job
 from segue.ledger.stores.memory import MemoryStore
 from segue.policy import Policy
-from segue.routing.complexity import complexity, of_request
+from segue.routing.complexity import of_request
 
 PARTS = 6
 SEED = 7
 RUNS = 30
+LINE = 0.6
+"""Where `smart` draws it by default."""
 LEAST_FAMILY = 240
 """Prompts: a smaller family says too little by itself."""
 
@@ -111,23 +113,26 @@ def _random(prompts: Prompts) -> Array:
     return np.random.default_rng(SEED).random(len(prompts.text))
 
 
-def show_own(held: Held) -> None:
-    """Kinds of work and languages, on our own prompts."""
-    light = [pair for pair in held.kept if pair.kind in ("chat", "trivia", "writing", "roleplay", "rewrite")]
-    hard = [pair for pair in held.kept if pair.kind in ("code", "maths", "word problem", "logic")]
-    for language in ("en", "ko"):
-        low, high = ([complexity(getattr(pair, language)) for pair in some] for some in (light, hard))
-        apart = statistics.mean(float(one < other) for one in low for other in high)
-        print(
-            f"light work scores below hard work, {language}, kept prompts: {apart:.3f} of {len(low) * len(high)} pairs"
+def show_own() -> None:
+    """Our own application prompts whose tasks were kept from the weights, by language."""
+    _, kept = application_mix()
+    print("| language | n | hard above light, of pairs | light to the strong target | hard to the cheap one |")
+    print("|---|---|---|---|---|")
+    for language in ("all", *dict.fromkeys(asked.language for asked in kept)):
+        chosen = [asked for asked in kept if language in ("all", asked.language)]
+        light, hard = ([_score(asked.text) for asked in chosen if asked.hard is which] for which in (False, True))
+        apart = statistics.mean(float(low < high) for low in light for high in hard)
+        up, down = (
+            statistics.mean(map(float, sides))
+            for sides in ([one >= LINE for one in light], [one < LINE for one in hard])
         )
-    both = [(complexity(pair.en), complexity(pair.ko)) for pair in pairs()]
-    english, korean = zip(*both, strict=True)
-    gap = statistics.mean(abs(one - other) for one, other in both)
-    print(
-        f"Korean beside English, {len(both)} pairs: correlation {statistics.correlation(english, korean):.3f}, ", end=""
-    )
-    print(f"mean difference {gap:.3f}, means {statistics.mean(english):.3f} and {statistics.mean(korean):.3f}")
+        print(f"| {language} | {len(chosen)} | {apart:.3f} | {up:.2f} | {down:.2f} |")
+
+
+def _score(text: str) -> float:
+    """A prompt's score; what is unknown stands in the middle."""
+    found = of_request(ChatRequest(messages=(user(text),)))
+    return 0.5 if found is None else found
 
 
 def show_times(held: Held) -> None:
@@ -170,7 +175,8 @@ def main() -> None:
     held = Held(options.folder)
     show_held_out(held, options.draws)
     print()
-    show_own(held)
+    show_own()
+    print()
     show_times(held)
     print()
     replay(held)

@@ -69,7 +69,7 @@ def traffic(held: Held) -> list[Asked]:
         if rng.random() < 0.4:
             pair = rng.choice(light)
             text = rng.choice((pair.en, pair.ko))
-            day.append(Asked(second, text, complexity(text), output, wait, None, None))
+            day.append(Asked(second, text, complexity(text) or 0.5, output, wait, None, None))
         else:
             prompts, scores = rng.choice(sources)
             chosen = rng.randrange(len(prompts.text))

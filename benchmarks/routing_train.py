@@ -20,7 +20,7 @@ from benchmarks.routing_data import JUDGED, Array, Pair, Prompts, application_mi
 from segue.chat.messages import user
 from segue.chat.request import ChatRequest
 from segue.routing.complexity import BOUND, Feature, Weights
-from segue.routing.features import NAMES, read
+from segue.routing.features import NAMES, measure
 from segue.routing.task import task_of
 
 LIGHT = frozenset({"explain", "creative", "chat", "transform", "names", "letters", "variety"})
@@ -65,8 +65,7 @@ def taught_and_kept(all_pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def features_of(texts: list[str]) -> Array:
-    tasks = [task_of(ChatRequest(messages=(user(text),))) for text in texts]
-    return np.array([read(task.text, code=task.code).values for task in tasks])
+    return np.array([measure(task_of(ChatRequest(messages=(user(text),)))) for text in texts])
 
 
 def fit(lessons: list[Lesson]) -> Weights:

@@ -93,6 +93,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The strong targets; () tells them by their prices."""
     weights: dict[str, Weight] = {}
     """How often `weights` asks each target first, in proportion; 1 for a target that is not named."""
+    unknown: Literal["middle", "light", "hard"] = "middle"
+    """Where `smart` sends a request that does not tell how hard it is: to the target of middle price first, or as a light or a hard one."""
     score: bool = False
     """True: the complexity is booked with every request, whatever the policy, for `segue route simulate`."""
     regions: tuple[str, ...] = ()

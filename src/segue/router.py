@@ -52,7 +52,7 @@ class Router:
         Raises `InvalidRequestError` for a policy that there is not and for a complexity out of range.
         """
         score = _score(job)
-        notes = {} if score is None else {"segue_complexity": f"{score:.3f}"}
+        notes = {} if score is None else {"segue_complexity": f"{score:.3f}"}  # an unknown one is not booked
         if job.policy.policy == "priority":
             return msgspec.structs.replace(job, metadata=job.metadata | notes)
         decided = self.decide(job, score, now)
@@ -74,6 +74,7 @@ class Router:
             complexity=score,
             strong_share=policy.strong_share,
             strong=policy.strong,
+            unknown=policy.unknown,
             dearness=self._dearness.rank(candidates),
             draw=engine.rng.random(),
         )
@@ -119,7 +120,7 @@ class Router:
 
 
 def _score(job: Job) -> float | None:
-    """How hard a job is, where that is asked for."""
+    """How hard a job is, where that is asked for; None where it is not, or where nothing tells."""
     policy = job.policy
     if policy.complexity is not None:
         if not 0.0 <= policy.complexity <= 1.0:

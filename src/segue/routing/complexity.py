@@ -29,7 +29,7 @@ from segue.routing.housekeeping import is_housekeeping
 from segue.routing.task import task_of
 
 BOUND = 3.0
-TOOLS, PICTURES, TURN, FIELD = 0.15, 0.25, 0.04, 0.1
+TOOLS, PICTURES, TURN, FIELD = 0.1, 0.2, 0.02, 0.05
 """What tools, pictures, and (by their logarithm) earlier messages and a demanded schema's fields add, in standard deviations of the reference
 mix. By hand: an earlier turn or a tool alone must not make a light task hard."""
 HARD, LIGHT = 0.75, 0.25
@@ -86,7 +86,7 @@ def of_request(request: ChatRequest) -> float | None:
     if is_housekeeping(request):
         return 0.0
     task = task_of(request)
-    values, understood = read(task.text, code=task.code)
+    values, understood = read(task)
     known = weights()
     score = calibrated(_raw(values) + known.deviation * sum(_shape(request).values()))
     wanted = _wanted(request)
@@ -98,7 +98,7 @@ def of_request(request: ChatRequest) -> float | None:
 def explain(request: ChatRequest) -> list[Share]:
     """What each feature adds to the request's score, the weightiest first; those that add nothing are left out."""
     known, task = weights(), task_of(request)
-    seen = zip(known.features, read(task.text, code=task.code).values, strict=True)
+    seen = zip(known.features, read(task).values, strict=True)
     shares = [
         Share(feature=feature.name, adds=_part(feature, value) / known.deviation, more=value > feature.mean)
         for feature, value in seen

@@ -49,13 +49,12 @@ NAMES = (
     "words",
     "letters",
     "variety",
-    "code_block",
 )
 """The features in the order of `measure`'s list.
 
 A cue is ln(1 + n) of its n words, or for light work n / (words + 10). `numbers` and `variables` (single letters) are ln(1 + n), `words`
 too, of the whole text. `names` is the share of words with a capital inside a sentence, `letters` are those of a word on average: plain
-words ask for thought, long ones for knowledge. `variety` is the share of different words. `code_block` is 1 where there is one.
+words ask for thought, long ones for knowledge. `variety` is the share of different words.
 """
 
 FEW_WORDS = 12
@@ -92,8 +91,8 @@ def works(text: str) -> bool:
     return False
 
 
-def read(text: str, *, code: bool = False) -> Reading:
-    """Reads a text. `code`: it came with code that is not part of it."""
+def read(text: str) -> Reading:
+    """Reads a text, of a long one both ends."""
     length = len(text)
     part = text if length <= WINDOW else text[:HEAD] + "\n" + text[-TAIL:]
     tokens = _TOKEN.findall(part)
@@ -146,7 +145,6 @@ def read(text: str, *, code: bool = False) -> Reading:
         log1p(words * length / (len(part) or 1)),
         letters / spelt if latin else USUAL_LETTERS,
         len(set(tokens)) / (len(tokens) or 1),
-        float(code or "```" in text),
     )
     known = sum(counts) - counts[Cue.QUESTION] - counts[Cue.STOP]
     cues = known - counts[Cue.COMMON] - counts[Cue.GERMAN] - counts[Cue.FACT]

@@ -5,7 +5,7 @@
 | `priority` | as written |
 | `cost` | the cheapest for this request first; free quota before that, but kept for dear requests when it runs short |
 | `latency` | the quickest to its first content first, by what was observed; one not measured yet is tried |
-| `smart` | a hard request: strong targets first; any other: the cheapest first |
+| `smart` | a hard request: strong targets first; a light one: the cheapest first; one of unknown difficulty: the middle one first |
 | `weights` | drawn at random, by weight |
 
 Hard constraints come before all of that: a target that can't take the request, or is not to be asked now, goes behind those that can,
@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf, log
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -58,7 +58,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the request.
 
-    `complexity` is 0 to 1, None where nobody asked for it. `strong_share` is the share of requests that are to count as hard.
+    `complexity` is 0 to 1, None where it is unknown: `unknown` says what `smart` then does. `strong_share` is the share of requests that are to count as hard.
     `strong` names the strong targets, () where their prices are to tell. `dearness` is the share, 0 to 1, of the latest requests that
     would have cost less. `draw` is a random number, 0 to 1.
     """
@@ -66,6 +66,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     complexity: float | None = None
     strong_share: float = 0.4
     strong: tuple[str, ...] = ()
+    unknown: Literal["middle", "light", "hard"] = "middle"
     dearness: float = 0.5
     draw: float = 0.5
 
@@ -208,20 +209,41 @@ def _latency(candidates: Sequence[Candidate], situation: Situation) -> Ordered:
 
 def _smart(candidates: Sequence[Candidate], situation: Situation) -> Ordered:
     strong = strong_ones(candidates, situation.strong)
-    if situation.complexity is None or not strong:
+    if not strong:
         return [*candidates], "no target is known to be stronger than another: as written"
     threshold = 1.0 - situation.strong_share
-    said = f"complexity {situation.complexity:.2f}"
-    if situation.complexity < threshold:
+    if situation.complexity is None:
+        said = "complexity unknown"
+        if situation.unknown == "middle":
+            ordered = _middle_first(candidates)
+            return ordered, f"{said}: {ordered[0].name} is of middle price"
+        said, hard = f"{said}, taken as {situation.unknown}", situation.unknown == "hard"
+    else:
+        hard = situation.complexity >= threshold
+        said = (
+            f"complexity {situation.complexity:.2f}, {threshold:.2f} or more"
+            if hard
+            else (f"complexity {situation.complexity:.2f}, below {threshold:.2f}")
+        )
+    if not hard:
         ordered, why = _cost(candidates, situation)
-        return ordered, f"{said}, below {threshold:.2f}: {why}"
+        return ordered, f"{said}: {why}"
     first = [candidate for candidate in candidates if candidate.name in strong]
     rest = [candidate for candidate in candidates if candidate.name not in strong]
     rest.sort(key=lambda candidate: candidate.price or Decimal(0), reverse=True)
     return (
         first + rest,
-        f"{said}, {threshold:.2f} or more: strong targets first ({', '.join(one.name for one in first)})",
+        f"{said}: strong targets first ({', '.join(one.name for one in first)})",
     )
+
+
+def _middle_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The target of middle price, of two the cheaper one, then the others as written. Without two known prices, as written."""
+    priced = sorted((one for one in candidates if one.price is not None), key=lambda one: one.price or Decimal(0))
+    if len(priced) < 2:
+        return [*candidates]
+    middle = priced[(len(priced) - 1) // 2]
+    return [middle, *(one for one in candidates if one is not middle)]
 
 
 def _weights(candidates: Sequence[Candidate], situation: Situation) -> Ordered:

@@ -39,13 +39,6 @@ _QUESTION = ("?", "？", "؟")
 _FENCE, _TRIPLE = "```", '"""'
 
 
-class Task(NamedTuple):
-    """`text` is the instruction. `code`: the turn brings code along, in a fence."""
-
-    text: str
-    code: bool = False
-
-
 class Found(NamedTuple):
     """An instruction, and how much it reads like one: 3 a question or an announcement ("Translate this:"), 2 a short order or a short text, 1 a
     text with a word of work, 0 a text without."""
@@ -54,24 +47,23 @@ class Found(NamedTuple):
     strength: int
 
 
-def task_of(request: ChatRequest) -> Task:
+def task_of(request: ChatRequest) -> str:
     """The task of a request: of its last user turn, or of its system prompt where that turn is data."""
     turns = [text for message in reversed(request.messages) if message.role == "user" and (text := message.text)]
     if not turns:
-        return Task("")
+        return ""
     said = turns[0]
-    code = _FENCE in said
     rules = [text for message in request.messages if message.role == "system" and (text := message.text)]
-    if not rules and DATA < len(said) <= PARAGRAPH and "\n\n" not in said and not code and "<" not in said:
-        return Task(said)  # by far the most requests are that plain
+    if not rules and DATA < len(said) <= PARAGRAPH and "\n\n" not in said and "`" not in said and "<" not in said:
+        return said  # by far the most requests are that plain
     own = instruction(said)
     if rules and own.strength < 2 and len(said) > DATA:
         system = instruction("\n\n".join(rules))
         if system.strength > own.strength:
-            return Task(system.text, code)
+            return system.text
     if len(own.text) < SHORT and len(turns) > 1 and not works(own.text):
-        return Task(f"{instruction(turns[1]).text}\n{own.text}", code)
-    return Task(own.text, code)
+        return f"{instruction(turns[1]).text}\n{own.text}"
+    return own.text
 
 
 def instruction(text: str) -> Found:

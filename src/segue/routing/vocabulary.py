@@ -88,7 +88,7 @@ ENGLISH: dict[Cue, str] = {
     ),
     Cue.CODE: (
         "python javascript typescript java rust golang sql html css bash shell code coding program programs programming "
-        "script tuple dict dictionary def variable regex yaml compile database server git docker kubernetes linux "
+        "script tuple dict dictionary def regex yaml compile database server git docker kubernetes linux "
         "pointer thread async await stack queue linked binary runtime endpoint http unittest pytest function functions "
         "procedure array arrays class method loop import exception api query mutex threads cache module interface"
     ),

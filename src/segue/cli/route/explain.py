@@ -28,9 +28,9 @@ SHOWN = 8
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """`threshold` is the complexity from which `smart` takes a request to be hard. Features add standard deviations of the score."""
+    """`complexity` is None where the prompt does not tell. `threshold` is the complexity from which `smart` takes a request to be hard. Features add standard deviations of the score."""
 
-    complexity: float
+    complexity: float | None
     threshold: float
     features: list[Share]
     routes: list[Route]
@@ -41,8 +41,12 @@ def show_explanation(text: str, *, chain: str | None, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
-    side = "hard" if found.complexity >= found.threshold else "not hard"
-    console.print(f"complexity {found.complexity:.2f}: {side} (smart draws the line at {found.threshold:.2f})\n")
+    if found.complexity is None:
+        said = "complexity unknown: the prompt is short and has no word of work, or is in a language that is not read"
+    else:
+        side = "hard" if found.complexity >= found.threshold else "not hard"
+        said = f"complexity {found.complexity:.2f}: {side}"
+    console.print(f"{said} (smart draws the line at {found.threshold:.2f})\n")
     features = table("", "than usual there is", "which adds", right=("which adds",))
     for share in found.features[:SHOWN]:
         features.add_row(f"{'more' if share.more else 'less'} {share.feature}", f"{share.adds:+.2f}")
