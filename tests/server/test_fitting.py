@@ -33,6 +33,7 @@ class Upstream:
     def __init__(self, says: Callable[[dict[str, Any]], tuple[int, bytes]]) -> None:
         self._says = says
         self.got: list[dict[str, Any]] = []
+        self.heads: list[str] = []
         self.address = ""
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,6 +45,7 @@ class Upstream:
         status, said = 200, b'{"data": []}'
         if head.startswith(b"POST"):
             self.got.append(body)
+            self.heads.append(head.decode())
             status, said = self._says(body)
         kind = b"text/event-stream" if status == 200 else b"application/json"
         writer.write(
@@ -113,6 +115,15 @@ def claude_calls(name: str, arguments: str) -> bytes:
     )
 
 
+def claude_says(text: str) -> bytes:
+    return claude_events(
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}},
+        {"type": "message_stop"},
+    )
+
+
 def chat_says(text: str) -> bytes:
     chunk = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}
     return b"data: %b\n\ndata: [DONE]\n\n" % json.dumps(chunk).encode()
@@ -177,14 +188,8 @@ def test_what_was_healed_and_left_out_is_told_in_the_head(stream: bool) -> None:
         "logit_bias": {"1": 1},
         "tools": [{"type": "web_search"}],
     }
-    finish = claude_events(
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "fine"}},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}},
-        {"type": "message_stop"},
-    )
     with (
-        upstream(lambda _: (200, finish)) as provider,
+        upstream(lambda _: (200, claude_says("fine"))) as provider,
         served(settings(c=target("claude", provider.address, CLAUDE))) as gateway,
     ):
         answer = httpx.post(f"{gateway}/v1/chat/completions", json=asked, timeout=20)
@@ -229,7 +234,7 @@ REFUSALS = [
     "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: call_1.",
     "messages.0.content.1.image.source.base64: The image was specified using the image/png media type, but appears to be image/jpeg",
     'messages: roles must alternate between "user" and "assistant"',
-    "Unexpected value(s) `a-2020-01-01` for the `anthropic-beta` header.",
+    "messages.0.content.0.document.source: PDF documents are only accepted here by their url",
 ]
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 CHAT = ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}], "tools": [TOOL]})
@@ -280,3 +285,76 @@ def test_a_tool_of_the_library_comes_back_by_its_name() -> None:
     with upstream(says) as provider, Segue(settings(c=target("claude", provider.address, CLAUDE))) as segue:
         answer = segue.complete("go", tools=(Tool(name="fs.read", parameters={"type": "object", "properties": {}}),))
     assert [call.name for call in answer.tool_calls] == ["fs.read"]
+
+
+BETAS = "claude-code-20250219,prompt-caching-2024-07-31,context-1m-2025-08-07"
+
+
+def test_betas_that_are_no_longer_known_are_left_out_alone_and_from_then_on() -> None:
+    """Public: QuantumNous/new-api#2975, github/gh-aw-firewall#3656, zed-industries/zed#42715."""
+
+    def says(body: dict[str, Any]) -> tuple[int, bytes]:
+        if "prompt-caching" in provider.heads[-1]:
+            return refused(
+                "Unexpected value(s) `prompt-caching-2024-07-31`, `context-1m-2025-08-07` for the `anthropic-beta` header. "
+                "Please consult our documentation at docs.anthropic.com or try again without the header."
+            )
+        return 200, claude_says("fine")
+
+    headers = {"anthropic-version": "2023-06-01", "anthropic-beta": BETAS}
+    path, asked = MESSAGES
+    with upstream(says) as provider, served(settings(c=target("claude", provider.address, CLAUDE))) as gateway:
+        first, second = (
+            httpx.post(gateway + path, json={"model": "c", **asked}, headers=headers, timeout=20) for _ in "12"
+        )
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert (first.headers["x-segue-attempts"], second.headers["x-segue-attempts"]) == ("2", "1")
+    assert second.headers["x-segue-omitted"] == "betas.prompt-caching-2024-07-31,betas.context-1m-2025-08-07"
+    assert ["anthropic-beta: claude-code-20250219\r" in head.lower() for head in provider.heads] == [False, True, True]
+
+
+BESIDE_TOOLS = (
+    "Function tools with reasoning_effort are not supported for gpt-6-luna in /v1/chat/completions. "
+    "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
+)
+
+
+def responses_says(text: str) -> bytes:
+    item = {"type": "message", "id": "m", "content": [{"type": "output_text", "text": text}]}
+    event = {
+        "type": "response.completed",
+        "response": {"id": "r", "model": "m", "status": "completed", "output": [item]},
+    }
+    return b"event: response.completed\ndata: %b\n\n" % json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_tools_on_an_openai_model_at_another_address_go_where_its_refusal_says(speaks: bool) -> None:
+    """Public: openai/openai-openapi#541, aaif-goose/goose#11413, laurent22/joplin#16451."""
+
+    def says(body: dict[str, Any]) -> tuple[int, bytes]:
+        if "/responses" in provider.heads[-1].split(" ")[1]:
+            return (200, responses_says("fine")) if speaks else (404, b'{"error": {"message": "Not Found"}}')
+        if body.get("reasoning_effort") != "none":
+            error = {
+                "message": BESIDE_TOOLS,
+                "type": "invalid_request_error",
+                "param": "reasoning_effort",
+                "code": None,
+            }
+            return 400, json.dumps({"error": error}).encode()
+        return 200, chat_says("fine")
+
+    path, asked = CHAT
+    with upstream(says) as provider:
+        own = TargetSettings(base_url=provider.address + "/v1", model="gpt-6-luna", api_key=Secret("k"))
+        with served(Settings(chain=("openai",), targets={"openai": own}, ledger=None)) as gateway:
+            first, second = (httpx.post(gateway + path, json={"model": "auto", **asked}, timeout=20) for _ in "12")
+    asked_at = [head.split(" ")[1].rpartition("/")[2] for head in provider.heads]
+    assert [answer.json()["choices"][0]["message"]["content"] for answer in (first, second)] == ["fine", "fine"]
+    assert asked_at == (
+        ["completions", "responses", "responses"]
+        if speaks
+        else ["completions", "responses", "completions", "completions"]
+    )
+    assert second.headers["x-segue-attempts"] == "1", "it is learned"

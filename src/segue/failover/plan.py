@@ -24,8 +24,10 @@ from segue.failover.budget import FOREVER, round_wait
 from segue.failover.rejected_params import lasts
 from segue.health.target import Availability
 from segue.policy import Policy
+from segue.routing.dialect import NO_RESPONSES
 from segue.routing.fitness import Need, unfit
 from segue.routing.target import Target
+from segue.wire.codec import BETAS
 
 TRANSIENT = frozenset(
     {FailureKind.RATE, FailureKind.OVERLOAD, FailureKind.TRANSPORT, FailureKind.BROKEN, FailureKind.STALL}
@@ -36,11 +38,12 @@ OMITTABLE = frozenset(
         "temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls",
         "effort", "thinking_budget", "thinking", "tools.reasoning_effort", "max_tokens", "max_completion_tokens", "stop", "user", "strict",
         "stream_options", "signature", "tool_choice", "output", "system", "logprobs", "top_logprobs", "logit_bias", "metadata", "store",
-        "service_tier", "verbosity", "include",
+        "service_tier", "verbosity", "include", NO_RESPONSES,
     }
 )  # fmt: skip
 """Request fields that a target may refuse: they are left out, or said in another way where the codec has one (the limit by its other
-name, a schema and a forced tool call in words, the system text in the first turn). `thinking` is earlier turns' reasoning."""
+name, a schema and a forced tool call in words, the system text in the first turn). `thinking` is earlier turns' reasoning.
+`responses` is no field: it is the Responses API, which an address turned out not to speak."""
 
 
 SOON = 0.2
@@ -272,7 +275,7 @@ class Plan:
             self._queue.insert(0, _replace(entry, take_back=False, retried=True))
         elif failure.prefill_rejected and self._once(target, "prefill"):
             self._queue.insert(0, _replace(entry, prefill=False, retried=True))
-        elif failure.param in OMITTABLE and failure.param not in entry.omit:
+        elif failure.param is not None and _is_omittable(failure.param) and failure.param not in entry.omit:
             omit = entry.omit | {failure.param}
             passing = entry.passing if lasts(failure) else entry.passing | {failure.param}
             self._queue.insert(0, _replace(entry, omit=omit, passing=passing, retried=True))
@@ -305,6 +308,10 @@ class Plan:
 def _stretched(at: float, now: float, jitter: float) -> float:
     """A stated moment, up to a fifth of the wait later: those who wait for it do not all come at once."""
     return at + max(0.0, at - now) * STRETCH * jitter
+
+
+def _is_omittable(param: str) -> bool:
+    return param in OMITTABLE or param.startswith(BETAS)
 
 
 def _is_blip(failure: Failure) -> bool:

@@ -15,7 +15,7 @@ from segue.chat.events import Failed, TextDelta, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.chat.request import ChatRequest
 from segue.errors import InvalidRequestError
-from segue.routing.dialect import dialect_for
+from segue.routing.dialect import NO_RESPONSES, dialect_for
 from segue.routing.target import Target
 from segue.transport import redirects
 from segue.transport.base import Answer, Transport, TransportError
@@ -33,6 +33,9 @@ DRAIN_WAIT = 0.05
 
 PROBE_WAIT = 5.0
 """Seconds a free probe may take."""
+
+_NO_SUCH_PATH = frozenset({404, 405, 501})
+"""What an address answers that does not speak a dialect."""
 
 UNSENT = frozenset({"resolve", "connect", "tls"})
 """Phases of the network before a byte of the request is on its way."""
@@ -91,7 +94,7 @@ class HttpUpstream:
         self._wall = wall
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
-        codec = self._codec_for(ask.request)
+        codec = self._codec_for(ask)
         defaults = _defaults(ask.request, self._target)
         request = msgspec.structs.replace(ask.request, **defaults) if defaults else ask.request
         try:
@@ -155,10 +158,14 @@ class HttpUpstream:
 
     async def _refusal(self, codec: UpstreamCodec, answer: Answer) -> Failure:
         body = await _error_body(answer)
-        return codec.failure(answer.status, answer.headers, body, wall=self._wall())
+        failure = codec.failure(answer.status, answer.headers, body, wall=self._wall())
+        tried = codec.dialect != self._target.dialect and not self._target.responses
+        if tried and (answer.status in _NO_SUCH_PATH or failure.kind is FailureKind.MODEL_GONE):
+            return msgspec.structs.replace(failure, kind=FailureKind.CAPABILITY, param=NO_RESPONSES)
+        return failure
 
-    def _codec_for(self, request: ChatRequest) -> UpstreamCodec:
-        dialect = dialect_for(self._target, request)
+    def _codec_for(self, ask: Ask) -> UpstreamCodec:
+        dialect = dialect_for(self._target, ask.request, ask.omit)
         return self._codec if dialect == self._target.dialect else upstream(dialect)
 
     def _call(self, ask: Ask) -> Call:
@@ -172,6 +179,7 @@ class HttpUpstream:
             omit=ask.omit,
             prefill=ask.prefill,
             quirks=target.quirks,
+            tries_responses=target.tries_responses and not target.responses and NO_RESPONSES not in ask.omit,
         )
 
 

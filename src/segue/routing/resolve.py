@@ -68,6 +68,7 @@ def described_by(
         simulated=settings.simulated,
         # Other addresses may not know it, and a dialect that was set stays set.
         responses=settings.dialect is None and dialect == CHAT and base_url == upstream(CHAT).base_url,
+        tries_responses=settings.dialect is None and dialect == CHAT,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
         lookup=lookup,
         region=region(settings, provider),

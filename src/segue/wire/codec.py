@@ -9,7 +9,7 @@ Decoders and encoders are machines of one answer: fed once, in order, never reus
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -20,6 +20,9 @@ from segue.chat.request import ChatRequest
 from segue.errors import SegueError
 from segue.secret import Secret
 from segue.wire.fitting.names import Answers
+
+BETAS: Final = "betas:"
+"""Before the names of betas, with commas between them, that a target has refused: see `Call.omit`."""
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +50,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `base_url` has no trailing slash and includes the version path where the dialect's SDK includes it. `stream` is False only for a
     target known not to stream. `omit` names request fields that this target has refused before. `prefill` says the last message is
-    the start of the model's own turn, to be continued. `quirks` holds a preset's deviations, e.g. `{"prefix": True}`.
+    the start of the model's own turn, to be continued. `quirks` holds a preset's deviations, e.g. `{"prefix": True}`. `tries_responses`: what Chat
+    Completions refuses is asked again in the Responses API.
     """
 
     model: ModelInfo
@@ -58,6 +62,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     omit: frozenset[str] = frozenset()
     prefill: bool = False
     quirks: dict[str, Any] = {}
+    tries_responses: bool = False
 
 
 class Decoder(Protocol):

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.chat.failure import Failure, FailureKind, Scope
+from segue.wire.codec import BETAS
 from segue.wire.delay import retry_after, should_retry, until
 
 _K = FailureKind
@@ -90,6 +91,7 @@ _MONEY: Final = re.compile(
     r"|spend(?:ing)? limit|billing|purchase credits",
     re.I | re.S,
 )
+_BETAS: Final = re.compile(r"unexpected value\(s\) (.{1,2000}?) for the .?anthropic-beta", re.I)
 _REFUSED: Final = re.compile(r"content filter|usage polic|blocked by .{0,30}polic", re.I)
 _WINDOW: Final = re.compile(
     r"prompt is too long|exceed\w{0,3} (?:the )?(?:model'?s )?context|context (?:window|length)|input is too long", re.I
@@ -193,6 +195,8 @@ def _read(kind: FailureKind, message: str) -> tuple[FailureKind, str | None, boo
         return _K.MONEY, None, False
     if kind is not _K.CALLER:
         return kind, None, False
+    if (unknown := _BETAS.search(message)) is not None:
+        return _K.CAPABILITY, BETAS + ",".join(re.findall(r"[\w.-]{1,100}", unknown[1])[:20]), False
     if _REFUSED.search(message):
         return _K.POLICY, None, False
     if _WINDOW.search(message):

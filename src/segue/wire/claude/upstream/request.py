@@ -22,7 +22,7 @@ from segue.errors import InvalidRequestError
 from segue.wire.claude.upstream.messages import DIALECT, Block, Transcript
 from segue.wire.claude.upstream.schema import enforceable
 from segue.wire.claude.upstream.thinking import Thinking, thinking_for
-from segue.wire.codec import Call
+from segue.wire.codec import BETAS, Call
 from segue.wire.fitting.fit import Fitted
 from segue.wire.wording import demand
 
@@ -49,7 +49,7 @@ def encode(fitted: Fitted, call: Call) -> Encoded:
         body = msgspec.json.encode(building.body)
     except UnicodeEncodeError as error:
         raise InvalidRequestError("messages: a text holds half of a surrogate pair: send valid Unicode") from error
-    return Encoded(body, tuple(building.extra.get("betas", ())), tuple(dict.fromkeys(building.omitted)))
+    return Encoded(body, tuple(building.betas()), tuple(dict.fromkeys(building.omitted)))
 
 
 class _Body:
@@ -78,6 +78,15 @@ class _Body:
         self._sampling(thinking)
         self._reasoning(thinking)
         self._rest()
+
+    def betas(self) -> list[str]:
+        """Those the caller named, but for what this target does not know."""
+        refused = {
+            name for field in self.call.omit if field.startswith(BETAS) for name in field[len(BETAS) :].split(",")
+        }
+        named: list[str] = self.extra.get("betas") or []
+        self.omitted.extend(f"betas.{name}" for name in named if name in refused)
+        return [name for name in named if name not in refused]
 
     def _wanted(self, field: str) -> Any:
         """The request's field, unless it is empty or this target has refused it."""

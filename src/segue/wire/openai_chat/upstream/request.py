@@ -201,7 +201,7 @@ def _effort(request: ChatRequest, call: Call, word: object, omitted: list[str]) 
     """The effort to ask for, in the model's words; None where nothing is to be said. `word` is the caller's own, from `extra`."""
     model = call.model
     asked = asked_effort(request, word)
-    strict = model.chat_tools_need_no_reasoning and "none" in (model.efforts or ())
+    strict = model.chat_tools_need_no_reasoning and "none" in (model.efforts or ()) and not call.tries_responses
     if request.tools and (strict or EFFORT_BESIDE_TOOLS in call.omit):
         if asked not in (None, "none"):
             omitted.append("effort")
