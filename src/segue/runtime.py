@@ -20,6 +20,7 @@ from segue.catalog.prices import read_overrides
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.chat.events import ChatEvent
 from segue.chat.request import ChatRequest
+from segue.embedded.upstream import EmbeddedUpstream
 from segue.errors import ConfigurationError
 from segue.failover import hooks, relay
 from segue.failover.engine import MOST_REMEMBERED, Engine
@@ -261,13 +262,18 @@ class Runtime:
         return known
 
     def _made(self, target: Target) -> Upstream:
+        if target.file:
+            return EmbeddedUpstream(target, self.transport, self.engine.wall)
         if target.lookup:
             return LocalUpstream(target, self._providers, self.transport, self.engine.wall)
         return HttpUpstream(target, upstream(target.dialect), self.transport, self.engine.wall)
 
     async def aclose(self) -> None:
-        """Closes connections and writes what is still to be booked."""
+        """Closes connections, ends models on this machine, and writes what is still to be booked."""
         await self.transport.aclose()
+        for made in self._upstreams.values():
+            if isinstance(made, EmbeddedUpstream):
+                await asyncio.to_thread(made.close)
         self.history.close()
         if "budgets" in self.__dict__:
             await asyncio.to_thread(self.budgets.close)

@@ -61,6 +61,8 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How it departs from its dialect; a preset has them already."""
     quota: QuotaSettings | None = None
     """Limits that are kept before they are exceeded."""
+    file: str | None = None
+    """A GGUF file whose model runs on this machine, or `smollm2` for the small model of a package (docs/local.md)."""
 
 
 class ChainSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -25,8 +26,8 @@ REASONING_MAX_TOKENS = 8000
 
 def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> Target:
     """The target that `name` stands for. Raises `ConfigurationError` for what is missing."""
-    provider_name = settings.provider or name
-    provider = providers.get(provider_name)
+    provider_name = _billed_by(name, settings)
+    provider = providers.get("llamacpp" if settings.file else provider_name)
     dialect = settings.dialect or (provider.dialect if provider else None)
     if dialect is None:
         otherwise = (
@@ -38,21 +39,20 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     for quirk in settings.quirks:
         if quirk not in QUIRKS:
             raise ConfigurationError(f"targets.{name}.quirks: {unknown(quirk, 'a quirk', QUIRKS)}")
-    return described_by(
-        provider, name, settings, dialect=dialect, lookup=_lookup(provider_name, provider, settings, providers)
-    )
+    lookup = () if settings.file else _lookup(provider_name, provider, settings, providers)
+    return described_by(provider, name, settings, dialect=dialect, lookup=lookup)
 
 
 def described_by(
     provider: Provider | None, name: str, settings: TargetSettings, *, dialect: str, lookup: tuple[str, ...] = ()
 ) -> Target:
     """The target of a provider, or of an address alone. Raises `ConfigurationError` if it has no model or no address."""
-    provider_name = settings.provider or name
-    model = settings.model or (provider.model if provider else None)
+    provider_name = _billed_by(name, settings)
+    model = settings.model or (Path(settings.file).stem if settings.file else provider.model if provider else None)
     if not (model or lookup):
         raise ConfigurationError(f"target {name!r} names no model: set {variable(name)}_MODEL or targets.{name}.model")
     info = named(provider_name, model or ANY_MODEL)
-    base_url = _address(name, dialect, provider, settings).rstrip("/")
+    base_url = f"file:{settings.file}" if settings.file else _address(name, dialect, provider, settings).rstrip("/")
     return Target(
         name=name,
         provider=provider_name,
@@ -71,6 +71,7 @@ def described_by(
         tries_responses=settings.dialect is None and dialect == CHAT,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
         lookup=lookup,
+        file=settings.file or "",
         region=region(settings, provider),
     )
 
@@ -126,7 +127,7 @@ def with_notice(target: Target, notice: str) -> Target:
 def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
     """Whether a target has what it takes to be asked: a key, or an address of its own that may need none."""
     provider = providers.get(settings.provider or name)
-    return bool(settings.api_key) or bool(settings.base_url) or (provider is not None and provider.keyless)
+    return bool(settings.api_key or settings.base_url or settings.file) or (provider is not None and provider.keyless)
 
 
 def key_variable(name: str) -> str:
@@ -137,6 +138,10 @@ def key_variable(name: str) -> str:
 def variable(name: str) -> str:
     """What the environment's variables for a target begin with."""
     return name.upper().replace("-", "_")
+
+
+def _billed_by(name: str, settings: TargetSettings) -> str:
+    return settings.provider or (LOCAL if settings.file else name)
 
 
 def _lookup(

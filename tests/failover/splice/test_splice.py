@@ -177,7 +177,18 @@ def test_usage_is_the_sum_over_the_attempts_that_brought_content() -> None:
 def test_the_tokens_spent_are_those_reported_or_else_the_pieces_seen_or_an_estimate(
     events: list[UpstreamEvent], spent: int
 ) -> None:
-    assert fresh(*events).spent == spent
+    assert fresh(*events).spent() == spent
+
+
+def test_the_tokens_of_what_was_taken_back_and_of_what_was_never_shown_are_not_spent() -> None:
+    splice = fresh(TextDelta("Hello"), TextDelta(" all"), TextDelta(" of"), TextDelta(" y"), CUT)
+    assert [splice.spent(size) for size in (0, 2, 3, 5, 99)] == [4, 3, 2, 2, 0]
+    splice.continue_with("a", "b", prefill=True, taken_back=" y")
+    said(splice, TextDelta(" they"), CUT)
+    assert splice.spent() == 4
+    splice.continue_with("b", "c", prefill=True)
+    said(splice, TextDelta("ou"), TextDelta(" two"))
+    assert splice.spent() == 6
 
 
 def test_usage_that_comes_after_a_failure_is_counted_and_not_shown() -> None:

@@ -28,6 +28,9 @@ def chat(
         ),
     ] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Let stand-ins answer though a key is set.")] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Ask the model on this machine, without a key or a network (docs/local.md).")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole answer as JSON, instead of its text as it comes.")
     ] = False,
@@ -36,6 +39,7 @@ def chat(
 
     The answer streams to standard output; what became of each attempt is told on standard error.
     """
+    from segue.catalog.providers import LOCAL
     from segue.cli.chat.run import converse
 
     question = sys.stdin.read() if prompt == "-" else prompt
@@ -45,4 +49,12 @@ def chat(
     if no_fallback:
         options["fallback"] = False
     options = {name: value for name, value in options.items() if value is not None}
-    converse(question, options, chain=chain, sandbox=sandbox, faults=faults or (), as_json=as_json)
+    converse(
+        question,
+        options,
+        chain=LOCAL if local else chain,
+        local=local,
+        sandbox=sandbox,
+        faults=faults or (),
+        as_json=as_json,
+    )

@@ -10,10 +10,12 @@ import msgspec
 import typer
 
 from segue.answer import Answer
+from segue.catalog.providers import LOCAL
 from segue.chat.events import TextDelta
 from segue.cli.display import attempts_table, label, notes
-from segue.cli.simulated import chain_names, ready
+from segue.cli.simulated import NO_KEY, chain_names, ready
 from segue.client import Segue
+from segue.embedded.model_file import SMALL_MODEL, is_installed, model_file
 from segue.errors import AttemptSummary, InvalidRequestError, LLMServiceUnavailableError
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.daily import Where
@@ -26,10 +28,20 @@ PACE = 0.015
 
 
 def converse(
-    question: str, options: dict[str, Any], *, chain: str | None, sandbox: bool, faults: Sequence[str], as_json: bool
+    question: str,
+    options: dict[str, Any],
+    *,
+    chain: str | None,
+    local: bool,
+    sandbox: bool,
+    faults: Sequence[str],
+    as_json: bool,
 ) -> None:
-    """Asks, and shows the answer. What `Segue.stream` raises goes on, once what there is to show was shown."""
-    settings = load()
+    """Asks, and shows the answer. What `Segue.stream` raises goes on, once what there is to show was shown.
+
+    With `local` the chain is the model on this machine, by default the small one.
+    """
+    settings = with_local_model(load()) if local else load()
     names = chain_names(settings, chain)
     if chain is not None:
         options["chain"] = chain if chain in settings.chains else names
@@ -37,11 +49,22 @@ def converse(
     with ready(settings, names, forced=sandbox, faults=faults, delay=pace) as (settings, notice):
         if notice:
             typer.echo(notice, err=True)
+            if notice == NO_KEY and is_installed():
+                typer.echo("a small real model is installed: --local asks it", err=True)
         conversation = _Conversation(settings, simulated=bool(notice), as_json=as_json)
         try:
             conversation.ask(question, options)
         finally:
             conversation.close()
+
+
+def with_local_model(settings: Settings) -> Settings:
+    """The settings with a target `local` that is a file on this machine. Raises `ConfigurationError` where the file isn't there."""
+    target = settings.target(LOCAL)
+    file = target.file or SMALL_MODEL
+    model_file(file)
+    target = msgspec.structs.replace(target, file=file)
+    return msgspec.structs.replace(settings, targets={**settings.targets, LOCAL: target})
 
 
 class _Conversation:

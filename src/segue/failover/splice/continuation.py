@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -25,7 +26,12 @@ _HALF_WORD: Final = re.compile(
 
 
 def continuation_request(
-    request: ChatRequest, delivered: str, *, prefill: bool, take_back: bool = True, spent: int | None = None
+    request: ChatRequest,
+    delivered: str,
+    *,
+    prefill: bool,
+    take_back: bool = True,
+    spent: Callable[[int], int] | None = None,
 ) -> tuple[ChatRequest, str]:
     """What to ask, and the end of `delivered` that the new model is not shown.
 
@@ -33,7 +39,7 @@ def continuation_request(
     refused there, and with `take_back` without the word that it ends in, which may be half of one: a model that is shown half a word
     rarely goes on with the other half. Else it is given as a finished turn, followed by one that asks for the rest. Where nothing but
     whitespace was delivered, there is nothing to go on from, and the request is the original one. `max_tokens` is lessened by
-    the tokens `spent` on what was delivered (None for an estimate), to no less than 16.
+    the tokens `spent` on what was delivered but for so many characters at its end (None for an estimate), to no less than 16.
     """
     shown = delivered.rstrip()
     if not shown:
@@ -45,7 +51,8 @@ def continuation_request(
         messages = _with_answer(request.messages, shown)
     else:
         messages = (*_with_answer(request.messages, delivered), user(demand(delivered)))
-    limit = _left(request.max_tokens, estimate_tokens(delivered) if spent is None else spent)
+    used = estimate_tokens(shown) if spent is None else spent(len(taken_back))
+    limit = _left(request.max_tokens, used)
     return msgspec.structs.replace(request, messages=messages, max_tokens=limit), taken_back
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -55,6 +56,9 @@ from segue.failover.splice.prefill_seam import PrefillSeam
 from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.toolcalls import MalformedToolCallError, ToolCallCollector
 
+MANY_TOKENS: Final = 1.5
+"""Estimated tokens a piece of text from which on pieces are not tokens; the estimate itself is off by up to 30 %."""
+
 
 class Next(StrEnum):
     """What to do when the leading attempt broke off."""
@@ -66,12 +70,15 @@ class Next(StrEnum):
 
 
 class _Part:
-    """What one attempt contributes. `seam` is None where it begins the answer."""
+    """What one attempt contributes, from character `start` of the answer on. `seam` is None where it begins the answer; `sizes` are
+    the lengths of its pieces of text."""
 
-    __slots__ = ("calls", "content_seen", "seam", "usage")
+    __slots__ = ("calls", "content_seen", "seam", "sizes", "start", "usage")
 
-    def __init__(self, seam: PrefillSeam | RepeatSeam | None = None) -> None:
+    def __init__(self, seam: PrefillSeam | RepeatSeam | None = None, start: int = 0) -> None:
         self.seam = seam
+        self.start = start
+        self.sizes: list[int] = []
         self.calls = ToolCallCollector()
         self.content_seen = False
         self.usage: Usage | None = None
@@ -97,7 +104,7 @@ class Splice:
         self._gate = Gate(hold=hold)
         self._part = _Part()
         self._earlier_usage: Usage | None = None
-        self._pieces = 0
+        self._sizes: list[int] = []
         self._terminal: Finished | None = None
         self.finished: Finished | None = None
         self.failure: Failure | None = None
@@ -128,12 +135,21 @@ class Splice:
             return latest or earlier or Usage()
         return earlier + latest
 
-    @property
-    def spent(self) -> int:
-        """The tokens that the answer has taken so far: as reported; where more pieces of text than that arrived, those, or an
-        estimate if that is more."""
+    def spent(self, taken_back: int = 0) -> int:
+        """The tokens that the answer has taken so far, but for its last `taken_back` characters: as reported; where more pieces of text
+        than that arrived, those, or an estimate where a piece is clearly more than a token."""
+        sizes = self._shown_sizes()
+        again = 0
+        while taken_back > 0 and again < len(sizes):
+            again += 1
+            taken_back -= sizes[-again]
         reported = self.usage.output_tokens
-        return reported if reported >= self._pieces else max(self._pieces, estimate_tokens(self._answer.text))
+        total = len(sizes)
+        if reported >= total:
+            total = reported
+        elif (estimate := estimate_tokens(self._answer.text)) > total * MANY_TOKENS:
+            total = estimate
+        return max(0, total - again)
 
     @property
     def seams(self) -> int:
@@ -186,7 +202,6 @@ class Splice:
         marked = self._gate.anything_shown
         self._gate.next_attempt(Seam(source, target, 0, restarted=True) if marked else None)
         self._answer = Answer()
-        self._pieces = 0
         self._begin(_Part())
 
     def continue_with(self, source: str, target: str, *, prefill: bool = False, taken_back: str = "") -> None:
@@ -204,7 +219,7 @@ class Splice:
             if prefill
             else RepeatSeam(answer.text, in_code=answer.in_code, max_chars=self._seam_chars)
         )
-        self._begin(_Part(seam))
+        self._begin(_Part(seam, answer.length))
 
     def finish_tools(self) -> list[ChatEvent]:
         """Ends the turn with the tool calls delivered so far; `RuntimeError` if there are none, or it has ended."""
@@ -226,9 +241,15 @@ class Splice:
     def _begin(self, part: _Part) -> None:
         if self._part.content_seen:
             self._earlier_usage = self.usage
+        self._sizes = self._shown_sizes() if part.seam is not None else []
         self._part = part
         self._terminal = None
         self.failure = None
+
+    def _shown_sizes(self) -> list[int]:
+        """The lengths of the pieces of all attempts that showed text."""
+        part = self._part
+        return self._sizes + part.sizes if self._answer.length > part.start else self._sizes
 
     def _take(self, event: UpstreamEvent) -> list[ChatEvent]:
         part = self._part
@@ -262,7 +283,8 @@ class Splice:
 
     def _take_text(self, text: str) -> list[ChatEvent]:
         seam = self._part.seam
-        self._pieces += bool(text)
+        if text:
+            self._part.sizes.append(len(text))
         return self._give_text(text if seam is None or not text else seam.feed(text))
 
     def _take_thinking(self, event: ThinkingDelta) -> list[ChatEvent]:

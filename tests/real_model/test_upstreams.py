@@ -1,0 +1,114 @@
+"""The library before a real server, in each dialect that it speaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from segue import InvalidRequestError, LLMServiceUnavailableError, Segue
+from segue.chat.events import FinishReason, Seam, TextDelta
+from segue.chat.messages import Message, Text, user
+from segue.embedded.process import ModelProcess
+
+from .conftest import Make, settings_for
+
+DIALECTS = ("openai_chat", "claude", "openai_responses")
+QUESTIONS = (
+    "Write a short story about a harbour.",
+    "Write a list of ten things to pack.",
+    "List five fruits in a table.",
+)
+TOKENS = 32
+MANY = 700
+"""Tokens that take far longer than any of these tests looks on."""
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def segue(one: ModelProcess, dialect: str) -> Iterator[Segue]:
+    with_one = Segue(settings_for([one], dialect))
+    yield with_one
+    with_one.close()
+
+
+def test_a_whole_answer_and_a_stream_say_the_same_and_are_counted(segue: Segue, dialect: str) -> None:
+    answer = segue.complete(QUESTIONS[0], max_tokens=TOKENS)
+    stream = segue.stream(QUESTIONS[0], max_tokens=TOKENS)
+    pieces = [event.text for event in stream if isinstance(event, TextDelta)]
+    assert len(pieces) > 10
+    assert "".join(pieces) == answer.text == stream.answer.text
+    # In the Responses' dialect this server says "completed" whatever ended the answer.
+    assert answer.finish_reason is (FinishReason.STOP if dialect == "openai_responses" else FinishReason.LENGTH)
+    for said in (answer, stream.answer):
+        assert said.usage.output_tokens == TOKENS
+        assert 20 < said.usage.input_tokens < 60
+        assert len(said.attempts) == 1
+
+
+def test_a_stream_that_is_closed_stops_the_generation(segue: Segue, one: ModelProcess) -> None:
+    stream = segue.stream(QUESTIONS[0], max_tokens=MANY)
+    for _, event in zip(range(4), stream, strict=False):
+        assert event is not None
+    assert becomes(one, busy=True)
+    stream.close()
+    assert becomes(one, busy=False)
+
+
+def test_a_prompt_that_is_too_long_is_refused_by_the_server_and_rests_nobody(segue: Segue) -> None:
+    with pytest.raises((LLMServiceUnavailableError, InvalidRequestError)) as caught:
+        segue.complete("word " * 3000)
+    assert "context" in str(caught.value)
+    assert len(caught.value.attempts) == 1
+    assert segue.complete("Say hello.", max_tokens=4).text
+
+
+def test_a_conversation_goes_on(segue: Segue) -> None:
+    first = segue.complete("Name a colour.", max_tokens=8)
+    turns = [user("Name a colour."), Message("assistant", (Text(first.text),)), user("And another one.")]
+    assert segue.complete(turns, max_tokens=8).text
+
+
+@pytest.mark.parametrize(
+    ("question", "dialect"),
+    [*((question, "openai_chat") for question in QUESTIONS), *((QUESTIONS[1], other) for other in DIALECTS[1:])],
+)
+def test_a_server_killed_in_mid_answer_leaves_no_trace_in_the_text(
+    question: str, dialect: str, two: ModelProcess, make: Make
+) -> None:
+    victim = make()
+    segue = Segue(settings_for([victim, two], dialect))
+    whole = Segue(settings_for([two], dialect)).complete(question, max_tokens=TOKENS)
+    stream = segue.stream(question, max_tokens=TOKENS)
+    text, seams = "", []
+    for event in stream:
+        if isinstance(event, TextDelta):
+            text += event.text
+        elif isinstance(event, Seam):
+            seams.append(event)
+        if len(text) > 30 and victim.pid is not None:
+            os.kill(victim.pid, signal.SIGKILL)
+            victim.close()
+    segue.close()
+    assert [(seam.source, seam.target, seam.restarted) for seam in seams] == [("server1", "server2", False)]
+    assert text == whole.text
+
+
+def becomes(process: ModelProcess, *, busy: bool) -> bool:
+    """Whether the server is seen generating, or idle, within a time that all of the answer would not need by far."""
+    until = time.monotonic() + 8
+    while time.monotonic() < until:
+        with urllib.request.urlopen(f"{process.address()}/slots") as answer:
+            if any(slot["is_processing"] for slot in json.load(answer)) == busy:
+                return True
+        time.sleep(0.02)
+    return False
