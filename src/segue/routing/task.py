@@ -26,7 +26,7 @@ WHOLE = 2_000
 """A text up to this length is its own task: a word problem's paragraphs belong together."""
 READ = 4_000
 """Characters at each end of a turn in which an instruction is looked for."""
-ORDER = 200
+ORDER = 300
 """Characters of a short order: one sentence or two."""
 DATA = 80
 """Characters: a shorter turn is never data, whatever it says."""
