@@ -7,6 +7,7 @@ import json
 import socket
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -15,6 +16,8 @@ import zstandard
 
 from segue.errors import ConfigurationError
 from segue.server.asgi import Bounds
+from segue.server.auth import Gatekeeper
+from segue.server.keys.sqlite import FileKeyRing
 from segue.settings import Settings
 
 from .conftest import served
@@ -267,3 +270,17 @@ def test_what_is_no_origin_is_refused_at_the_start(settings: Settings, wrong: st
         served(msgspec.structs.replace(settings, origins=(wrong,))),
     ):
         pass
+
+
+def test_with_keys_every_page_may_be_let_in_and_its_key_counts(settings: Settings, tmp_path: Path) -> None:
+    ring = FileKeyRing(tmp_path / "keys.sqlite3")
+    key = ring.create("page")[1].reveal()
+    page = {"origin": "https://anywhere.example"}
+    with served(msgspec.structs.replace(settings, origins=("*",)), gatekeeper=Gatekeeper(ring)) as address:
+        granted = httpx.options(address + CHAT, headers=ASKS | page)
+        assert (granted.status_code, granted.headers["access-control-allow-origin"]) == (204, page["origin"])
+        assert httpx.post(address + CHAT, content=BODY, headers=page).status_code == 401
+        for name, value in (("authorization", f"Bearer {key}"), ("x-api-key", key), ("api-key", key)):
+            assert httpx.post(address + CHAT, content=BODY, headers=page | {name: value}).status_code == 200, name
+        listed = httpx.get(f"{address}/v1beta/models?key={key}", headers=page)
+        assert (listed.status_code, "models" in listed.json()) == (200, True)

@@ -275,3 +275,23 @@ class TestOfficialSdk:
             assert (answer.model, answer.usage.prompt_tokens) == ("text-embedding-3-small", 2)
             with pytest.raises(openai.NotFoundError, match="set GEMINI_API_KEY"):
                 client.embeddings.create(model="gemini-embedding-001", input="x")
+
+
+@pytest.mark.parametrize(
+    ("model", "heir"),
+    [
+        ("text-embedding-004", "gemini-embedding-001"),
+        ("models/text-embedding-004", "gemini-embedding-001"),
+        ("gemini/text-embedding-004", "gemini-embedding-001"),
+        ("text-similarity-davinci-001", "text-embedding-3-small"),
+    ],
+)
+async def test_a_model_that_was_shut_down_names_its_replacement_and_none_is_asked_unbidden(
+    model: str, heir: str
+) -> None:
+    upstream = Upstream()
+    status, _, body = await upstream.ask(json.dumps({"model": model, "input": "one"}).encode())
+    error = json.loads(body)["error"]
+    assert (status, error["code"]) == (404, "model_not_found")
+    assert f"was shut down: use {heir}, and embed again" in error["message"]
+    assert not upstream.network.requests

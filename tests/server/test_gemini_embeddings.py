@@ -64,10 +64,10 @@ async def test_a_batch_goes_to_gemini_under_the_models_own_name_and_its_answer_a
 async def test_a_single_text_goes_to_gemini_too_also_one_of_a_model_that_nobody_knows() -> None:
     upstream = Upstream()
     body = {"content": {"parts": [{"text": "one"}]}, "outputDimensionality": 2}
-    await upstream.ask("text-embedding-004:embedContent", body)
+    await upstream.ask("text-embedding-099:embedContent", body)
     url, sent = upstream.sent
-    assert url == f"{ROOT}/text-embedding-004:embedContent"
-    assert sent == {**body, "model": "models/text-embedding-004"}
+    assert url == f"{ROOT}/text-embedding-099:embedContent"
+    assert sent == {**body, "model": "models/text-embedding-099"}
 
 
 async def test_an_attempt_is_booked_with_what_gemini_counted_under_the_callers_key() -> None:

@@ -139,6 +139,19 @@ def test_an_answer_is_got_again_by_its_id_and_gone_once_it_is_deleted(client: op
         client.responses.create(model="auto", input="and then?", previous_response_id=made.id)
 
 
+def test_an_answer_that_was_kept_is_not_streamed_again(client: openai.OpenAI) -> None:
+    made = client.responses.create(model="auto", input="hello")
+    with pytest.raises(openai.BadRequestError, match="given whole"):
+        client.responses.retrieve(made.id, stream=True)
+
+
+def test_azures_sdk_is_a_caller_too(address: str) -> None:
+    with openai.AzureOpenAI(azure_endpoint=address, api_key="any", api_version="2026-05-01") as azure:
+        asked: Any = [{"role": "user", "content": "hello"}]
+        answer = azure.chat.completions.create(model="auto", messages=asked)
+        assert answer.choices[0].message.content == " there was a port."
+
+
 def test_what_was_asked_not_to_be_kept_is_not(client: openai.OpenAI) -> None:
     made = client.responses.create(model="auto", input="hello", store=False)
     with pytest.raises(openai.NotFoundError, match="store: false"):

@@ -39,6 +39,8 @@ ANTHROPIC = {"anthropic-version": "2023-06-01"}
         ("/api/v1/chat/completions", Kind.GENERATE, CHAT),
         ("/v1beta/openai/chat/completions", Kind.GENERATE, CHAT),
         ("/v1beta/openai/embeddings", Kind.EMBED, CHAT),
+        ("/openai/deployments/gpt-6-luna/chat/completions", Kind.GENERATE, CHAT),
+        ("/openai/deployments/e/embeddings", Kind.EMBED, CHAT),
     ],
 )
 def test_what_is_posted_goes_to_its_dialect(path: str, kind: Kind, dialect: str) -> None:

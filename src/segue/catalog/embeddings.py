@@ -54,3 +54,20 @@ EMBEDDERS: Final = {
     "vllm": Embedder(source="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"),
     "llamacpp": Embedder(source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
 }
+
+GONE: Final = {
+    "text-embedding-004": "gemini-embedding-001",
+    "embedding-001": "gemini-embedding-001",
+    "embedding-gecko-001": "gemini-embedding-001",
+    "text-similarity-*": "text-embedding-3-small",
+    "text-search-*": "text-embedding-3-small",
+    "code-search-*": "text-embedding-3-small",
+}
+"""Models that were shut down, as globs, and what their makers name in their place. Another model's vectors do not fit those that are kept,
+so none is asked unbidden. Checked on 2026-11-30: ai.google.dev/gemini-api/docs/changelog (14 January 2026),
+developers.openai.com/api/docs/deprecations."""
+
+
+def replacement(model: str) -> str:
+    """What to use in place of a model that was shut down, "" where it was not."""
+    return next((heir for glob, heir in GONE.items() if fnmatchcase(model.rpartition("/")[2].lower(), glob)), "")

@@ -183,7 +183,7 @@ class Gateway:
             case Kind.MODELS:
                 reply = models.listing(self._runtime, route.dialect)
             case Kind.STORED:
-                reply = stored(self._recall, key, route.name, delete=exchange.method == "DELETE")
+                reply = stored(self._recall, key, route.name, query=exchange.query, delete=exchange.method == "DELETE")
             case Kind.LIVE:
                 reply = health.live()
             case Kind.READY:

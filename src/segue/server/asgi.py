@@ -191,7 +191,7 @@ class Watch:
         self._timer = self._loop.call_at(silent_until, self._look)
 
 
-def bearer(headers: Mapping[str, str], names: Iterable[str] = ("x-api-key", "x-goog-api-key")) -> str:
+def bearer(headers: Mapping[str, str], names: Iterable[str] = ("x-api-key", "x-goog-api-key", "api-key")) -> str:
     """The key a caller presents in one of the places where official SDKs put it; "" for none."""
     said = headers.get("authorization", "")
     if said[:7].lower() == "bearer ":

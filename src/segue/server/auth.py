@@ -81,7 +81,7 @@ def _unknown(presented: str) -> InvalidRequestError:
     said = (
         "the API key is not known here, or was revoked: `segue keys list` shows which there are"
         if presented
-        else "an API key is needed: send it as Authorization: Bearer, x-api-key or x-goog-api-key"
+        else "an API key is needed: send it as Authorization: Bearer, x-api-key, x-goog-api-key or api-key"
     )
     return InvalidRequestError(said, status=401, code="invalid_api_key")
 

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -71,8 +72,11 @@ class Recall:
             self._bytes -= len(found[1])
 
 
-def stored(recall: Recall, key: str, id: str, *, delete: bool) -> Reply:
+def stored(recall: Recall, key: str, id: str, *, query: str, delete: bool) -> Reply:
     """An answer that was kept for the caller with `key`, or with `delete` the word that it is gone; 404 for one that is not known."""
+    if "true" in parse_qs(query).get("stream", ()):
+        reason = "stream: an answer that was kept is given whole; leave it out"
+        return Ingress().error(InvalidRequestError(reason, param="stream"))
     whole = recall.find(key, id + _WHOLE)
     if whole is None:
         return Ingress().error(

@@ -11,7 +11,7 @@
     GET     /health/live, /health/ready, /health/history, /metrics
 
 What stands before these is a base URL's end, and SDKs differ in which part of it they add themselves: `/v1`, `/v1beta`, `/v1alpha`, `/openai`,
-`/anthropic` and `/api` are passed over, however often they come, and so are doubled and trailing slashes.
+`/anthropic`, `/api` and Azure's `/deployments/{name}` are passed over, however often they come, and so are doubled and trailing slashes.
 """
 
 from __future__ import annotations
@@ -134,6 +134,8 @@ def _rest(path: str) -> str:
     """The path from what tells what is asked for."""
     parts = [part for part in path.split("/") if part]
     start = next((place for place, part in enumerate(parts) if part not in _BEFORE), len(parts))
+    if parts[start : start + 1] == ["deployments"]:
+        start += 2  # Azure's SDK names the model here, and in the body too
     return "/" + "/".join(parts[start:])
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from segue.catalog.embeddings import EMBEDDERS, Embedder
+from segue.catalog.embeddings import EMBEDDERS, Embedder, replacement
 from segue.catalog.providers import PROVIDERS
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
@@ -141,6 +141,13 @@ def _word(said: str) -> str:
     if word in _UNCHOSEN:
         reason = "model is missing: name one, for vectors of different models do not mix"
         raise InvalidRequestError(reason, param="model", code="model_required")
+    if heir := replacement(word):
+        raise InvalidRequestError(
+            f"{word} was shut down: use {heir}, and embed again what was embedded, for vectors of different models do not mix",
+            param="model",
+            status=404,
+            code="model_not_found",
+        )
     return word
 
 
