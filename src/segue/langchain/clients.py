@@ -30,6 +30,7 @@ from segue.langchain.backend import Backend, address_of, default_backend
 from segue.langchain.configurable import Configurable
 from segue.langchain.errors import raised
 from segue.langchain.messages import Transcript
+from segue.langchain.older_options import merged
 from segue.langchain.options import ClientOptions
 from segue.langchain.structured import structured
 from segue.langchain.tools import engine_choice, engine_tools, openai_tool, structure
@@ -142,7 +143,8 @@ class LLMClient(BaseChatModel):
         """A copy that differs in these options: any that the constructor takes. It shares what is known of the providers' health."""
         fields = options.settled(changes, type(self).model_fields.keys() - _INNER, type(self).__name__)
         if "options" in fields:
-            fields["options"] = {**self.options, **fields["options"]}
+            extra = merged(self.options.get("extra"), fields["options"].get("extra"))
+            fields["options"] = {**self.options, **fields["options"], **({"extra": extra} if extra else {})}
         copy = self.model_copy(update=fields)
         copy.__dict__.pop("_serialized", None)
         if "profile" not in fields:
@@ -236,20 +238,22 @@ class LLMClient(BaseChatModel):
     ) -> tuple[Segue, tuple[Message, ...], CallOptions]:
         """The engine, the messages and the options of a call."""
         whose = type(self).__name__
-        ours = options.named(given)
+        ours = options.named(given, whose)
         if "api_key" in ours:
             raise ConfigurationError(f"{whose}: LangChain traces what a call is given: use with_options(api_key=…)")
         options.refuse_unknown(ours, _OF_A_CALL, whose)
         if stop is not None:
             ours["stop"] = stop
         plain = {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN}
+        if plain.get("extra"):
+            plain["extra"] = merged(self._said().get("extra"), plain["extra"])
         said = {**self._said(), **plain, "chain": options.checked("chain", ours.get("chain"), whose)}
         segue, chain = self._route(said)
         call = options.request_options(said) | structure(ours)
         call["chain"] = chain
         transcript = Transcript(messages)
         if transcript.extra:
-            call["extra"] = {**call.get("extra", {}), **transcript.extra}
+            call["extra"] = merged(call.get("extra"), transcript.extra)
         return segue, tuple(transcript.messages), call
 
     # LangChain's side.

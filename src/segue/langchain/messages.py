@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from langchain_core.messages import (
@@ -106,6 +106,7 @@ def _answer_parts(message: AIMessage, where: str) -> list[Part]:
         ToolCall(id=call["id"] or "", name=call["name"] or "", arguments=content_blocks.arguments(call["args"] or ""))
         for call in message.invalid_tool_calls
     ]
+    calls = calls or list(_older_calls(message.additional_kwargs))
     made = message.response_metadata
     maker = made.get("dialect") or _MAKERS.get(str(made.get("model_provider") or ""), "")
     parts = content_blocks.answered(message.content, maker, {call.id for call in calls}, where)
@@ -114,6 +115,20 @@ def _answer_parts(message: AIMessage, where: str) -> list[Part]:
         thoughts: list[Part] = [_own_thought(block, maker) for block in said if isinstance(block, dict)]
         parts = thoughts + [part for part in parts if not isinstance(part, Thinking)]
     return [*parts, *calls]
+
+
+def _older_calls(kwargs: dict[str, Any]) -> Iterator[ToolCall]:
+    """Calls as messages held them before they had `tool_calls`: OpenAI's own, of today and of 2023."""
+    for raw in kwargs.get("tool_calls") or ():
+        if isinstance(raw, dict) and isinstance(function := raw.get("function"), dict):
+            yield _older_call(str(raw.get("id") or ""), function)
+    if isinstance(function := kwargs.get("function_call"), dict):
+        yield _older_call("", function)
+
+
+def _older_call(id: str, function: dict[str, Any]) -> ToolCall:
+    arguments = content_blocks.arguments(function.get("arguments") or "")
+    return ToolCall(id=id, name=str(function.get("name") or ""), arguments=arguments)
 
 
 def _own_thought(block: dict[str, Any], maker: str) -> Thinking:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from segue import options
 from segue.chat.request import Effort
 from segue.errors import ConfigurationError
+from segue.langchain.older_options import translated
 from segue.options import POLICY, REQUEST, CallOptions, RequestOptions
 from segue.policy import Count, Seconds
 from segue.validation import convert, unknown
@@ -61,6 +62,21 @@ class ClientOptions(RequestOptions, total=False):
     google_api_key: str | SecretStr | None
     openai_api_base: str | None
     anthropic_api_url: str | None
+    model_kwargs: dict[str, Any]
+    extra_body: dict[str, Any]
+    logit_bias: dict[str, int] | None
+    logprobs: bool | None
+    top_logprobs: int | None
+    service_tier: str | None
+    verbosity: str | None
+    reasoning: dict[str, Any] | None
+    betas: Sequence[str] | None
+    thinking: dict[str, Any] | None
+    thinking_level: Effort | None
+    safety_settings: Any
+    cached_content: str | None
+    convert_system_message_to_human: bool
+    n: int | None
 
 
 ALIASES: Final = {
@@ -94,10 +110,10 @@ PLAIN: Final = frozenset({*REQUEST, *POLICY, *_OWN, "model"}) - _STRUCTURED
 """Options that are values and no more."""
 
 
-def named(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by our names. Raises `ConfigurationError` where one is said twice."""
+def named(given: Mapping[str, Any], whose: str = "LLMClient") -> dict[str, Any]:
+    """The options by our names. Raises `ConfigurationError` where one is said twice, or is no option any more."""
     ours: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in translated(given, whose).items():
         if name in _IDLE:
             continue
         known = ALIASES.get(name, name)
@@ -133,7 +149,7 @@ def _key(value: Any, whose: str) -> SecretStr | None:
 
 def settled(given: Mapping[str, Any], fields: Collection[str], whose: str) -> dict[str, Any]:
     """Checked values by field; an option that is no field goes to the field `options`. Raises `ConfigurationError`."""
-    ours = named(given)
+    ours = named(given, whose)
     rest = dict(ours.pop("options", None) or {})
     refuse_unknown(ours, PLAIN.union(fields), whose)
     rest |= {name: ours.pop(name) for name in tuple(ours) if name not in fields}
