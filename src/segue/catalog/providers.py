@@ -26,6 +26,7 @@ QUIRKS: Final = {
     "formats": "of the response formats only these are sent; else JSON is asked for in words",
     "thinking_switch": "thinking is switched by `thinking: {type: enabled}` and `{type: disabled}`",
     "reasoning_field": "reasoning is sent back in this field of its turn",
+    "reasoning_details": "reasoning is sent back as its `reasoning_details`, unchanged",
     "tool_id_length": "tool-call ids are replaced by ones of exactly so many letters and digits",
     "tool_images": "tool results may hold images",
     "plain_content": "content is one string, unless there are images",

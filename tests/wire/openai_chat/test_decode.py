@@ -287,7 +287,13 @@ CASES: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
             text("42"),
             chunk({"content": ""}, "stop", native_finish_reason="end_turn"),
         ),
-        [STARTED, ThinkingDelta("Hm"), TextDelta("42"), STOP],
+        [
+            STARTED,
+            ThinkingDelta("Hm"),
+            ThinkingDelta(signature='[{"type":"reasoning.text","text":"Hm"}]', dialect="openai_chat"),
+            TextDelta("42"),
+            STOP,
+        ],
     ),
     "Mistral, thinking as content": (
         sse(

@@ -14,6 +14,7 @@ from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking
 from segue.errors import InvalidRequestError
 from segue.wire.files import named_type, of_data, of_image_url
 from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
+from segue.wire.openai_chat import reasoning
 from segue.wire.openai_chat.ingress.shapes import ImageUrl, WireCall, WireFile, WireMessage, WirePart
 from segue.wire.openai_chat.upstream.messages import AUDIO, DIALECT
 
@@ -52,8 +53,9 @@ def read_messages(wires: list[WireMessage]) -> tuple[Message, ...]:
 
 def _assistant(wire: WireMessage, where: str) -> Message:
     parts: list[Part] = []
-    if thought := (wire.reasoning_content or wire.reasoning or "").strip():
-        parts.append(Thinking(text=thought, dialect=DIALECT))
+    proof = reasoning.signature(reasoning.of(wire.reasoning_details))
+    if (thought := (wire.reasoning_content or wire.reasoning or "").strip()) or proof:
+        parts.append(Thinking(text=thought, signature=proof, dialect=DIALECT))
     parts.extend(_parts(wire.content, where))
     if wire.refusal and not wire.content:
         parts.append(Text(wire.refusal))

@@ -1,7 +1,7 @@
 """An answer's events as this dialect's bytes: a stream of chunks, or one document.
 
 The SDKs add deltas up by joining strings, so role, id, type and name are said exactly once. Thinking goes to `reasoning_content`,
-which OpenAI lacks and most others share; a thought signature to `extra_content`, where Google's compatible face puts it. A refusal
+which OpenAI lacks and most others share, and its proof, where it is OpenRouter's, to `reasoning_details`; a thought signature to `extra_content`, where Google's compatible face puts it. A refusal
 ends with `stop`, as OpenAI has it; only a filter's cut is `content_filter`. Seams are not shown. `functions`: the caller speaks of
 functions, as in 2023, and gets its call so.
 """
@@ -30,6 +30,8 @@ from segue.errors import SegueError
 from segue.wire.openai import citations, usage
 from segue.wire.openai.ingress_errors import error_body
 from segue.wire.openai.logprobs import written
+from segue.wire.openai_chat import reasoning
+from segue.wire.openai_chat.upstream.messages import DIALECT
 
 _json = msgspec.json.encode
 
@@ -70,7 +72,7 @@ class StreamEncoder:
         if isinstance(event, Started):
             return self._start(event)
         if isinstance(event, ThinkingDelta):
-            return self._delta({"reasoning_content": event.text}) if event.text else b""
+            return self._think(event)
         if isinstance(event, ToolCalled):
             return self._called(event)
         if isinstance(event, Citation):
@@ -82,6 +84,12 @@ class StreamEncoder:
         elif isinstance(event, Finished):
             return self._finish(event)
         return b""
+
+    def _think(self, event: ThinkingDelta) -> bytes:
+        thought: dict[str, Any] = {"reasoning_content": event.text} if event.text else {}
+        if details := _details(event):
+            thought["reasoning_details"] = details
+        return self._delta(thought) if thought else b""
 
     def _likely(self, text: str, logprobs: Logprobs) -> bytes:
         """A text with the log probabilities that came before it."""
@@ -147,6 +155,7 @@ class WholeEncoder:
         self._model = model
         self._text: list[str] = []
         self._thoughts: list[str] = []
+        self._details: list[reasoning.Detail] = []
         self._calls: list[dict[str, Any]] = []
         self._citations: list[dict[str, Any]] = []
         self._logprobs: list[dict[str, Any]] = []
@@ -159,6 +168,7 @@ class WholeEncoder:
             self._model = event.model or self._model
         elif isinstance(event, ThinkingDelta):
             self._thoughts.append(event.text)
+            self._details += _details(event)
         elif isinstance(event, ToolCalled):
             self._calls.append(_wire_call(event.call, self._id, event.index))
         elif isinstance(event, Citation):
@@ -188,6 +198,8 @@ class WholeEncoder:
         }
         if thoughts := "".join(self._thoughts):
             message["reasoning_content"] = thoughts
+        if self._details:
+            message["reasoning_details"] = self._details
         if self._calls and self._functions:
             message["function_call"] = self._calls[0]["function"]
         elif self._calls:
@@ -209,6 +221,10 @@ class WholeEncoder:
 def _reason(event: Finished, *, functions: bool) -> str:
     reason = "stop" if event.refusal else _REASONS[event.reason]
     return "function_call" if functions and reason == "tool_calls" else reason
+
+
+def _details(event: ThinkingDelta) -> list[reasoning.Detail]:
+    return reasoning.of_signature(event.for_dialect(DIALECT).signature)
 
 
 def _wire_call(call: ToolCall, answer: str, index: int) -> dict[str, Any]:

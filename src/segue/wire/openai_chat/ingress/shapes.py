@@ -57,6 +57,7 @@ class WireMessage(msgspec.Struct):
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Any = None
 
 
 class Declared(msgspec.Struct):

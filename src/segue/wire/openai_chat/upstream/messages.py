@@ -2,7 +2,7 @@
 
 Where the dialect has no place for something it is said in the nearest form that every provider accepts: a failed tool result
 begins with "Error: ", and pictures and files that a tool gave back follow in a user message once all results of the turn are said.
-Thinking is left out, unless the provider wants its own back (the quirk `reasoning_field`).
+Thinking is left out, unless the provider wants its own back (the quirks `reasoning_field` and `reasoning_details`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from segue.errors import InvalidRequestError
 from segue.wire.codec import Call
 from segue.wire.files import PDF
 from segue.wire.openai.tool_ids import tool_id
+from segue.wire.openai_chat import reasoning
 
 DIALECT = "openai_chat"
 
@@ -72,6 +73,10 @@ def _assistant(message: Message, call: Call, where: str, omitted: list[str]) -> 
         thoughts = (p.text for p in message.parts if isinstance(p, Thinking) and p.dialect in ("", DIALECT))
         # DeepSeek refuses a transcript whose turns lack their reasoning; a blank one passes for a turn of another model.
         turn[field] = "".join(thoughts) or " "
+    if call.quirks.get("reasoning_details"):
+        proofs = (p.signature for p in message.parts if isinstance(p, Thinking) and p.dialect == DIALECT)
+        if details := [detail for proof in proofs for detail in reasoning.of_signature(proof)]:
+            turn["reasoning_details"] = details
     if calls:
         turn["tool_calls"] = _calls(calls, call)
     return turn

@@ -27,6 +27,8 @@ from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
 from segue.wire.openai import citations, upstream_errors, usage
 from segue.wire.openai.framing import NO_TERMINAL, FramedDecoder
 from segue.wire.openai.toolcall_piece import ToolCallPiece
+from segue.wire.openai_chat import reasoning
+from segue.wire.openai_chat.upstream.messages import DIALECT
 from segue.wire.openai_chat.upstream.shapes import Choice, Chunk, Piece, read_chunk
 from segue.wire.openai_chat.upstream.toolcalls import MalformedCall, ToolCalls
 from segue.wire.sse import ServerSentEvent
@@ -68,6 +70,7 @@ class AnswerDecoder(FramedDecoder):
     __slots__ = (
         "_calls",
         "_cut",
+        "_details",
         "_id",
         "_in_deltas",
         "_refusal",
@@ -85,6 +88,7 @@ class AnswerDecoder(FramedDecoder):
         self._id = ""
         self._calls = ToolCalls()
         self._sources = citations.Sources()
+        self._details: list[reasoning.Detail] = []
         self._cut = False
         self._refusal: list[str] = []
         self._said = False
@@ -193,9 +197,16 @@ class AnswerDecoder(FramedDecoder):
         if piece is None:
             return
         self._in_deltas = self._in_deltas or piece is choice.delta
-        if (thought := piece.reasoning_content or piece.reasoning) and not (again and self._thought):
+        thought = piece.reasoning_content or piece.reasoning
+        if piece.reasoning_details and not (again and self._thought):
+            details = reasoning.of(piece.reasoning_details)
+            reasoning.add(self._details, details)
+            thought = thought or reasoning.shown(details)
+        if thought and not (again and self._thought):
             self._thought = True
             events.append(ThinkingDelta(thought))
+        elif self._details and (piece.content or piece.tool_calls):
+            self._end_thought(events)
         if choice.logprobs is not None and choice.logprobs.content and not again:
             events.append(Logprobs(tuple(choice.logprobs.content)))
         if content := piece.content:
@@ -210,6 +221,12 @@ class AnswerDecoder(FramedDecoder):
             self._refusal.append(piece.refusal)
         if (piece.tool_calls or piece.function_call) and not (again and len(self._calls)):
             self._call(piece, events)
+
+    def _end_thought(self, events: list[UpstreamEvent]) -> None:
+        """The thinking is over, for now: what proves it is whole."""
+        if self._details:
+            events.append(ThinkingDelta(signature=reasoning.signature(self._details), dialect=DIALECT))
+            self._details = []
 
     def _say(self, text: str, again: bool, last: bool, events: list[UpstreamEvent]) -> None:
         """Text, without what of it was said before: a message behind deltas is the whole once more, and so may be the last delta."""
@@ -263,6 +280,7 @@ class AnswerDecoder(FramedDecoder):
             return
         reason = _REASONS.get(raw.lower(), FinishReason.STOP)
         self._cut = reason is FinishReason.LENGTH
+        self._end_thought(events)
         try:
             self._calls.end_whole(events, cut=self._cut)
         except MalformedCall as error:

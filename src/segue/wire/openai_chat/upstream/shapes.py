@@ -22,6 +22,7 @@ class Piece(msgspec.Struct, gc=False):
     content: Needed[str | list[Any] | None] = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Any = None
     refusal: str | None = None
     annotations: Any = None
     tool_calls: Needed[list[ToolCallPiece] | None] = None
