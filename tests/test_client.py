@@ -298,3 +298,15 @@ async def test_a_chain_that_is_asked_for_by_name_says_which_of_its_targets_have_
         "openai: groq has no key (GROQ_API_KEY), and was left out of the chain"
     ]
     assert not (await segue.acomplete("hello", chain=["openai"])).notices
+
+
+def test_without_a_key_a_sandbox_answers_and_an_error_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GEMINI", "GOOGLE", "OPENAI", "CLAUDE", "ANTHROPIC"):
+        monkeypatch.delenv(f"{name}_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with Segue(sandbox=True) as segue:
+        answer = segue.complete("Why is the sky blue?")
+        assert answer.simulated
+        assert [record.simulated for record in segue.ledger.records()] == [True]
+    with Segue() as segue, pytest.raises(ConfigurationError, match=r"to try Segue without one: Segue\(sandbox=True\)"):
+        segue.complete("Why is the sky blue?")

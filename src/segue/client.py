@@ -6,7 +6,9 @@ caller's loop, however many there are one after another.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Self, TypeAlias, Unpack
 
 from segue.answer import Answer, AnswerStream
@@ -18,6 +20,7 @@ from segue.failover.hooks import Listener
 from segue.failover.job import Job
 from segue.failover.upstream import Upstream
 from segue.ledger.store import LedgerStore
+from segue.ledger.stores.memory import MemoryStore
 from segue.options import POLICY, REQUEST, CallOptions, check
 from segue.portal import Portal
 from segue.routing.target import Target
@@ -35,6 +38,7 @@ class Segue:
 
     `settings` default to the environment's. `targets` replaces the settings' targets by ready ones, in the chain's order. `ledger` is
     where attempts are booked, by default where the settings say. `listeners` are called for every attempt. `transport` is for tests.
+    `sandbox=True` needs no key: local stand-ins answer in the providers' place until `close`, and nothing is booked in the ledger's file.
     `runtime` is what all of its calls share: engine, ledger, budgets, router and targets.
 
     Raises `ConfigurationError` when a setting is wrong, and when a call finds no target with a key.
@@ -50,9 +54,16 @@ class Segue:
         ledger: LedgerStore | None = None,
         listeners: Iterable[Listener] = (),
         transport: Transport | None = None,
+        sandbox: bool = False,
     ) -> None:
+        settings = settings if settings is not None else load()
+        self._sandbox = None
+        if sandbox:
+            self._sandbox = import_module("segue.sandbox").Sandbox().start()
+            settings = self._sandbox.settings(settings, every=True)
+            ledger = ledger or MemoryStore()
         self.runtime = Runtime(
-            settings if settings is not None else load(),
+            settings,
             targets=targets,
             providers=providers,
             upstreams=upstreams,
@@ -151,6 +162,8 @@ class Segue:
     async def aclose(self) -> None:
         """Closes connections and writes what is still to be booked."""
         await self.runtime.aclose()
+        if self._sandbox is not None:
+            await asyncio.to_thread(self._sandbox.close)
 
     def close(self) -> None:
         """`aclose` for synchronous callers; ends the client's own thread."""

@@ -119,7 +119,10 @@ class Targets:
         usable = tuple(target for name, target in found.items() if self.usable(name))
         if not usable:
             variables = ", ".join(map(resolve.key_variable, names))
-            raise ConfigurationError(f"no provider has a key: set one of {variables} (in the environment or in .env)")
+            raise ConfigurationError(
+                f"no provider has a key: set one of {variables} (in the environment or in .env); to try Segue without one: "
+                "Segue(sandbox=True), or `segue chat --sandbox`"
+            )
         chain = Chain(name, usable, policy)
         if said is None or len(usable) == len(found):
             return chain
