@@ -23,6 +23,9 @@ from segue.failover.upstream import Ask, Receipt, Upstream
 MAILBOX_ROOM = 512
 """Batches of events held for a caller before an attempt stops reading."""
 
+EVENTS_ROOM = 4096
+"""Events in them: a batch may hold thousands."""
+
 GAP_SAMPLING = 16
 """One gap in so many is kept for the estimate of what gaps are usual."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from segue.chat.events import UpstreamEvent
 from segue.chat.failure import Failure, FailureKind
 from segue.errors import AttemptSummary
-from segue.failover.attempt import MAILBOX_ROOM, Attempt, Part
+from segue.failover.attempt import EVENTS_ROOM, MAILBOX_ROOM, Attempt, Part
 from segue.failover.budget import FOREVER
 from segue.failover.engine import Engine
 from segue.failover.hooks import AttemptEnd, AttemptStart
@@ -39,6 +39,8 @@ class Field:
         self._ended: list[Attempt] = []
         self._failed = ""
         self._misfits: list[Attempt] = []
+        self._waiting = 0
+        """Events in the mail."""
         self.running: list[Attempt] = []
         self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox(loop)
 
@@ -55,7 +57,8 @@ class Field:
         """The oldest post: what an attempt brought, or None for its end."""
         if (item := self.mail.take()) is None:
             return None
-        if len(self.mail) < MAILBOX_ROOM // 2:
+        self._waiting -= len(item[1] or ())
+        if len(self.mail) < MAILBOX_ROOM // 2 and self._waiting < EVENTS_ROOM // 2:
             item[0].go_on()
         return item
 
@@ -154,7 +157,8 @@ class Field:
 
     def _post(self, attempt: Attempt, events: list[UpstreamEvent] | None) -> None:
         self.mail.put((attempt, events))
-        if len(self.mail) >= MAILBOX_ROOM:
+        self._waiting += len(events or ())
+        if len(self.mail) >= MAILBOX_ROOM or self._waiting >= EVENTS_ROOM:
             attempt.hold()
 
     def _end(self, attempt: Attempt, outcome: str, failure: Failure | None = None) -> None:

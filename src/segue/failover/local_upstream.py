@@ -16,12 +16,13 @@ from segue.catalog.models import find_model
 from segue.catalog.providers import Provider
 from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind, Scope
-from segue.failover.upstream import Ask, HttpUpstream, Receipt
+from segue.failover.upstream import Ask, HttpUpstream, Receipt, whole_body
 from segue.routing.resolve import ANY_MODEL
 from segue.routing.target import Target
 from segue.transport.base import Transport, TransportError
 from segue.wire.codec import Call
 from segue.wire.dialects import upstream
+from segue.wire.sse import EndlessError
 
 LOOK_WAIT = 0.5
 """Seconds that a server may take to list its models."""
@@ -95,13 +96,11 @@ class LocalUpstream:
             async with asyncio.timeout(LOOK_WAIT):
                 answer = await self._transport.send(upstream(target.dialect).list_models(call), connect=LOOK_WAIT)
                 try:
-                    body = b""
-                    while data := await answer.read():
-                        body += data
+                    body = await whole_body(answer)
                 finally:
                     answer.close()
             models = msgspec.json.decode(body, type=_Models).data
-        except (TransportError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError):
+        except (TransportError, EndlessError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError):
             return []
         return [model.id for model in models if not any(word in model.id.lower() for word in _NO_CHAT)]
 

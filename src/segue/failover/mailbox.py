@@ -51,6 +51,7 @@ class Mailbox(Generic[Item]):
         A timer may go off a little before its moment, by the resolution of the loop's clock: its word counts, not the clock's.
         """
         if self._items:
+            await asyncio.sleep(0)  # there was more than could be taken at once
             return False
         self._until = until
         if until < self._alarm_at:

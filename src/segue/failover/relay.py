@@ -46,6 +46,10 @@ def start(engine: Engine, job: Job) -> Relay:
     return Relay(engine, job, request_id, engine.request_started(job, request_id))
 
 
+AT_ONCE = 512
+"""Events after which others of the event loop have their turn."""
+
+
 class Relay:
     """One request. Made by `start`, read by one task with `next()`, closed if it is not read to its end.
 
@@ -81,6 +85,8 @@ class Relay:
         """
         lead = self._lead
         try:
+            if len(self._field.mail) and not lead.out and not self._done:
+                await self._take_turns()
             reached = 0.0
             while not lead.out and not self._done:
                 self._take_mail()
@@ -96,11 +102,17 @@ class Relay:
             try:
                 raise error
             finally:
-                del (
-                    error
-                )  # its traceback holds this frame, which would hold it, and the prompt with it, until a collection
+                # Its traceback holds this frame, which would hold it, and the prompt with it, until a collection.
+                del error
         out, lead.out = lead.out, []
         return out
+
+    async def _take_turns(self) -> None:
+        """More has come than was taken: others of the event loop come first, and the deadline holds also while content comes without end."""
+        await asyncio.sleep(0)
+        deadline = self._deadline.at
+        if deadline is not None and self._lead.finished is None and (now := self._now()) >= deadline:
+            self._run_out(now)
 
     def close(self) -> None:
         """Stops what still runs; sockets close before the event loop's next turn is over. May be called again."""
@@ -126,8 +138,10 @@ class Relay:
     # Arrivals.
 
     def _take_mail(self) -> None:
-        while not self._done and (item := self._field.take()) is not None:
+        taken = 0
+        while taken < AT_ONCE and not self._done and (item := self._field.take()) is not None:
             attempt, events = item
+            taken += len(events or ())
             if events is None and not attempt.over:
                 self._ended(attempt)
             for event in events or ():

@@ -21,6 +21,16 @@ from segue.transport import redirects
 from segue.transport.base import Answer, Transport, TransportError
 from segue.wire.codec import Call, UpstreamCodec
 from segue.wire.dialects import upstream
+from segue.wire.sse import EndlessError
+
+ANSWER_MOST = 64 * 1024 * 1024
+"""Bytes of an answer, in every dialect; the longest there are, with pictures in them, have some 30 MB …"""
+
+EVENTS_MOST = 500_000
+"""… and events: twice as many as the longest output of any model has tokens."""
+
+SLICE = 32 * 1024
+"""Bytes that are decoded before others of the event loop have their turn."""
 
 ERROR_BODY = 64 * 1024
 """Bytes of an error's body that are read; more tells nothing …"""
@@ -122,8 +132,11 @@ class HttpUpstream:
                 yield [Failed(await self._refusal(codec, answer))]
                 return
             decoder = codec.decoder(answer.headers.get("content-type", ""))
-            while not decoder.complete and (data := await answer.read()):
-                events = _joined(decoder.feed(data))
+            bounded = _Bounded(answer)
+            while not decoder.complete and (data := await bounded.read()):
+                decoded = decoder.feed(data)
+                bounded.count(decoded)
+                events = _joined(decoded)
                 if wire.answers is not None:
                     events = wire.answers.restored(events)
                 receipt.complete = decoder.complete
@@ -136,6 +149,8 @@ class HttpUpstream:
         except TransportError as error:
             receipt.sent = error.phase not in UNSENT
             yield [Failed(_transport_failure(error))]
+        except EndlessError as error:
+            yield [Failed(Failure(kind=FailureKind.BROKEN, message=str(error)))]
         finally:
             if answer is not None:
                 answer.close()
@@ -181,6 +196,34 @@ class HttpUpstream:
             quirks=target.quirks,
             tries_responses=target.tries_responses and not target.responses and NO_RESPONSES not in ask.omit,
         )
+
+
+class _Bounded:
+    """An answer's body in slices, within the bounds of any answer. Both methods raise `EndlessError`."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._rest = b""
+        self._bytes = 0
+        self._events = 0
+
+    async def read(self) -> bytes:
+        """The next bytes; b"" at the end."""
+        if self._rest:
+            await asyncio.sleep(0)
+            data = self._rest
+        else:
+            data = await self._answer.read()
+            self._bytes += len(data)
+            if self._bytes > ANSWER_MOST:
+                raise EndlessError(f"the answer is longer than {ANSWER_MOST >> 20} MiB")
+        self._rest = data[SLICE:]
+        return data[:SLICE] if self._rest else data
+
+    def count(self, events: list[UpstreamEvent]) -> None:
+        self._events += len(events)
+        if self._events > EVENTS_MOST:
+            raise EndlessError(f"the answer has more than {EVENTS_MOST} events")
 
 
 def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
@@ -234,7 +277,15 @@ async def _error_body(answer: Answer) -> bytes:
                 body += data
     except (TransportError, TimeoutError):
         pass
-    return body
+    return body[:ERROR_BODY]
+
+
+async def whole_body(answer: Answer) -> bytes:
+    """All of an answer's body. Raises `TransportError`, and `EndlessError` for one that is longer than any answer."""
+    bounded, body = _Bounded(answer), bytearray()
+    while data := await bounded.read():
+        body += data
+    return bytes(body)
 
 
 def _transport_failure(error: TransportError) -> Failure:

@@ -126,6 +126,8 @@ class Connection(asyncio.Protocol):
         self._keep = False
         self._head_size = 0
         self._fields_size = 0
+        self._quiet = 0
+        """Bytes since the last of the body."""
         self._reading_paused = False
         self._writing_paused = False
         self._unsent: memoryview | None = None
@@ -136,7 +138,7 @@ class Connection(asyncio.Protocol):
             return
         self._exchange = exchange
         exchange.connection = self
-        self._head_size = self._fields_size = 0
+        self._head_size = self._fields_size = self._quiet = 0
         if len(body) <= _SMALL:
             self.transport.write(head + body)
         else:
@@ -173,6 +175,7 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         exchange.started = True
+        self._quiet += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -182,6 +185,8 @@ class Connection(asyncio.Protocol):
             self.usable = False
         if exchange.complete:
             self._finish(exchange)
+        elif exchange.answered and self._quiet > _MOST_HEAD:
+            self.abort("what frames the body has no end")
         elif exchange.answered:
             exchange.wake()
             if exchange.unread > _MOST_UNREAD and not self._reading_paused:
@@ -244,6 +249,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         exchange = self._exchange
+        self._quiet = 0
         if exchange is not None and exchange.answered and not exchange.complete:
             exchange.pieces.append(data)
             exchange.unread += len(data)

@@ -11,6 +11,17 @@ import msgspec
 
 from segue.wire.lenient import is_json, unframed
 
+MOST_LINES = 50_000
+"""Lines of one event; each costs several times its bytes."""
+
+
+_MOST_STRANGE = 1000
+"""Lines that made no event and are kept; an error's body has fewer."""
+
+
+class EndlessError(Exception):
+    """What comes has no end in sight."""
+
 
 class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
     event: str
@@ -88,12 +99,15 @@ class SSEParser:
             if self._data:
                 events.append(ServerSentEvent(self._event, b"\n".join(self._data)))
             elif self._lines:
-                self._strange += [line for line in self._lines if line.partition(b":")[0] not in _FIELDS]
+                strange = [line for line in self._lines if line.partition(b":")[0] not in _FIELDS]
+                self._strange += strange[: _MOST_STRANGE - len(self._strange)]
             self._event = ""
             self._data = []
             self._lines = []
             return
         self._lines.append(line)
+        if len(self._lines) > MOST_LINES:
+            raise EndlessError(f"an event of more than {MOST_LINES} lines")
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":

@@ -18,7 +18,7 @@ from segue.chat.failure import Failure, FailureKind
 from segue.errors import AttemptSummary, InvalidRequestError, SegueError
 from segue.failover import error_mapping
 from segue.failover.hooks import AttemptEnd, AttemptStart
-from segue.failover.upstream import UNSENT
+from segue.failover.upstream import UNSENT, whole_body
 from segue.routing.fitness import elsewhere
 from segue.routing.target import Target
 from segue.runtime import Runtime
@@ -28,6 +28,7 @@ from segue.transport import redirects
 from segue.transport.base import TransportError
 from segue.wire.codec import WireRequest
 from segue.wire.dialects import ingress, upstream
+from segue.wire.sse import EndlessError
 
 WAIT: Final = 60.0
 """Seconds for the whole answer, where the target has no timeout of its own."""
@@ -143,9 +144,7 @@ async def _send(runtime: Runtime, target: Target, wire: WireRequest, dialect: st
         async with asyncio.timeout(wait):
             answer = await redirects.send(runtime.transport, wire, connect=runtime.settings.policy.connect)
             try:
-                pieces = []
-                while data := await answer.read():
-                    pieces.append(data)
+                body = await whole_body(answer)
             finally:
                 answer.close()
     except TimeoutError:
@@ -153,7 +152,8 @@ async def _send(runtime: Runtime, target: Target, wire: WireRequest, dialect: st
     except TransportError as error:
         failure = Failure(kind=FailureKind.TRANSPORT, message=error.message, code=error.phase)
         return _Got(failure=failure, sent=error.phase not in UNSENT)
-    body = b"".join(pieces)
+    except EndlessError as error:
+        return _Got(failure=Failure(kind=FailureKind.BROKEN, message=str(error)))
     if 200 <= answer.status < 300:
         return _Got(answer.status, answer.headers.get("content-type", "application/json"), body)
     failure = upstream(dialect).failure(answer.status, answer.headers, body, wall=runtime.engine.wall())

@@ -14,6 +14,7 @@ where it stands in one line or closes in the first column, as Google prints it; 
 from __future__ import annotations
 
 from segue.wire.lenient import is_json
+from segue.wire.sse import MOST_LINES, EndlessError
 
 _BOM = b"\xef\xbb\xbf"
 _TRIES = 32
@@ -58,6 +59,8 @@ class Frames:
         if line.startswith(b"data:"):
             self._end(self._raw, documents)
             self._data.append(line[5:])
+            if len(self._data) > MOST_LINES:
+                raise EndlessError(f"an event of more than {MOST_LINES} lines")
         elif self._raw:
             self._take_raw(line, documents)
         elif not line:
