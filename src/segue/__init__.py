@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segue.answer import Answer, AnswerStream
+    from segue.answer import Answer
+    from segue.answer_stream import AnswerStream
     from segue.catalog.providers import Provider
     from segue.chat.events import (
         ChatEvent,
@@ -71,7 +72,8 @@ if TYPE_CHECKING:
     from segue.settings_loading import load
 
 _HOME = {
-    "segue.answer": "Answer AnswerStream",
+    "segue.answer": "Answer",
+    "segue.answer_stream": "AnswerStream",
     "segue.catalog.providers": "Provider",
     "segue.chat.events": "ChatEvent Finished FinishReason Seam Started TextDelta ThinkingDelta ToolCalled UsageReport",
     "segue.chat.messages": "File Image Message Text Thinking ToolCall ToolResult assistant system tool_result user",

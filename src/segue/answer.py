@@ -1,18 +1,16 @@
-"""An answer: whole, or as it comes."""
+"""A whole answer, and how a request's events add up to one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import Message, Text, Thinking, ToolCall
 from segue.chat.usage import Usage
-from segue.errors import AttemptSummary, SegueError
-from segue.failover.relay import Relay
+from segue.errors import AttemptSummary
 from segue.failover.report import Report
 from segue.ledger.recorder import RequestCost
 from segue.routing.policy import Route
@@ -56,87 +54,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """The answer as a message, to go on with the conversation."""
         text = (Text(self.text),) if self.text else ()
         return Message("assistant", (*self.thinking, *text, *self.tool_calls))
-
-
-class AnswerStream:
-    """An answer as it comes: iterate over its events, with `for` or `async for`, then read `answer`.
-
-    Leave it early only through `close()`, `aclose()` or a `with` block: that is what stops the provider.
-    """
-
-    def __init__(
-        self,
-        start: Callable[[], Awaitable[Relay]],
-        finish: Callable[[Relay, list[ChatEvent]], Awaitable[Answer]],
-        written: Callable[[], Awaitable[None]],
-        run: Callable[[Coroutine[Any, Any, Any]], Any],
-    ) -> None:
-        self._start = start
-        self._finish = finish
-        self._written = written
-        self._run = run
-        self._relay: Relay | None = None
-        self._events: list[ChatEvent] = []
-        self._answer: Answer | None = None
-
-    @property
-    def answer(self) -> Answer:
-        """The whole answer. Raises `RuntimeError` before the stream has ended."""
-        if self._answer is None:
-            raise RuntimeError("the answer is not whole yet: read the stream to its end first")
-        return self._answer
-
-    async def batch(self) -> list[ChatEvent]:
-        """The events that have come since, at least one; [] at the end. The fastest way to read."""
-        if self._relay is None:
-            self._relay = await self._start()
-        try:
-            events = await self._relay.next()
-        except SegueError:
-            await self._written()
-            raise
-        self._events += events
-        if events and isinstance(events[-1], Finished):
-            self._answer = await self._finish(self._relay, self._events)
-        return events
-
-    async def __aiter__(self) -> AsyncIterator[ChatEvent]:
-        try:
-            while events := await self.batch():
-                for event in events:
-                    yield event
-        finally:
-            await self.aclose()
-
-    def __iter__(self) -> Iterator[ChatEvent]:
-        try:
-            while events := self._run(self.batch()):
-                yield from events
-        finally:
-            self.close()
-
-    async def aclose(self) -> None:
-        """Stops the answer, and waits until its connections are closed."""
-        if self._relay is not None:
-            self._relay.close()
-            await self._relay.closed()
-
-    def close(self) -> None:
-        """`aclose` for synchronous readers."""
-        if self._relay is not None:
-            self._run(self.aclose())
-
-    async def __aenter__(self) -> AnswerStream:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __enter__(self) -> AnswerStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def assemble(report: Report, events: Iterable[ChatEvent], *, cost: RequestCost, simulated: bool) -> Answer:

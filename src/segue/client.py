@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Self, TypeAlias, Unpack
 
-from segue.answer import Answer, AnswerStream
+from segue.answer import Answer
+from segue.answer_stream import AnswerStream
 from segue.catalog.providers import Provider
 from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
@@ -122,8 +123,7 @@ class Segue:
         return self._open(prompt, options, whole=False)
 
     def _open(self, prompt: Prompt, options: CallOptions, *, whole: bool) -> AnswerStream:
-        runtime, job = self.runtime, self._job(prompt, options, whole=whole)
-        return AnswerStream(lambda: runtime.open(job), runtime.answer, runtime.written, self._portal.run)
+        return AnswerStream(self.runtime, self._job(prompt, options, whole=whole), self._portal)
 
     def _job(self, prompt: Prompt, options: CallOptions, *, whole: bool) -> Job:
         given = check(options, "Segue")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from segue import policy as policies
 from segue.chat.request import ChatRequest, Effort, OutputSchema, Tool, ToolChoice
@@ -43,12 +43,14 @@ class RequestOptions(TypedDict, total=False):
     regions: Sequence[str]
     fallback: bool
     failover_on_refusal: bool
+    unknown: Literal["middle", "light", "hard"]
     deadline: float | None
     last_share: float
     connect: float
     hedge: bool
     continuations: int
     rounds: int
+    patience: float
     round_wait: tuple[float, float]
     quick_retry: tuple[float, float]
     seam_chars: int

@@ -23,12 +23,13 @@ from segue.chat.request import ChatRequest
 from segue.embedded.upstream import EmbeddedUpstream
 from segue.errors import ConfigurationError
 from segue.failover import hooks, relay
-from segue.failover.engine import MOST_REMEMBERED, Engine
+from segue.failover.engine import Engine
 from segue.failover.hooks import AttemptStart, Listener, RequestCheck
 from segue.failover.job import Job
 from segue.failover.local_upstream import LocalUpstream
 from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream, Upstream
+from segue.failover.upstreams import Upstreams
 from segue.health.book import HealthBook
 from segue.ledger.bookkeeper import Bookkeeper
 from segue.ledger.quotas import QuotaKeeper, RefusalKeeper
@@ -76,21 +77,21 @@ class Runtime:
             validation.check(policy, name)
         self.settings = settings
         self._providers = PROVIDERS if providers is None else providers
-        self._custom = upstreams or {}
+        custom = upstreams or {}
         self.targets = Targets(
-            settings, providers=self._providers, ready=targets, custom=self._custom, on_made=self._target_made
+            settings, providers=self._providers, ready=targets, custom=custom, on_made=self._target_made
         )
         self.transport = transport or default_transport()
         self.ledger = ledger or ledger_of(settings)
         overrides = read_overrides(settings.prices)
         self._recorder = Recorder(Bookkeeper(self.ledger, overrides=overrides))
         self._warmed = False
-        self._upstreams: dict[tuple[str, str], Upstream] = {}
         quotas = QuotaKeeper(self.ledger)
         redact = redactor_of(settings)
         self.history = History(self.ledger, redact)
+        self._upstreams = Upstreams(custom, self._made)
         self.engine = Engine(
-            self._upstream,
+            self._upstreams.of,
             health=HealthBook(settings.policy.breaker, on_change=self.history.changed),
             enough=settings.policy.stall.enough,
             listeners=(self._recorder, quotas),
@@ -244,22 +245,9 @@ class Runtime:
         """Notes whether a request's answer was good; the last word counts."""
         self.ledger.save(f"{FEEDBACK}{request_id}", {"good": good})
 
-    # Targets and upstreams.
-
     def _target_made(self, target: Target) -> None:
         if not target.simulated:
             self.history.take_up(self.engine.keys(target))
-
-    def _upstream(self, target: Target) -> Upstream:
-        if (custom := self._custom.get(target.name)) is not None:
-            return custom
-        key = (target.name, target.model.id)
-        known = self._upstreams.get(key)
-        if known is None:
-            if len(self._upstreams) >= MOST_REMEMBERED:
-                self._upstreams.clear()
-            known = self._upstreams[key] = self._made(target)
-        return known
 
     def _made(self, target: Target) -> Upstream:
         if target.file:
@@ -271,7 +259,7 @@ class Runtime:
     async def aclose(self) -> None:
         """Closes connections, ends models on this machine, and writes what is still to be booked."""
         await self.transport.aclose()
-        for made in self._upstreams.values():
+        for made in self._upstreams.made:
             if isinstance(made, EmbeddedUpstream):
                 await asyncio.to_thread(made.close)
         self.history.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from segue.catalog.providers import Provider
 from segue.errors import ConfigurationError
@@ -38,6 +38,10 @@ class Chain(NamedTuple):
         return self._replace(policy=self.policy.replace(**changes)) if changes else self
 
 
+CHAINS_MOST: Final = 256
+"""Chains that are remembered; a caller may name any."""
+
+
 class Targets:
     """`ready` targets replace those of the settings and are the default chain, in their order; None: the settings' are used.
 
@@ -59,7 +63,7 @@ class Targets:
         self._custom = custom
         self._on_made = on_made
         self._made: dict[str, Target] = {}
-        self._short: dict[tuple[str, tuple[str, ...]], Chain] = {}
+        self._chains: dict[str | tuple[str, ...] | None, Chain] = {}
 
     def __getitem__(self, name: str) -> Target:
         """The target of that name. Raises `ConfigurationError` if it is unknown or lacks a setting."""
@@ -101,6 +105,14 @@ class Targets:
         Targets that lack a key are left out; of a chain that was named, the answers then say so. Raises `ConfigurationError` if none has a
         key, and for one that does not exist.
         """
+        key = said if said is None or isinstance(said, str) else tuple(said)
+        if (known := self._chains.get(key)) is None:
+            if len(self._chains) >= CHAINS_MOST:
+                self._chains.clear()
+            known = self._chains[key] = self._chain(key)
+        return known
+
+    def _chain(self, said: str | tuple[str, ...] | None) -> Chain:
         policy = self._settings.policy
         if said is None and self._ready is not None:
             return Chain("default", tuple(self._ready.values()), policy)
@@ -109,7 +121,7 @@ class Targets:
         elif isinstance(said, str) and said in self._settings.chains:
             name, names, policy = said, self._settings.chains[said].targets, self._settings.chains[said].policy
         else:
-            names = (said,) if isinstance(said, str) else tuple(said)
+            names = (said,) if isinstance(said, str) else said
             name = ">".join(names)
         found = {
             target: self[target]
@@ -126,12 +138,6 @@ class Targets:
         chain = Chain(name, usable, policy)
         if said is None or len(usable) == len(found):
             return chain
-        return self._short_of(chain, tuple(missing for missing in names if not self.usable(missing)))
-
-    def _short_of(self, chain: Chain, missing: tuple[str, ...]) -> Chain:
-        """A chain that was asked for by name and lacks some of its targets: its answers say so."""
-        key = chain.name, missing
-        if (known := self._short.get(key)) is None:
-            told = " and ".join(f"{name} has no key ({resolve.key_variable(name)})" for name in missing)
-            known = self._short[key] = chain.saying(f"{told}, and was left out of the chain")
-        return known._replace(policy=chain.policy)
+        missing = (name for name in names if not self.usable(name))
+        told = " and ".join(f"{name} has no key ({resolve.key_variable(name)})" for name in missing)
+        return chain.saying(f"{told}, and was left out of the chain")
