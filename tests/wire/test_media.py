@@ -1,7 +1,7 @@
 """Pictures and files as callers write them, and as each provider takes them. Each case was somebody's 400.
 
-Anthropic checks the declared type against the bytes and takes four types of pictures by one name each (letta-ai/letta#2924,
-cline/cline#2510 and many more); Google's SDK writes URL-safe base64; Claude Code puts PDFs into tool results (BerriAI/litellm#38251).
+Anthropic checks the declared type against the bytes and takes four types of pictures by one name each (BerriAI/litellm#24900,
+1jehuang/jcode#465, NousResearch/hermes-agent#55432, anthropics/claude-code#8184); Google's SDK writes URL-safe base64; Claude Code puts PDFs into tool results (BerriAI/litellm#38251).
 """
 
 from __future__ import annotations
@@ -183,6 +183,7 @@ TEXTS: list[tuple[str, bytes, str]] = [
     ("text/html; charset=utf-8", b"<p>", "<p>"),
     ("application/json", b"{}", "{}"),
     ("application/json; charset=utf-8", b"{}", "{}"),
+    ("image/svg+xml", b"<svg/>", "<svg/>"),
 ]
 
 

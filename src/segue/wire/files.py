@@ -10,9 +10,16 @@ from segue.chat.messages import File, Image, Text
 
 PDF = "application/pdf"
 _TEXTS = frozenset(
-    {"application/json", "application/xml", "application/yaml", "application/x-yaml", "application/javascript"}
+    {
+        "application/json",
+        "application/xml",
+        "application/yaml",
+        "application/x-yaml",
+        "application/javascript",
+        "image/svg+xml",
+    }
 )
-"""Types that are text by another name."""
+"""Types that are text by another name; no provider takes a drawing in SVG for a picture."""
 _CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -55,10 +62,11 @@ def of_data(data: str, media_type: str, name: str = "", *, detail: str | None = 
     `media_type` may have parameters, such as a text's `charset`; `image/` says that it is a picture of some type.
     """
     data, kind = settled(data, media_type)
+    is_text = kind is not None and (kind.startswith("text/") or kind in _TEXTS)
+    if is_text and (text := _decoded(data, media_type)) is not None:
+        return Text(f"{name}\n{text}" if name else text)
     if kind is None or kind.startswith("image/"):
         return Image(data=data, media_type=None if kind == "image/" else kind, detail=detail)
-    if (kind.startswith("text/") or kind in _TEXTS) and (text := _decoded(data, media_type)) is not None:
-        return Text(f"{name}\n{text}" if name else text)
     return File(data=data, media_type=kind, name=name, detail=detail)
 
 

@@ -8,7 +8,7 @@ stays as it is. What was done is told: `omitted` names what the caller asked for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -45,8 +45,7 @@ def fit(request: ChatRequest, dialect: str, model: ModelInfo) -> Fitted:
     fitted = Fitted(request)
     if request.extra:
         fitted.omitted += unsaid(request, dialect)
-    _heal(fitted)
-    _tools(fitted, dialect)
+    _tools(fitted, dialect, _heal(fitted))
     roomy = with_room(fitted.request, model)
     if roomy is not fitted.request:
         fitted.request = roomy
@@ -54,31 +53,32 @@ def fit(request: ChatRequest, dialect: str, model: ModelInfo) -> Fitted:
     return fitted
 
 
-def _heal(fitted: Fitted) -> None:
+def _heal(fitted: Fitted) -> Collection[str]:
+    """The names of the tools that were called."""
     healed = heal(fitted.request.messages)
     if not healed.places:
-        return
+        return healed.called
     extra = fitted.request.extra
     if marks := extra.get("claude", {}).get("cache_breakpoints"):
         extra = {**extra, "claude": {**extra["claude"], "cache_breakpoints": _moved(marks, healed.places)}}
     fitted.request = _replace(fitted.request, messages=healed.messages, extra=extra)
     fitted.healed += healed.what
+    return healed.called
 
 
 def _moved(marks: Sequence[Any], places: Mapping[Place, Place]) -> list[list[Any]]:
     return [[*places[message, part], control] for message, part, control in marks if (message, part) in places]
 
 
-def _tools(fitted: Fitted, dialect: str) -> None:
+def _tools(fitted: Fitted, dialect: str, called: Collection[str]) -> None:
     request = fitted.request
-    calls = [part for message in request.messages for part in message.tool_calls]
-    own = [tool for tool in request.extra.get(dialect, {}).get("tools") or () if isinstance(tool, dict)]
-    if not request.tools and not calls and request.tool_choice is None:
+    if not request.tools and not called and request.tool_choice is None:
         return
+    own = [tool for tool in request.extra.get(dialect, {}).get("tools") or () if isinstance(tool, dict)]
     tools = {tool.name: tool for tool in request.tools}
     if len(tools) < len(request.tools) and any(tools[tool.name] != tool for tool in request.tools):
         fitted.heal("same-name")
-    names = tool_names(dialect, [*tools, *(call.name for call in calls), *_named(own)])
+    names = tool_names(dialect, [*tools, *called, *_named(own)])
     properties = {name: odd for name, tool in tools.items() if (odd := property_names(dialect, _properties(tool)))}
     offered = tuple(_offered(tool, names, properties) for tool in tools.values())
     changes: dict[str, Any] = {}

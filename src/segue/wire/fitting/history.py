@@ -39,43 +39,48 @@ _UNNAMED: Final = "unnamed_tool"
 
 
 class Healed(NamedTuple):
-    """`what` names what was done, in the words of `HEALED`; `places` tells where parts stand now, empty if nothing was done."""
+    """`called` names the tools that were called; `what` names what was done, in the words of `HEALED`; `places` tells where parts stand
+    now, empty if nothing was done."""
 
     messages: tuple[Message, ...]
+    called: dict[str, None] = {}
     what: tuple[str, ...] = ()
     places: dict[Place, Place] = {}
 
 
 def heal(messages: Sequence[Message]) -> Healed:
-    if _in_order(messages):
-        return Healed(tuple(messages))
+    if (called := _in_order(messages)) is not None:
+        return Healed(tuple(messages), called)
     healing = _Healing()
     for at, message in enumerate(messages):
         healing.add(at, message)
     return healing.done()
 
 
-def _in_order(messages: Sequence[Message]) -> bool:
+def _in_order(messages: Sequence[Message]) -> dict[str, None] | None:
+    """The names of the tools that were called, if all is in order; else None."""
     seen: set[str] = set()
     waiting: set[str] = set()
+    called: dict[str, None] = {}
     for message in messages:
-        if message.role == "tool":
+        role = message.role
+        if role == "tool":
             for part in message.parts:
-                if not isinstance(part, ToolResult) or part.call_id not in waiting:
-                    return False
+                if type(part) is not ToolResult or part.call_id not in waiting:
+                    return None
                 waiting.discard(part.call_id)
-            continue
-        if waiting:
-            return False
-        if message.role != "assistant":
-            continue
-        for part in message.parts:
-            if isinstance(part, ToolCall):
-                if not part.id or not part.name or part.id in seen or not is_object(part.arguments):
-                    return False
-                seen.add(part.id)
-                waiting.add(part.id)
-    return not waiting
+        elif waiting:
+            return None
+        elif role == "assistant":
+            for part in message.parts:
+                if type(part) is ToolCall:
+                    id, name = part.id, part.name
+                    if not id or not name or id in seen or not is_object(part.arguments):
+                        return None
+                    seen.add(id)
+                    waiting.add(id)
+                    called[name] = None
+    return None if waiting else called
 
 
 class _Turn:
@@ -135,7 +140,7 @@ class _Healing:
             say(turn.role, turn.parts)
             if turn.calls:
                 say("tool", [(call.place, call.result or self._missing(call.call)) for call in turn.calls])
-        return Healed(tuple(messages), tuple(self._what), places)
+        return Healed(tuple(messages), dict.fromkeys(self._by_name), tuple(self._what), places)
 
     def _called(self, part: ToolCall, turn: _Turn) -> ToolCall:
         arguments = part.arguments

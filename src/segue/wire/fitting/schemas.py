@@ -25,6 +25,8 @@ ONE: Final = frozenset(
 MANY: Final = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 NAMED: Final = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "defs"})
 
+_HOLDING: Final = ONE | MANY | NAMED
+"""Keywords that hold schemas."""
 _BRANCHES: Final = ("anyOf", "oneOf", "allOf")
 _NOT_AT_THE_TOP: Final = frozenset({*_BRANCHES, "enum", "const", "not", "if", "then", "else"})
 _LONGEST_NOTE: Final = 2000
@@ -70,7 +72,7 @@ def walk(schema: Any, after: Callable[[Schema], Schema], before: Callable[[Schem
 def arguments_schema(schema: Schema) -> Arguments:
     """A tool's schema as a plain object: a type, properties, no choice between forms at the top, items for each array."""
     fitted, note = _plain_object(schema)
-    return Arguments(walk(fitted, _with_items) if _lacks_items(fitted, 0) else fitted, note)
+    return Arguments(walk(fitted, _with_items) if _lacks_items(fitted) else fitted, note)
 
 
 def _plain_object(schema: Schema) -> Arguments:
@@ -133,20 +135,22 @@ def resolved(ref: str, root: Schema) -> Any:
     return found
 
 
-def _lacks_items(schema: Any, depth: int) -> bool:
-    if not isinstance(schema, dict) or depth > _DEPTH:
-        return False
-    if "items" not in schema and _is(schema, "array"):
-        return True
-    for keyword, value in schema.items():
-        if keyword in NAMED and isinstance(value, dict):
-            inner: Any = value.values()
-        elif keyword in MANY and isinstance(value, list):
-            inner = value
-        else:
-            inner = (value,) if keyword in ONE else ()
-        if any(_lacks_items(item, depth + 1) for item in inner):
+def _lacks_items(schema: Schema) -> bool:
+    """Whether an array anywhere within says nothing of its items. Looked at first, because few do, and to walk a schema costs more."""
+    waiting: list[Any] = [schema]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is not dict:
+            continue
+        kind = node.get("type")
+        if "items" not in node and (kind == "array" or (type(kind) is list and "array" in kind)):
             return True
+        for keyword in node.keys() & _HOLDING:
+            value = node[keyword]
+            if type(value) is dict:
+                waiting.extend(value.values() if keyword in NAMED else (value,))
+            elif type(value) is list:
+                waiting.extend(value)
     return False
 
 
