@@ -31,6 +31,9 @@ $(REAL): $(READY)
 demo: $(READY)  ## The coach on a Korean résumé, with a Gemini that breaks
 	$(BIN)/career-coach examples/resume_ko.json --break gemini
 
+demo-real: $(REAL)  ## A real model, two servers, one killed in mid-answer
+	$(BIN)/python examples/demo_real.py
+
 test: $(READY)  ## All tests but the long run
 	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal $(addprefix --ignore=,$(REAL_TIME) tests/real_model)
 	$(BIN)/python -m pytest -q -m 'not long' $(REAL_TIME)

@@ -56,6 +56,8 @@ _TABLE = (
 )
 _KOREAN = " ".join(f"항목{number}입니다" for number in range(12)) + " 🙂👩‍💻 é café " + tokens(5)
 _SPACED = "\n\n".join(f"p{n} " + tokens(3, f"s{n}x") for n in range(6)) + "\n"
+_ROWS = "| a | b |\n|---|---|\n" + "| no | nothing here |\n" * 12
+_REFRAIN = "and on and on, the road goes on,\n" * 8
 _JSON = '{"items": [' + ", ".join(f'{{"n": {n}, "s": "u{n}"}}' for n in range(8)) + "]}"
 _CALLS = (
     ToolCall(id="call_0", name="look_up", arguments='{"key":"k0","deep":{"a":[1,2,3]}}'),
@@ -71,9 +73,14 @@ REFERENCES = {
         Reference(name="table", text=_TABLE, inside=_inside(_TABLE, "w5")),
         Reference(name="korean", text=_KOREAN, inside=_inside(_KOREAN, "항목7입")),
         Reference(name="spaced", text=_SPACED, inside=_inside(_SPACED, "s3x1")),
+        Reference(name="rows", text=_ROWS, inside=len(_ROWS) // 2),
+        Reference(name="refrain", text=_REFRAIN, inside=len(_REFRAIN) // 2),
         Reference(name="thinking", thinking=tokens(12, "h"), text=_PROSE, inside=_inside(_PROSE, "t15")),
         Reference(name="tools", text="I look: " + tokens(4), calls=_CALLS, inside=10),
         Reference(name="bare tools", calls=_CALLS),
         Reference(name="json", text=_JSON, inside=_inside(_JSON, "u4"), output=_SCHEMA),
     )
 }
+
+REPETITIVE = frozenset({"rows", "refrain"})
+"""Those in which only a model that takes a prefill can go on exactly: asked in words, its repetitions can't be told from new text."""

@@ -18,7 +18,7 @@ from segue.errors import InvalidRequestError, StreamInterruptedError
 from segue.health.quota import QuotaKey, QuotaLimits
 from segue.policy import Policy
 
-from .answers import REFERENCES
+from .answers import REFERENCES, REPETITIVE
 from .cases import DIALECTS, UNPREFILLED
 from .faults import FAULTS, act
 from .invariants import violations, violations_of
@@ -116,7 +116,7 @@ class History:
         await asyncio.sleep(moment)
         names = rng.sample([*self.world.providers], rng.randint(1, len(self.world.providers)))
         await self.world.ask(
-            REFERENCES[rng.choice([*REFERENCES])],
+            REFERENCES[rng.choice([name for name in REFERENCES if name not in REPETITIVE])],
             hold=rng.random() < 0.3,
             targets=names,
             policy=Policy(

@@ -797,6 +797,24 @@ async def test_whatever_the_manner_of_going_on_nothing_comes_twice(manner: str, 
     await check(world)
 
 
+@pytest.mark.parametrize("phase", ["first token", "mid-word"])
+@pytest.mark.parametrize("reference", ["rows", "refrain"])
+async def test_what_rightly_comes_again_after_a_prefill_is_shown_again(phase: str, reference: str) -> None:
+    world = World(a(always("eof", phase)), b())
+    outcome = await world.ask(REFERENCES[reference])
+    assert len(seams(outcome)) == 1
+    assert outcome.text == REFERENCES[reference].text
+    await check(world)
+
+
+async def test_a_400_to_a_prefill_does_not_mask_what_broke_the_answer_off() -> None:
+    world = World(a(always("eof", "mid-word")), b(always("prefill rejected")), policy=Policy(rounds=1))
+    outcome = await world.ask(PROSE)
+    assert isinstance(outcome.error, StreamInterruptedError)
+    assert "prefill" not in str(outcome.error).splitlines()[0]
+    assert outcome.tried == ["a", "b", "b"]
+
+
 async def test_the_prompt_of_a_continuation_is_booked_with_the_text_it_carries() -> None:
     world = World(a(always("eof", "mid-word")), b())
     outcome = await world.ask(PROSE)
