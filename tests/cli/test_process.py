@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import segue
+
 SEGUE = [sys.executable, "-m", "segue"]
 
 
@@ -86,3 +88,7 @@ def test_a_reader_who_has_had_enough_is_no_error() -> None:
     assert process.returncode == 141
     assert "Traceback" not in errors
     assert "BrokenPipe" not in errors
+
+
+def test_the_version_is_the_packages() -> None:
+    assert _segue("--version").stdout == f"segue {segue.__version__}\n"

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.cli.serve import _welcome
-from segue.server.serve import ServeOptions
+from segue.cli.serve import _address
 
 
 def command(*options: str) -> list[str]:
@@ -149,8 +148,44 @@ def test_it_refuses_to_serve_what_would_be_of_no_use_or_open_to_all(
         ("::", f"http://{socket.gethostname()}:4000"),
     ],
 )
-def test_programs_are_pointed_to_an_address_that_they_can_use(
-    host: str, address: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _welcome(ServeOptions(host=host, port=4000), "")
-    assert f"  ANTHROPIC_BASE_URL={address}\n" in capsys.readouterr().out
+def test_programs_are_pointed_to_an_address_that_they_can_use(host: str, address: str) -> None:
+    assert _address(host, 4000) == address
+
+
+def test_it_says_what_it_serves_and_where_its_settings_come_from(tmp_path: Path) -> None:
+    (tmp_path / "segue.toml").write_text('chain = ["gemini", "openai"]\n')
+    command_ = command("--port", str(free_port()))
+    with subprocess.Popen(
+        command_, env=environment(tmp_path, OPENAI_API_KEY="k"), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert said[0] == "chain: openai (gpt-6-luna)\n"
+    assert said[1] == "left out for want of a key: gemini (set GEMINI_API_KEY)\n"
+    assert said[2] == "settings: the environment, segue.toml\n"
+    assert said[3].startswith("segue listens on http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "another program has it; end that one, or choose another port: --port"),
+        ({"SEGUE_CHAIN": "opnai"}, "did you mean 'openai'"),
+    ],
+    ids=["a port that is taken", "a misspelt target"],
+)
+def test_it_says_why_it_cannot_serve_and_what_to_do(tmp_path: Path, more: dict[str, str], words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = subprocess.run(
+            command("--port", str(taken.getsockname()[1])),
+            env=environment(tmp_path, OPENAI_API_KEY="k", **more),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "listens" not in done.stdout

@@ -6,8 +6,11 @@ Ctrl-C.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from segue import __version__
 from segue.cli.catalog.command import catalog
 from segue.cli.chat.command import chat
 from segue.cli.doctor.command import doctor
@@ -25,7 +28,6 @@ app = typer.Typer(
     name="segue",
     help="LLM calls that carry on when a provider drops out.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,8 +39,18 @@ app.add_typer(route, name="route")
 app.add_typer(catalog, name="catalog")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"segue {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """LLM calls that carry on when a provider drops out."""
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from segue.cli.exit_status import guarded
 from segue.errors import ConfigurationError
+from segue.routing.resolve import variable
 
 if TYPE_CHECKING:
+    from segue.runtime import Runtime
     from segue.server.serve import ServeOptions
 
 
@@ -30,7 +34,7 @@ def serve(
     Point its base URL here: OpenAI's and Anthropic's SDKs and Google's speak to it as to their own.
     """
     from segue.cli.simulated import ready
-    from segue.server.serve import ServeOptions, build, serve
+    from segue.server.serve import ServeOptions, build, listener, serve
     from segue.settings_loading import load
 
     if sandbox and workers > 1:
@@ -42,13 +46,21 @@ def serve(
     stand_ins = ready(settings, settings.chain, forced=True, faults=(), delay=0.02)
     with stand_ins if sandbox else nullcontext((settings, "")) as (used, said):
         application = build(used, options)
-        _welcome(options, said)
-        serve(application, options)
+        with listener(options) as taken:
+            _welcome(application.runtime, options, said)
+            serve(application, options, taken)
 
 
-def _welcome(options: ServeOptions, said: str) -> None:
+def _welcome(runtime: Runtime, options: ServeOptions, said: str) -> None:
     if said:
         typer.echo(said)
+    targets = runtime.targets
+    typer.echo("chain: " + " > ".join(f"{target.name} ({target.model.id})" for target in targets.chain(None).targets))
+    if missing := [name for name in runtime.settings.chain if not targets.usable(name)]:
+        keys = ", ".join(f"{variable(name)}_API_KEY" for name in missing)
+        typer.echo(f"left out for want of a key: {', '.join(missing)} (set {keys})")
+    files = [name for name in (".env", os.environ.get("SEGUE_CONFIG") or "segue.toml") if Path(name).is_file()]
+    typer.echo(f"settings: {', '.join(['the environment', *files])}")
     address = _address(options.host, options.port)
     typer.echo(f"segue listens on {address}; Ctrl-C ends it. Point programs here:")
     typer.echo(f"  OPENAI_BASE_URL={address}/v1\n  ANTHROPIC_BASE_URL={address}\n  GOOGLE_GEMINI_BASE_URL={address}")

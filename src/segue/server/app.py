@@ -96,6 +96,11 @@ class Gateway:
         self._redact = redactor_of(runtime.settings)
         self._select = lru_cache(maxsize=CHOICES_KEPT)(partial(select, runtime))
 
+    @property
+    def runtime(self) -> Runtime:
+        """What all requests share."""
+        return self._runtime
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._serve(Exchange(scope, receive, send, self._bounds))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
+import socket
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from segue.errors import ConfigurationError
 from segue.monitoring.log import configure_logging
@@ -23,6 +26,8 @@ from segue.server.protocol import BoundedProtocol
 from segue.settings import Settings
 from segue.settings_loading import load
 
+BACKLOG: Final = 4096
+"""Connections that may wait to be accepted."""
 OPTIONS: Final = "SEGUE_SERVE"
 """Tells workers, which are processes of their own, how they are to serve."""
 
@@ -74,19 +79,36 @@ def from_environment() -> Gateway:
     return build(load(), msgspec.json.decode(os.environ[OPTIONS], type=ServeOptions))
 
 
-def serve(application: Gateway, options: ServeOptions) -> None:
-    """Serves until SIGTERM or SIGINT; then takes no more requests, and ends once open ones are answered or `grace` is over.
+def listener(options: ServeOptions) -> socket.socket:
+    """The port, taken and listening. Raises `ConfigurationError` if another program has it, or this user may not take it."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        return socket.create_server((options.host, options.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        where = f"port {options.port} on {options.host}"
+        if error.errno == errno.EADDRINUSE:
+            advice = f"another program has it; end that one, or choose another port: --port {options.port + 1}"
+        elif error.errno == errno.EACCES:
+            advice = "this user may not take it; choose a port above 1023"
+        else:
+            advice = f"{error.strerror or error}; --host must be an address of this machine"
+        raise ConfigurationError(f"can't listen on {where}: {advice}") from error
+
+
+def serve(application: Gateway, options: ServeOptions, port: socket.socket) -> None:
+    """Serves `port` until SIGTERM or SIGINT; then takes no more requests, and ends once open ones are answered or `grace` is over.
 
     Several workers make an application each, with settings from the environment, since they are processes of their own.
     """
     if options.workers == 1:
-        uvicorn.run(application, **uvicorn_options(options))
+        uvicorn.Server(uvicorn.Config(application, **uvicorn_options(options))).run([port])
         return
     os.environ[OPTIONS] = msgspec.json.encode(options).decode()
     factory = f"{__name__}:{from_environment.__name__}"
     with TemporaryDirectory(prefix="segue-metrics-", ignore_cleanup_errors=True) as directory:
         os.environ[SHARED] = directory
-        uvicorn.run(factory, factory=True, workers=options.workers, **uvicorn_options(options))
+        config = uvicorn.Config(factory, factory=True, workers=options.workers, **uvicorn_options(options))
+        Multiprocess(config, [port]).run()
 
 
 def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
@@ -104,5 +126,5 @@ def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
         "server_header": False,
         "timeout_keep_alive": options.idle,
         "timeout_graceful_shutdown": options.grace,
-        "backlog": 4096,
+        "backlog": BACKLOG,
     }
