@@ -75,6 +75,15 @@ class SSEParser:
             if not self._lines and line.startswith(b"data: ") and at + 1 < count and not lines[at + 1]:
                 events.append(ServerSentEvent("", line[6:]))  # the usual event, one line of data, without the ceremony
                 at += 2
+            elif (
+                line.startswith(b"event: ")
+                and not self._lines
+                and at + 2 < count
+                and lines[at + 1].startswith(b"data: ")
+                and not lines[at + 2]
+            ):  # the other usual one, which has a name before its data
+                events.append(ServerSentEvent(line[7:].decode("utf-8", "replace"), lines[at + 1][6:]))
+                at += 3
             else:
                 self._line(line, events)
                 at += 1

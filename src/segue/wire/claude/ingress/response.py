@@ -88,6 +88,8 @@ class StreamEncoder:
         self._started: Started | None = None
 
     def feed(self, event: ChatEvent) -> bytes:
+        if type(event) is TextDelta and self._open == "text" and not self._quoted:
+            return _delta(self._index, "text_delta", "text", event.text) if event.text else b""
         if isinstance(event, Started):
             self._started = event
             return b""

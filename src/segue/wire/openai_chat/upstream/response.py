@@ -179,7 +179,7 @@ class AnswerDecoder(FramedDecoder):
                     return
                 self._piece(choice, events)
                 reason = choice.finish_reason
-                if chunk.citations or chunk.search_results:
+                if reason is not None and (chunk.citations or chunk.search_results):
                     events += self._sources.new(citations.addresses(chunk.search_results or chunk.citations))
                 if choice.usage is not None:
                     self._report(choice.usage, events)
@@ -196,7 +196,8 @@ class AnswerDecoder(FramedDecoder):
             piece, again = choice.message, self._in_deltas
         if piece is None:
             return
-        self._in_deltas = self._in_deltas or piece is choice.delta
+        if not self._in_deltas:
+            self._in_deltas = piece is choice.delta
         thought = piece.reasoning_content or piece.reasoning
         if piece.reasoning_details and not (again and self._thought):
             details = reasoning.of(piece.reasoning_details)
@@ -211,7 +212,12 @@ class AnswerDecoder(FramedDecoder):
             events.append(Logprobs(tuple(choice.logprobs.content)))
         if content := piece.content:
             if isinstance(content, str):
-                self._say(content, again, choice.finish_reason not in _NO_REASON, events)
+                if again or choice.finish_reason is not None:
+                    content = self._unsaid(content, again, choice.finish_reason not in _NO_REASON)
+                if content:
+                    self._said = True
+                    self._texts.append(content)
+                    events.append(TextDelta(content))
             elif not (again and self._texts):
                 self._parts(content, events)
         if piece.annotations:
@@ -228,19 +234,15 @@ class AnswerDecoder(FramedDecoder):
             events.append(ThinkingDelta(signature=reasoning.signature(self._details), dialect=DIALECT))
             self._details = []
 
-    def _say(self, text: str, again: bool, last: bool, events: list[UpstreamEvent]) -> None:
-        """Text, without what of it was said before: a message behind deltas is the whole once more, and so may be the last delta."""
+    def _unsaid(self, text: str, again: bool, last: bool) -> str:
+        """The text without what of it was said before: a message behind deltas is the whole once more, and so may be the last delta."""
         texts = self._texts
         if texts and (again or (last and len(texts) > 1)):
             said = "".join(texts)
             if text.startswith(said) and (again or len(said) >= _REPEAT):
-                text = text[len(said) :]
-            elif again:
-                return
-        if text:
-            self._said = True
-            texts.append(text)
-            events.append(TextDelta(text))
+                return text[len(said) :]
+            return "" if again else text
+        return text
 
     def _parts(self, parts: list[Any], events: list[UpstreamEvent]) -> None:
         """Content as a list: Mistral's way of telling thinking from text."""
@@ -255,7 +257,9 @@ class AnswerDecoder(FramedDecoder):
                 self._thought = True
                 events.append(ThinkingDelta(thought))
             if isinstance(text, str) and text:
-                self._say(text, False, False, events)
+                self._said = True
+                self._texts.append(text)
+                events.append(TextDelta(text))
 
     def _call(self, piece: Piece, events: list[UpstreamEvent]) -> None:
         self._said = True

@@ -48,6 +48,8 @@ from segue.wire.openai_responses.upstream.shapes import (
 )
 from segue.wire.sse import ServerSentEvent
 
+_SHORTEST = 16
+"""Bytes; no event of the dialect is shorter."""
 _ABORTED = frozenset({"cancelled", "in_progress", "queued"})
 """States in which no answer ends. A response that is still being made is none yet."""
 
@@ -106,7 +108,7 @@ class AnswerDecoder(FramedDecoder):
         if event.event == "error":
             self._fail(events, errors.of_bytes(data) or errors.of_text(data))
             return
-        if data == b"[DONE]" or (len(data) < 16 and is_filler(data)):
+        if len(data) < _SHORTEST and (data == b"[DONE]" or is_filler(data)):
             return
         try:
             self._read(event.event, data, events, TYPED)
@@ -182,7 +184,8 @@ class AnswerDecoder(FramedDecoder):
 
     def _text(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
         if event.delta:
-            self._said.update(_keys(event.output_index, event.item_id))
+            if event.output_index is None or event.output_index not in self._said:
+                self._said.update(_keys(event.output_index, event.item_id))
             if event.logprobs:
                 events.append(Logprobs(tuple(event.logprobs)))
             events.append(TextDelta(event.delta))
