@@ -203,6 +203,7 @@ _LASTING = (
     "model gone",
     "too long",
     "too large",
+    "no pictures",
     "temperature refused",
     "prefill rejected",
 )

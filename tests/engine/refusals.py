@@ -87,6 +87,24 @@ _ROWS: dict[str, _Row] = {
         (413, "request_too_large", "Request exceeds the maximum allowed number of bytes."),
         (413, "", ""),
     ),
+    "no pictures": _Row(
+        (
+            500,
+            "server_error",
+            "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        ),
+        (
+            500,
+            "api_error",
+            "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        ),
+        (501, "UNIMPLEMENTED", "image input is not supported by this server"),
+    ),
+    "odd status": _Row(
+        (405, "invalid_request_error", "Invalid value: 'x'."),
+        (421, "invalid_request_error", "messages.0.content: Input should be a list"),
+        (425, "INVALID_ARGUMENT", "Invalid value at 'contents[0]' (x)"),
+    ),
     "temperature refused": _Row(
         (400, "unsupported_parameter", "Unsupported parameter: 'temperature' is not supported with this model."),
         (400, "invalid_request_error", "`temperature` is not supported by this model."),

@@ -203,6 +203,30 @@ async def test_a_refusal_that_can_not_be_for_want_of_room_bars_nobody() -> None:
     await check(world)
 
 
+@pytest.mark.parametrize("fault", ["no pictures", "too long", "too large"])
+@pytest.mark.parametrize("make", [a, b, c])
+async def test_what_a_target_can_not_take_is_asked_once_and_brings_it_no_rest(
+    fault: str, make: Callable[..., Provider]
+) -> None:
+    world = World(make(always(fault)))
+    outcomes = [await world.ask(PROSE) for _ in range(5)]
+    assert [len(outcome.tried) for outcome in outcomes] == [1] * 5
+    assert all(type(outcome.error) is InvalidRequestError for outcome in outcomes)
+    assert all(outcome.ended - outcome.began < 0.5 for outcome in outcomes)
+    target = next(iter(world.providers.values())).target
+    assert not world.health.look(world.engine.keys(target), asyncio.get_running_loop().time()).barred
+    await check(world, answered=False)
+
+
+@pytest.mark.parametrize("make", [a, b, c])
+async def test_an_odd_status_fails_over_whatever_its_body_says(make: Callable[..., Provider]) -> None:
+    spare = Provider("spare", "openai_responses", act)
+    world = World(make(always("odd status")), spare)
+    outcome = await world.ask(PROSE)
+    assert outcome.tried[-1] == "spare"
+    await check(world)
+
+
 async def test_a_model_that_can_not_take_the_request_is_not_asked() -> None:
     world = World(a(), b())
     plain = msgspec.structs.replace(world.providers["a"].target.model, tools=False)

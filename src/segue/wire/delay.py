@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
+DAY = 86400.0
+UNIX_TIME = 1e9
+"""From here on a number is no wait but a time: in seconds it is in the year 2001."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)")
 _DURATION = re.compile(rf"(?:{_PIECE.pattern})+")
@@ -42,14 +46,24 @@ def seconds(text: str) -> float | None:
     return value if 0.0 <= value < float("inf") else None
 
 
+def moment(text: str, wall: float) -> float | None:
+    """Seconds from `wall` that a header means: a number of seconds, a Unix time in seconds or milliseconds, a duration, or a date."""
+    number = seconds(text)
+    if number is None:
+        spoken = duration(text.strip().lower())
+        return spoken if spoken is not None else until(text, wall)
+    if number > UNIX_TIME * 1000:
+        number /= 1000
+    return max(0.0, number - wall) if number > UNIX_TIME else number
+
+
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
-    """What `retry-after-ms` or `retry-after` say, the finer one first; None where neither says anything readable."""
+    """What `retry-after-ms` or `retry-after` say, the finer one first, believed up to a day; None where neither says anything readable."""
     if (fine := headers.get("retry-after-ms")) is not None and (value := seconds(fine)) is not None:
-        return value / 1000
-    if (plain := headers.get("retry-after")) is not None:
-        value = seconds(plain)
-        return value if value is not None else until(plain, wall)
-    return None
+        return min(value / 1000, DAY)
+    plain = headers.get("retry-after")
+    wait = moment(plain, wall) if plain is not None else None
+    return None if wait is None else min(wait, DAY)
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:

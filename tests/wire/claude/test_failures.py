@@ -240,15 +240,14 @@ def test_a_rejected_prefill_is_marked_as_such(message: str) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (302, K.BROKEN),
-        (400, K.CALLER),
+        (302, K.MODEL_GONE),
         (401, K.AUTH),
         (402, K.MONEY),
         (403, K.AUTH),
         (404, K.MODEL_GONE),
         (408, K.OVERLOAD),
         (413, K.CAPABILITY),
-        (418, K.CALLER),
+        (418, K.OVERLOAD),
         (429, K.RATE),
         (500, K.OVERLOAD),
         (502, K.OVERLOAD),

@@ -243,14 +243,14 @@ CASES: dict[str, tuple[int, bytes, FailureKind, Scope, str | None]] = {
         Scope.MODEL,
         "generation_config.seed",
     ),
-    "a request that makes no sense": (422, b"", FailureKind.CALLER, Scope.MODEL, None),
+    "a refusal without a word": (422, b"", FailureKind.CAPABILITY, Scope.MODEL, None),
     "something not built": (501, body(501, "No.", "UNIMPLEMENTED"), FailureKind.CAPABILITY, Scope.MODEL, None),
     "an internal error": (500, body(500, "Oops.", "INTERNAL"), FailureKind.OVERLOAD, Scope.MODEL, None),
     "an overload": (503, body(503, "The model is overloaded.", "UNAVAILABLE"), FailureKind.OVERLOAD, Scope.MODEL, None),
     "a gateway's page": (502, b"<!DOCTYPE html><title>502</title>", FailureKind.OVERLOAD, Scope.MODEL, None),
     "a deadline": (504, body(504, "Too slow.", "DEADLINE_EXCEEDED"), FailureKind.OVERLOAD, Scope.MODEL, None),
     "a status nobody knows": (529, b"", FailureKind.OVERLOAD, Scope.MODEL, None),
-    "a redirect": (302, b"", FailureKind.BROKEN, Scope.MODEL, None),
+    "a redirect": (302, b"", FailureKind.MODEL_GONE, Scope.MODEL, None),
 }
 
 

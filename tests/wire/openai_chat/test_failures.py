@@ -226,11 +226,11 @@ CASES: dict[str, tuple[int, Any, FailureKind]] = {
     "a lock": (409, b"", K.OVERLOAD),
     "a redirect": (308, b"", K.MODEL_GONE),
     "a legal bar": (451, b"", K.AUTH),
-    "a wrong method": (405, b"", K.MODEL_GONE),
+    "a wrong method": (405, b"", K.OVERLOAD),
     "too large": (413, b"", K.CAPABILITY),
-    "a teapot": (418, b"", K.CALLER),
-    "an empty 400": (400, b"", K.CALLER),
-    "an empty 422": (422, b"[]", K.CALLER),
+    "a teapot": (418, b"", K.OVERLOAD),
+    "an empty 400": (400, b"", K.CAPABILITY),
+    "an empty 422": (422, b"[]", K.CAPABILITY),
 }
 
 

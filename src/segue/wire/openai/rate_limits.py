@@ -47,18 +47,8 @@ def _reset(said: Said, headers: Mapping[str, str], wall: float) -> float | None:
     spent = [name.removeprefix(left) for name in headers if name.startswith(left) and delay.seconds(headers[name]) == 0]
     if not spent and said.type in ("tokens", "requests"):
         spent = [f"-{said.type}"]
-    waits = (_moment(headers.get(f"x-ratelimit-reset{dimension}", ""), wall) for dimension in spent)
+    waits = (delay.moment(headers.get(f"x-ratelimit-reset{dimension}", ""), wall) for dimension in spent)
     return max((wait for wait in waits if wait is not None), default=None)
-
-
-def _moment(text: str, wall: float) -> float | None:
-    """Seconds from now that a reset header means: a duration, seconds, an epoch in seconds or milliseconds, or a date."""
-    number = delay.seconds(text)
-    if number is None:
-        return delay.duration(text) if delay.duration(text) is not None else delay.until(text, wall)
-    if number > 1e11:
-        number /= 1000
-    return max(0.0, number - wall) if number > 1e9 else number
 
 
 def quota(said: Said) -> QuotaHint | None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.chat.failure import Failure, FailureKind, Scope
-from segue.wire import delay
+from segue.wire import delay, refusals
 from segue.wire.openai.error_document import Said, find_error, plain_text, read_error
 from segue.wire.openai.rate_limits import quota, retry_after
 
@@ -61,18 +61,11 @@ _STATUS = {
     401: _K.AUTH,
     402: _K.MONEY,
     404: _K.MODEL_GONE,
-    405: _K.MODEL_GONE,
-    407: _K.TRANSPORT,
     408: _K.OVERLOAD,
     409: _K.OVERLOAD,
-    410: _K.MODEL_GONE,
     413: _K.CAPABILITY,
-    421: _K.OVERLOAD,
     424: _K.OVERLOAD,
-    425: _K.OVERLOAD,
-    451: _K.AUTH,
     498: _K.RATE,
-    499: _K.OVERLOAD,
 }
 _AMBIGUOUS: dict[int | None, FailureKind] = {
     400: _K.CALLER,
@@ -200,7 +193,7 @@ _MOST_TEXT = 400
 def of_http(status: int, headers: Mapping[str, str], body: bytes, wall: float) -> Failure:
     """What an answer other than 2xx means. `headers` have lower-case names; `wall` is epoch seconds."""
     said = read_error(body) or Said(message=plain_text(body))
-    return _failure(said._replace(status=status), headers, wall)
+    return _failure(said._replace(status=status), headers, wall, body)
 
 
 def of_bytes(data: bytes) -> Failure | None:
@@ -234,9 +227,9 @@ def broken(message: str) -> Failure:
     return Failure(kind=_K.BROKEN, message=_tidy(message))
 
 
-def _failure(said: Said, headers: Mapping[str, str], wall: float) -> Failure:
+def _failure(said: Said, headers: Mapping[str, str], wall: float, body: bytes = b"") -> Failure:
     prefill = said.status in (400, 422, None) and bool(_PREFILL.search(said.message))
-    kind = _K.CAPABILITY if prefill else _kind(said)
+    kind = _K.CAPABILITY if prefill else _kind(said, body)
     not_for_free = kind is _K.MONEY and bool(_LIMIT_ZERO.search(said.message))
     code = said.code or said.type
     return Failure(
@@ -253,7 +246,7 @@ def _failure(said: Said, headers: Mapping[str, str], wall: float) -> Failure:
     )
 
 
-def _kind(said: Said) -> FailureKind:
+def _kind(said: Said, body: bytes) -> FailureKind:
     status, message = said.status, said.message
     words = [_KINDS.get(word.lower()) for word in (said.code, said.type)]
     if status == 402 or _K.MONEY in words:
@@ -261,6 +254,8 @@ def _kind(said: Said) -> FailureKind:
     if status in (429, None) and _LIMIT_ZERO.search(message):
         return _K.MONEY
     kind = next((kind for kind in words if kind), None)
+    if shared := refusals.meaning(status, message, said.code, said.type, known=kind, body=body):
+        return shared
     if kind in (_K.RATE, None) and (status == 413 or _TOO_LARGE.search(message)):
         # A minute's allowance that is smaller than this request: waiting does not help.
         return _K.CAPABILITY
@@ -281,8 +276,6 @@ def _kind(said: Said) -> FailureKind:
 
 
 def _by_status(status: int) -> FailureKind:
-    if 300 <= status < 400:
-        return _K.MODEL_GONE
     return _STATUS.get(status, _K.OVERLOAD if status >= 500 or status < 300 else _K.CALLER)
 
 
@@ -296,6 +289,8 @@ def _by_message(message: str) -> FailureKind | None:
 
 def _param(said: Said, kind: FailureKind) -> str | None:
     if kind is _K.CAPABILITY:
+        if refusals.is_for_want(said.message):
+            return refusals.LACKS
         if said.param == "reasoning_effort" and said.message.startswith("Function tools with"):
             return EFFORT_BESIDE_TOOLS
         if not (_refuses_field(said.message) or said.code.startswith(("unsupported_", "unknown_", "extra_"))):

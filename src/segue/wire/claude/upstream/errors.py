@@ -17,6 +17,7 @@ import msgspec
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.wire.codec import BETAS
 from segue.wire.delay import retry_after, should_retry, until
+from segue.wire.refusals import LACKS, is_for_want, meaning
 
 _K = FailureKind
 
@@ -93,9 +94,6 @@ _MONEY: Final = re.compile(
 )
 _BETAS: Final = re.compile(r"unexpected value\(s\) (.{1,2000}?) for the .?anthropic-beta", re.I)
 _REFUSED: Final = re.compile(r"content filter|usage polic|blocked by .{0,30}polic", re.I)
-_WINDOW: Final = re.compile(
-    r"prompt is too long|exceed\w{0,3} (?:the )?(?:model'?s )?context|context (?:window|length)|input is too long", re.I
-)
 _PREFILL: Final = re.compile(
     r"prefill|must end with a user (?:message|turn)|final assistant content cannot end with", re.I
 )
@@ -139,7 +137,7 @@ _SECRET: Final = re.compile(r"sk-ant-[\w-]+")
 def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:
     """What an answer other than 2xx means."""
     error = _error_in(body)
-    failure = _judge(status, error)
+    failure = _judge(status, error, body)
     return msgspec.structs.replace(
         failure, retry_after=_delay(failure, headers, error, wall), should_retry=should_retry(headers)
     )
@@ -151,13 +149,16 @@ def failure_in_stream(error: ErrorBody) -> Failure:
     return msgspec.structs.replace(failure, retry_after=RATE_WAIT) if failure.kind is _K.RATE else failure
 
 
-def _judge(status: int | None, error: ErrorBody) -> Failure:
+def _judge(status: int | None, error: ErrorBody, body: bytes = b"") -> Failure:
     code = error.details.get("error_code") if isinstance(error.details, dict) else None
     code = code if isinstance(code, str) else None
     message = _SECRET.sub("sk-ant-…", error.message or "").strip()[:500]
     kind = _kind(status, error.type, code, message)
     param, prefill = None, False
-    if code not in _BY_CODE and kind in (_K.CALLER, _K.RATE, _K.AUTH):
+    shared = meaning(status, message, code, error.type, known=_BY_TYPE.get(error.type or ""), body=body)
+    if shared is not None and code not in _BY_CODE:
+        kind, param = shared, LACKS if is_for_want(message) else None
+    elif code not in _BY_CODE and kind in (_K.CALLER, _K.RATE, _K.AUTH):
         kind, param, prefill = _read(kind, message)
     elif kind is _K.CAPABILITY:
         param = "messages"
@@ -199,8 +200,6 @@ def _read(kind: FailureKind, message: str) -> tuple[FailureKind, str | None, boo
         return _K.CAPABILITY, BETAS + ",".join(re.findall(r"[\w.-]{1,100}", unknown[1])[:20]), False
     if _REFUSED.search(message):
         return _K.POLICY, None, False
-    if _WINDOW.search(message):
-        return _K.CAPABILITY, None, False
     if _PREFILL.search(message):
         return _K.CAPABILITY, "messages", True
     if _THOUGHTS.search(message):

@@ -17,7 +17,7 @@ import msgspec
 
 from segue.chat.events import FinishReason
 from segue.chat.failure import Failure, FailureKind, QuotaHint, Scope
-from segue.wire import delay
+from segue.wire import delay, refusals
 
 _DEFAULT_COOLING = 5.0
 _LONGEST_MESSAGE = 600
@@ -145,7 +145,7 @@ _FINISH_FAILURES: dict[str, tuple[FailureKind, Scope]] = {
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:
     """What an HTTP answer other than 2xx means."""
-    return _judge(_read(body), status, headers, wall)
+    return _judge(_read(body)._replace(body=body), status, headers, wall)
 
 
 def from_chunk(error: bytes) -> Failure:
@@ -176,6 +176,9 @@ class _Error(NamedTuple):
     retry: float | None = None
     violations: tuple[dict[str, Any], ...] = ()
     field: str | None = None
+    word: str = ""
+    """The type that servers of other dialects give."""
+    body: bytes = b""
 
 
 class _Verdict(NamedTuple):
@@ -216,6 +219,11 @@ def _verdict(error: _Error, http: int | None) -> _Verdict:
         return _Verdict(FailureKind.MONEY)
     if found := _REASONS.get(error.reason):
         return _Verdict(*found)
+    known = _STATUSES.get(error.status)
+    codes = (error.reason, error.status, error.word)
+    if shared := refusals.meaning(http, error.message, *codes, known=known, body=error.body):
+        scope = Scope.CREDENTIAL if shared is FailureKind.AUTH else Scope.MODEL
+        return _Verdict(shared, scope, refusals.LACKS if refusals.is_for_want(error.message) else None)
     if error.reason.startswith(_KEY_REASONS):
         return _Verdict(FailureKind.AUTH, Scope.CREDENTIAL)
     if error.status == "INVALID_ARGUMENT" or (http == 400 and error.status in ("", "FAILED_PRECONDITION")):
@@ -275,6 +283,7 @@ def _read(body: bytes) -> _Error:
         retry=retry,
         violations=details.violations,
         field=details.field,
+        word=_text(error.get("type")),
     )
 
 
