@@ -14,7 +14,7 @@ import pytest
 from segue.chat.messages import user
 from segue.chat.request import ChatRequest
 from segue.errors import InvalidRequestError
-from segue.wire.dialects import DIALECTS, ingress
+from segue.wire.dialects import DIALECTS, ingress, upstream
 
 from .providers import body, wire
 
@@ -122,13 +122,11 @@ def test_a_call_is_not_demanded_where_no_tool_is_left(source: str, target: str, 
 
 FIELDS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("openai_chat", {"logit_bias": {"1": -100}}, ("logit_bias",)),
-    ("openai_chat", {"logprobs": True, "top_logprobs": 2}, ("logprobs", "top_logprobs")),
     ("openai_chat", {"web_search_options": {}}, ("web_search_options",)),
     ("openai_chat", {"prediction": {"type": "content", "content": "a"}}, ("prediction",)),
     ("openai_chat", {"metadata": {"a": "b"}, "store": True, "service_tier": "flex"}, ()),
     ("openai_chat", {"prompt_cache_key": "k", "safety_identifier": "u"}, ()),
     ("openai_responses", {"max_tool_calls": 3}, ("max_tool_calls",)),
-    ("openai_responses", {"top_logprobs": 3, "include": ["message.output_text.logprobs"]}, ("top_logprobs",)),
     ("openai_responses", {"text": {"verbosity": "low"}}, ("text.verbosity",)),
     ("openai_responses", {"truncation": "auto", "store": False, "prompt_cache_key": "k"}, ()),
     ("claude", {"mcp_servers": [{"type": "url", "url": "https://a.test", "name": "a"}]}, ("mcp_servers",)),
@@ -222,3 +220,68 @@ def test_a_developer_or_system_turn_is_the_systems(source: str, target: str, fie
 def test_a_turn_of_the_assistant_by_its_other_name_is_the_models() -> None:
     contents = [{"role": "user", "parts": [{"text": "a"}]}, {"role": "assistant", "parts": [{"text": "b"}]}]
     assert [message.role for message in request("gemini", contents=contents).messages] == ["user", "assistant"]
+
+
+LIKELIHOODS: dict[str, dict[str, Any]] = {
+    "openai_chat": {"logprobs": True, "top_logprobs": 2},
+    "openai_responses": {"include": ["message.output_text.logprobs"], "top_logprobs": 2},
+    "gemini": {"generationConfig": {"responseLogprobs": True, "logprobs": 2}},
+}
+
+
+@pytest.mark.parametrize("target", DIALECTS)
+@pytest.mark.parametrize("source", LIKELIHOODS)
+def test_log_probabilities_are_asked_for_in_the_words_of_each_dialect(source: str, target: str) -> None:
+    sent = wire(target, request(source, **LIKELIHOODS[source]))
+    said = json.loads(sent.body)
+    if target == "claude":
+        assert any("logprobs" in name for name in sent.omitted)
+        assert b"ogprobs" not in sent.body
+    else:
+        assert {name: said[name] for name in LIKELIHOODS[target]} == LIKELIHOODS[target]
+        assert sent.omitted == ()
+
+
+def test_a_gemini_model_that_has_none_is_asked_without() -> None:
+    """Public: mscraftsman/generative-ai#135, googleapis/python-genai#1921."""
+    message = b'{"error": {"code": 400, "message": "Logprobs is not enabled for models/gemini-2.5-pro", "status": "INVALID_ARGUMENT"}}'
+    failure = upstream("gemini").failure(400, {}, message, wall=0.0)
+    assert (failure.kind, failure.param) == ("capability", "logprobs")
+    sent = wire("gemini", request("openai_chat", logprobs=True, top_logprobs=2), omit=frozenset({"logprobs"}))
+    assert b"ogprobs" not in sent.body
+    assert sent.omitted == ("logprobs",)
+
+
+ORPHANS: list[tuple[str, dict[str, Any]]] = [
+    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "tool", "tool_call_id": "x", "content": "told"}]}),
+    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "told"}]}),
+    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "function", "name": "f", "content": "told"}]}),
+    ("openai_responses", {"input": [{"role": "user", "content": "a"}, {"type": "function_call_output", "call_id": "x", "output": "told"}]}),
+    ("claude", {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "told"}]}]}),
+    ("gemini", {"contents": [{"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "told"}}}]}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", DIALECTS)
+@pytest.mark.parametrize(("source", "fields"), ORPHANS)
+def test_a_result_without_a_call_goes_from_each_dialect_to_each(
+    source: str, target: str, fields: dict[str, Any]
+) -> None:
+    sent = wire(target, request(source, **fields))
+    assert sent.body.count(b"told") == 1
+    assert sent.healed == ("result-without-call",)
+
+
+@pytest.mark.parametrize("target", DIALECTS)
+@pytest.mark.parametrize("arguments", ['{"city": "Par', "[1]", "null", '"text"'])
+def test_arguments_that_are_no_object_go_from_each_dialect_to_each(target: str, arguments: str) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": [call]}]
+    sent = wire(
+        target, request("openai_chat", messages=[*turns, {"role": "tool", "tool_call_id": "a", "content": "b"}])
+    )
+    item = {"type": "function_call", "call_id": "a", "name": "f", "arguments": arguments}
+    result = {"type": "function_call_output", "call_id": "a", "output": "b"}
+    other = wire(target, request("openai_responses", input=[{"role": "user", "content": "a"}, item, result]))
+    assert sent.body.count(b"not_json") == other.body.count(b"not_json") == 1
+    assert sent.healed == other.healed == ("broken-arguments",)

@@ -245,7 +245,6 @@ def generation(**config: Any) -> dict[str, Any]:
         (part({"inlineData": {"mimeType": "sound", "data": "AAAA"}}), "contents[0].parts[0].inlineData.mimeType"),
         (part({"fileData": {"mimeType": "image/png"}}), "contents[0].parts[0].fileData.fileUri"),
         (part({"toolCall": {"id": "x"}}), "contents[0].parts[0].toolCall"),
-        (part({"functionResponse": {"name": "f"}}), "contents[0].parts[0].functionResponse"),
         ({"contents": [{"role": "model", "parts": [{"functionCall": {}}]}]}, "contents[0].parts[0].functionCall.name"),
         (HI | {"systemInstruction": {"parts": [{"inlineData": {}}]}}, "systemInstruction.parts[0]"),
         (HI | {"systemInstruction": 7}, "systemInstruction"),

@@ -18,6 +18,7 @@ from segue.chat.messages import Message, Part, ToolCall, ToolResult
 from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.wire.fitting.foreign import unsaid
 from segue.wire.fitting.history import Place, heal
+from segue.wire.fitting.likelihoods import with_likelihoods
 from segue.wire.fitting.names import Answers, property_names, tool_names
 from segue.wire.fitting.room import with_room
 from segue.wire.fitting.schemas import arguments_schema
@@ -44,7 +45,8 @@ def fit(request: ChatRequest, dialect: str, model: ModelInfo) -> Fitted:
     """Raises `InvalidRequestError` for what the target can't be told."""
     fitted = Fitted(request)
     if request.extra:
-        fitted.omitted += unsaid(request, dialect)
+        fitted.request = with_likelihoods(request, dialect)
+        fitted.omitted += unsaid(fitted.request, dialect)
     _tools(fitted, dialect, _heal(fitted))
     roomy = with_room(fitted.request, model)
     if roomy is not fitted.request:

@@ -135,8 +135,6 @@ class _Reader:
         where = join(part_where, "functionResponse")
         name = read(result, "name", str, where) or ""
         id = read(result, "id", str, where) or next((id for id, n in self._unanswered.items() if n == name), "")
-        if not id:
-            raise fault(f"answers no call of {name!r} that stands before it", where)
         called = self._unanswered.pop(id, "")
         texts, is_error = _output(read(result, "response", dict, where) or {})
         parts = items(result.get("parts", []), join(where, "parts"))

@@ -101,7 +101,10 @@ def _output(config: Json) -> Json:
 
 def _refuse_other_forms(config: Json) -> None:
     if (integer(config, "candidateCount", 1, _CONFIG) or 1) > 1:
-        raise fault("must be 1: one answer is given to a request", join(_CONFIG, "candidateCount"))
+        raise fault(
+            "must be 1: an answer has one candidate here; send as many requests instead",
+            join(_CONFIG, "candidateCount"),
+        )
     modalities = read(config, "responseModalities", list, _CONFIG) or []
     if any(not isinstance(modality, str) or modality.upper() != "TEXT" for modality in modalities):
         raise fault("must be TEXT alone", join(_CONFIG, "responseModalities"))

@@ -91,6 +91,7 @@ _FIELDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.I), field)
     for pattern, field in (
         (r"thought_?\s?signature", "signature"),
+        (r"logprobs", "logprobs"),
         (r"thinking_?\s?budget|\bbudget \d", "thinking_budget"),
         (r"thinking_?\s?level|thinking|include_?thoughts", "effort"),
         (r"presence_?penalty", "presence_penalty"),

@@ -59,6 +59,8 @@ def body(fitted: Fitted, call: Call) -> bytes:
     if wishes := _in_words(request, omitted):
         _instruct(document, wishes, call)
     document = _merged(document, request.extra.get(DIALECT, {}))
+    if "logprobs" in call.omit and document.get("generationConfig", {}).pop("responseLogprobs", None):
+        omitted.append("logprobs")
     for name in call.omit:
         document.pop(name, None)
         document.get("generationConfig", {}).pop(name, None)

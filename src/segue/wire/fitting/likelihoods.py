@@ -1,0 +1,57 @@
+"""Log probabilities, which three dialects ask for in words of their own.
+
+openai_chat        logprobs: true, top_logprobs: 0 to 20
+openai_responses   top_logprobs, and `message.output_text.logprobs` in include
+gemini             generationConfig: responseLogprobs: true, logprobs: 0 to 20
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from segue.chat.request import ChatRequest
+
+_INCLUDED: Final = "message.output_text.logprobs"
+
+Extra = dict[str, dict[str, Any]]
+
+
+def with_likelihoods(request: ChatRequest, dialect: str) -> ChatRequest:
+    """The request with log probabilities asked for in the words of `dialect`, if it asks for them in another's."""
+    if dialect == "claude":
+        return request
+    for source, own in request.extra.items():
+        if source != dialect and (asked := _asked(source, own)) is not None:
+            count, rest = asked
+            extra: Extra = {**request.extra, source: rest}
+            extra[dialect] = _said(dialect, request.extra.get(dialect, {}), count)
+            return msgspec.structs.replace(request, extra=extra)
+    return request
+
+
+def _asked(source: str, own: dict[str, Any]) -> tuple[int | None, dict[str, Any]] | None:
+    """How many alternatives to a token are asked for, None if none, and the other fields; None if nothing of it is asked."""
+    rest = dict(own)
+    if source == "openai_chat" and rest.pop("logprobs", False) is True:
+        return rest.pop("top_logprobs", None), rest
+    include = own.get("include")
+    if source == "openai_responses" and isinstance(include, list) and _INCLUDED in include:
+        rest["include"] = [word for word in include if word != _INCLUDED]
+        return rest.pop("top_logprobs", None), rest
+    config = own.get("generationConfig")
+    if source == "gemini" and isinstance(config, dict) and config.get("responseLogprobs") is True:
+        rest["generationConfig"] = {name: value for name, value in config.items() if "ogprobs" not in name}
+        return config.get("logprobs"), rest
+    return None
+
+
+def _said(dialect: str, own: dict[str, Any], count: int | None) -> dict[str, Any]:
+    if dialect == "gemini":
+        asked = {"responseLogprobs": True} | ({"logprobs": count} if count is not None else {})
+        return {**own, "generationConfig": {**(own.get("generationConfig") or {}), **asked}}
+    number = {"top_logprobs": count} if count is not None else {}
+    if dialect == "openai_responses":
+        return {**own, "include": [*(own.get("include") or ()), _INCLUDED], **number}
+    return {**own, "logprobs": True, **number}
