@@ -130,9 +130,13 @@ def _score(job: Job) -> float | None:
 
 
 def is_free(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
-    """Whether a target is asked on a free tier, or is a server on this machine."""
+    """Whether a target is asked on a free tier, or is a model or a server on this machine."""
     provider = providers.get(settings.provider or name)
-    return (settings.quota is not None and settings.quota.tier == "free") or (provider is not None and provider.local)
+    return (
+        bool(settings.file)
+        or (settings.quota is not None and settings.quota.tier == "free")
+        or (provider is not None and provider.local)
+    )
 
 
 def expected_cost(target: Target, job: Job, tokens: int, prices: UnitPrices) -> Decimal:

@@ -385,3 +385,14 @@ def test_a_local_server_is_looked_for_where_the_chain_ends_with_one(alone: pytes
     alone.setenv("SEGUE_CHAIN", "openai,local")
     check = of(asked(run)[1], "local", "reach")
     assert check["state"] in ("ok", "warning"), "whether one runs is this machine's affair"
+
+
+def test_a_model_on_this_machine_must_be_there_and_is_not_started(
+    alone: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    alone.setenv("SEGUE_CONFIG", str(tmp_path / "segue.toml"))
+    alone.setenv("SEGUE_CHAIN", "local")
+    (tmp_path / "segue.toml").write_text('chain = ["local"]\n[targets.local]\nfile = "no/such.gguf"\n')
+    check = of(asked(run)[1], "local", "file")
+    assert check["state"] == "fault"
+    assert "no/such.gguf" in check["said"] or "pip install" in check["said"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,16 @@ def test_a_local_server_is_said_to_bring_its_own_model(run: Run, monkeypatch: py
     row = _rows(run)["local"]
     assert (row["key"], row["model"]) == ("not needed", "the first it lists")
     assert row["reachable"] or "looked for ollama" in row["problem"]
+
+
+def test_a_model_on_this_machine_that_is_not_there_is_said_to_be_missing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEGUE_CONFIG", str(tmp_path / "segue.toml"))
+    (tmp_path / "segue.toml").write_text('chain = ["local"]\n[targets.local]\nfile = "no/such.gguf"\n')
+    row = _rows(run)["local"]
+    assert not row["reachable"]
+    assert "no/such.gguf" in row["problem"] or "pip install" in row["problem"]
 
 
 def test_people_get_a_table(run: Run) -> None:

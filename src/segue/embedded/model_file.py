@@ -36,3 +36,12 @@ def model_file(name: str) -> Path:
     if not path.is_file():
         raise ConfigurationError(f"there is no file {name}: name a GGUF file, or {SMALL_MODEL!r} for the small model")
     return path.resolve()
+
+
+def problem_with(name: str) -> str | None:
+    """Why `name` can't be run, or None."""
+    try:
+        model_file(name)
+    except ConfigurationError as error:
+        return str(error)
+    return None

@@ -19,11 +19,11 @@ _NARROW: Final = ("scope", "permission")
 async def check(engine: Engine, targets: Iterable[Target], *, connect: float) -> dict[str, str]:
     """Asks for each target's list of models, one target a key, and tells the health book; gives each target's trouble, "" for none.
 
-    Stand-ins are not asked, nor local servers, which come and go as they please. `connect` is in seconds. In the engine's event loop.
+    Stand-ins are not asked, nor local servers, which come and go as they please, nor models on this machine, which that would start. `connect` is in seconds. In the engine's event loop.
     """
     by_key: dict[tuple[str, str], list[Target]] = {}
     for target in targets:
-        if not (target.simulated or target.lookup):
+        if not (target.simulated or target.lookup or target.file):
             keys = engine.keys(target)
             by_key.setdefault((keys.endpoint, keys.credential), []).append(target)
     groups = list(by_key.values())

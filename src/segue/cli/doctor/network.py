@@ -23,6 +23,7 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 from segue.catalog.providers import PROVIDERS
 from segue.chat.failure import Failure, FailureKind
 from segue.cli.doctor.offline import Check
+from segue.embedded.model_file import problem_with
 from segue.failover.local_upstream import LocalUpstream
 from segue.routing.resolve import variable
 from segue.routing.target import Target
@@ -53,6 +54,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 async def check_reach(target: Target, transport: Transport, *, timeout: float) -> tuple[list[Check], float | None]:
     """What a target says, and by how many seconds this machine's clock is ahead of its; None if it does not tell."""
+    if target.file:
+        problem = problem_with(target.file)
+        said = f"{target.file} runs on this machine when it is first asked" if problem is None else problem
+        check = Check(about=target.name, what="file", state="ok", said=said)
+        return [check if problem is None else _fault(target, "file", said, "or name another file")], None
     if len(target.lookup) > 1:
         return [await _local(target, transport, timeout)], None
     try:

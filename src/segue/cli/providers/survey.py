@@ -14,6 +14,7 @@ from segue.catalog.models import lifecycle
 from segue.catalog.prices import UnitPrices, price_of, read_overrides
 from segue.catalog.providers import PROVIDERS
 from segue.cli.display import console, label, table
+from segue.embedded.model_file import problem_with
 from segue.errors import ConfigurationError
 from segue.failover.local_upstream import LocalUpstream
 from segue.routing import resolve
@@ -102,7 +103,9 @@ def _prices(target: Target, settings: Settings) -> UnitPrices | None:
 
 
 async def _unreachable(target: Target, transport: Transport, timeout: float) -> str | None:
-    """Why the models list did not come, or None."""
+    """Why the models list did not come, or None; a model on this machine has none, but must be there."""
+    if target.file:
+        return problem_with(target.file)
     if len(target.lookup) > 1:
         failure = await LocalUpstream(target, PROVIDERS, transport, time.time).probe(connect=timeout)
         return failure.message if failure is not None else None
