@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from segue.catalog.providers import Provider
 from segue.errors import ConfigurationError
 from segue.policy import Policy
@@ -34,8 +36,8 @@ class Chain(NamedTuple):
         return self._replace(targets=tuple(resolve.with_notice(target, notice) for target in self.targets))
 
     def with_policy(self, **changes: Any) -> Chain:
-        """The same chain under a policy with these fields changed."""
-        return self._replace(policy=self.policy.replace(**changes)) if changes else self
+        """The same chain under a policy with these fields, which were checked, changed."""
+        return self._replace(policy=msgspec.structs.replace(self.policy, **changes)) if changes else self
 
 
 CHAINS_MOST: Final = 256

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.options import POLICY, checked
 from segue.policy import Policy
@@ -45,10 +47,10 @@ def _value(header: str, text: str) -> Any:
 def narrowed(policy: Policy, options: Mapping[str, Any]) -> Policy:
     """The policy as a caller wants it. It may narrow the regions that may be asked, not widen them: raises `InvalidRequestError`."""
     if (wanted := options.get("regions")) is None:
-        return policy.replace(**options) if options else policy
+        return msgspec.structs.replace(policy, **options) if options else policy
     allowed = {region.casefold() for region in policy.regions}
     regions = tuple(region for region in wanted if not allowed or region.casefold() in allowed)
     if not regions:
         header, choice = f"{PREFIX}regions", ", ".join(policy.regions) or "names of regions, such as eu,kr"
         raise InvalidRequestError(f"{header}={','.join(wanted)!r} is wrong: use {choice}", param=header)
-    return policy.replace(**{**options, "regions": regions})
+    return msgspec.structs.replace(policy, **{**options, "regions": regions})
