@@ -234,3 +234,14 @@ async def test_the_free_tiers_limits_are_those_of_the_model_that_is_asked(tmp_pa
     assert (limits.requests_per_minute, limits.requests_per_day) == (15, 500)
     left = segue.runtime.engine.quota.left(QuotaKey(target.credential, asked[0]), 0.0, moment)
     assert left["day", "requests"] == 499
+
+
+async def test_who_answers_for_a_model_that_its_own_address_does_not_have_says_so(tmp_path: Path) -> None:
+    (tmp_path / "segue.toml").write_text(
+        '[targets.own]\ndialect = "openai_chat"\nbase_url = "http://own.test/v1"\nmodel = "mine"'
+    )
+    environ = {"SEGUE_CHAIN": "own,openai", "OPENAI_API_KEY": "k"}
+    segue = Segue(load(environ, directory=tmp_path), ledger=MemoryStore(), transport=says_its_model(gone="mine"))
+    for _ in range(2):
+        answer = await segue.acomplete("hi")
+        assert (answer.target, answer.notices) == ("openai", ("own has no model mine",))

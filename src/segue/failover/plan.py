@@ -26,6 +26,7 @@ from segue.health.target import Availability
 from segue.policy import Policy
 from segue.routing.dialect import NO_RESPONSES
 from segue.routing.fitness import Need, unfit
+from segue.routing.resolve import with_notice
 from segue.routing.target import Target
 from segue.wire.codec import BETAS
 
@@ -138,7 +139,7 @@ class Plan:
             if entry.not_before > now + SOON or target.provider in providers or unfit(target, self._need):
                 continue
             if (availability := look(target)).barred:
-                if availability.gone and self._succeed(target):
+                if availability.gone and (self._succeed(target) or self._tell(target)):
                     return self.peek(look, providers=providers, prefer=prefer, now=now)
                 continue
             if prefer is None or prefer(target):
@@ -182,7 +183,7 @@ class Plan:
         if kind is FailureKind.CAPABILITY:
             self._adapt(entry, failure)
         elif kind is FailureKind.MODEL_GONE:
-            self._succeed(target)
+            _ = self._succeed(target) or self._tell(target)
         elif _is_blip(failure) and healthy and self._once(target, "blip"):
             self._queue.insert(0, _replace(entry, not_before=now + pause, retried=True))
 
@@ -295,6 +296,17 @@ class Plan:
         if in_chain or not self._once(heir, "heir"):
             return False
         self._queue.insert(0, Entry(target=heir))
+        return True
+
+    def _tell(self, target: Target) -> bool:
+        """Whether those that are left were given a notice that they answer for a model that is gone."""
+        if not self._once(target, "gone"):
+            return False
+        notice = f"{target.name} has no model {target.model.id}"
+        self._queue = [
+            entry if entry.target is target else _replace(entry, target=with_notice(entry.target, notice))
+            for entry in self._queue
+        ]
         return True
 
     def _once(self, target: Target, what: str) -> bool:
