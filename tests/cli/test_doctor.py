@@ -214,6 +214,23 @@ def test_a_clock_that_is_wrong_is_told_from_the_providers_date(
         assert "NTP" in check["advice"]
 
 
+def test_a_model_that_is_gone_without_a_successor_names_the_default_that_answers_for_it(
+    alone: pytest.MonkeyPatch, run: Run
+) -> None:
+    alone.setenv("OPENAI_MODEL", "gpt-4-32k")
+    status, checks = asked(run, "--offline")
+    check = of(checks, "openai", "model")
+    assert (status, check["state"], check["advice"]) == (0, "warning", "set OPENAI_MODEL=gpt-6-luna")
+
+
+def test_a_model_without_a_price_is_a_warning_where_there_are_budgets(alone: pytest.MonkeyPatch, run: Run) -> None:
+    alone.setenv("OPENAI_MODEL", "gpt-6.9-sol")
+    assert not [check for check in asked(run, "--offline")[1] if check["what"] == "price"]
+    alone.setenv("SEGUE_DAILY_BUDGET", "5")
+    check = of(asked(run, "--offline")[1], "openai", "price")
+    assert check["said"] == "no price is known for gpt-6.9-sol: budgets count it at its family's dearest"
+
+
 def test_a_retired_model_is_a_warning_with_what_to_set(alone: pytest.MonkeyPatch, run: Run) -> None:
     alone.setenv("OPENAI_MODEL", "gpt-4-1106-preview")
     status, checks = asked(run, "--offline")

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from segue.catalog.models import lifecycle
+from segue.catalog.prices import dearest_of_family, price_of, read_overrides
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
 from segue.ledger.stores.factory import place_of
-from segue.routing import resolve
+from segue.routing import aging, resolve
 from segue.routing.target import Target
 from segue.settings import Settings
 
@@ -119,23 +120,36 @@ def check_life(target: Target, today: date) -> Iterator[Check]:
     if life.message is None:
         return
     variable = f"{resolve.variable(target.name)}_MODEL"
-    if life.status == "retired" and life.successor is None:
-        yield Check(
-            about=target.name,
-            what="model",
-            state="fault",
-            said=life.message,
-            advice=f"name another model in {variable}",
-        )
+    heir = life.successor or aging.current(target, today, replace=True).model.id
+    if life.status == "retired" and heir == target.model.id:
+        advice = f"name another model in {variable}"
+        yield Check(about=target.name, what="model", state="fault", said=life.message, advice=advice)
         return
     days = (target.model.shutdown - today).days if target.model.shutdown else None
     left = f" ({days} days left)" if days is not None and days > 0 else ""
-    advice = f"set {variable}={life.successor}" if life.successor else f"name another model in {variable}"
+    advice = f"name another model in {variable}" if heir == target.model.id else f"set {variable}={heir}"
     yield Check(about=target.name, what="model", state="warning", said=f"{life.message}{left}", advice=advice)
 
 
-def check_quota(target: Target, settings: Settings) -> Iterator[Check]:
-    free = target.model.free_quota
+def check_price(target: Target, settings: Settings, today: date) -> Iterator[Check]:
+    """A model without a price, where there are budgets that it is to keep to."""
+    budgets = (settings.daily_budget, *(chain.daily_budget for chain in settings.chains.values()))
+    asked = aging.current(target, today, replace=True).model.id
+    if not any(budgets) or price_of(target.provider, asked, today, read_overrides(settings.prices)) is not None:
+        return
+    family = dearest_of_family(target.provider, asked, today)
+    counted = "no budget sees it" if family is None else "budgets count it at its family's dearest"
+    yield Check(
+        about=target.name,
+        what="price",
+        state="warning",
+        said=f"no price is known for {asked}: {counted}",
+        advice=f'write [prices."{asked}"] into segue.toml',
+    )
+
+
+def check_quota(target: Target, settings: Settings, today: date) -> Iterator[Check]:
+    free = aging.current(target, today, replace=True).model.free_quota
     if free is None:
         return
     said = settings.target(target.name).quota

@@ -18,6 +18,7 @@ from segue.cli.doctor.offline import (
     Check,
     check_ledger,
     check_life,
+    check_price,
     check_proxies,
     check_quota,
     check_target,
@@ -55,7 +56,11 @@ def examine(*, timeout: float | None) -> list[Check]:
             targets.append(target)
     today = datetime.now(UTC).date()
     for target in targets:
-        found += [*check_life(target, today), *check_quota(target, settings)]
+        found += [
+            *check_life(target, today),
+            *check_quota(target, settings, today),
+            *check_price(target, settings, today),
+        ]
     if not any(target.name in settings.chain for target in targets):
         said, advice = "no target of the chain can be asked", "set the key of at least one, e.g. GEMINI_API_KEY"
         found.append(Check(about="chain", what="", state="fault", said=said, advice=advice))
