@@ -10,11 +10,12 @@ from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
+from segue import Sandbox, Segue
 from segue.chat.request import OutputSchema, ToolChoice
 from segue.errors import ConfigurationError
 from segue.langchain.backend import Backend
 from segue.langchain.clients import LLMClient, OpenAIClient
-from segue.langchain.tools import engine_choice, engine_tools, openai_tool, output_schema
+from segue.langchain.tools import engine_choice, engine_tools, offered, openai_tool, output_schema
 
 
 @tool
@@ -163,3 +164,38 @@ def test_agents_ask_for_structure_in_openais_words(said: Any, output: OutputSche
 def test_an_unknown_response_format_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="with_structured_output"):
         output_schema({"type": "yaml"})
+
+
+SERVER_TOOLS: list[tuple[dict[str, Any], str]] = [
+    ({"type": "web_search_20250305", "name": "web_search"}, "claude"),
+    ({"type": "code_execution_20250825", "name": "code_execution"}, "claude"),
+    ({"type": "mcp_toolset", "mcp_server_name": "a"}, "claude"),
+    ({"type": "web_search_preview"}, "openai_responses"),
+    ({"type": "image_generation"}, "openai_responses"),
+    ({"type": "code_interpreter", "container": {"type": "auto"}}, "openai_responses"),
+    ({"google_search": {}}, "gemini"),
+    ({"urlContext": {}}, "gemini"),
+]
+
+
+@pytest.mark.parametrize(("tool", "dialect"), SERVER_TOOLS)
+def test_a_tool_that_runs_at_its_provider_is_kept_for_that_provider(tool: dict[str, Any], dialect: str) -> None:
+    bound = offered([tool, {"type": "function", "function": {"name": "f"}}])
+    assert [each["function"]["name"] for each in bound.functions] == ["f"]
+    assert bound.hosted == {dialect: {"tools": [tool]}}
+
+
+def test_schemas_and_functions_in_every_form_are_none_of_those() -> None:
+    schema = {"title": "f", "description": "d", "type": "object", "properties": {}}
+    claude = {"name": "g", "input_schema": {"type": "object", "properties": {}}}
+    flat = {"type": "function", "name": "h", "parameters": {"type": "object", "properties": {}}}
+    bound = offered([schema, claude, flat])
+    assert ([each["function"]["name"] for each in bound.functions], bound.hosted) == (["f", "g", "h"], {})
+
+
+def test_the_next_target_answers_without_and_says_so() -> None:
+    with Sandbox() as box:
+        client = LLMClient(engine=Segue(box.settings()), chain="openai").bind_tools([{"google_search": {}}])
+        message = client.invoke("hi")
+    assert message.response_metadata["omitted"] == ["tools.google_search"]
+    assert message.text

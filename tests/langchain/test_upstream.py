@@ -32,7 +32,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.failure import FailureKind
-from segue.chat.messages import user
+from segue.chat.messages import Message, ToolCall, user
 from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
 from segue.chat.usage import Usage
 from segue.failover.upstream import Ask, Receipt
@@ -524,3 +524,43 @@ async def test_a_tool_turn_goes_through_a_langchain_model(registry: LLMRegistry)
     sent = model.seen[-1][0]
     assert [message.type for message in sent] == ["human", "ai", "tool"]
     assert sent[2].tool_call_id == "c1"
+
+
+async def test_names_that_the_model_behind_does_not_take_are_changed_for_it_and_changed_back() -> None:
+    bound: list[Any] = []
+
+    class Binding(Scripted):
+        def bind_tools(self, tools: Any, **options: Any) -> Any:
+            bound.extend(tools)
+            return self
+
+    chunks = [
+        AIMessageChunk(
+            "",
+            tool_call_chunks=[
+                {"index": 0, "id": "a", "name": "fs_read", "args": '{"p": 1}', "type": "tool_call_chunk"}
+            ],
+        ),
+        AIMessageChunk("", response_metadata={"finish_reason": "tool_calls"}),
+    ]
+    model = Binding(script=chunks)
+    request = ChatRequest(messages=(user("go"),), tools=(Tool(name="fs.read", parameters={"type": "object"}),))
+    target, receipt = target_of("t", model), Receipt()
+    events = [
+        event
+        async for batch in LangChainUpstream(model, target).stream(Ask(request=request, connect=1.0), receipt)
+        for event in batch
+    ]
+    assert bound[0]["function"]["name"] == "fs_read"
+    assert bound[0]["function"]["parameters"] == {"type": "object", "properties": {}}
+    assert [event.name for event in events if isinstance(event, ToolCallDelta)] == ["fs.read"]
+
+
+async def test_a_history_that_a_provider_would_refuse_is_healed_for_a_model_too() -> None:
+    model = Scripted(script=[AIMessageChunk("fine", response_metadata={"finish_reason": "stop"})])
+    call = ToolCall(id="a", name="f")
+    request = ChatRequest(messages=(user("go"), Message("assistant", (call,)), user("on")))
+    receipt = Receipt()
+    async for _ in LangChainUpstream(model, target_of("t", model)).stream(Ask(request=request, connect=1.0), receipt):
+        pass
+    assert receipt.healed == ("call-without-result",)

@@ -358,3 +358,33 @@ def test_tools_on_an_openai_model_at_another_address_go_where_its_refusal_says(s
         else ["completions", "responses", "completions", "completions"]
     )
     assert second.headers["x-segue-attempts"] == "1", "it is learned"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_caller_of_2023_gets_its_function_call(stream: bool) -> None:
+    asked = {
+        "model": "c",
+        "stream": stream,
+        "messages": [{"role": "user", "content": "weather?"}],
+        "functions": [
+            {"name": "get.weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+        ],
+        "function_call": "auto",
+    }
+    says = claude_calls("get_weather", '{"city": "Paris"}')
+    with (
+        upstream(lambda _: (200, says)) as provider,
+        served(settings(c=target("claude", provider.address, CLAUDE))) as gateway,
+    ):
+        answer = httpx.post(f"{gateway}/v1/chat/completions", json=asked, timeout=20)
+    assert answer.status_code == 200, answer.text
+    assert provider.got[0]["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    if stream:
+        choices = [json.loads(line[6:])["choices"][0] for line in answer.text.split("\n") if line.startswith("data: {")]
+        (call,) = [choice["delta"]["function_call"] for choice in choices if "function_call" in choice["delta"]]
+        reason = choices[-1]["finish_reason"]
+    else:
+        (choice,) = answer.json()["choices"]
+        call, reason = choice["message"]["function_call"], choice["finish_reason"]
+        assert "tool_calls" not in choice["message"]
+    assert (call["name"], json.loads(call["arguments"]), reason) == ("get.weather", {"city": "Paris"}, "function_call")

@@ -33,7 +33,7 @@ from segue.langchain.messages import Transcript
 from segue.langchain.older_options import merged
 from segue.langchain.options import ClientOptions
 from segue.langchain.structured import structured
-from segue.langchain.tools import engine_choice, engine_tools, openai_tool, structure
+from segue.langchain.tools import engine_choice, engine_tools, offered, structure
 from segue.langchain.upstream import LangChainUpstream
 from segue.options import CallOptions
 from segue.routing.target import Target
@@ -333,12 +333,15 @@ class LLMClient(BaseChatModel):
         """The model with functions that it may call.
 
         `tool_choice` is a function's name, "any" (as "required" and True), "auto" or "none". `kwargs` are options of the calls, such
-        as `parallel_tool_calls`. Raises `ConfigurationError` for tools that run at one provider only.
+        as `parallel_tool_calls`. Tools that run at one provider (web search and the like) are offered to targets that speak its
+        dialect; the others answer without, and name them in `omitted`.
         """
-        bound = [openai_tool(tool, strict=strict) for tool in tools]
-        if engine_choice(tool_choice, [tool["function"]["name"] for tool in bound]) is not None:
+        bound = offered(tools, strict=strict)
+        if engine_choice(tool_choice, [tool["function"]["name"] for tool in bound.functions]) is not None:
             kwargs["tool_choice"] = tool_choice
-        return self.bind(tools=bound, **kwargs)
+        if bound.hosted:
+            kwargs["extra"] = merged(kwargs.get("extra"), bound.hosted)
+        return self.bind(tools=bound.functions, **kwargs)
 
     def with_structured_output(
         self,

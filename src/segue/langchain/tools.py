@@ -5,8 +5,9 @@ Between `bind_tools` and the call, tools travel in OpenAI's form: it is what Lan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -16,6 +17,29 @@ from segue.errors import ConfigurationError
 from segue.options import CallOptions
 
 ToolLike: TypeAlias = dict[str, Any] | type | Callable[..., Any] | BaseTool
+
+_DATED: Final = re.compile(r"_\d{8}$")
+"""How Anthropic's types of tools end."""
+
+_GOOGLES: Final = frozenset(
+    [
+        "google_search",
+        "googleSearch",
+        "google_search_retrieval",
+        "googleSearchRetrieval",
+        "google_maps",
+        "googleMaps",
+        "url_context",
+        "urlContext",
+        "code_execution",
+        "codeExecution",
+        "file_search",
+        "fileSearch",
+        "computer_use",
+        "computerUse",
+    ]
+)
+"""The only key of each of Google's tools, in both spellings that its API takes."""
 
 _MODES: Final = {"auto": "auto", "none": "none", "any": "required", "required": "required"}
 
@@ -40,6 +64,37 @@ def openai_tool(tool: ToolLike, *, strict: bool | None = None) -> dict[str, Any]
     if strict is not None:
         function = {**function, "strict": strict}
     return {"type": "function", "function": function}
+
+
+class Offered(NamedTuple):
+    """What a client is bound to: functions in OpenAI's form; and by dialect the tools that run at a provider, as they were given."""
+
+    functions: list[dict[str, Any]]
+    hosted: dict[str, dict[str, Any]]
+
+
+def offered(tools: Sequence[ToolLike], *, strict: bool | None = None) -> Offered:
+    """Raises `ConfigurationError` for what is neither."""
+    bound = Offered([], {})
+    for tool in tools:
+        if (dialect := _maker(tool)) is None:
+            bound.functions.append(openai_tool(tool, strict=strict))
+        else:
+            assert isinstance(tool, Mapping)
+            bound.hosted.setdefault(dialect, {"tools": []})["tools"].append(dict(tool))
+    return bound
+
+
+def _maker(tool: ToolLike) -> str | None:
+    """The dialect of the provider that runs a tool; None for a function of the caller's."""
+    if not isinstance(tool, Mapping) or tool.keys() & {"function", "input_schema", "parameters"}:
+        return None
+    kind = tool.get("type")
+    if isinstance(kind, str):
+        if kind in ("function", "object", "custom") or "title" in tool:
+            return None
+        return "claude" if _DATED.search(kind) or kind == "mcp_toolset" else "openai_responses"
+    return "gemini" if len(tool) == 1 and next(iter(tool)) in _GOOGLES else None
 
 
 def engine_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> tuple[Tool, ...]:
