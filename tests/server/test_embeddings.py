@@ -90,6 +90,7 @@ async def test_answer_and_request_go_through_unchanged() -> None:
     assert headers == {
         "content-type": "application/json",
         "x-request-id": upstream.watcher.started[0].request_id,
+        "request-id": upstream.watcher.started[0].request_id,
         "x-segue-target": "openai",
         "x-segue-model": "text-embedding-3-small",
         "x-segue-attempts": "1",

@@ -82,7 +82,21 @@ async def test_headers_of_ours_are_sent_on_one_line_whatever_they_hold() -> None
         sent.append(message)
 
     await exchange(None, send).start(200, {"x-segue-omitted": "a\r\nset-cookie: b"})
-    assert sent[0]["headers"] == [(b"x-segue-omitted", b"a  set-cookie: b")]
+    assert sent[0]["headers"][0] == (b"x-segue-omitted", b"a  set-cookie: b")
+
+
+async def test_every_answer_has_an_id_and_says_it_under_both_names() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    for _ in range(2):
+        await exchange(None, send).start(404, {})
+    first, second = (dict(message["headers"]) for message in sent)
+    assert first[b"x-request-id"] == first[b"request-id"] != second[b"x-request-id"]
+    await exchange(None, send).start(200, {"x-request-id": "a", "request-id": "a"})
+    assert sent[2]["headers"] == [(b"x-request-id", b"a"), (b"request-id", b"a")]
 
 
 async def test_a_body_in_an_unknown_coding_is_refused_before_it_is_read() -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from segue.errors import InvalidRequestError
+from segue.failover.job import new_id
 from segue.server.content_coding import TooLargeError, expanded, readers_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -116,6 +117,9 @@ class Exchange:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.status = status
+        if "x-request-id" not in headers:
+            id = self.request_id or new_id()
+            headers = {**headers, "x-request-id": id, "request-id": id}
         if self.extra:
             headers = {**headers, **self.extra}
         lines = [(name.encode("latin-1"), _clean(value)) for name, value in headers.items()]

@@ -104,6 +104,7 @@ def _about(start: AttemptStart) -> dict[str, str]:
     target = start.target
     headers = {
         "x-request-id": start.request_id,
+        "request-id": start.request_id,
         "x-segue-target": target.name,
         "x-segue-model": target.model.id,
         "x-segue-attempts": "1",

@@ -35,8 +35,14 @@ _HINTS: Final = frozenset(
 )
 """Fields that change no answer where they are missing, or whose wish is in a field of `ChatRequest` too."""
 
-_SHARED: Final = {"openai_responses": frozenset({"verbosity"})}
-"""Fields of Chat Completions that the Responses API names otherwise."""
+_SHARED: Final = {
+    ("openai_chat", "openai_responses"): frozenset({"verbosity", "logprobs", "top_logprobs"}),
+    ("openai_responses", "openai_chat"): frozenset({"logprobs", "top_logprobs"}),
+}
+"""Fields of the first dialect that the second has too, if under another name."""
+
+_LOGPROBS: Final = "message.output_text.logprobs"
+"""What a caller of the Responses API includes to get log probabilities."""
 
 _PARTS: Final = frozenset({"generationConfig", "toolConfig"})
 """Fields of Gemini's that hold others."""
@@ -53,7 +59,7 @@ def unsaid(request: ChatRequest, dialect: str) -> list[str]:
                 "cachedContent: a part of the prompt is kept at Gemini, and no other provider has it",
                 param="cachedContent",
             )
-        shared = _SHARED.get(dialect, frozenset()) if source == "openai_chat" else frozenset()
+        shared = _SHARED.get((source, dialect), frozenset())
         names += [name for name in _names(extra) if name not in _HINTS and name not in shared]
     return names
 
@@ -66,6 +72,8 @@ def _names(extra: dict[str, Any]) -> Iterator[str]:
             yield from value
         elif name == "text" and isinstance(value, dict):
             yield from (f"text.{inner}" for inner in value)
+        elif name == "include" and isinstance(value, list) and _LOGPROBS in value:
+            yield "logprobs"
         else:
             yield name
 
