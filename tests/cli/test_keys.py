@@ -39,7 +39,7 @@ def test_keys_are_listed_without_a_secret_and_with_their_names_as_they_are(run: 
     lines = listed.stdout.splitlines()
     assert lines[0].split("  ")[0] == "id"
     assert [line.split()[1] for line in lines[1:]] == ["[red]ci[/red]", "web", "paid"]
-    assert re.search(r"paid +all +\$0\.05 +\$0 +since \d{4}-", lines[3])
+    assert re.search(r"paid +calls +all +\$0\.05 +\$0 +since \d{4}-", lines[3])
     assert not any(secret[9:] in listed.output for secret in (*secrets, limited))
 
 

@@ -37,7 +37,7 @@ def test_it_needs_a_key_where_one_is_asked_for(settings: Settings, tmp_path: Any
     from segue.server.keys.sqlite import FileKeyRing
 
     ring = FileKeyRing(tmp_path / "keys.sqlite3")
-    _, secret = ring.create("me")
+    _, secret = ring.create("me", scope="metrics")
     with served(settings, gatekeeper=Gatekeeper(ring)) as address, httpx.Client(base_url=address) as client:
         assert client.get(path).status_code == 401
         assert client.get(path, headers={"x-api-key": secret.reveal()}).status_code == 200

@@ -120,6 +120,7 @@ def test_a_document_has_the_hash_and_never_the_secret(ring: MongoKeyRing, mongod
         "rate": 60,
         "daily_budget": "0.10",
         "models": ["auto"],
+        "scope": "calls",
         "created": key.created,
         "revoked": None,
     }

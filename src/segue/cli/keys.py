@@ -25,6 +25,9 @@ def create(
         str,
         typer.Option(metavar="A,B", help="The models it may ask for, e.g. auto,openai/gpt-6-luna; all if left out."),
     ] = "",
+    scope: Annotated[
+        str, typer.Option(help="What it is for: calls, metrics (and history; it can't spend), or admin for both.")
+    ] = "calls",
 ) -> None:
     """Make a key. Its secret is printed this once."""
     from segue.cli.display import notes
@@ -33,7 +36,7 @@ def create(
 
     allowed = tuple(word.strip() for word in models.split(",")) if models else ()
     ring = keyring_of(load())
-    key, secret = ring.create(name, rate=rate, daily_budget=_dollars(daily_budget), models=allowed)
+    key, secret = ring.create(name, rate=rate, daily_budget=_dollars(daily_budget), models=allowed, scope=scope)  # type: ignore[arg-type]
     typer.echo(secret.reveal())
     said = f"This is {key.id}. Keep its secret now: only a hash is stored in {ring.place}, it can't be shown again."
     notes.print(said, markup=False, soft_wrap=True)
@@ -63,12 +66,13 @@ def list_keys() -> None:
         return
     spent = store_of(settings).spent(day_of(time.time(), zone_of(settings)))
     made = table(
-        "", "id", "name", "models", "a minute", "a day", "today", "state", right=("a minute", "a day", "today")
+        "", "id", "name", "for", "models", "a minute", "a day", "today", "state", right=("a minute", "a day", "today")
     )
     for key in listed:
         made.add_row(
             key.id,
             Text(key.name),
+            key.scope,
             Text(", ".join(key.models) or "all"),
             str(key.rate or ""),
             money(key.daily_budget) if key.daily_budget is not None else "",

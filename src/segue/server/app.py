@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from importlib import import_module
@@ -63,6 +64,8 @@ _NOTHING: Final = nullcontext()
 
 _BODIES: Final = frozenset({Kind.GENERATE, Kind.COMPLETE, Kind.COMPACT, Kind.COUNT})
 """What is asked by a conversation in the body."""
+_METRICS: Final = frozenset({Kind.METRICS, Kind.HISTORY})
+"""What tells of all callers."""
 
 
 class InternalError(SegueError):
@@ -174,7 +177,9 @@ class Gateway:
 
     async def _answer(self, exchange: Exchange, route: Route) -> None:
         _check_headers(exchange.headers)
-        key = exchange.key = "" if route.open else self._identify(exchange)
+        if self._gatekeeper is None:
+            self._origins.check_host(exchange.headers.get("host"))
+        key = exchange.key = "" if route.open else self._identify(exchange, route)
         if route.kind in _BODIES:
             await self._generate(exchange, route, key)
             return
@@ -184,9 +189,9 @@ class Gateway:
                 reply = await self._embed(exchange, route, key)
             case Kind.MODELS if route.name:
                 check_name(route.name)
-                reply = models.single(self._runtime, route.dialect, route.name)
+                reply = models.single(self._runtime, route.dialect, route.name, self._seen_by(key))
             case Kind.MODELS:
-                reply = models.listing(self._runtime, route.dialect)
+                reply = models.listing(self._runtime, route.dialect, self._seen_by(key))
             case Kind.STORED:
                 reply = stored(self._recall, key, route.name, query=exchange.query, delete=exchange.method == "DELETE")
             case Kind.LIVE:
@@ -237,7 +242,12 @@ class Gateway:
         with self._caller(exchange.headers), exchange.watch():
             return await forward.forward(self._runtime, asked, key=key, budgets=budgets, regions=regions)
 
-    def _identify(self, exchange: Exchange) -> str:
+    def _seen_by(self, key: str) -> Callable[[str], bool]:
+        """Which models the key may see: those that it may ask for."""
+        gatekeeper = self._gatekeeper
+        return lambda model: gatekeeper is None or gatekeeper.allows(key, model)
+
+    def _identify(self, exchange: Exchange, route: Route) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""
         if self._gatekeeper is None:
             origin = exchange.headers.get("origin")
@@ -245,7 +255,7 @@ class Gateway:
                 raise refusal(origin)
             return ""
         presented = bearer(exchange.headers) or next(iter(parse_qs(exchange.query).get("key", ())), "")
-        return self._gatekeeper.identify(presented)
+        return self._gatekeeper.identify(presented, "metrics" if route.kind in _METRICS else "calls")
 
     def _admit(self, key: str, model: str) -> tuple[Budget, ...]:
         check_name(model)

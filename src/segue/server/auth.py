@@ -3,6 +3,7 @@
 What a request is refused for, in this order:
 
     401 invalid_api_key       no key, an unknown or a revoked one
+    403 scope_missing         the key is not for this: see `Scope`
     403 model_not_allowed     the key may not ask for that model
     429 rate_limit_exceeded   as many requests as the key may make were admitted in the last 60 s
     429 insufficient_quota    the key's budget for the day does not have what the request may cost: see `ledger.budgets`
@@ -17,7 +18,7 @@ from segue.budgets.lease import Budget
 from segue.errors import InvalidRequestError
 from segue.health.minute import MinuteLog
 from segue.ledger.stores.money import to_pico
-from segue.server.keys.store import Key, KeyRing
+from segue.server.keys.store import Key, KeyRing, Scope
 from segue.server.model_selection import AUTO, plain_word
 
 
@@ -33,11 +34,22 @@ class Gatekeeper:
         """Why nobody can be let in just now, "" as a rule."""
         return "" if self._ring.readable else f"the keys in {self._ring.place} can't be read"
 
-    def identify(self, presented: str) -> str:
-        """The id of the key that was presented. Raises `InvalidRequestError`: 401 or 503."""
+    def identify(self, presented: str, scope: Scope = "calls") -> str:
+        """The id of the key that was presented, if it is for `scope`. Raises `InvalidRequestError`: 401, 403 or 503."""
         if (key := self._ring.find(presented)) is None:
             raise _unknown(presented)
+        if not key.may(scope):
+            raise InvalidRequestError(
+                f"the key {key.name!r} is for {key.scope}, not for {scope}: make one with `segue keys create NAME --scope {scope}`",
+                status=403,
+                code="scope_missing",
+            )
         return key.id
+
+    def allows(self, id: str, model: str) -> bool:
+        """Whether the key may ask for that model, and so may see it in lists."""
+        key = self._ring.key(id)
+        return key is None or not key.models or _plain(model) in map(_plain, key.models)
 
     def admit(self, id: str, model: str, *, now: float) -> tuple[Budget, ...]:
         """Lets a request for `model` pass and counts it; gives the budget it must keep to, if the key has one. `now` is monotonic.

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -24,9 +25,16 @@ PROGRAMS: Final = ("app://*", "tauri://*", "vscode-webview://*", "vscode-file://
 """Windows of Electron, Tauri and VS Code. Ollama lets in the same by default (its server's OLLAMA_ORIGINS)."""
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_USUAL: Final = frozenset(f"{host}:4000" for host in ("127.0.0.1", "localhost", "[::1]"))
 _METHODS: Final = "GET, HEAD, POST, DELETE"
 _REMEMBERED: Final = "7200"
 """Seconds a browser may remember an answer to `OPTIONS`; Chromium caps it there."""
+
+
+_LONGEST: Final = 300
+"""Characters of an origin; a host's name has at most 253."""
+_PRIVATE: Final = ("localhost", "local", "internal", "lan", "home.arpa")
+"""Ends of names that nobody can register, so that no stranger's page can have one."""
 
 
 class _Pattern(NamedTuple):
@@ -45,8 +53,7 @@ class Origins:
         entries = tuple(said)
         self.any = ANY in entries
         self._patterns = tuple(_pattern(entry) for entry in (*PROGRAMS, *entries) if entry != ANY)
-        self.lets_in = lru_cache(maxsize=256)(self._lets_in)
-        """Whether a page of this origin, as its browser names it, is let in."""
+        self._known = lru_cache(maxsize=256)(self._lets_in)
 
     def headers(self, origin: str) -> dict[str, str]:
         """What an answer's head says to the browser of a page; nothing for one that is not let in."""
@@ -70,6 +77,35 @@ class Origins:
             said["access-control-allow-private-network"] = "true"
         return said
 
+    def check_host(self, host: str | None) -> None:
+        """Raises `InvalidRequestError` (403) for a request whose `host` is a name on the internet.
+
+        A page may have its own name lead to this machine (DNS rebinding); the browser then takes the gateway for the page's own server, and sends
+        no origin. Such a page always has a registered name. None is of no browser.
+        """
+        if host is not None and not self._serves(host):
+            raise InvalidRequestError(
+                f"requests for the host {host[:200]!r} are not answered without a key: ask for 127.0.0.1 or localhost, let pages "
+                "of that host in with SEGUE_ORIGINS, or serve with --keys",
+                status=403,
+                code="host_refused",
+            )
+
+    def _serves(self, host: str) -> bool:
+        if host in _USUAL:
+            return True
+        page = _parts(f"http://{host}") if len(host) <= _LONGEST else None
+        if page is None:
+            return False
+        name = page.host.rstrip(".")
+        if "." not in name or name.endswith(tuple(f".{end}" for end in _PRIVATE)):
+            return True
+        return _is_address(name) or any(fnmatchcase(name, known.host) for known in self._patterns[len(PROGRAMS) :])
+
+    def lets_in(self, origin: str) -> bool:
+        """Whether a page of this origin, as its browser names it, is let in."""
+        return len(origin) <= _LONGEST and self._known(origin)
+
     def _lets_in(self, origin: str) -> bool:
         if self.any:
             return True
@@ -78,6 +114,15 @@ class Origins:
             return False
         local = page.host in _LOOPBACK or page.host.endswith(".localhost")
         return (local and page.scheme in ("http", "https")) or any(known.matches(page) for known in self._patterns)
+
+
+def _is_address(name: str) -> bool:
+    """Whether it is an IP address, which can't be led elsewhere."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def refusal(origin: str) -> InvalidRequestError:

@@ -6,8 +6,9 @@ found one by one: the names of targets, and the models that the catalogue knows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 
@@ -24,16 +25,25 @@ from segue.wire.models import Listed
 HEADERS = {"content-type": "application/json"}
 
 
-def listing(runtime: Runtime, dialect: str) -> Reply:
-    """All models, in the shape of `dialect`."""
-    return 200, HEADERS, msgspec.json.encode(wire.many(dialect, _listed(runtime)))
+Allowed: TypeAlias = Callable[[str], bool]
+"""Whether the caller may ask for a model, by its id in the list."""
 
 
-def single(runtime: Runtime, dialect: str, name: str) -> Reply:
+def _all(model: str) -> bool:
+    return True
+
+
+def listing(runtime: Runtime, dialect: str, allowed: Allowed = _all) -> Reply:
+    """All models that the caller may ask for, in the shape of `dialect`."""
+    found = [model for model in _listed(runtime) if allowed(model.id)]
+    return 200, HEADERS, msgspec.json.encode(wire.many(dialect, found))
+
+
+def single(runtime: Runtime, dialect: str, name: str, allowed: Allowed = _all) -> Reply:
     """One model, in the shape of `dialect`; 404 in its error shape for one that stands for nothing here."""
     word = name.removeprefix("models/")
     found = next((model for model in _listed(runtime) if model.id == word), None) or _find(runtime, word)
-    if found is None:
+    if found is None or not allowed(word):
         return ingress(dialect).error(
             InvalidRequestError(
                 f"there is no model {word!r} here: see the list of models for what can be asked",

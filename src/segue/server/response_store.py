@@ -19,6 +19,7 @@ from segue.chat.events import ChatEvent, Finished
 from segue.errors import InvalidRequestError, SegueError
 from segue.server.asgi import Bounds, Reply
 from segue.wire.codec import Encoder, IngressRequest
+from segue.wire.lenient import UNREADABLE
 from segue.wire.openai_responses.ingress.codec import Ingress
 from segue.wire.openai_responses.ingress.response import StreamEncoder, WholeEncoder
 
@@ -118,11 +119,11 @@ class RecallingIngress:
         try:
             said = msgspec.json.decode(body, type=_Body)
             self._items = _items(said.input)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._codec.decode(body, path=path, query=query, headers=headers)  # which says what is wrong
-        self._keeps = said.store is not False
-        if said.previous_response_id or _REFERENCE in bytes(said.input):
-            body = self._filled(body, said.previous_response_id)
+            if said.previous_response_id or _REFERENCE in bytes(said.input):
+                body = self._filled(body, said.previous_response_id)
+            self._keeps = said.store is not False
+        except UNREADABLE:
+            pass  # the codec says what is wrong
         return self._codec.decode(body, path=path, query=query, headers=headers)
 
     def encoder(self, request: IngressRequest, *, id: str, created: int) -> Encoder:

@@ -48,8 +48,11 @@ MIGRATIONS: Migrations = (
         "CREATE TABLE spend (key TEXT, day TEXT, pico INTEGER NOT NULL, PRIMARY KEY (key, day)) WITHOUT ROWID",
     ),
     ("DROP TABLE spend",),  # what keys spend is shared with all other budgets: `ledger.budgets`
+    ("ALTER TABLE keys ADD COLUMN scope TEXT NOT NULL DEFAULT 'calls'",),
 )
 """Only ever appended to, see `ledger.stores.schema`."""
+SCOPED: Final = 3
+"""The version from which on keys have a scope."""
 
 
 def keys_path(settings: Settings) -> Path:
@@ -113,7 +116,7 @@ class FileKeyRing(KeyRing):
 
     def _add(self, key: Key, digest: bytes) -> None:
         with contextlib.closing(open_for_writing(self.path)) as connection:
-            connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _to_row(key, digest))
+            connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _to_row(key, digest))
 
     def _end(self, id: str, moment: float) -> None:
         with contextlib.closing(open_for_writing(self.path)) as connection:
@@ -166,6 +169,8 @@ class FileKeyRing(KeyRing):
 
 def _from_rows(connection: sqlite3.Connection) -> Iterator[Hashed]:
     fields = "id, name, rate, daily_budget, models, created, revoked"
+    if version(connection) >= SCOPED:
+        fields += ", scope"  # a file that is only read stays as an earlier version wrote it
     for digest, *values in connection.execute(f"SELECT hash, {fields} FROM keys ORDER BY created, id"):
         row: dict[str, Any] = dict(zip(fields.split(", "), values, strict=True))
         yield digest, msgspec.convert({**row, "models": msgspec.json.decode(row["models"])}, Key)
@@ -174,4 +179,4 @@ def _from_rows(connection: sqlite3.Connection) -> Iterator[Hashed]:
 def _to_row(key: Key, digest: bytes) -> tuple[Any, ...]:
     budget = None if key.daily_budget is None else str(key.daily_budget)
     models = msgspec.json.encode(key.models).decode()
-    return key.id, key.name, digest, key.rate, budget, models, key.created, key.revoked
+    return key.id, key.name, digest, key.rate, budget, models, key.created, key.revoked, key.scope

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -27,6 +27,10 @@ from segue.secret import Secret
 PREFIX: Final = "sk-segue-"
 _BUCKET: Final = 8
 """Bytes of a hash that keys are looked up by."""
+
+
+Scope: TypeAlias = Literal["calls", "metrics", "admin"]
+"""What a key is for: to ask models; to read metrics and history, which tell everybody's costs; or both."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +45,12 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     rate: int | None = None
     daily_budget: Decimal | None = None
     models: tuple[str, ...] = ()
+    scope: Scope = "calls"
     created: float
     revoked: float | None = None
+
+    def may(self, scope: Scope) -> bool:
+        return self.scope in (scope, "admin")
 
 
 Hashed: TypeAlias = tuple[bytes, Key]
@@ -72,9 +80,12 @@ class KeyRing(abc.ABC):
         rate: int | None = None,
         daily_budget: Decimal | None = None,
         models: Sequence[str] = (),
+        scope: Scope = "calls",
     ) -> tuple[Key, Secret]:
         """Makes a key; the secret can't be had again. Raises `ConfigurationError` also for a limit that is none."""
         _check(name, rate, daily_budget, models)
+        if scope not in get_args(Scope):
+            raise ConfigurationError(f"a key's scope can't be {scope!r}: use {', '.join(get_args(Scope))}")
         secret = PREFIX + secrets.token_urlsafe(32)
         key = Key(
             id=f"key_{secrets.token_hex(6)}",
@@ -82,6 +93,7 @@ class KeyRing(abc.ABC):
             rate=rate,
             daily_budget=daily_budget,
             models=tuple(models),
+            scope=scope,
             created=self._wall(),
         )
         with self._explained():
