@@ -196,6 +196,7 @@ FOREIGN = [
     "https://localhost.example.com",
     "http://127.0.0.1.example.com",
     "evil://localhost",
+    "chrome-extension://abc",
     "null",
     "file://",
     "",
@@ -229,14 +230,26 @@ def test_a_foreign_page_neither_spends_nor_reads(gateway: str, origin: str) -> N
 
 
 def test_a_page_may_be_let_in_by_its_scheme_host_and_port(settings: Settings) -> None:
-    origins = ("https://app.example.com", "https://*.example.org", "lsp://logseq.io", "https://dev.example.com:8443")
+    origins = (
+        "https://app.example.com",
+        "https://*.example.org",
+        "lsp://logseq.io",
+        "chrome-extension://*",
+        "https://dev.example.com:8443",
+    )
     settings = msgspec.structs.replace(settings, origins=origins)
     with served(settings) as address:
 
         def status(origin: str) -> int:
             return httpx.post(address + CHAT, content=BODY, headers={"origin": origin}).status_code
 
-        for origin in ("https://app.example.com", "https://a.b.example.org", "lsp://logseq.io", origins[-1]):
+        for origin in (
+            "https://app.example.com",
+            "https://a.b.example.org",
+            "lsp://logseq.io",
+            "chrome-extension://abc",
+            origins[-1],
+        ):
             assert status(origin) == 200, origin
         for origin in (
             "http://app.example.com",
