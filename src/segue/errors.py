@@ -43,7 +43,12 @@ class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class SegueError(Exception):
-    """The root of everything Segue raises on purpose."""
+    """The root of everything Segue raises on purpose.
+
+    `request_id` is the id of the request that failed, as the ledger, the logs and the gateway's answer have it; "" where none was begun.
+    """
+
+    request_id: str = ""
 
 
 class ConfigurationError(SegueError, ValueError):

@@ -16,6 +16,7 @@ from google import genai
 
 from segue import Sandbox
 from segue.policy import StallPolicy
+from segue.server.asgi import Bounds
 from segue.settings import Settings
 
 from .conftest import served
@@ -112,6 +113,54 @@ def test_with_all_broken_the_answer_is_an_honest_500(box: Sandbox, gateway: str,
     assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
     message = answer.json()["error"]["message"]
     assert all(name in message for name in ("gemini", "openai", "claude", "503")), message
+    assert answer.headers["x-request-id"] == answer.headers["request-id"] == told_id(answer.json()) != ""
+
+
+def told_id(document: dict[str, Any]) -> str:
+    """The request's id in the body of an error, wherever the dialect has it."""
+    details = document["error"].get("details")
+    infos = [one["requestId"] for one in details if "requestId" in one] if isinstance(details, list) else []
+    return str(document.get("request_id") or document["error"].get("request_id") or "".join(infos))
+
+
+@pytest.mark.parametrize("dialect", list(BODIES))
+def test_a_request_that_never_began_has_an_id_too(gateway: str, dialect: str) -> None:
+    answer = httpx.post(gateway + BODIES[dialect][0], content=b"{", headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.headers["x-request-id"] == told_id(answer.json()) != ""
+
+
+def test_where_all_rest_and_none_was_asked_the_caller_is_told_to_come_again(box: Sandbox, gateway: str) -> None:
+    break_all(box)
+    answers = [ask(gateway) for _ in range(8)]
+    told = [(answer.status_code, answer.headers["x-should-retry"]) for answer in answers]
+    assert told[0] == (500, "false")
+    assert told[-1] == (500, "true")
+    assert 0 <= int(answers[-1].headers["retry-after"]) <= 3
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses", "claude"])
+def test_while_all_have_failed_and_a_round_is_waited_for_no_head_is_sent(
+    box: Sandbox, settings: Settings, dialect: str
+) -> None:
+    waits = settings.policy.replace(rounds=2, round_wait=(0.6, 0.8))
+    break_all(box)
+    with served(msgspec.structs.replace(settings, policy=waits), bounds=Bounds(ping=0.1)) as address:
+        answer = ask(address, dialect=dialect, stream=True)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/json")
+
+
+def test_where_a_target_has_answered_its_head_a_silent_stream_shows_a_sign_of_life(
+    box: Sandbox, settings: Settings
+) -> None:
+    for name in ("gemini", "openai", "claude"):
+        box.break_provider(name, "silence")
+    with (
+        served(settings, bounds=Bounds(ping=0.1)) as address,
+        httpx.stream("POST", address + BODIES["claude"][0], json=BODIES["claude"][1] | {"stream": True}) as streamed,
+    ):
+        assert streamed.status_code == 200
+        assert next(streamed.iter_bytes())
 
 
 def test_no_official_sdk_tries_again_what_the_chain_has_tried(box: Sandbox, gateway: str) -> None:

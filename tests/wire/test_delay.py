@@ -43,7 +43,7 @@ def test_a_compound_duration_is_read(text: str, seconds: float | None) -> None:
         ({}, None),
     ],
 )
-def test_the_retry_headers_are_read_the_finer_one_first(headers: dict[str, str], seconds: float | None) -> None:
+def test_the_error_headers_are_read_the_finer_one_first(headers: dict[str, str], seconds: float | None) -> None:
     assert delay.retry_after(headers, WALL) == pytest.approx(seconds)
 
 

@@ -131,6 +131,12 @@ class Relay:
         """Who speaks, or spoke last; None before there is content."""
         return self._lead.speaker
 
+    @property
+    def heard(self) -> bool:
+        """Whether a target has answered, if only with the head of its answer, and has not failed since."""
+        heads = [attempt.receipt.status for attempt in self._field.running]
+        return self._lead.spoke is not None or any(status is not None and 200 <= status < 300 for status in heads)
+
     async def closed(self) -> None:
         """Waits until no task of this relay is left."""
         await self._field.closed()
@@ -288,6 +294,7 @@ class Relay:
         return self._field.summary(self._dispatch.skipped())
 
     def _raise(self, error: SegueError) -> None:
+        error.request_id = self.report.request_id
         self._error = error
         self.close()
 

@@ -173,6 +173,7 @@ class Gateway:
     async def _refuse(self, exchange: Exchange, error: SegueError) -> None:
         dialect = routes.dialect_of(exchange.path, exchange.headers, exchange.query)
         attempts = getattr(error, "attempts", ())
+        error.request_id = error.request_id or self._runtime.engine.new_id()
         await exchange.reply(ingress(dialect).error(error), {"x-segue-attempts": str(len(attempts))})
 
     async def _answer(self, exchange: Exchange, route: Route) -> None:

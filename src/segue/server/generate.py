@@ -1,8 +1,8 @@
 """One request answered: the caller's dialect in, the engine's events out, in that dialect again.
 
-A stream's head is sent with the first content, so that a request no target answers is an honest HTTP 500. Only a stream that has
-been silent for long (`Bounds.ping`) begins without content, lest something between us and the caller give up on it; its failure is then
-told inside the stream, as the dialect has it.
+A stream's head is sent with the first content, so that a request no target answers is an honest HTTP 500. Only where a target has answered
+its head and then been silent for long (`Bounds.ping`) does a stream begin without content, so that nothing between us and the caller gives up
+on it; if that target fails and no other answers, the dialect's error event says so inside the stream.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ async def _stream(
             await exchange.start(200, {"content-type": encoder.content_type, **EVENT_STREAM, **about(relay)})
 
     async def ping() -> None:
+        if not exchange.status and not relay.heard:
+            return
         await begin()
         if data := encoder.ping():
             await exchange.write(data)

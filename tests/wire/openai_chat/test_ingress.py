@@ -294,7 +294,7 @@ def test_a_failure_ends_a_stream_and_a_whole_answer_with_the_same_document() -> 
 )
 def test_our_own_trouble_is_a_500(error: SegueError, code: str) -> None:
     status, headers, body = Ingress().error(error)
-    assert (status, headers) == (500, {"content-type": "application/json"})
+    assert (status, headers) == (500, {"content-type": "application/json", "x-should-retry": "false"})
     assert msgspec.json.decode(body) == {
         "error": {"message": "x", "type": "server_error", "param": None, "code": code},
     }

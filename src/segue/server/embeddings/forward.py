@@ -76,9 +76,12 @@ async def forward(
             got = await _attempt(runtime, start, wire, asked)
         await runtime.written()
     except SegueError as error:
+        error.request_id = error.request_id or runtime.engine.new_id()
         return ingress(asked.dialect).error(error)
     if got.failure is not None:
-        return ingress(asked.dialect).error(_error(got.failure, target))
+        refused = _error(got.failure, target)
+        refused.request_id = start.request_id
+        return ingress(asked.dialect).error(refused)
     return got.status or 200, {"content-type": got.content_type, **_about(start)}, got.body
 
 

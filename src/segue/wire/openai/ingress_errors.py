@@ -18,7 +18,7 @@ from segue.errors import (
     SegueError,
     StreamInterruptedError,
 )
-from segue.wire.retrying import retry_headers
+from segue.wire.retrying import error_headers
 
 # The most special class first.
 _CODES: tuple[tuple[type[SegueError], str], ...] = (
@@ -36,8 +36,8 @@ _CODES: tuple[tuple[type[SegueError], str], ...] = (
 
 
 def error_answer(error: SegueError) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body. Where every target failed, the SDK is told not to try again: we have."""
-    headers = {"content-type": "application/json", **retry_headers(error)}
+    """Status, headers and body."""
+    headers = {"content-type": "application/json", **error_headers(error)}
     status = error.status if isinstance(error, InvalidRequestError) else 500
     return status, headers, error_body(error)
 
@@ -51,4 +51,6 @@ def error_body(error: SegueError) -> bytes:
         shown["code"] = error.code or code
     elif isinstance(error, LLMServiceUnavailableError):
         shown["attempts"] = error.attempts
+    if error.request_id:
+        shown["request_id"] = error.request_id
     return msgspec.json.encode({"error": shown})

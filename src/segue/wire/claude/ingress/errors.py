@@ -12,7 +12,7 @@ from segue.errors import (
     RateLimitError,
     SegueError,
 )
-from segue.wire.retrying import retry_headers
+from segue.wire.retrying import error_headers
 
 _TYPES: Final = {
     401: "authentication_error",
@@ -32,15 +32,14 @@ def error_body(error: SegueError) -> bytes:
     said: dict[str, Any] = {"type": _type(error), "message": str(error)}
     if isinstance(error, InvalidRequestError) and error.code is not None:
         said["details"] = {"error_code": error.code}
-    return msgspec.json.encode({"type": "error", "error": said, "request_id": None})
+    return msgspec.json.encode({"type": "error", "error": said, "request_id": error.request_id or None})
 
 
 def error_answer(error: SegueError) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body. `x-should-retry` keeps the SDKs, which try again after a 5xx, from multiplying our own tries."""
-    headers = {"content-type": "application/json", **retry_headers(error)}
+    headers = {"content-type": "application/json", **error_headers(error)}
     if isinstance(error, InvalidRequestError):
         return error.status, headers, error_body(error)
-    headers["x-should-retry"] = "false"
     return ALL_FAILED, headers, error_body(error)
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from segue.errors import InvalidRequestError, SegueError
 from segue.wire.gemini.ingress.fields import Json
-from segue.wire.retrying import retry_headers
+from segue.wire.retrying import error_headers
 
 _STATUSES = {
     401: "UNAUTHENTICATED",
@@ -24,12 +24,14 @@ _JSON = {"content-type": "application/json; charset=UTF-8"}
 
 
 def error(error: SegueError) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body. A caller's mistake keeps its status; all else is a 500 that is not worth retrying at once."""
+    """Status, headers and body. A caller's mistake keeps its status; all else is a 500."""
     status = error.status if isinstance(error, InvalidRequestError) else 500
-    headers = _JSON | retry_headers(error)
+    headers = _JSON | error_headers(error)
     details = _bad_request(error) if isinstance(error, InvalidRequestError) else []
     if (wait := headers.get("retry-after")) is not None:
         details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait}s"})
+    if error.request_id:
+        details.append({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": error.request_id})
     said: Json = {"code": status, "message": str(error), "status": _status(status)}
     if details:
         said["details"] = details
