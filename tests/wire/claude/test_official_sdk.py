@@ -9,6 +9,7 @@ import pytest
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
     Started,
@@ -166,3 +167,29 @@ def test_the_sdks_tool_runner_goes_on_without_a_thread() -> None:
     first, second = server.asked
     assert len(first.request.messages) == 1
     assert [message.role for message in second.request.messages] == ["user", "assistant", "tool"]
+
+
+CITED: tuple[ChatEvent, ...] = (
+    Started("theirs", "m"),
+    TextDelta("Hello"),
+    Citation(url="https://a.example", title="A", quote="all is well"),
+    Citation(url="https://b.example"),
+    TextDelta(" More."),
+    Finished(FinishReason.STOP),
+)
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+def test_sources_are_put_together_by_the_sdk(stream: bool) -> None:
+    messages = client(Server(CITED)).messages
+    if stream:
+        with messages.stream(**ASKED) as said:
+            answer = said.get_final_message()
+    else:
+        answer = messages.create(**ASKED)
+    first, second = answer.content
+    assert [(one.url, one.title, one.cited_text) for one in first.citations] == [
+        ("https://a.example", "A", "all is well"),
+        ("https://b.example", None, ""),
+    ]
+    assert (first.text, second.text, second.citations) == ("Hello", " More.", None)

@@ -11,11 +11,14 @@ import pytest
 from segue.catalog.models import find_model
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
+    TokenLogprob,
     ToolCalled,
     UsageReport,
 )
@@ -224,3 +227,18 @@ def test_what_we_send_upstream_has_the_sdks_own_field_names() -> None:
     ours = msgspec.json.decode(Upstream().encode(server.asked[0].request, call).body)
     assert names(server.sent[0]) - names(ours) == {".systemInstruction.role"}
     assert names(ours) - names(server.sent[0]) == set()
+
+
+def test_sources_and_log_probabilities_are_read_by_the_sdk() -> None:
+    source = Citation(url="https://a.example", title="A", start=3, end=8)
+    likely = Logprobs((TokenLogprob("서울 Hello", -0.5),))
+    script: list[ChatEvent | SegueError] = [STARTED, likely, TextDelta("서울 Hello"), source, DONE]
+    answer = Server(script).models.generate_content(model=MODEL, contents="hi")
+    (candidate,) = answer.candidates
+    (chunk,), (support,) = (
+        candidate.grounding_metadata.grounding_chunks,
+        candidate.grounding_metadata.grounding_supports,
+    )
+    assert (chunk.web.uri, chunk.web.title, support.grounding_chunk_indices) == ("https://a.example", "A", [0])
+    assert (support.segment.start_index, support.segment.end_index, support.segment.text) == (7, 12, "Hello")
+    assert [one.token for one in candidate.logprobs_result.chosen_candidates] == ["서울 Hello"]

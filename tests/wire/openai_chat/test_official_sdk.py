@@ -12,11 +12,14 @@ from openai.types.chat import ChatCompletionMessageFunctionToolCall
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
+    TokenLogprob,
     ToolCalled,
     UsageReport,
 )
@@ -278,3 +281,30 @@ def test_what_the_sdk_sends_for_every_argument_is_understood() -> None:
     assert request.extra == {
         "openai_chat": {"verbosity": "low", "prompt_cache_key": "k", "something_new": True},
     }
+
+
+SOURCES = [Citation(url="https://a.example", title="A", start=0, end=5), Citation(url="https://b.example", title="B")]
+LIKELY = [Logprobs((TokenLogprob(text, -0.5),)) for text in ("Hel", "lo")]
+DETAILS = [
+    ThinkingDelta(signature='[{"type":"reasoning.text","text":"hm","index":0}]', dialect="openai_chat"),
+    ThinkingDelta(signature='[{"type":"reasoning.encrypted","data":"c2ln","index":1}]', dialect="openai_chat"),
+]
+CITED = [DETAILS[0], LIKELY[0], TextDelta("Hel"), *SOURCES, LIKELY[1], TextDelta("lo"), DETAILS[1]]
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+def test_sources_log_probabilities_and_details_of_reasoning_are_put_together_by_the_sdk(stream: bool) -> None:
+    client = saying(*CITED, Finished(FinishReason.STOP)).client()
+    if stream:
+        with client.chat.completions.stream(**QUESTION) as events:
+            answer: Any = events.get_final_completion()
+    else:
+        answer = client.chat.completions.create(**QUESTION)
+    (choice,) = answer.choices
+    message = choice.message
+    assert [one.url_citation.url for one in message.annotations] == ["https://a.example", "https://b.example"]
+    assert [one.token for one in choice.logprobs.content] == ["Hel", "lo"]
+    assert [one["type"] for one in message.model_extra["reasoning_details"]] == [
+        "reasoning.text",
+        "reasoning.encrypted",
+    ]

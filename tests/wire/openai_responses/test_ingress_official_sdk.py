@@ -20,12 +20,16 @@ from openai.types.responses import (
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
+    TokenLogprob,
     ToolCalled,
+    TopLogprob,
     UsageReport,
 )
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult
@@ -452,3 +456,25 @@ def test_what_the_sdk_sends_for_every_argument_is_understood_and_repeated() -> N
     assert [tool.type for tool in answer.tools] == ["function", "function", "web_search"]
     assert answer.reasoning is not None
     assert answer.reasoning.effort == "xhigh"
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+def test_sources_and_log_probabilities_are_put_together_by_the_sdk(stream: bool) -> None:
+    source = Citation(url="https://a.example", title="A", start=0, end=5)
+    likely = Logprobs((TokenLogprob("Hello", -0.5, None, (TopLogprob("Hello", -0.5), TopLogprob("Hi", -1.5))),))
+    events: list[ChatEvent] = [Started("u", "m"), likely, TextDelta("Hello"), source, Finished(FinishReason.STOP)]
+    client = Server(lambda encoder: b"".join(encoder.feed(event) for event in events)).client()
+    if stream:
+        with client.responses.stream(model="m", input="hi") as said:
+            kinds = [event.type for event in said]
+            answer: Any = said.get_final_response()
+        assert kinds.count("response.output_text.annotation.added") == 1
+    else:
+        answer = client.responses.create(model="m", input="hi")
+    (part,) = answer.output[0].content
+    assert [(one.url, one.title, one.start_index, one.end_index) for one in part.annotations] == [
+        ("https://a.example", "A", 0, 5)
+    ]
+    assert [(one.token, [top.token for top in one.top_logprobs]) for one in part.logprobs] == [
+        ("Hello", ["Hello", "Hi"])
+    ]

@@ -57,6 +57,7 @@ class StreamEncoder:
         self._include_usage = include_usage
         self._usage: Usage | None = None
         self._logprobs: Logprobs | None = None
+        self._citations: list[dict[str, Any]] = []
         self._started = False
         self._over = False
         self._head = b""
@@ -76,8 +77,8 @@ class StreamEncoder:
         if isinstance(event, ToolCalled):
             return self._called(event)
         if isinstance(event, Citation):
-            return self._delta({"annotations": [citations.nested(event)]}) if event.url else b""
-        if isinstance(event, Logprobs):
+            self._citations += [citations.nested(event)] if event.url else []
+        elif isinstance(event, Logprobs):
             self._logprobs = event
         elif isinstance(event, UsageReport):
             self._usage = event.usage
@@ -137,6 +138,9 @@ class StreamEncoder:
     def _finish(self, event: Finished) -> bytes:
         self._over = True
         said = self._delta({"refusal": event.refusal}) if event.refusal else b""
+        if self._citations:
+            # All at once: the official SDK can't add to a list whose items have no index.
+            said += self._delta({"annotations": self._citations})
         said += self._delta({}, _reason(event, functions=self._functions))
         if self._include_usage and self._usage is not None:
             said += self._head + b',"choices":[],"usage":' + _json(usage.write(self._usage)) + b"}\n\n"
