@@ -68,18 +68,6 @@ log = logging.getLogger("segue")
 
 T = TypeVar("T")
 
-KEY_ALIASES = {
-    "gemini": ("GOOGLE_API_KEY",),
-    "claude": ("ANTHROPIC_API_KEY",),
-    "azure": ("AZURE_OPENAI_API_KEY",),
-    "clova": ("CLOVASTUDIO_API_KEY", "CLOVA_STUDIO_API_KEY"),
-    "moonshot": ("KIMI_API_KEY",),
-    "perplexity": ("PPLX_API_KEY",),
-    "zhipu": ("ZHIPUAI_API_KEY",),
-}
-"""Other variables in which a provider's key is looked for, as its own documentation names them."""
-
-
 _MONITORING: Final = {
     "log": "SEGUE_LOG",
     "log_level": "SEGUE_LOG_LEVEL",
@@ -225,7 +213,7 @@ def _order(value: Any, what: str, place: str) -> str:
 def _misspelt(env: _Environment, targets: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Variables that Segue does not read, each with the one that was probably meant."""
     prefixes = {f"{_prefix(name)}_" for name in targets}
-    aliases = {alias for names in KEY_ALIASES.values() for alias in names}
+    aliases = {variable for preset in PROVIDERS.values() for variable in preset.key_variables}
     for variable in env.names():
         if variable in _VARIABLES or variable in aliases:
             continue
@@ -351,7 +339,7 @@ def _trusted_key(
     said = trust.Words(*map(values.get, trust.Words._fields))
     own = {field: env.apart(f"{_prefix(name)}_{field.upper()}")[0] for field in ("base_url", "dialect")}
     ours = trust.Words(**{field: own.get(field) or (table.get(field) if trusted else None) for field in said._fields})
-    variables = [f"{_prefix(name)}_API_KEY", *KEY_ALIASES.get(name, ())]
+    variables = _key_variables(name)
     variable = next(filter(env.get, variables), variables[0])
     environment, dotenv = env.apart(variable)
     in_dotenv = [field for field in own if own[field] is None and env.get(f"{_prefix(name)}_{field.upper()}")]
@@ -362,8 +350,13 @@ def _trusted_key(
 
 def _key(name: str, env: _Environment) -> str | None:
     """A target's key in the environment. One makes a provider usable by name, whether or not a chain has it."""
-    variables = (f"{_prefix(name)}_API_KEY", *KEY_ALIASES.get(name, ()))
-    return next(filter(None, map(env.get, variables)), None)
+    return next(filter(None, map(env.get, _key_variables(name))), None)
+
+
+def _key_variables(name: str) -> tuple[str, ...]:
+    """The variables in which a target's key is looked for."""
+    preset = PROVIDERS.get(name)
+    return f"{_prefix(name)}_API_KEY", *(preset.key_variables if preset is not None else ())
 
 
 def _prefix(name: str) -> str:

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from segue.catalog.models import FreeQuota, find_model, our_name
+from segue.catalog.models import FreeQuota, find_model
+from segue.catalog.providers import our_name
 
 
 @pytest.mark.parametrize(

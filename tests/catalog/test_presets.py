@@ -34,7 +34,7 @@ from segue.catalog.providers import PROVIDERS, QUIRKS
 from segue.chat.messages import Thinking
 from segue.ledger.stores.memory import MemoryStore
 from segue.sandbox.http import Connection
-from segue.settings_loading import KEY_ALIASES, load
+from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 
@@ -176,7 +176,6 @@ class TestData:
         names = [json.loads(line)["name"] for line in self.LINES]
         assert len(names) == len(set(names)) == len(PROVIDERS)
         assert all(re.fullmatch(r"[a-z]+", name) for name in names)
-        assert set(KEY_ALIASES) <= set(names)
 
     def test_only_those_on_this_machine_need_no_key(self) -> None:
         for name, preset in PROVIDERS.items():

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from segue.catalog.providers import PROVIDERS, QUIRKS, Provider
-from segue.settings_loading import KEY_ALIASES
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
 BEGIN, END = "<!-- presets -->\n", "<!-- /presets -->\n"
@@ -43,7 +42,7 @@ def _model(preset: Provider) -> str:
 
 
 def _key(name: str, preset: Provider) -> str:
-    keys = (f"{name.upper()}_API_KEY", *KEY_ALIASES.get(name, ()))
+    keys = (f"{name.upper()}_API_KEY", *preset.key_variables)
     return "none needed" if preset.keyless else ", ".join(f"`{key}`" for key in keys)
 
 

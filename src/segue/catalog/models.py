@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from segue.catalog.providers import our_name
 from segue.chat.request import Effort
 
 Dialect: TypeAlias = Literal["openai_chat", "openai_responses", "claude", "gemini"]
@@ -202,14 +203,6 @@ def lifecycle(info: ModelInfo, today: date) -> Lifecycle:
     return Lifecycle("current", None, successor)
 
 
-_OURS = {
-    "anthropic": "claude",
-    "google": "gemini",
-    "google-genai": "gemini",
-    "vertex": "gemini",
-    "openai_chat": "openai",
-    "openai_responses": "openai",
-}
 _SERVED_BY = {"azure": "openai"}
 """Who serves another's models under their own names; a deployment that is named otherwise gets what is known of none."""
 _DIALECTS: dict[str, Dialect] = {"claude": "claude", "gemini": "gemini"}
@@ -224,11 +217,6 @@ _VENDOR = re.compile(r"^(?:models|openai|anthropic|claude|google|gemini)/")
 class _Index(NamedTuple):
     names: dict[tuple[str, str], ModelInfo]
     families: list[tuple[str, str, ModelInfo]]
-
-
-def our_name(provider: str) -> str:
-    """Our name for a provider that may be called by its vendor's or a dialect's: `anthropic` is `claude`."""
-    return _OURS.get(provider.lower(), provider.lower())
 
 
 def plain_name(provider: str, name: str) -> str:

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from segue.catalog.models import ListPrice, find_model, our_name, plain_name
-from segue.catalog.providers import PROVIDERS
+from segue.catalog.models import ListPrice, find_model, plain_name
+from segue.catalog.providers import PROVIDERS, names_of, our_name
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
 
@@ -101,7 +101,9 @@ def price_of(provider: str, model: str, when: date | datetime, overrides: Overri
         return FREE
     info = find_model(provider, model)
     billed = info.billed_as(moment.date())
-    listed = _listed(_LISTED_AS.get(name, name), plain_name(name, model) if billed == info.id else billed, moment)
+    listed = _listed(
+        names_of(name).price_list or name, plain_name(name, model) if billed == info.id else billed, moment
+    )
     return _of_catalogue(info.price) if listed is None and info.price is not None else listed
 
 
@@ -113,7 +115,7 @@ def dearest_of_family(provider: str, model: str, when: date | datetime) -> UnitP
     """
     name = our_name(provider)
     words = _words(plain_name(name, model))
-    prices = _all_listed(_LISTED_AS.get(name, name), _moment(when))
+    prices = _all_listed(names_of(name).price_list or name, _moment(when))
     if not prices:
         return None
     alike = max(_alike(words, other) for other in prices)
@@ -124,7 +126,7 @@ def dearest_of_family(provider: str, model: str, when: date | datetime) -> UnitP
 def listed_models(provider: str) -> tuple[str, ...]:
     """The models of a provider that the price list has, by its own names."""
     name = our_name(provider)
-    return tuple(model.id for model in _models_of(_LISTED_AS.get(name, name)))
+    return tuple(model.id for model in _models_of(names_of(name).price_list or name))
 
 
 def read_overrides(tables: Mapping[str, Mapping[str, object]]) -> Overrides:
@@ -137,19 +139,6 @@ def read_overrides(tables: Mapping[str, Mapping[str, object]]) -> Overrides:
     return MappingProxyType(prices | {_with_our_name(key): units for key, units in prices.items()})
 
 
-_LISTED_AS = {
-    "gemini": "google",
-    "claude": "anthropic",
-    "xai": "x-ai",
-    "grok": "x-ai",
-    "bedrock": "aws",
-    "together_ai": "together",
-    "fireworks_ai": "fireworks",
-    "moonshot": "moonshotai",
-    "kimi": "moonshotai",
-    "zhipu": "zhipuai",
-}
-"""Names of providers in genai-prices where ours differ; all others are the same in both."""
 _MILLION = Decimal(1_000_000)
 _CLASSES = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning")
 _MTOK = {name: f"{name}_mtok" for name in _CLASSES} | {"reasoning": "output_reasoning_mtok"}

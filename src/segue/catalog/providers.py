@@ -6,7 +6,9 @@ known dialect is one line there, or one `registry.register(name, Provider(...))`
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,12 +41,48 @@ QUIRKS: Final = {
 """What a codec can do otherwise for a provider, by the names that presets and settings use."""
 
 
+_VERSION = re.compile(r"/v\d{1,4}(?:(?:alpha|beta)\d{0,4})?$")
+
+
+class Embedder(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's embeddings. A `path` that begins with a version replaces that of the target's address.
+
+    `models` are globs for names that are nobody else's; without any, a model is found only as `target/model`.
+    """
+
+    path: str = "/embeddings"
+    models: tuple[str, ...] = ()
+    source: str = ""
+
+    def url(self, base_url: str) -> str:
+        base = base_url.rstrip("/")
+        return (_VERSION.sub("", base) if self.path.startswith("/v") else base) + self.path
+
+    def knows(self, model: str) -> bool:
+        return any(fnmatchcase(model.lower(), glob) for glob in self.models)
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What others call a provider.
+
+    `aliases` are further names that callers use. `price_list` is its name in genai-prices, `otel` in OpenTelemetry's conventions, each ""
+    where it is ours. `langchain` are those of LangChain's packages, the first for its tracers. `models` are what the names of its own
+    models begin with.
+    """
+
+    aliases: tuple[str, ...] = ()
+    price_list: str = ""
+    otel: str = ""
+    langchain: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A preset.
 
     `base_url` None is the dialect's public address, or, where `address` shows how one's own looks, one that must be set. `model` is the
     default, None where one must be named, or for a `local` server the first that it lists. `keyless` providers need no key; the others
-    make theirs at `key_page`, and begin them with one of `key_prefixes` where they are known to. `region` is where all its answers come
+    make theirs at `key_page`, and begin them with one of `key_prefixes` where they are known to; `key_variables` are further ones in which the key is looked for, as its own documentation names them. `region` is where all its answers come
     from by its own documentation, "" where that does not say so plainly. `quirks` are those of `QUIRKS`.
     """
 
@@ -58,6 +96,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     region: str = ""
     key_prefixes: tuple[str, ...] = ()
     key_page: str = ""
+    key_variables: tuple[str, ...] = ()
+    names: Names = Names()
+    embeddings: Embedder | None = None
     quirks: dict[str, Any] = {}
     sources: tuple[str, ...] = ()
     checked: date | None = None
@@ -72,6 +113,34 @@ def _read() -> dict[str, Provider]:
 
 PROVIDERS: Final = _read()
 """The presets, in the order in which docs/providers.md lists them."""
+
+OTHERS: Final = {
+    "aws": Names(otel="aws.bedrock", langchain=("amazon_bedrock",)),
+    "bedrock": Names(price_list="aws", otel="aws.bedrock"),
+    "vertex": Names(otel="gcp.vertex_ai"),
+}
+"""Providers without a preset, which are asked through LangChain's packages."""
+
+_NAMES: Final = {name: preset.names for name, preset in PROVIDERS.items()} | OTHERS
+_ALIASES: Final = {alias: name for name, names in _NAMES.items() for alias in names.aliases}
+_LANGCHAIN: Final = {alias: name for name, names in _NAMES.items() for alias in names.langchain}
+_UNNAMED: Final = Names()
+
+
+def our_name(provider: str) -> str:
+    """Our name for a provider that may be called by its vendor's or a dialect's: `anthropic` is `claude`."""
+    return _ALIASES.get(provider.lower(), provider.lower())
+
+
+def from_langchain(provider: str) -> str:
+    """Our name for a provider as LangChain's packages call it."""
+    return _LANGCHAIN.get(provider, provider)
+
+
+def names_of(provider: str) -> Names:
+    """What others call a provider."""
+    return _NAMES.get(provider, _UNNAMED)
+
 
 LOCAL: Final = "local"
 """The provider that is whichever of the local servers is found running."""

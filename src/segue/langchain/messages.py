@@ -16,6 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from segue.catalog.providers import PROVIDERS, from_langchain
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.langchain import content_blocks
@@ -26,7 +27,6 @@ THINKING: Final = "thinking_blocks"
 CALL_SIGNATURES: Final = "__gemini_function_call_thought_signatures__"
 """Where the signatures of Gemini's tool calls are kept, by call id: the place where langchain-google-genai keeps them too."""
 
-_MAKERS: Final = {"anthropic": "claude", "google_genai": "gemini", "google_vertexai": "gemini", "openai": "openai_chat"}
 _ROLES: Final[dict[str, Role]] = {
     "system": "system",
     "developer": "system",
@@ -108,7 +108,7 @@ def _answer_parts(message: AIMessage, where: str) -> list[Part]:
     ]
     calls = calls or list(_older_calls(message.additional_kwargs))
     made = message.response_metadata
-    maker = made.get("dialect") or _MAKERS.get(str(made.get("model_provider") or ""), "")
+    maker = made.get("dialect") or _dialect_of(str(made.get("model_provider") or ""))
     parts = content_blocks.answered(message.content, maker, {call.id for call in calls}, where)
     if isinstance(own := message.additional_kwargs.get(THINKING), list):
         said = own[made.get("thinking_from", 0) :]
@@ -230,3 +230,9 @@ def _result(part: ToolResult) -> ToolMessage:
         name=part.name or None,
         status="error" if part.is_error else "success",
     )
+
+
+def _dialect_of(provider: str) -> str:
+    """The dialect of a maker by LangChain's name of it, "" for others."""
+    preset = PROVIDERS.get(from_langchain(provider))
+    return preset.dialect if preset is not None and provider in preset.names.langchain else ""

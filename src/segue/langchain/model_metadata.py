@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 
+from segue.catalog.providers import names_of
 from segue.routing.target import Target
-
-_TRACED: Final = {"claude": "anthropic", "gemini": "google_genai"}
-"""LangChain's names of providers, by which its tracers find prices."""
 
 
 def profile(targets: Sequence[Target]) -> ModelProfile:
@@ -44,7 +42,7 @@ def trace(targets: Sequence[Target], said: Mapping[str, Any], stop: Sequence[str
     """LangChain's standard parameters of a call. `targets` may be empty, where none can be asked."""
     alone = targets[0].provider if len(targets) == 1 else ""
     params = LangSmithParams(
-        ls_provider=_TRACED.get(alone, alone) or "segue",
+        ls_provider=next(iter(names_of(alone).langchain), alone) or "segue",
         ls_model_name=str(said.get("model") or (targets[0].model.id if targets else "unknown")),
         ls_model_type="chat",
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from langchain_core.language_models import BaseChatModel
 
 from segue.catalog.models import find_model
-from segue.catalog.providers import Provider
+from segue.catalog.providers import PROVIDERS, Provider, from_langchain
 from segue.errors import ConfigurationError
 from segue.failover.upstream import HttpUpstream
 from segue.langchain.backend import Address, Make, Ready
@@ -24,15 +24,6 @@ from segue.transport.base import Transport
 from segue.wire.codec import UpstreamCodec
 
 log = logging.getLogger("segue")
-
-_PROVIDERS: Final = {
-    "anthropic": "claude",
-    "google_genai": "gemini",
-    "google_vertexai": "gemini",
-    "amazon_bedrock": "aws",
-}
-"""LangChain's names of providers, where the catalogue and the prices have others."""
-_DIALECTS: Final = {"claude": "claude", "gemini": "gemini", "openai": "openai_chat"}
 
 
 def prepared(model: Any) -> Any:
@@ -62,13 +53,13 @@ def target_of(
 ) -> Target:
     """The target that a model stands for. Its provider and model id are what the model tells its tracers."""
     said: Mapping[str, Any] = model._get_ls_params() if isinstance(model, BaseChatModel) else {}
-    provider = str(said.get("ls_provider") or name)
-    provider = _PROVIDERS.get(provider, provider)
+    provider = from_langchain(str(said.get("ls_provider") or name))
+    preset = PROVIDERS.get(provider)
     info = find_model(provider, str(said.get("ls_model_name") or name))
     return Target(
         name=name,
         provider=provider,
-        dialect=_DIALECTS.get(provider, "langchain"),
+        dialect=preset.dialect if preset is not None and preset.names.langchain else "langchain",
         # The model object can't be asked for another model, and what a prefill does in it is unknown.
         model=msgspec.structs.replace(info, successor=None, prefill="none"),
         base_url=f"langchain:{name}",

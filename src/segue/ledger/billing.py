@@ -20,8 +20,8 @@ from decimal import Decimal
 
 import msgspec
 
-from segue.catalog.models import our_name
 from segue.catalog.prices import UnitPrices, cost
+from segue.catalog.providers import our_name
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
 from segue.ledger.record import AttemptRecord, Settlement

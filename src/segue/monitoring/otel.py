@@ -21,23 +21,13 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
+from segue.catalog.providers import names_of
 from segue.chat.messages import File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from segue.chat.request import ChatRequest
 from segue.failover.hooks import AttemptEnd, AttemptStart, RequestEnd, RequestStart
 from segue.ledger.record import AttemptRecord
 from segue.monitoring.redaction import Redactor
 from segue.routing.target import Target
-
-PROVIDERS: Final = {
-    "gemini": "gcp.gemini",
-    "claude": "anthropic",
-    "mistral": "mistral_ai",
-    "xai": "x_ai",
-    "azure": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "vertex": "gcp.vertex_ai",
-}
-"""The conventions' names where ours are others."""
 
 SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
@@ -232,7 +222,7 @@ def callers_context(headers: Mapping[str, str]) -> Iterator[None]:
 
 def provider_name(target: Target) -> str:
     """The conventions' name of who answers for a target."""
-    return PROVIDERS.get(target.provider, target.provider)
+    return names_of(target.provider).otel or target.provider
 
 
 def _described(start: AttemptStart, model: str) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from segue.catalog.models import LONGEST_NAME, find_model, listed, our_name
+from segue.catalog.models import LONGEST_NAME, find_model, listed
+from segue.catalog.providers import PROVIDERS, our_name
 from segue.errors import InvalidRequestError
 from segue.routing.resolve import key_variable, with_model
 from segue.routing.targets import Chain
@@ -25,19 +26,6 @@ from segue.runtime import Runtime
 
 AUTO = ("", "auto", "default")
 
-NAMED_AFTER: Final = {"gpt-": "openai", "chatgpt-": "openai", "claude-": "claude", "gemini-": "gemini", "grok-": "xai"}
-"""What the makers call their models: a model that is newer than the catalogue goes to its maker."""
-
-_VENDORS: Final = {
-    "x-ai": "xai",
-    "mistralai": "mistral",
-    "moonshotai": "moonshot",
-    "z-ai": "zai",
-    "bigmodel": "zhipu",
-    "pplx": "perplexity",
-    "vertex_ai": "gemini",
-}
-"""Other names of providers, as routers and libraries write them before a model's."""
 _ROUTERS: Final = ("openrouter",)
 """Providers that take a model by its vendor's name and its own."""
 _WINDOW: Final = re.compile(r"\[1m\]$", re.IGNORECASE)
@@ -89,7 +77,7 @@ def _start(runtime: Runtime, word: str) -> tuple[str, str]:
     vendor, slash, model = word.partition("/")
     if slash and model and vendor in names:
         return vendor, model
-    provider = _VENDORS.get(vendor.lower(), our_name(vendor)) if slash else ""
+    provider = our_name(vendor) if slash else ""
     for name in sorted(names, key=targets.usable, reverse=True):
         of = targets.provider_of(name)
         usable = targets.usable(name)
@@ -108,7 +96,7 @@ def _start(runtime: Runtime, word: str) -> tuple[str, str]:
 def _by_family(runtime: Runtime, model: str) -> tuple[str, str]:
     """Where a model goes that the catalogue knows by its family or its maker's way of naming only."""
     targets = runtime.targets
-    maker = next((maker for prefix, maker in NAMED_AFTER.items() if model.startswith(prefix)), None)
+    maker = next((name for name, preset in PROVIDERS.items() if model.startswith(preset.names.models or "\0")), None)
     for name in targets.names:
         if find_model(targets.provider_of(name), model).known:
             return name, model

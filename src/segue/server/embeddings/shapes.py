@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from segue.catalog.embeddings import EMBEDDERS, Embedder, replacement
-from segue.catalog.providers import PROVIDERS
+from segue.catalog.embeddings import EMBEDDERS, replacement
+from segue.catalog.providers import PROVIDERS, Embedder
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
 from segue.routing.resolve import with_model
