@@ -23,14 +23,19 @@ QUESTION = ChatRequest(messages=(system("Be brief."), user("Where does the Danub
         pytest.param(" In the \n Black. \n\t", " In the \n Black.", id="whitespace within stays"),
         pytest.param("In the Black For", "In the Black", id="half a word, and the whitespace before it"),
         pytest.param("In the Black Forest", "In the Black", id="a whole word, which may be half of one"),
-        pytest.param("It is (warm", "It is (", id="a word behind a mark"),
+        pytest.param("It is (warm", "It is", id="with the marks before it"),
         pytest.param("for i in ran", "for i in", id="a name in code"),
+        pytest.param("today. We're", "today.", id="with its apostrophe"),
         pytest.param("it costs 12", "it costs", id="a number"),
-        pytest.param("it costs 12.5", "it costs 12.", id="the last part of a number"),
+        pytest.param("it costs 12.5", "it costs", id="a number with its point"),
         pytest.param("오늘 하늘은", "오늘", id="a word of Hangul"),
         pytest.param("今天天气", "今天天气", id="there are no spaces between words in Chinese"),
         pytest.param("きょうはいい天", "きょうはいい天", id="nor in Japanese"),
         pytest.param("今天 web", "今天", id="but a Latin word there is one"),
+        pytest.param("1. **Brewing:*", "1.", id="half of a mark that comes in runs"),
+        pytest.param("So:\n\n``", "So:", id="half of a code fence"),
+        pytest.param("| a |\n|--", "| a |", id="half of a table's line"),
+        pytest.param("It is so (they say).", "It is so (they say).", id="other marks are whole by themselves"),
         pytest.param("Well done 👍", "Well done 👍", id="a sign is no word"),
         pytest.param("key: " + "x" * 33, "key: " + "x" * 33, id="what is too long is no word"),
         pytest.param("Th", "Th", id="nothing would be left"),
@@ -149,7 +154,7 @@ def test_what_the_model_is_shown_and_what_is_given_back_are_the_delivered_text(
     shown = "".join(message.text for message in request.messages[len(QUESTION.messages) :])
     assert shown + taken_back == delivered
     assert not shown[-1:].isspace()
-    assert not taken_back.lstrip() or taken_back.lstrip().isidentifier() or taken_back.lstrip().isalnum()
+    assert len(taken_back.split()) <= 1
     if limit is not None:
         assert request.max_tokens is not None
         assert min(limit, LEAST_TOKENS) <= request.max_tokens <= limit

@@ -19,10 +19,11 @@ LEAST_TOKENS: Final = 16
 LONGEST_WORD: Final = 32
 """Characters of a word that is taken back; what is longer is no word."""
 
-_HALF_WORD: Final = re.compile(
-    # Scripts without spaces between words have none to take back: Thai, Lao, Burmese, Khmer, kana, ideographs.
-    r"(?:(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff])\w)+\Z"
-)
+_UNSPACED: Final = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff"
+"""Thai, Lao, Burmese, Khmer, kana, ideographs: without spaces between words there is none to take back."""
+
+_HALF_WORD: Final = re.compile(rf"[^\s{_UNSPACED}]*(?:(?![{_UNSPACED}])\w|[*`#=~-])\Z")
+"""All since the last space, for that is where a model's tokens begin; where it ends in a letter, a digit or a mark that comes in runs."""
 
 
 def continuation_request(
@@ -57,7 +58,7 @@ def continuation_request(
 
 
 def _without_half_word(text: str) -> str:
-    """`text` without the word at its end and the whitespace before it, unless nothing would be left."""
+    """`text` without the word or the marks at its end and the whitespace before them, unless nothing would be left."""
     half = _HALF_WORD.search(text)
     if half is None or len(half[0]) > LONGEST_WORD:
         return text.rstrip()
