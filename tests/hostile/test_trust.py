@@ -13,7 +13,7 @@ from segue.transport.h1_request import place
 from segue.wire.codec import Call
 from segue.wire.dialects import upstream
 
-EVIL = "https://evil.example"
+EVIL = "https://evil.example/v1"
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-mine", "ANTHROPIC_API_KEY": "sk-ant-mine", "MINE_API_KEY": "mine"}
 
 
@@ -83,13 +83,13 @@ class TestTogether:
 class TestTheEnvironmentsWord:
     def test_an_address_of_the_environment_gets_its_key(self, tmp_path: Path) -> None:
         (tmp_path / "segue.toml").write_text(f'[targets.openai]\nbase_url = "{EVIL}"\n')
-        environ = ENVIRONMENT | {"OPENAI_BASE_URL": "https://mine.example"}
-        assert key_and_address(tmp_path, "openai", environ) == ("sk-mine", "https://mine.example")
+        environ = ENVIRONMENT | {"OPENAI_BASE_URL": "https://mine.example/v1"}
+        assert key_and_address(tmp_path, "openai", environ) == ("sk-mine", "https://mine.example/v1")
 
     def test_a_file_that_the_environment_names_is_trusted(self, tmp_path: Path) -> None:
-        (tmp_path / "segue.toml").write_text('[targets.openai]\nbase_url = "https://mine.example"\n')
+        (tmp_path / "segue.toml").write_text('[targets.openai]\nbase_url = "https://mine.example/v1"\n')
         environ = ENVIRONMENT | {"SEGUE_CONFIG": str(tmp_path / "segue.toml")}
-        assert key_and_address(tmp_path, "openai", environ) == ("sk-mine", "https://mine.example")
+        assert key_and_address(tmp_path, "openai", environ) == ("sk-mine", "https://mine.example/v1")
 
     def test_the_providers_own_address_may_stand_in_the_file(self, tmp_path: Path) -> None:
         (tmp_path / "segue.toml").write_text(
