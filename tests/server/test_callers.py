@@ -137,6 +137,13 @@ def test_a_body_is_bounded_by_what_it_becomes(settings: Settings, compress: Call
     assert "--max-body" in answer.json()["error"]["message"]
 
 
+def wide(data: bytes) -> bytes:
+    """A frame that asks its reader for 128 MiB of memory."""
+    asks = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    machine = zstandard.ZstdCompressor(compression_params=asks).compressobj()
+    return machine.compress(data) + machine.flush()
+
+
 @pytest.mark.parametrize(
     ("coding", "body", "status"),
     [
@@ -147,6 +154,7 @@ def test_a_body_is_bounded_by_what_it_becomes(settings: Settings, compress: Call
         ("deflate", b"", 400),
         ("zstd", BODY, 400),
         ("zstd", zstandard.compress(BODY)[:-6], 400),
+        ("zstd", wide(BODY), 400),
     ],
 )
 def test_a_body_that_is_not_what_it_says_is_refused(gateway: str, coding: str, body: bytes, status: int) -> None:
@@ -202,6 +210,7 @@ FOREIGN = [
     "",
     "http://user@localhost",
     "https://app.example.com:8443",
+    "http://localhost" + "t" * 600,
 ]
 
 

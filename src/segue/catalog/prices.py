@@ -115,7 +115,7 @@ def dearest_of_family(provider: str, model: str, when: date | datetime) -> UnitP
     """
     name = our_name(provider)
     words = _words(plain_name(name, model))
-    prices = _all_listed(names_of(name).price_list or name, _moment(when))
+    prices = _all_listed(names_of(name).price_list or name, _moment(when).date())
     if not prices:
         return None
     alike = max(_alike(words, other) for other in prices)
@@ -194,9 +194,11 @@ def _alike(words: tuple[str, ...], others: tuple[str, ...]) -> int:
     return sum(takewhile(bool, same))
 
 
-def _all_listed(provider: str, moment: datetime) -> dict[tuple[str, ...], UnitPrices]:
+@lru_cache(maxsize=64)
+def _all_listed(provider: str, day: date) -> dict[tuple[str, ...], UnitPrices]:
     """The prices of a provider's models that read and write tokens, by the words of their names."""
-    found = {_words(model.id): _listed(provider, model.id, moment) for model in _models_of(provider)}
+    noon = _moment(day)
+    found = {_words(model.id): _listed(provider, model.id, noon) for model in _models_of(provider)}
     return {words: units for words, units in found.items() if units is not None and units.input and units.output}
 
 

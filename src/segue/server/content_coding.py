@@ -19,8 +19,8 @@ Reader: TypeAlias = Callable[[bytes, int], bytes]
 """Expands a body up to a bound in bytes."""
 
 _CODINGS_MOST: Final = 3
-_WINDOW_MOST: Final = 1 << 27
-"""Bytes of memory that a zstd frame may ask for: what the format recommends a decoder to allow at its largest level."""
+_WINDOW_MOST: Final = 8 << 20
+"""Bytes of memory that a zstd frame may ask for: what RFC 8878 wants every decoder to allow, and enough for levels up to 19."""
 
 
 class TooLargeError(Exception):
