@@ -210,7 +210,7 @@ turns = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(turns, min_size=1, max_size=9))
 def test_any_history_becomes_one_in_order_and_keeps_what_was_said(messages: list[Message]) -> None:
     healed = heal(messages)

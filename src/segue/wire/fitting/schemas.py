@@ -105,8 +105,8 @@ def _gather(schema: Any, root: Schema, properties: Schema, required: list[str], 
     for name, value in own.items() if isinstance(own, dict) else ():
         known = properties.get(name)
         properties[name] = value if known is None or known == value else {"anyOf": [*_forms(known), value]}
-    if always and isinstance(schema.get("required"), list):
-        required.extend(schema["required"])
+    if always:
+        required.extend(strings(schema.get("required")))
     for keyword in _BRANCHES:
         branches = schema.get(keyword)
         if isinstance(branches, list):
@@ -158,6 +158,11 @@ def _with_items(schema: Schema) -> Schema:
     return schema | {"items": {}} if "items" not in schema and _is(schema, "array") else schema
 
 
+def strings(value: Any) -> list[str]:
+    """The strings of a list that should have nothing else; [] for what is no list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
 def _is(schema: Schema, kind: str) -> bool:
     said = schema.get("type")
     return said == kind or (isinstance(said, list) and kind in said)
@@ -177,14 +182,13 @@ def strict(schema: Schema) -> Schema | None:
 
 
 def _closed(schema: Schema) -> Schema:
-    if schema.keys() & _UNSTRICT or schema.get("format", "date") not in _FORMATS:
+    if schema.keys() & _UNSTRICT or str(schema.get("format", "date")) not in _FORMATS:
         raise _NotStrictError
     schema.pop("default", None)
     if not (_is(schema, "object") or "properties" in schema):
         return schema
     is_open = schema.get("additionalProperties", False) is not False
     properties = schema.get("properties", {} if "additionalProperties" in schema else None)
-    required = schema.get("required") or []
-    if is_open or not isinstance(properties, dict) or set(properties) != set(required):
+    if is_open or not isinstance(properties, dict) or set(properties) != set(strings(schema.get("required"))):
         raise _NotStrictError
     return schema | {"properties": properties, "required": [*properties], "additionalProperties": False}

@@ -11,7 +11,7 @@ import re
 from functools import partial
 from typing import Any
 
-from segue.wire.fitting.schemas import resolved, walk
+from segue.wire.fitting.schemas import resolved, strings, walk
 
 _SNAKE = re.compile(r"(?<!^)_{1,8}([a-z0-9])")
 
@@ -42,13 +42,14 @@ def camel(fields: dict[str, Any]) -> dict[str, Any]:
 def _simplified(root: dict[str, Any], depth: int, schema: dict[str, Any]) -> dict[str, Any]:
     if isinstance(ref := schema.get("$ref"), str):
         return _referred(root, depth, ref) | {name: value for name, value in schema.items() if name == "$defs"}
-    if "definitions" in schema:
-        schema["$defs"] = schema.pop("definitions") | schema.get("$defs", {})
+    if isinstance(older := schema.get("definitions"), dict):
+        own = schema.get("$defs")
+        schema["$defs"] = {**older, **(own if isinstance(own, dict) else {})}
+        del schema["definitions"]
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
-    required, properties = schema.get("required"), schema.get("properties")
-    if isinstance(required, list) and isinstance(properties, dict):
-        schema["required"] = [name for name in required if name in properties]
+    if "required" in schema and isinstance(properties := schema.get("properties"), dict):
+        schema["required"] = [name for name in strings(schema["required"]) if name in properties]
     return schema
 
 

@@ -48,7 +48,7 @@ def _node(schema: Any, depth: int) -> dict[str, Any]:
         node["additionalProperties"] = False
     if "items" in lost:
         node["items"] = _node(lost.pop("items"), depth + 1)
-    if lost.get("format") in _FORMATS:
+    if isinstance(lost.get("format"), str) and lost["format"] in _FORMATS:
         node["format"] = lost.pop("format")
     if lost.get("minItems") in (0, 1):
         node["minItems"] = lost.pop("minItems")
