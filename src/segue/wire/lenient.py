@@ -138,6 +138,18 @@ def unframed(data: bytes) -> list[bytes]:
     return [line for line in (line.strip().removeprefix(b"data:").strip() for line in data.splitlines()) if line]
 
 
+def plain_text(value: Any) -> str:
+    """The text that a value is or stands for; raises `Unreadable` for one that has none but is not nothing."""
+    if isinstance(value, str):
+        return value
+    if _is_nothing(value):
+        return ""
+    try:
+        return _text(value)
+    except _Misfit as misfit:
+        raise Unreadable(str(misfit)) from None
+
+
 def whole_characters(text: str) -> str:
     """The text with the halves of surrogate pairs put together, and U+FFFD for a half that is alone."""
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

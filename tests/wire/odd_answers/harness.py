@@ -45,8 +45,11 @@ def read(dialect: str, data: bytes | Iterable[bytes], content_type: str = "text/
 
 
 def answer(events: Iterable[UpstreamEvent]) -> Answer:
+    events = list(events)
+    ends = [place for place, event in enumerate(events) if isinstance(event, Finished)]
     splice = Splice(hold=False)
-    shown = [shown for event in events for shown in splice.feed(event)]
+    # What follows a stop reason counts too: only the last one ends the answer.
+    shown = [shown for place, event in enumerate(events) if place not in ends[:-1] for shown in splice.feed(event)]
     calls = [event.call for event in shown if isinstance(event, ToolCalled)]
     assert not any(isinstance(event, Failed) for event in shown)
     return Answer(

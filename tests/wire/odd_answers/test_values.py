@@ -26,8 +26,53 @@ USAGE: Final[dict[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def events_of(dialect: str) -> list[dict[str, Any]]:
-    """The same answer in each dialect, with usage."""
+WHOLE: Final = " whole"
+"""Behind a dialect's name: its answer as one JSON document."""
+FORMS: Final = (*DIALECTS, *(dialect + WHOLE for dialect in DIALECTS))
+
+
+def events_of(form: str) -> list[dict[str, Any]]:
+    """The same answer in each dialect, with usage: the events of a stream, or one document."""
+    return [_document(form.removesuffix(WHOLE))] if form.endswith(WHOLE) else _events(form)
+
+
+def _document(dialect: str) -> dict[str, Any]:
+    stream = _events(dialect)
+    calls = [(call["id"], call["function"]) for call in CALLS]
+    if dialect == "openai_chat":
+        message = {
+            "role": "assistant",
+            "content": answers.TEXT,
+            "reasoning_content": answers.THOUGHT,
+            "tool_calls": CALLS,
+        }
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        return {"id": "c", "object": "chat.completion", "model": "a", "choices": [choice], "usage": stream[-1]["usage"]}
+    if dialect == "openai_responses":
+        return stream[-1]["response"]  # type: ignore[no-any-return]
+    if dialect == "claude":
+        blocks = [
+            {"type": "tool_use", "id": id, "name": made["name"], "input": json.loads(made["arguments"])}
+            for id, made in calls
+        ]
+        content = [
+            {"type": "thinking", "thinking": answers.THOUGHT, "signature": answers.SIGNATURES["claude"]},
+            {"type": "text", "text": answers.TEXT},
+            *blocks,
+        ]
+        return stream[0]["message"] | {"content": content, "stop_reason": "tool_use", "usage": USAGE[dialect]}  # type: ignore[no-any-return]
+    parts = [part for event in stream for part in event["candidates"][0]["content"]["parts"]]
+    candidate = {"index": 0, "content": {"role": "model", "parts": parts}, "finishReason": "STOP"}
+    return {"candidates": [candidate], "modelVersion": "a", "usageMetadata": USAGE[dialect]}
+
+
+CALLS: Final = [
+    {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": json.dumps(answers.WEATHER)}},
+    {"id": "call_2", "type": "function", "function": {"name": "clock", "arguments": json.dumps(answers.CLOCK)}},
+]
+
+
+def _events(dialect: str) -> list[dict[str, Any]]:
     lines = answers.body(dialect).decode().splitlines()
     events: list[dict[str, Any]] = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
     if dialect == "openai_chat":
@@ -41,13 +86,19 @@ def events_of(dialect: str) -> list[dict[str, Any]]:
     return events
 
 
+def read_form(form: str, events: list[dict[str, Any]]) -> Answer:
+    if form.endswith(WHOLE):
+        return read(form.removesuffix(WHOLE), json.dumps(events[0]).encode(), "application/json")
+    return read(form, bytes_of(form, events))
+
+
 def bytes_of(dialect: str, events: list[dict[str, Any]]) -> bytes:
     """A name that was changed is not repeated beside the data."""
     said = b"".join(frame(event, dialect in NAMED and isinstance(event.get("type"), str)) for event in events)
     return said + (b"data: [DONE]\n\n" if dialect == "openai_chat" else b"")
 
 
-CLEAN: Final = {dialect: read(dialect, bytes_of(dialect, events_of(dialect))) for dialect in DIALECTS}
+CLEAN: Final = {form: read_form(form, events_of(form)) for form in FORMS}
 
 
 def paths(value: Any, path: Path = ()) -> Iterator[Path]:
@@ -55,7 +106,7 @@ def paths(value: Any, path: Path = ()) -> Iterator[Path]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
         yield (*path, name)
-        if name not in ("args",):
+        if name not in ("args", "input"):
             yield from paths(inner, (*path, name))
 
 
@@ -68,7 +119,7 @@ def at(events: Any, path: Path) -> Any:
 def with_change(dialect: str, path: Path, new: Any) -> Answer:
     events = copy.deepcopy(events_of(dialect))
     at(events, path[:-1])[path[-1]] = new
-    return read(dialect, bytes_of(dialect, events))
+    return read_form(dialect, events)
 
 
 def changes(dialect: str, change: Callable[[Any], Any]) -> Iterator[tuple[Path, Any]]:
@@ -116,9 +167,10 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", FORMS)
 @pytest.mark.parametrize("change", PLAIN.values(), ids=PLAIN.keys())
 def test_a_value_whose_meaning_is_plain_is_read_in_any_type(dialect: str, change: Callable[[Any], Any]) -> None:
+    assert CLEAN[dialect] == CLEAN[dialect.removesuffix(WHOLE)]
     tried = list(changes(dialect, change))
     assert tried or change in (text_in_a_list, list_of_one_as_its_item, number_as_float_text)
     wrong = {path: with_change(dialect, path, new) for path, new in tried}
@@ -133,64 +185,19 @@ NOTHING: Final[dict[str, Any]] = {
     "an empty object": {},
 }
 
-BEARING: Final = frozenset(
-    [
-        "type",
-        "choices",
-        "delta",
-        "content",
-        "text",
-        "tool_calls",
-        "function",
-        "name",
-        "arguments",
-        "finish_reason",
-        "id",
-        "index",
-        "reasoning_content",
-        "item",
-        "item_id",
-        "output_index",
-        "response",
-        "output",
-        "status",
-        "summary",
-        "call_id",
-        "encrypted_content",
-        "content_block",
-        "thinking",
-        "partial_json",
-        "signature",
-        "stop_reason",
-        "message",
-        "candidates",
-        "parts",
-        "thought",
-        "functionCall",
-        "args",
-        "thoughtSignature",
-        "finishReason",
-        "usage",
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "prompt_tokens_details",
-        "cached_tokens",
-        "input_tokens",
-        "output_tokens",
-        "input_tokens_details",
-        "usageMetadata",
-        "promptTokenCount",
-        "candidatesTokenCount",
-        "cachedContentTokenCount",
-        "cache_read_input_tokens",
-        "totalTokenCount",
-    ]
-)
+_WORDS: Final = """
+type choices delta content text tool_calls function name arguments finish_reason id index reasoning_content
+item item_id output_index response output status summary call_id encrypted_content content_block thinking
+partial_json signature stop_reason message candidates parts thought functionCall args thoughtSignature
+finishReason usage prompt_tokens completion_tokens total_tokens prompt_tokens_details cached_tokens
+input_tokens output_tokens input_tokens_details usageMetadata promptTokenCount candidatesTokenCount
+cachedContentTokenCount cache_read_input_tokens totalTokenCount input
+"""
+BEARING: Final = frozenset(_WORDS.split())
 """The fields that carry the answer: what they say is lost with them."""
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", FORMS)
 @pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING.keys())
 def test_a_field_that_carries_nothing_of_the_answer_may_hold_nothing_in_any_form(dialect: str, nothing: Any) -> None:
     spared = [
@@ -207,7 +214,7 @@ USAGE_FIELDS: Final = ("usage", "usageMetadata", "prompt_tokens_details", "input
 TRIFLES: Final[list[Any]] = [*NOTHING.values(), True, "many", -1, 1e400, ["x"], {"x": "y"}, [[]], "\ud83d"]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", FORMS)
 def test_nothing_in_the_usage_costs_the_answer(dialect: str) -> None:
     without = CLEAN[dialect]._replace(usage=Usage())
     for path, value in changes(dialect, lambda value: value):
@@ -216,7 +223,7 @@ def test_nothing_in_the_usage_costs_the_answer(dialect: str) -> None:
                 assert with_change(dialect, path, odd)._replace(usage=Usage()) == without, (path, value, odd)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", FORMS)
 def test_whatever_is_in_a_field_the_decoder_raises_nothing(dialect: str) -> None:
     for path, _ in changes(dialect, lambda value: value):
         for odd in TRIFLES:
@@ -230,6 +237,14 @@ TEXTS: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "claude": lambda text: {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
     "gemini": lambda text: {"candidates": [{"content": {"parts": [{"text": text}]}}]},
 }
+
+
+@pytest.mark.parametrize("unreadable", [True, {"image": "x"}, [[True]]])
+def test_a_text_that_cannot_be_read_breaks_a_whole_response_too(unreadable: Any) -> None:
+    place = next(path for path in paths(events_of("openai_responses whole")) if path[-3:] == ("content", 0, "text"))
+    failure = with_change("openai_responses whole", place, unreadable).failure
+    assert failure is not None
+    assert failure.kind is FailureKind.BROKEN
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -32,7 +32,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.wire.arguments import is_object, json_text
-from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
+from segue.wire.lenient import UNREADABLE, Unreadable, is_filler, plain_text
 from segue.wire.openai import citations
 from segue.wire.openai.framing import FramedDecoder
 from segue.wire.openai_responses.upstream import errors
@@ -114,7 +114,7 @@ class AnswerDecoder(FramedDecoder):
             self._read(event.event, data, events, TYPED)
         except UNREADABLE:
             self._reread(event, data, events)
-        except _Unusable as error:
+        except (_Unusable, Unreadable) as error:
             self._fail(events, errors.broken(str(error)))
 
     def _reread(self, event: ServerSentEvent, data: bytes, events: list[UpstreamEvent]) -> None:
@@ -172,7 +172,7 @@ class AnswerDecoder(FramedDecoder):
             return
         try:
             self._terminal(response, "completed", events)
-        except _Unusable as error:
+        except (_Unusable, Unreadable) as error:
             self._fail(events, errors.broken(str(error)))
 
     def _start(self, response: WireResponse, events: list[UpstreamEvent]) -> None:
@@ -262,7 +262,7 @@ class AnswerDecoder(FramedDecoder):
             events += self._sources.new(citations.read(part.get("annotations")))
 
     def _part(self, part: dict[str, Any], keys: list[int | str], events: list[UpstreamEvent]) -> None:
-        if text := _word(part.get("text")):
+        if text := plain_text(part.get("text")):
             self._said.update(keys)
             if tokens := _tokens(part.get("logprobs")):
                 events.append(Logprobs(tokens))
@@ -274,7 +274,7 @@ class AnswerDecoder(FramedDecoder):
         text = ""
         if not self._thoughts.keys() & set(keys):
             parts = _tables(item.summary) or _tables(item.content)
-            text = "\n\n".join(_word(part.get("text")) for part in parts)
+            text = "\n\n".join(_thought_text(part.get("text")) for part in parts)
         encrypted = _word(item.encrypted_content)
         if encrypted:
             events.append(ThinkingDelta(text, signature(_word(item.id), encrypted), dialect=DIALECT))
@@ -362,6 +362,14 @@ def _word(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _thought_text(value: object) -> str:
+    """A thought that can't be read costs no answer."""
+    try:
+        return plain_text(value)
+    except Unreadable:
+        return ""
+
+
 def _tokens(value: object) -> tuple[TokenLogprob, ...]:
     try:
         return msgspec.convert(value or (), tuple[TokenLogprob, ...])
@@ -370,6 +378,8 @@ def _tokens(value: object) -> tuple[TokenLogprob, ...]:
 
 
 def _tables(value: object) -> list[dict[str, Any]]:
+    if isinstance(value, (dict, str)):
+        value = [value if isinstance(value, dict) else {"text": value}]
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
