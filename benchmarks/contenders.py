@@ -155,11 +155,30 @@ def litellm_tuned(ports: Sequence[int], remembers: bool) -> tuple[Ask, Close]:
     )
 
 
+def bare(ports: Sequence[int], remembers: bool) -> tuple[Ask, Close]:
+    """One provider's own SDK, with the retries that it has by default; it knows of no second target."""
+    import httpx
+    from openai import AsyncOpenAI
+
+    timeout = httpx.Timeout(limits.SILENCE, connect=limits.CONNECT)
+    client = AsyncOpenAI(api_key="none", base_url=f"http://127.0.0.1:{ports[0]}/v1", timeout=timeout)
+
+    async def ask(prompt: str) -> AsyncIterator[str]:
+        messages: Any = [{"role": "user", "content": prompt}]
+        stream = await client.chat.completions.create(model="gpt-4.1", messages=messages, stream=True)
+        async for chunk in stream:
+            if chunk.choices and (text := chunk.choices[0].delta.content):
+                yield text
+
+    return ask, client.close
+
+
 CONTENDERS: dict[str, Build] = {
     "Segue": segue,
     "LangChain with_fallbacks": langchain,
     "LiteLLM Router": litellm,
     "LiteLLM Router, tuned": litellm_tuned,
+    "bare SDK": bare,
 }
 
 

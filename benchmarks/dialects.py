@@ -14,6 +14,10 @@ class Dialect(Protocol):
 
     def token(self, text: str) -> bytes: ...
 
+    def stop_reason(self, tokens: int) -> bytes:
+        """The terminal without its last frame."""
+        ...
+
     def terminal(self, tokens: int) -> bytes: ...
 
     def error_event(self) -> bytes:
@@ -41,10 +45,12 @@ class OpenAI:
     def token(self, text: str) -> bytes:
         return self._chunk([{"index": 0, "delta": {"content": text}, "finish_reason": None}])
 
+    def stop_reason(self, tokens: int) -> bytes:
+        return self._chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+
     def terminal(self, tokens: int) -> bytes:
         usage = {"prompt_tokens": 9, "completion_tokens": tokens, "total_tokens": 9 + tokens}
-        last = self._chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}])
-        return last + self._chunk([], usage=usage) + b"data: [DONE]\n\n"
+        return self.stop_reason(tokens) + self._chunk([], usage=usage) + b"data: [DONE]\n\n"
 
     def error_event(self) -> bytes:
         return _event({"error": {"message": "The server had an error", "type": "server_error", "code": None}})
@@ -76,11 +82,13 @@ class Claude:
         delta = {"type": "text_delta", "text": text}
         return _event({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")
 
-    def terminal(self, tokens: int) -> bytes:
+    def stop_reason(self, tokens: int) -> bytes:
         delta = {"stop_reason": "end_turn", "stop_sequence": None}
         last = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": tokens}}
-        stop = _event({"type": "content_block_stop", "index": 0}, "content_block_stop")
-        return stop + _event(last, "message_delta") + _event({"type": "message_stop"}, "message_stop")
+        return _event({"type": "content_block_stop", "index": 0}, "content_block_stop") + _event(last, "message_delta")
+
+    def terminal(self, tokens: int) -> bytes:
+        return self.stop_reason(tokens) + _event({"type": "message_stop"}, "message_stop")
 
     def error_event(self) -> bytes:
         return _event(self._error("overloaded_error"), "error")
@@ -103,8 +111,11 @@ class Gemini:
     def token(self, text: str) -> bytes:
         return self._chunk(text, {})
 
-    def terminal(self, tokens: int) -> bytes:
+    def stop_reason(self, tokens: int) -> bytes:
         return self._chunk("", {"finishReason": "STOP"}, tokens)
+
+    def terminal(self, tokens: int) -> bytes:
+        return self.stop_reason(tokens)  # this dialect has no other last frame
 
     def error_event(self) -> bytes:
         return _event({"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}})

@@ -1,6 +1,8 @@
-"""What becomes of a stream when the provider fails: Segue beside LangChain's `with_fallbacks` and LiteLLM's Router, in one run.
+"""What becomes of a stream when the provider fails: Segue beside LangChain's `with_fallbacks`, LiteLLM's Router and a bare SDK, in one run.
 
-    python -m benchmarks.failover [--calls 12] [--silent-calls 8] [--outage-calls 40]
+    python -m benchmarks.failover [--calls 12] [--silent-calls 8] [--outage-calls 40] [--answers]
+
+`--answers` measures only what becomes of answers: whole texts, seams, doubles, time and money. That takes a minute.
 
 All have a chain of the same three local upstreams (OpenAI, Claude, Gemini), of which the first fails, or the first two; all have the
 time limits of `limits`. LiteLLM pins much of what it depends on, so it lives in an environment of its own, benchmarks/.venv, which this
@@ -35,12 +37,16 @@ REQUIREMENTS = HERE / "requirements.txt"
 OTHER = HERE / ".venv"
 OTHER_PYTHON = OTHER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
-CLIENTS = ("Segue", "LangChain with_fallbacks", "LiteLLM Router", "LiteLLM Router, tuned")
+CLIENTS = ("Segue", "LangChain with_fallbacks", "LiteLLM Router", "LiteLLM Router, tuned", "bare SDK")
 ALWAYS_REMEMBERS = frozenset({"Segue"})
 """A fault is met by clients that know of no trouble yet: each call has a new one of these; of the others one is told to forget."""
 LOUD = ("refused", "reset", "500", "503", "429", "cut", "early", "error", "empty")
 SILENT = ("hang", "headers", "stall")
 ENDLESS = ("keepalive", "drip")
+ANSWERS = ("cut", "token", "afresh", "stopped")
+"""Faults after which it shows what a client makes of half an answer."""
+CROWD = 20
+"""Callers within a second while everybody is down."""
 
 PACE = 0.15
 """Seconds between the beginnings of two calls."""
@@ -142,6 +148,23 @@ class Bench:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+def measure_answers(bench: Bench, calls: int) -> dict[str, dict[str, Results]]:
+    """Results by fault and client, of those that leave half an answer and of an outage of everybody."""
+    tell("starting")
+    bench.start(remembers=False)
+    found = {}
+    for fault in ANSWERS:
+        tell(fault)
+        found[fault] = bench.each((fault,), calls)
+    tell("an outage of everybody")
+    found["outage"] = {}
+    for name in bench.clients:
+        bench.start(remembers=True)
+        crowd = bench.run((name,), ("outage",), CROWD, broken=3, remembers=True, pace=1.0 / CROWD)
+        found["outage"][name] = crowd[name]
+    return found
+
+
 def measure(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, Results]]:
     """Results by scenario and client."""
     tell("starting")
@@ -192,12 +215,14 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=12, help="into each loud fault, by each client")
     parser.add_argument("--silent-calls", type=int, default=8, help="into each silent fault, by each client")
     parser.add_argument("--outage-calls", type=int, default=40, help="while a target is down, by each client")
+    parser.add_argument("--answers", action="store_true", help="only what becomes of answers")
     options = parser.parse_args()
     set_up()
     began = time.monotonic()
     bench = Bench(CLIENTS)
     try:
-        found = measure(bench, options)
+        found = {} if options.answers else measure(bench, options)
+        found |= measure_answers(bench, options.calls)
     finally:
         bench.close()
     under = conditions(options) | {"seconds": round(time.monotonic() - began)}

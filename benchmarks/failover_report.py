@@ -7,6 +7,7 @@ prints those of the last run again.
 
 from __future__ import annotations
 
+import datetime
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faulty import ANSWER
+from segue.catalog.prices import price_of
 
 FAULTS = {
     "refused": "connection refused",
@@ -35,13 +37,33 @@ FAULTS = {
 LOUD = ("refused", "reset", "500", "503", "429", "cut", "early", "error", "empty")
 OUTAGES = {"down, 503": "503 to every request", "down, hang": "silence to every request"}
 
+ANSWERS = {
+    "cut": "cut in mid-stream; the next goes on perfectly",
+    "afresh": "cut in mid-stream; the next begins afresh",
+    "token": "cut after the first token",
+    "stopped": "a stop reason without the last frame",
+    "outage": "all refuse for 2 s, 20 callers within a second",
+}
+MODELS = (("openai", "gpt-4.1"), ("claude", "claude-sonnet-4-5"), ("gemini", "gemini-2.5-flash"))
+MOMENT = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
+"""Whose prices are taken."""
+PROMPT = 9
+"""Tokens of a prompt, as the upstreams count them."""
+
 Result = Mapping[str, Any]
 Results = Sequence[Result]
 Found = Mapping[str, Mapping[str, Results]]
 
 
 def report(found: Found, conditions: Mapping[str, Any]) -> str:
-    names = list(found["healthy"])
+    names = list(found["cut"])
+    becomes = [
+        "What becomes of answers: calls with the exact text / with words twice / cut short and passed off as whole / ended by an error; "
+        "seams a call; median / worst time; list price of what upstreams generated, of 1,000 calls",
+        table("", names, {ANSWERS[fault]: [_becomes(found[fault][name]) for name in names] for fault in ANSWERS}),
+    ]
+    if "healthy" not in found:
+        return "\n\n".join(becomes)
     first, last = switches(names, found, first=True), switches(names, found, first=False)
     return "\n\n".join(
         [
@@ -52,6 +74,7 @@ def report(found: Found, conditions: Mapping[str, Any]) -> str:
             table(
                 "fault", names, {FAULTS[fault]: [_outcomes(found[fault][name]) for name in names] for fault in FAULTS}
             ),
+            *becomes,
             "From the target's first failure to the next target's request: median / worst",
             table("fault", names, first),
             "From the target's last failure before the change to the next target's request: median / worst",
@@ -103,6 +126,29 @@ def _outcomes(results: Results) -> str:
     exact = sum(one["text"] == ANSWER and not one["error"] for one in results)
     ended = sum(not one["error"] for one in results)
     return f"{exact / len(results):.0%} ({ended / len(results):.0%})".replace("%", "")
+
+
+def _becomes(results: Results) -> str:
+    kinds = [_kind(one) for one in results]
+    counts = " / ".join(str(kinds.count(kind)) for kind in ("exact", "twice", "short", "error"))
+    seams = sum(ask["continues"] for one in results for ask in one["asks"]) / len(results)
+    paid = 1000 * sum(_price(ask) for one in results for ask in one["asks"]) / len(results)
+    return f"{counts}; {seams:.1f}; {_spread([one['total'] for one in results])}; ${paid:.2f}"
+
+
+def _kind(one: Result) -> str:
+    if one["error"]:
+        return "error"
+    if one["text"] == ANSWER:
+        return "exact"
+    words = one["text"].split()
+    return "twice" if len(set(words)) < len(words) else "short"
+
+
+def _price(ask: Mapping[str, Any]) -> float:
+    """What an upstream's list charges for a request that it answered, as far as it got."""
+    unit = price_of(*MODELS[ask["upstream"]], MOMENT)
+    return float(PROMPT * unit.input + ask["tokens"] * unit.output) if unit is not None and ask["tokens"] else 0.0
 
 
 def _asks(results: Results) -> str:

@@ -7,7 +7,7 @@ It prints its ports as JSON, then answers every line on stdin with its notes sin
 BROKEN upstreams; any other is answered.
 
 The right answer is numbered, so that nothing can be missing or come twice unseen. An upstream that is shown the beginning of its own
-answer says the rest of it, however it is asked to go on: as a perfect model would.
+answer says the rest of it, however it is asked to go on: as a perfect model would. Only in the case `afresh` it begins anew, as real models do.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ MIDDLE = 8
 """Tokens before what happens in mid-stream."""
 DRIP = 0.7
 """Seconds between two characters of a slow drip."""
+OUTAGE = 2.0
+"""Seconds for which all upstreams refuse, from the first request on."""
 FOREVER = 600.0
 """Seconds that nobody waits."""
 
@@ -40,7 +42,10 @@ CASE = re.compile(rb"case ([a-z0-9-]+)/(\d+)/(\d)")
 
 
 class Note:
-    """One request as the upstream saw it. `struck` is when its fault began, if it met one."""
+    """One request as the upstream saw it. `struck` is when its fault began, if it met one.
+
+    `continues`: it was shown the beginning of an answer; `tokens` is how many it generated.
+    """
 
     def __init__(self, upstream: int, fault: str, number: int) -> None:
         self.upstream = upstream
@@ -48,6 +53,8 @@ class Note:
         self.number = number
         self.at = time.monotonic()
         self.struck: float | None = None
+        self.continues = False
+        self.tokens = 0
 
     def strikes(self) -> None:
         self.struck = time.monotonic()
@@ -85,7 +92,9 @@ class Line(asyncio.Protocol):
         self.notes.append(note)
         path = head.split(b" ", 2)[1].partition(b"?")[0].decode().partition(":")[0]
         dialect = dialect_of(path)
-        rest = ANSWER.removeprefix(dialect.said(json.loads(body)))
+        said = dialect.said(json.loads(body))
+        note.continues = bool(said)
+        rest = ANSWER if note.fault == "afresh" else ANSWER.removeprefix(said)
         act = FAULTS[note.fault] if broken else whole
         self.task = asyncio.get_running_loop().create_task(self.answer(act, Exchange(self, note, dialect, rest)))
 
@@ -122,6 +131,7 @@ class Exchange:
         pieces = re.findall(r"\s*\S+", self.rest)[:most]
         for piece in pieces:
             self.body(self.dialect.token(piece))
+            self.note.tokens += 1
             await asyncio.sleep(PAUSE)
         return len(pieces)
 
@@ -186,9 +196,30 @@ async def keep_alives_only(exchange: Exchange) -> None:
         await asyncio.sleep(0.2)
 
 
-async def cut(exchange: Exchange) -> None:
-    """The connection is closed inside the body."""
-    await exchange.begin(MIDDLE)
+async def outage(exchange: Exchange) -> None:
+    """All refuse for a while, and say when to come back."""
+    before = [note for note in exchange.line.notes if note.fault == exchange.note.fault]
+    if time.monotonic() - before[0].at < OUTAGE:
+        exchange.refuse(429, "retry-after: 2\r\n")
+    else:
+        await whole(exchange)
+
+
+def cut_after(tokens: int) -> Act:
+    async def cut(exchange: Exchange) -> None:
+        """The connection is closed inside the body."""
+        await exchange.begin(tokens)
+        exchange.line.transport.close()
+
+    return cut
+
+
+async def stopped(exchange: Exchange) -> None:
+    """A whole answer with its stop reason, and the connection closed before the last frame."""
+    exchange.head()
+    exchange.body(exchange.dialect.opening())
+    exchange.body(exchange.dialect.stop_reason(await exchange.tokens()))
+    exchange.note.strikes()
     exchange.line.transport.close()
 
 
@@ -234,7 +265,11 @@ FAULTS: dict[str, Act] = {
     "hang": hang,
     "headers": hang_after_headers,
     "keepalive": keep_alives_only,
-    "cut": cut,
+    "cut": cut_after(MIDDLE),
+    "token": cut_after(1),
+    "afresh": cut_after(MIDDLE),
+    "stopped": stopped,
+    "outage": outage,
     "early": ended_early,
     "error": error_event,
     "stall": stall,
