@@ -47,6 +47,10 @@ class PrefillSeam:
             self._fail()
         return ""
 
+    def began_anew(self, delivered: str) -> bool:
+        """Whether what was said in place of the word that was taken back is how the answer begins: the prefill was not taken."""
+        return bool(self._head.strip()) and delivered.lstrip().startswith(self._head.strip())
+
     def flush(self, *, final: bool = False) -> str:
         """With `final` the continuation is over. Returns what may be shown now."""
         if final and not self.settled:

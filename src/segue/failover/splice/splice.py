@@ -332,7 +332,10 @@ class Splice:
         if seam is not None and seam.error is not None:
             rejected = isinstance(seam, PrefillSeam)
             kind = FailureKind.CAPABILITY if rejected else FailureKind.BROKEN
-            self.failure = Failure(kind=kind, message=seam.error, prefill_rejected=rejected)
+            # By a status the plan tells a prefill that was refused from one that only met another word.
+            anew = isinstance(seam, PrefillSeam) and seam.began_anew(self._answer.text)
+            status = 200 if anew else None
+            self.failure = Failure(kind=kind, message=seam.error, prefill_rejected=rejected, status=status)
         if not text:
             return []
         self._answer.add(text)
