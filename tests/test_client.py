@@ -11,6 +11,7 @@ import pytest
 
 from segue import (
     Answer,
+    Citation,
     ConfigurationError,
     Finished,
     InvalidRequestError,
@@ -310,3 +311,30 @@ def test_without_a_key_a_sandbox_answers_and_an_error_says_how(tmp_path: Path, m
         assert [record.simulated for record in segue.ledger.records()] == [True]
     with Segue() as segue, pytest.raises(ConfigurationError, match=r"to try Segue without one: Segue\(sandbox=True\)"):
         segue.complete("Why is the sky blue?")
+
+
+def cited(text: str, url: str, logprob: float) -> Reply:
+    likely = {"content": [{"token": text, "logprob": logprob, "bytes": None, "top_logprobs": []}]}
+    source = {"type": "url_citation", "url_citation": {"url": url, "title": "A", "start_index": 0, "end_index": 5}}
+    choices = [
+        {"index": 0, "delta": {"content": text}, "logprobs": likely},
+        {"index": 0, "delta": {"annotations": [source]}, "finish_reason": "stop"},
+    ]
+    body = [
+        b"data: " + json.dumps({"id": "c", "model": "m", "choices": [choice]}).encode() + b"\n\n" for choice in choices
+    ]
+    return Reply(headers={"content-type": "text/event-stream"}, steps=body)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_carries_its_sources_and_log_probabilities(tmp_path: Path, stream: bool) -> None:
+    segue = client(Upstream(cited("Hello", "https://a.example", -0.5)), tmp_path)
+    if stream:
+        said = segue.stream("hi")
+        events = [event async for event in said]
+        assert [event for event in events if isinstance(event, Citation)] == list(said.answer.citations)
+        answer = said.answer
+    else:
+        answer = await segue.acomplete("hi")
+    assert answer.citations == (Citation(url="https://a.example", title="A", start=0, end=5),)
+    assert [(one.token, one.logprob) for one in answer.logprobs] == [("Hello", -0.5)]

@@ -7,7 +7,18 @@ from decimal import Decimal
 
 import msgspec
 
-from segue.chat.events import ChatEvent, Finished, FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
+from segue.chat.events import (
+    ChatEvent,
+    Citation,
+    Finished,
+    FinishReason,
+    Logprobs,
+    Seam,
+    TextDelta,
+    ThinkingDelta,
+    TokenLogprob,
+    ToolCalled,
+)
 from segue.chat.messages import Message, Text, Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary
@@ -25,7 +36,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     another target went on in mid-text; `omitted` names parameters that the model does not take; `healed` names what was put right in the
     request so that the provider takes it; `notices` tells of that in sentences, of a model whose end is near, and of one that was asked in
     another's place. `simulated`: a local stand-in spoke,
-    no model. `route` is the order in which a policy put the targets, and why; None where they were asked as written.
+    no model. `citations` are the sources that the provider named, `logprobs` the log probabilities of the text's tokens where they were
+    asked for. `route` is the order in which a policy put the targets, and why; None where they were asked as written.
     """
 
     text: str
@@ -40,6 +52,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     tool_calls: tuple[ToolCall, ...] = ()
     thinking: tuple[Thinking, ...] = ()
     refusal: str = ""
+    citations: tuple[Citation, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
     seams: int = 0
     hedges: int = 0
     rounds: int = 1
@@ -61,6 +75,8 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: RequestCost, 
     text: list[str] = []
     thinking: list[Thinking] = []
     calls: list[ToolCall] = []
+    citations: list[Citation] = []
+    logprobs: list[TokenLogprob] = []
     finished = Finished(FinishReason.STOP)
     for event in events:
         match event:
@@ -70,6 +86,10 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: RequestCost, 
                 _add_thinking(thinking, event)
             case ToolCalled(call=call):
                 calls.append(call)
+            case Citation():
+                citations.append(event)
+            case Logprobs(tokens):
+                logprobs += tokens
             case Seam(restarted=True):
                 thinking.clear()  # of an attempt whose answer is not this one
             case Finished():
@@ -87,6 +107,8 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: RequestCost, 
         tool_calls=tuple(calls),
         thinking=tuple(thinking),
         refusal=finished.refusal,
+        citations=tuple(citations),
+        logprobs=tuple(logprobs),
         seams=report.seams,
         hedges=report.hedges,
         rounds=report.rounds,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Failed,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -43,6 +45,7 @@ __all__ = [
     "Call",
     "Candidate",
     "ChatEvent",
+    "Citation",
     "DailyRow",
     "Decoder",
     "Dialect",
@@ -57,6 +60,7 @@ __all__ = [
     "IngressRequest",
     "LedgerStore",
     "Listener",
+    "Logprobs",
     "MemoryStore",
     "Ordered",
     "Ordering",
