@@ -188,7 +188,8 @@ class Field:
                 seconds=seconds,
                 failure=failure,
                 usage=attempt.usage,
-                usage_is_final=attempt.finished,
+                # A stop reason may stand on every chunk: of an attempt that was cancelled only the last word makes its report final.
+                usage_is_final=attempt.finished and (outcome != "cancelled" or attempt.receipt.complete),
                 first_content=attempt.first_content,
                 status=attempt.receipt.status,
                 sent=attempt.receipt.sent,
