@@ -37,11 +37,11 @@ class Spell(msgspec.Struct, frozen=True):
 
 
 class Weather:
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, dialect: str) -> None:
         self._rng = rng
         lengths = [rng.choice((30.0, 300.0, 3000.0)) * rng.uniform(0.2, 1.8) for _ in range(40)]
         self._ends = [*accumulate(lengths)]
-        self._spells = [_spell(rng) for _ in lengths]
+        self._spells = [_spell(rng, dialect) for _ in lengths]
 
     def strike(self, number: int, now: float) -> Strike | None:
         spell = self._at(now)
@@ -56,10 +56,11 @@ class Weather:
         return self._spells[min(bisect(self._ends, now), len(self._spells) - 1)]
 
 
-def _spell(rng: random.Random) -> Spell:
+def _spell(rng: random.Random, dialect: str) -> Spell:
     if rng.random() < 0.45:
         return Spell(None, 0.0)
-    fault = rng.choice([fault for fault in FAULTS.values() if fault.name not in ("policy", "caller", "refusal")])
+    possible = [fault for fault in FAULTS.values() if dialect in fault.dialects]
+    fault = rng.choice([fault for fault in possible if fault.name not in ("policy", "caller", "refusal")])
     if rng.random() < 0.03:
         fault = FAULTS[rng.choice(("policy", "caller", "refusal"))]
     return Spell(Strike(fault.name, rng.choice(fault.phases)), rng.choice((0.1, 0.5, 1.0, 1.0)))
@@ -75,8 +76,8 @@ class History:
 
     def _provider(self, place: int) -> Provider:
         rng, name = self.rng, f"p{place}"
-        self.weathers[name] = weather = Weather(random.Random(rng.random()))
         dialect = DIALECTS[place % len(DIALECTS)] if rng.random() < 0.7 else rng.choice(DIALECTS)
+        self.weathers[name] = weather = Weather(random.Random(rng.random()), dialect)
         return Provider(
             name,
             dialect,

@@ -84,9 +84,9 @@ async def tell(*steps: Step) -> Told:
     ids=["the end", "the last word", "a reset", "an error", "silence"],
 )
 async def test_with_its_stop_reason_an_answer_is_whole(after: tuple[Step, ...], waited: float) -> None:
-    told = await tell(chunk("Take 50 mg"), chunk(stop="stop"), *after)
+    told = await tell(chunk("Take "), Pause(0.1), chunk("50 mg"), chunk(stop="stop"), *after)
     assert (told.text, told.asked) == ("Take 50 mg", ["a"])
-    assert told.ended == pytest.approx(waited, abs=0.01)
+    assert told.ended == pytest.approx(0.1 + waited, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_without_a_stop_reason_an_answer_was_cut(after: tuple[Step, ...]) 
 @pytest.mark.parametrize("pause", [0.0, 0.4, 3.0])
 @pytest.mark.parametrize("last", [(DONE,), ()], ids=["the last word", "the end"])
 async def test_content_after_a_stop_reason_is_content(pause: float, last: tuple[Step, ...]) -> None:
-    pieces = [chunk("Take 5", "stop"), chunk("0 ", "stop"), Pause(pause), chunk("mg"), *last]
+    pieces = [chunk("Take 5", "stop"), Pause(pause), chunk("0 ", "stop"), Pause(pause), chunk("mg"), *last]
     told = await tell(*pieces)
     assert (told.text, told.asked) == ("Take 50 mg", ["a"])
 
@@ -135,6 +135,6 @@ async def test_a_call_that_comes_in_pieces_with_a_stop_reason_each_is_whole() ->
 
 
 async def test_a_call_without_arguments_is_delivered_though_nothing_follows_its_stop_reason() -> None:
-    told = await tell(chunk(stop="tool_calls", **call(0, "", "f")), Hang())
+    told = await tell(chunk(**call(0, "", "f")), Pause(0.1), chunk(stop="tool_calls"), Hang())
     assert (told.calls, told.asked) == (["{}"], ["a"])
-    assert told.ended == pytest.approx(0.5, abs=0.01)
+    assert told.ended == pytest.approx(0.6, abs=0.01)

@@ -1,4 +1,4 @@
-"""After a rest requests come back by and by."""
+"""After a rest requests come back gradually."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_failure_on_the_way_back_begins_again_with_one() -> None:
     assert ramp.room == 1
 
 
-def test_a_key_that_cools_brings_all_its_models_back_by_and_by() -> None:
+def test_a_key_that_cools_brings_all_its_models_back_gradually() -> None:
     health = HealthBook(BreakerPolicy())
     for keys in (A, B):
         assert health.admit(keys, 0.0) is Permit.YES

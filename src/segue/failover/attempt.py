@@ -26,6 +26,9 @@ MAILBOX_ROOM = 512
 EVENTS_ROOM = 4096
 """Events in them: a batch may hold thousands."""
 
+SAME_READ = 1e-6
+"""Seconds within which two moments are one: they are sums of the clock's numbers."""
+
 GAP_SAMPLING = 16
 """One gap in so many is kept for the estimate of what gaps are usual."""
 
@@ -120,6 +123,11 @@ class Attempt:
         """When its silence may have something to say."""
         check, late = self.watch.next_check(), self.late_at
         return check if check < late else late
+
+    @property
+    def came_at_once(self) -> bool:
+        """Whether all content so far came in one read."""
+        return self.first_content is not None and self.last_content <= self.began + self.first_content + SAME_READ
 
     @property
     def late_at(self) -> float:

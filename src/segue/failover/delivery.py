@@ -18,7 +18,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.failure import Failure, FailureKind
-from segue.failover.attempt import Attempt
+from segue.failover.attempt import SAME_READ, Attempt
 from segue.failover.budget import FOREVER
 from segue.failover.check import Check
 from segue.failover.splice.partial_answer import is_content
@@ -142,8 +142,13 @@ class Lead:
         if event.provisional and self._tools:
             return None  # a call may be still to come
         self.finished = event
-        sure = not (event.provisional or self.doubtful)
-        self.linger_until = now + (self._policy.linger if sure else _pause(attempt))
+        if event.provisional or self.doubtful:
+            self.linger_until = now + _pause(attempt)
+        elif attempt.came_at_once and now - attempt.last_content <= SAME_READ:
+            # It may be the first of several chunks that have a stop reason each.
+            self.linger_until = now + max(self._policy.linger, attempt.watch.limits.hedge_gap or 0.0)
+        else:
+            self.linger_until = now + self._policy.linger
         return None
 
     def _go_on(self, attempt: Attempt, event: UpstreamEvent, finished: Finished, now: float) -> None:

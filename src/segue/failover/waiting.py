@@ -1,4 +1,4 @@
-"""Who waits for a target to recover. First come, first served: as many are called as the target has room for."""
+"""Requests that wait for a target to recover, in the order of their arrival: as many are called as the target has room for."""
 
 from __future__ import annotations
 

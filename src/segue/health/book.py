@@ -26,7 +26,7 @@ one of `succeeded`, `failed`, `unproven` and `release`; `started` is the `now` a
 Its first content may be told before, by `proved`: for a probe that is the success, so that those who wait for its target need not
 wait for the whole of its answer. `proven` says at its end that it was.
 
-After a rest, of whatever kind, a target gets its requests back by and by (ramp.py).
+After a rest of any kind a target gets its requests back gradually (ramp.py).
 
 An `invalid` answer is reported again, as broken, once another target has answered the same request with one that fits.
 

@@ -1,7 +1,7 @@
 """How requests come back to a target that has rested: one, then two for each that shows it well and ends, and so on. Pure.
 
-A rest (a stated wait, an open breaker) ends for all that wait for it at the same moment. Without a ramp they would all be sent at once, to a
-target that may have room for one of them.
+A rest (a stated wait, an open breaker) ends at the same moment for all requests that wait for it. Without a ramp they would all be sent at
+once, to a target that may have room for one of them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 ENOUGH: Final = 64
-"""Requests beside one another that show a target to be back; from there on their number is not limited."""
+"""Requests at the same time from which on a target is back; their number is not limited any more."""
 
 
 class Ramp:
