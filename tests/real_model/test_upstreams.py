@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from segue import InvalidRequestError, LLMServiceUnavailableError, Segue
 from segue.chat.events import FinishReason, Seam, TextDelta
-from segue.chat.messages import Message, Text, user
+from segue.chat.messages import Image, Message, Text, user
 from segue.embedded.process import ModelProcess
 
 from .conftest import Make, settings_for
@@ -68,6 +69,16 @@ def test_a_prompt_that_is_too_long_is_refused_by_the_server_and_rests_nobody(seg
     with pytest.raises((LLMServiceUnavailableError, InvalidRequestError)) as caught:
         segue.complete("word " * 3000)
     assert "context" in str(caught.value)
+    assert len(caught.value.attempts) == 1
+    assert segue.complete("Say hello.", max_tokens=4).text
+
+
+def test_a_picture_is_refused_by_the_server_once_and_rests_nobody(segue: Segue) -> None:
+    pixel = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(24)).decode()
+    question = Message("user", (Text("What is this?"), Image(data=pixel, media_type="image/png")))
+    with pytest.raises((LLMServiceUnavailableError, InvalidRequestError)) as caught:
+        segue.complete([question])
+    assert "image" in str(caught.value)
     assert len(caught.value.attempts) == 1
     assert segue.complete("Say hello.", max_tokens=4).text
 

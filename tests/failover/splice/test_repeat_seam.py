@@ -209,6 +209,7 @@ GIVEN_AWAY = [
     "My connection dropped in the middle of your answer. The last words",
     "Please send me the rest: begin by repeating",
     "I understand that the response was cut off.",
+    "Your request was met with a prompt. I will not repeat the request.",
     "죄송합니다. 이어서 답변드리겠습니다.",
     "끊긴 부분부터 이어서 작성하겠습니다.",
     "답변을 받는 도중에 제 연결이 끊겼습니다.",
@@ -261,7 +262,8 @@ def test_a_new_beginning_is_skipped_although_the_time_of_holding_ended_after_its
 def test_a_new_beginning_that_turns_out_to_be_none_is_let_through_whole() -> None:
     seam = RepeatSeam(ANSWER, in_code=False)
     assert seam.feed("The Danube ") + seam.flush() == ""
-    assert seam.feed("is also a river of many towns") == "The Danube is also a river of many towns"
+    rest = "is also a river of many towns, of many tongues and of many songs about it"
+    assert seam.feed(rest) == f"The Danube {rest}"
     assert seam.settled
 
 
@@ -310,7 +312,7 @@ def test_a_repetition_that_has_reached_the_end_is_settled_without_waiting_for_mo
 def test_after_the_time_of_holding_a_chance_likeness_with_the_middle_is_not_waited_for() -> None:
     text = ANSWER + "".join(f" {number}" for number in range(200))
     seam = RepeatSeam(text, in_code=False)
-    words = "Black and white and green and blue and grey"
+    words = "Black and white and green and blue and grey and all the other colours of the sea below"
     assert seam.feed(words[:5]) == ""
     assert seam.flush() == ""
     assert seam.feed(words[5:]) == words
@@ -318,13 +320,13 @@ def test_after_the_time_of_holding_a_chance_likeness_with_the_middle_is_not_wait
 
 
 def test_new_text_is_withheld_for_the_repetition_that_was_asked_for_until_time_or_length_say_otherwise() -> None:
-    words = "Quite another thing is the sea, which is wide and deep and never at rest"
-    seam = RepeatSeam(ANSWER, max_chars=60)
-    assert seam.feed(words[:59]) == ""
-    assert seam.feed(words[59:]) == words
+    words = "Quite another thing is the sea, which is wide and deep and never at rest, nor are those who live by it"
+    seam = RepeatSeam(ANSWER, max_chars=90)
+    assert seam.feed(words[:89]) == ""
+    assert seam.feed(words[89:]) == words
     timed = RepeatSeam(ANSWER)
-    assert timed.feed(words[:45]) == ""
-    assert timed.flush() == words[:45]
+    assert timed.feed(words[:85]) == ""
+    assert timed.flush() == words[:85]
 
 
 def test_an_introduction_is_only_taken_for_one_where_the_text_has_the_words_once() -> None:

@@ -520,7 +520,7 @@ def test_a_continuation_that_withholds_says_so_and_time_sets_it_free() -> None:
     assert splice.holding
     assert splice.content_seen
     assert splice.flush() == []
-    rest = " and white and green and blue, all of them"
+    rest = " and white and green and blue, all of them and all the other colours of the sea"
     assert said(splice, TextDelta(rest)) == [Seam("a", "b", len(LONG)), TextDelta("Black" + rest)]
     assert not splice.holding
     assert splice.flush() == []

@@ -139,7 +139,7 @@ _SORRY: Final = re.compile(
 _INTERRUPTION: Final = re.compile(
     r"(?:where (?:I|we|you|it|my|the) .{0,24}?(?:left off|stopped|broke off|cut off|ended)|(?:left|broke|cut) off"
     r"|(?:connection|response|answer|message|reply) (?:was |has been |got )?(?:dropped|interrupted|cut|lost)"
-    r"|(?:the|your) (?:interruption|connection)|(?:rest|remainder|continuation) of (?:the|my|your) (?:answer|response|message|text|story)"
+    r"|(?:the|your) (?:interruption|connection)|your (?:request|prompt|instruction)|(?:can ?not|can['’]t|will not|won['’]t) repeat|(?:rest|remainder|continuation) of (?:the|my|your) (?:answer|response|message|text|story)"
     r"|here(?:['’]s| is) the (?:rest|remainder|continuation)|(?:I(?:['’]ll| will)|let me) (?:now )?(?:continue|go on|carry on|pick up|resume)"
     r"|continuing (?:from|with|the|my|your)|picking up|resuming|repeat(?:ing)? (?:the|these|those|your|exactly)"
     r"|끊(?:긴|겼|겨|김)|이어서 (?:답변|작성|설명|계속|말씀|쓰|보내)|중단된|続きを|中断|途切れ|接続が切|継続します|断开|中断|继续(?:回答|上|之前|我)|接着(?:上|之前)|以下是(?:剩|续|接)"

@@ -42,7 +42,7 @@ WHOLE_WORD: Final = 4
 """Characters that make a repetition of a whole text no accident, also without a boundary after it, if there is a letter or a digit among
 them. An ideograph counts as four, a syllable of Hangul or kana as two."""
 
-LEAST_HEARD: Final = 40
+LEAST_HEARD: Final = 80
 """Characters that a continuation is judged by, however long they take."""
 
 _OPENERS: Final = QUOTE + "….>*_"
