@@ -33,6 +33,7 @@ QUIRKS: Final = {
     "tool_images": "tool results may hold images",
     "plain_content": "content is one string, unless there are images",
     "alternate": "system text goes first, and turns of one role are joined",
+    "assistant_after_tools": "a turn of the model's stands between the results of tools and a user's turn",
     "system_role": "system messages have this role",
     "key_header": "the bare key goes into this header",
     "query": "these parameters are added to every URL",

@@ -373,10 +373,20 @@ def test_a_picture_where_none_can_be_said_is_named(role: Any) -> None:
 
 
 @pytest.mark.parametrize("prefill", [False, True])
-def test_a_prefilled_turn_is_marked_where_the_preset_has_a_mark(prefill: bool) -> None:
+def test_a_turn_of_the_models_at_the_end_is_marked_where_the_preset_has_a_mark(prefill: bool) -> None:
+    """Mistral refuses one without: huggingface/smolagents#757, crewAIInc/crewAI#2194."""
     turns = (user("?"), assistant("The answer"))
-    assert ("prefix" in said(*turns, prefill=prefill, quirks={"prefix": True})[-1]) is prefill
+    assert said(*turns, prefill=prefill, quirks={"prefix": True})[-1]["prefix"] is True
     assert "prefix" not in said(*turns, prefill=prefill)[-1]
+    assert "prefix" not in said(*turns, user("go on"), quirks={"prefix": True})[-1]
+
+
+def test_results_and_a_users_turn_are_kept_apart_where_a_preset_wants_it() -> None:
+    """Mistral: NousResearch/hermes-agent#20154, charmbracelet/crush#279."""
+    turns = (user("?"), Message("assistant", (ToolCall(id="a", name="f"),)), user("never mind"))
+    roles = [turn["role"] for turn in said(*turns, quirks={"assistant_after_tools": True})]
+    assert roles == ["user", "assistant", "tool", "assistant", "user"]
+    assert [turn["role"] for turn in said(*turns)] == ["user", "assistant", "tool", "user"]
 
 
 MARKS = {"continue_final_message": True, "add_generation_prompt": False}

@@ -47,7 +47,11 @@ def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -
         raise InvalidRequestError("messages is empty: send at least one message with content", param="messages")
     if call.quirks.get("alternate"):
         said = _alternating(said)
-    if call.prefill and call.quirks.get("prefix") and said[-1]["role"] == "assistant":
+    if call.quirks.get("assistant_after_tools"):
+        said = _bridged(said)
+    begun = said[-1]["role"] == "assistant" and "tool_calls" not in said[-1]
+    if begun and call.quirks.get("prefix") and (call.prefill or not call.quirks.get("prefix_path")):
+        # A caller that ends with the model's turn wants it continued, and Mistral refuses one without the mark.
         said[-1]["prefix"] = True
     return said
 
@@ -179,6 +183,16 @@ def _alternating(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
         last["content"] = _joined(last["content"], turn["content"])
         last |= {field: value for field, value in turn.items() if field not in ("role", "content")}
     return merged
+
+
+def _bridged(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The turns with one of the model's wherever a user's follows results, for servers that refuse that."""
+    bridged: list[dict[str, Any]] = []
+    for turn in said:
+        if turn["role"] == "user" and bridged and bridged[-1]["role"] == "tool":
+            bridged.append({"role": "assistant", "content": "…"})
+        bridged.append(turn)
+    return bridged
 
 
 def _joined(first: Any, second: Any) -> Any:
