@@ -125,13 +125,14 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     """The provider's stop reason: with it the answer is whole. `raw` is its word for the reason.
 
     From an upstream, usage may follow, and so may content with or without another stop reason: servers that put one on every chunk exist.
-    All of it counts, and the last reason. `provisional`: everything begun so far is complete, but more may be begun; content revokes it.
+    All of it counts, and the last reason. `stop` is the caller's stop sequence that ended the answer, if the provider names it. `provisional`: everything begun so far is complete, but more may be begun; content revokes it.
     """
 
     reason: FinishReason
     raw: str = ""
     refusal: str = ""
     provisional: bool = False
+    stop: str = ""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pytest
 
+from segue.chat.events import Finished, FinishReason, Started, TextDelta
 from segue.chat.failure import FailureKind
-from segue.wire.dialects import DIALECTS
+from segue.wire.dialects import DIALECTS, ingress, upstream
 
 from .harness import NAMED, frame, read, stream
 
@@ -234,3 +235,32 @@ def test_a_stream_is_read_however_its_events_are_framed(dialect: str, change: Ca
 def test_a_stream_is_read_whatever_type_its_head_gives_it(dialect: str, content_type: str) -> None:
     clean = stream(dialect, *text_of(dialect, "fine", " day"))
     assert read(dialect, clean, content_type) == read(dialect, clean)
+
+
+STOPPED_BY: Final[dict[str, tuple[str, list[Event], str]]] = {
+    "Claude": ("claude", [*text_of("claude", "a")[:-2], claude("message_delta", delta={"stop_reason": "stop_sequence", "stop_sequence": "END"}), claude("message_stop")], "END"),
+    "vLLM": ("openai_chat", [{"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop", "stop_reason": "END"}]}], "END"),
+    "SGLang": ("openai_chat", [{"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop", "matched_stop": "END"}]}], "END"),
+    "a token's number": ("openai_chat", [{"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop", "stop_reason": 128009, "matched_stop": None}]}], ""),
+    "another word for the reason": ("openai_chat", [{"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop", "stop_reason": "end_turn"}]}], ""),
+    "none": ("claude", text_of("claude", "a"), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "events", "stop"), STOPPED_BY.values(), ids=STOPPED_BY.keys())
+def test_the_stop_sequence_that_was_met_is_known_where_the_server_names_it(
+    dialect: str, events: list[Event], stop: str
+) -> None:
+    decoder = upstream(dialect).decoder("text/event-stream")
+    said = decoder.feed(stream(dialect, *events)) + decoder.eof()
+    assert [event.stop for event in said if isinstance(event, Finished)] == [stop]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_claude_caller_learns_which_stop_sequence_was_met(whole: bool) -> None:
+    body = {"model": "m", "max_tokens": 9, "stream": not whole, "messages": [{"role": "user", "content": "hi"}]}
+    codec = ingress("claude")
+    encoder = codec.encoder(codec.decode(json.dumps(body).encode(), path="", query="", headers={}), id="1", created=1)
+    events = (Started(), TextDelta("a"), Finished(FinishReason.STOP, "stop", stop="END"))
+    data = b"".join(encoder.feed(event) for event in events)
+    assert b'"stop_reason":"stop_sequence","stop_sequence":"END"' in data

@@ -253,9 +253,10 @@ def _delta(index: int, kind: str, field: str, text: str) -> bytes:
 
 def _ending(event: Finished) -> dict[str, Any]:
     words = _WORDS[event.reason]
+    stopped = bool(event.stop) and event.reason is FinishReason.STOP
     ending: dict[str, Any] = {
-        "stop_reason": event.raw if event.raw in words else words[0],
-        "stop_sequence": None,
+        "stop_reason": "stop_sequence" if stopped else event.raw if event.raw in words else words[0],
+        "stop_sequence": event.stop if stopped else None,
         "stop_details": None,
         "container": None,
     }

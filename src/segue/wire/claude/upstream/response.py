@@ -90,6 +90,7 @@ class _Message(msgspec.Struct):
     usage: _Usage | None = None
     content: Needed[list[_Block] | str] = []
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     stop_details: _StopDetails | None = None
 
 
@@ -101,6 +102,7 @@ class _Delta(msgspec.Struct):
     thinking: str | None = None
     signature: str | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     stop_details: _StopDetails | None = None
 
 
@@ -175,6 +177,7 @@ class AnswerDecoder:
         "_reason",
         "_refusal",
         "_started",
+        "_stop_sequence",
         "_text_from",
         "_text_length",
         "_tools",
@@ -197,6 +200,7 @@ class AnswerDecoder:
         self._usage = Usage()
         self._reason: str | None = None
         self._refusal = ""
+        self._stop_sequence = ""
         self._finished: Finished | None = None
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
@@ -370,6 +374,7 @@ class AnswerDecoder:
     def _message_delta(self, event: _Event, events: list[UpstreamEvent]) -> None:
         if event.delta is not None:
             self._reason = event.delta.stop_reason or self._reason
+            self._stop_sequence = event.delta.stop_sequence or self._stop_sequence
             self._refusal = _explained(event.delta.stop_details) or self._refusal
         self._count(event.usage, events)
         if self._reason is not None:
@@ -405,7 +410,7 @@ class AnswerDecoder:
             self._end_citations(events)
         unsaid = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
         raw = self._reason or ""
-        finished = Finished(_REASONS.get(raw, unsaid), raw, self._refusal)
+        finished = Finished(_REASONS.get(raw, unsaid), raw, self._refusal, stop=self._stop_sequence)
         if finished != self._finished:
             self._finished = finished
             events.append(finished)
@@ -432,6 +437,7 @@ class AnswerDecoder:
             self._block_start(index, block, events)
             self._block_stop(index, events)
         self._reason, self._refusal = document.stop_reason, _explained(document.stop_details)
+        self._stop_sequence = document.stop_sequence or ""
         self._end(events)
 
     def _read_document(self, body: bytes) -> _Document:

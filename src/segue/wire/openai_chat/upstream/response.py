@@ -187,8 +187,8 @@ class AnswerDecoder(FramedDecoder):
             self._report(chunk.usage, events)
         elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
             self._report(chunk.x_groq.usage, events)
-        if reason not in _NO_REASON and not self.complete:
-            self._finish(reason or "", events)
+        if choices and choice is not None and reason not in _NO_REASON and not self.complete:
+            self._finish(reason or "", events, _stop_sequence(choice))
 
     def _piece(self, choice: Choice, events: list[UpstreamEvent]) -> None:
         piece, again = choice.delta, False
@@ -278,7 +278,7 @@ class AnswerDecoder(FramedDecoder):
             self._usage = report
             events.append(UsageReport(report))
 
-    def _finish(self, raw: str, events: list[UpstreamEvent]) -> None:
+    def _finish(self, raw: str, events: list[UpstreamEvent], stop: str = "") -> None:
         if failure := upstream_errors.of_finish(raw):
             self._fail(events, failure)
             return
@@ -297,10 +297,16 @@ class AnswerDecoder(FramedDecoder):
             # A forced call ends with "stop", and some providers always say "stop".
             reason = FinishReason.TOOL_CALLS if len(self._calls) else FinishReason.STOP
         self._finished = True
-        events.append(Finished(reason, raw, refusal))
+        events.append(Finished(reason, raw, refusal, stop=stop))
 
     def _end(self, events: list[UpstreamEvent]) -> None:
         """Nothing more comes. Calls that ran into the output limit stay open: their arguments are not whole."""
         if not self._cut:
             self._calls.end_rest(events)
         self.complete = True
+
+
+def _stop_sequence(choice: Choice) -> str:
+    """The caller's stop sequence that was met, where the server names it: beside numbers of tokens, and words for the reason."""
+    named = choice.stop_reason or choice.matched_stop
+    return named if isinstance(named, str) and named.lower() not in _REASONS else ""

@@ -35,6 +35,9 @@ class Choice(msgspec.Struct, gc=False):
     message: Needed[Piece | None] = None
     logprobs: WireLogprobs | None = None
     finish_reason: str | None = None
+    stop_reason: Any = None
+    """vLLM's name for the stop sequence that was met, or a token's number; `matched_stop` is SGLang's."""
+    matched_stop: Any = None
     usage: WireUsage | None = None
     error: Any = None
 
