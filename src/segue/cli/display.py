@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+import typer
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from segue.cli.cleaning import clean, clean_json
 
 if TYPE_CHECKING:
     from segue.errors import AttemptSummary
@@ -18,9 +23,17 @@ _NARROWEST = 100
 """Columns of a table that nobody looks at on a terminal."""
 
 
+class _Clean(Console):
+    """Shows nothing of a stranger's text that a terminal would obey, wherever it stands in what is printed."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        segments = (part if part.control else Segment(clean(part.text), part.style) for part in buffer)
+        return super()._render_buffer(segments)
+
+
 def _console(*, stderr: bool) -> Console:
-    made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, _NARROWEST))
+    made = _Clean(stderr=stderr, highlight=False)
+    return made if made.is_terminal else _Clean(stderr=stderr, highlight=False, width=max(made.width, _NARROWEST))
 
 
 console = _console(stderr=False)
@@ -36,6 +49,11 @@ def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
+
+
+def write_json(document: Any) -> None:
+    """A document as JSON on standard output, fit for a terminal too."""
+    typer.echo(clean_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()))
 
 
 def money(amount: Decimal | None) -> str:

@@ -10,6 +10,7 @@ from typing import ParamSpec
 
 import typer
 
+from segue.cli.cleaning import clean
 from segue.errors import ConfigurationError, SegueError
 
 P = ParamSpec("P")
@@ -43,5 +44,5 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 def _end(status: int, error: Exception | None = None) -> typer.Exit:
     if error is not None:
-        typer.echo(f"segue: {error}", err=True)
+        typer.echo(clean(f"segue: {error}"), err=True)
     return typer.Exit(status)

@@ -12,7 +12,8 @@ import typer
 from segue.answer import Answer
 from segue.catalog.providers import LOCAL
 from segue.chat.events import TextDelta
-from segue.cli.display import attempts_table, label, notes
+from segue.cli.cleaning import clean
+from segue.cli.display import attempts_table, label, notes, write_json
 from segue.cli.simulated import NO_KEY, chain_names, ready
 from segue.client import Segue
 from segue.embedded.model_file import SMALL_MODEL, is_installed, model_file
@@ -99,7 +100,7 @@ class _Conversation:
         try:
             for event in stream:
                 if isinstance(event, TextDelta) and event.text:
-                    sys.stdout.write(event.text)
+                    sys.stdout.write(clean(event.text))
                     sys.stdout.flush()
                     last = event.text
         finally:
@@ -176,4 +177,4 @@ class _Requests:
 
 
 def _print_json(document: dict[str, Any]) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    write_json(document)

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 
-import msgspec
-import typer
 from rich.text import Text
 
-from segue.cli.display import console, table
+from segue.cli.display import console, table, write_json
 from segue.cli.doctor.network import check_clock, check_reach
 from segue.cli.doctor.offline import (
     Check,
@@ -127,7 +125,7 @@ def report(checks: Sequence[Check], *, as_json: bool) -> None:
     warnings = sum(check.state == "warning" for check in checks)
     if as_json:
         document = {"ok": not faults, "faults": faults, "warnings": warnings, "checks": checks}
-        typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        write_json(document)
         return
     shown = table("", "", "", "", "")
     about = ""

@@ -75,7 +75,9 @@ def _print_json(exercise: Drill, outcomes: list[Outcome]) -> None:
         "survived": sum(outcome.survived for outcome in outcomes),
         "faults": [msgspec.to_builtins(outcome) | {"survived": outcome.survived} for outcome in outcomes],
     }
-    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    from segue.cli.display import write_json
+
+    write_json(document)
 
 
 def _print_table(outcomes: list[Outcome]) -> None:

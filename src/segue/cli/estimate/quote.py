@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
-import typer
 
 from segue.catalog.prices import GUIDE_PRICES, Overrides, cost, price_of, read_overrides
 from segue.catalog.tokens import estimate_tokens
 from segue.chat.usage import Usage
-from segue.cli.display import console, money, table
+from segue.cli.display import console, money, table, write_json
 from segue.errors import ConfigurationError
 from segue.routing import resolve
 from segue.settings import Settings
@@ -42,7 +41,7 @@ def show_quotes(text: str, *, guide_prices: bool, as_json: bool) -> None:
     quotes = list(quote(settings, prompt_tokens, prices))
     if as_json:
         document = {"prompt_tokens": prompt_tokens, "guide_prices": guide_prices, "targets": quotes}
-        typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        write_json(document)
         return
     whose = "; the original guide's prices" if guide_prices else ""
     console.print(

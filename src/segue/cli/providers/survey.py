@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
-import typer
 
 from segue.catalog.models import lifecycle
 from segue.catalog.prices import UnitPrices, price_of, read_overrides
 from segue.catalog.providers import PROVIDERS
-from segue.cli.display import console, label, table
+from segue.cli.display import console, label, table, write_json
 from segue.embedded.model_file import problem_with
 from segue.errors import ConfigurationError
 from segue.failover.local_upstream import LocalUpstream
@@ -51,7 +50,7 @@ def show_survey(*, timeout: float | None, as_json: bool) -> None:
     """Prints a row for each target. `timeout` is in seconds; with None nobody is asked."""
     findings = asyncio.run(survey(load(), timeout=timeout))
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(findings), indent=2).decode())
+        write_json(findings)
         return
     price = "$ in/out, 1M tokens"
     shown = table("", "target", "key", "model", "reachable", price, "remark", right=(price,))

@@ -6,11 +6,10 @@ import asyncio
 import time
 
 import msgspec
-import typer
 
 from segue.chat.messages import user
 from segue.chat.request import ChatRequest
-from segue.cli.display import console, table
+from segue.cli.display import console, table, write_json
 from segue.cli.simulated import chain_names
 from segue.failover.job import Job
 from segue.health.latency import LatencyKey
@@ -39,7 +38,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 def show_explanation(text: str, *, chain: str | None, as_json: bool) -> None:
     found = explanation(load(), text, chain)
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        write_json(found)
         return
     if found.complexity is None:
         said = "complexity unknown: the prompt is short and has no word of work, or is in a language that is not read"

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
-import typer
 
 from segue.catalog.prices import Overrides, UnitPrices, cost, price_of, read_overrides
 from segue.chat.usage import Usage
-from segue.cli.display import console, money, notes, table
+from segue.cli.display import console, money, notes, table, write_json
 from segue.cli.simulated import chain_names
 from segue.health.quota import QuotaBook, QuotaKey
 from segue.ledger.record import AttemptRecord
@@ -66,7 +65,7 @@ def show_simulation(*, days: float, chain: str | None, as_json: bool) -> None:
     records = ledger_of(settings).records(since=time.time() - days * DAY, limit=None)
     found = simulation(settings, records, chain)
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        write_json(found)
         return
     if not found.requests:
         notes.print(f"The ledger has no answered request of the last {days:g} days.", markup=False)

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import typer
 
 from segue.catalog.prices import price_of, read_overrides
-from segue.cli.display import console, notes, table
+from segue.cli.display import console, notes, table, write_json
 from segue.cli.route.simulate import DAY, complexity_of
 from segue.cli.simulated import chain_names
 from segue.errors import ConfigurationError
@@ -56,7 +55,7 @@ def show_training(*, wanted: float, days: float, chain: str | None, as_json: boo
     settings = load()
     found = training(settings, ledger_of(settings), since=time.time() - days * DAY, chain=chain, wanted=wanted)
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        write_json(found)
         return
     learned = found.learned
     console.print(f"Judged answers: {learned.judged_light} of light targets, {learned.judged_strong} of strong ones.\n")

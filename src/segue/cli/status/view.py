@@ -11,13 +11,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from segue.budgets.admission import zone_of
-from segue.cli.display import at_most, console, cost, label, notes, table
+from segue.cli.display import at_most, console, cost, label, notes, table, write_json
 from segue.errors import ConfigurationError
 from segue.health.target import HealthKeys
 from segue.ledger.store import LedgerStore
@@ -64,7 +63,7 @@ def show_status(url: str | None, *, span: float, interval: float, once: bool, as
     settings = load()
     store = ledger_of(settings)
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(look(settings, store, url, span=span)), indent=2).decode())
+        write_json(look(settings, store, url, span=span))
     elif once or not console.is_terminal:
         console.print(render(look(settings, store, url, span=span), console.width))
     else:
@@ -253,7 +252,7 @@ def show_history(back: float, *, as_json: bool) -> None:
     past, rolled = changes(store, since, now), [summary(hour) for hour in hours(store, since - 3600, now)]
     if as_json:
         document: dict[str, Any] = {"changes": past, "hours": rolled}
-        typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        write_json(document)
         return
     if not (past or rolled):
         notes.print(f"nothing is known of the last {back:g} h: {store.status().location}")

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Final, NamedTuple, get_args
 
 import msgspec
-import typer
 from rich.text import Text
 
 from segue.budgets.admission import zone_of
-from segue.cli.display import at_most, console, cost, notes, table
+from segue.cli.cleaning import clean
+from segue.cli.display import at_most, console, cost, notes, table, write_json
 from segue.errors import ConfigurationError
 from segue.ledger.daily import Column, DailyRow, Dimension, Where, add_up
 from segue.ledger.store import AttemptStore
@@ -213,7 +213,7 @@ def show_csv(books: Books) -> None:
 
 
 def _harmless(text: str) -> str:
-    plain = " ".join(text.split())
+    plain = clean(" ".join(text.split()))
     return f"'{plain}" if plain.startswith(FORMULA) else plain
 
 
@@ -226,7 +226,7 @@ def show_json(books: Books) -> None:
         "rows": [{"kind": part.kind, **row.group, **_numbers(row)} for part in books.parts for row in part.rows],
         "totals": [{"kind": part.kind, **_numbers(part.total)} for part in books.parts],
     }
-    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    write_json(document)
 
 
 def _numbers(row: DailyRow) -> dict[str, int | float | str]:
