@@ -61,7 +61,7 @@ class Bookkeeper:
         Not `priced`, it has no bound, and its price is looked up when it is settled.
         """
         prices = self.price_of(record.provider, record.model, record.started) if priced else None
-        ceiling = self.ceiling_of(record.provider, record.model, record.started) if priced else None
+        ceiling = prices if prices or not priced else self.ceiling_of(record.provider, record.model, record.started)
         most = bound(ceiling, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
         record = msgspec.structs.replace(record, bound=most)
         self.store.reserve(record)
