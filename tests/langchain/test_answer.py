@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
+from functools import reduce
+from operator import add
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage, message_chunk_to_message
 
-from segue.chat.events import FinishReason, Seam, TextDelta, ThinkingDelta, ToolCalled
+from segue.chat.events import Citation, FinishReason, Logprobs, Seam, TextDelta, ThinkingDelta, TokenLogprob, ToolCalled
 from segue.chat.messages import Text, Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.langchain import results
@@ -126,6 +128,20 @@ def test_unknown_usage_is_none_and_an_unknown_cost_too() -> None:
     assert isinstance(message, AIMessage)
     assert message.usage_metadata is None
     assert message.response_metadata["cost"] is None
+
+
+def test_sources_and_log_probabilities_are_in_the_metadata(backend: Backend, far: Any) -> None:
+    likely = Logprobs((TokenLogprob("Hello", -0.5),))
+    far.tell(
+        "openai", far.events(likely, TextDelta("Hello"), Citation(url="https://a.example", title="A", start=0, end=5))
+    )
+    model = OpenAIClient(backend=backend)
+    streamed = reduce(add, model.stream("x"))
+    for message in (model.invoke("x"), streamed):
+        assert message.response_metadata["citations"] == [
+            {"type": "citation", "url": "https://a.example", "title": "A", "start_index": 0, "end_index": 5}
+        ]
+        assert [one["token"] for one in message.response_metadata["logprobs"]["content"]] == ["Hello"]
 
 
 def test_a_refusal_is_told(backend: Backend, far: Any) -> None:

@@ -17,7 +17,7 @@ from langchain_core.messages.block_translators import register_translator
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from segue.answer import Answer
-from segue.chat.events import ChatEvent, Seam, TextDelta, ThinkingDelta, ToolCalled
+from segue.chat.events import ChatEvent, Citation, Seam, TextDelta, ThinkingDelta, ToolCalled
 from segue.chat.messages import Thinking, ToolCall
 from segue.chat.usage import Usage
 from segue.langchain.messages import CALL_SIGNATURES, THINKING
@@ -62,8 +62,17 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "simulated": answer.simulated,
         **({"route": msgspec.to_builtins(answer.route)} if answer.route is not None else {}),
         **({"refusal": answer.refusal} if answer.refusal else {}),
+        **({"citations": [_source(one) for one in answer.citations]} if answer.citations else {}),
+        **({"logprobs": {"content": msgspec.to_builtins(answer.logprobs)}} if answer.logprobs else {}),
         **({"dialect": maker} if (maker := answer.thinking[-1].dialect if answer.thinking else "") else {}),
     }
+
+
+def _source(citation: Citation) -> dict[str, Any]:
+    """A citation as LangChain's standard content blocks have it."""
+    about = {"type": "citation", "url": citation.url, "title": citation.title, "cited_text": citation.quote}
+    places = {"start_index": citation.start, "end_index": citation.end}
+    return {name: value for name, value in (about | places).items() if value not in (None, "")}
 
 
 def result(answer: Answer) -> ChatResult:

@@ -4,7 +4,7 @@ A stream goes `message_start`, then blocks one after the other (`content_block_s
 `message_delta` with the stop reason and the final usage, then `message_stop`, the last word. `ping` may come anywhere, `error` ends it
 all. With the stop reason the answer is whole, whatever becomes of the rest.
 
-- What is unknown (events, blocks, deltas, fields) is passed over; what is known but of the wrong type breaks the answer.
+- What is unknown (events, blocks, deltas, fields) is passed over; what is known and needed, but can't be read, breaks the answer.
 - Blocks of server tools say nothing to the caller: their parts are passed over with them.
 - Usage counts are totals: a later one replaces an earlier one, an absent one does not.
 - A JSON document, whole or where a stream leaves off, gives the same events: a message or an error.
@@ -12,7 +12,7 @@ all. With the stop reason the answer is whole, whatever becomes of the rest.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -34,7 +34,20 @@ from segue.chat.usage import Usage
 from segue.wire.arguments import json_text
 from segue.wire.claude import citations
 from segue.wire.claude.upstream.errors import ErrorBody, failure_in_stream
-from segue.wire.lenient import UNREADABLE, Leniency, Needed, Unreadable, is_filler, unframed
+from segue.wire.claude.upstream.shapes import (
+    Block,
+    Delta,
+    Document,
+    Event,
+    StopDetails,
+    WireMessage,
+    WireUsage,
+    read_document,
+    read_event,
+    read_inner,
+    read_kind,
+)
+from segue.wire.lenient import UNREADABLE, Leniency, Unreadable, is_filler, unframed
 from segue.wire.sse import SSEParser
 
 _REASONS: Final = {
@@ -49,96 +62,7 @@ _REASONS: Final = {
 }
 
 
-class _CacheCreation(msgspec.Struct):
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    thinking_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_creation: _CacheCreation | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
-class _StopDetails(msgspec.Struct):
-    explanation: str | None = None
-    category: str | None = None
-
-
-class _Block(msgspec.Struct):
-    type: str = ""
-    text: Needed[str | None] = None
-    citations: Any = None
-    thinking: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    id: str | None = None
-    name: Needed[str | None] = None
-    input: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Message(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
-    usage: _Usage | None = None
-    content: Needed[list[_Block] | str] = []
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    stop_details: _StopDetails | None = None
-
-
-class _Delta(msgspec.Struct):
-    type: str = ""
-    text: Needed[str | None] = None
-    partial_json: Needed[str | dict[str, Any] | None] = None
-    citation: Any = None
-    thinking: str | None = None
-    signature: str | None = None
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    stop_details: _StopDetails | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    index: int = 0
-    delta: Needed[_Delta | None] = None
-    content_block: Needed[_Block | None] = None
-    message: _Message | None = None
-    usage: _Usage | None = None
-    error: ErrorBody | None = None
-
-
-class _Kind(msgspec.Struct, frozen=True):
-    type: str = ""
-
-
-class _Inner(msgspec.Struct):
-    """Enough of an event to tell whether its inside matters."""
-
-    index: int = 0
-    delta: _Kind = _Kind()
-    content_block: _Kind = _Kind()
-
-
-class _Document(_Message):
-    type: str = ""
-    error: ErrorBody | None = None
-
-
 _NOTHING: Final = Usage()
-_event = msgspec.json.Decoder(_Event)
-_kind = msgspec.json.Decoder(_Kind)
-_inner = msgspec.json.Decoder(_Inner)
-_document = msgspec.json.Decoder(_Document)
-
 _DELTAS: Final = frozenset({"text_delta", "input_json_delta", "thinking_delta", "signature_delta"})
 _BLOCKS: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
 _EVENTS: Final = frozenset(
@@ -239,7 +163,7 @@ class AnswerDecoder:
         if self.complete:
             return
         try:
-            event = _event.decode(data)
+            event = read_event(data)
         except UNREADABLE:
             if (reread := self._reread(name, data, events)) is None:
                 return
@@ -254,7 +178,7 @@ class AnswerDecoder:
             case "content_block_stop":
                 self._block_stop(event.index, events)
             case "message_start":
-                self._message_start(event.message or _Message(), events)
+                self._message_start(event.message or WireMessage(), events)
             case "message_delta":
                 self._message_delta(event, events)
             case "message_stop":
@@ -262,14 +186,14 @@ class AnswerDecoder:
             case "error":
                 self._fail(failure_in_stream(event.error or ErrorBody()), events)
 
-    def _reread(self, name: str, data: bytes, events: list[UpstreamEvent]) -> _Event | None:
+    def _reread(self, name: str, data: bytes, events: list[UpstreamEvent]) -> Event | None:
         """An event that the typed reading refused; None where there is nothing more to do with it."""
         if is_filler(data):
-            return _Event()
+            return Event()
         if self._unknown(name, data):
             return None
         try:
-            return self._leniency.read(data, _Event)
+            return self._leniency.read(data, Event)
         except Unreadable as error:
             documents = unframed(data)
             if documents == [data.strip()]:
@@ -282,24 +206,24 @@ class AnswerDecoder:
     def _unknown(self, name: str, data: bytes) -> bool:
         """Whether an event that can't be read is none of those that carry the answer. An unknown block is passed over whole."""
         try:
-            kind = _kind.decode(data).type or name
+            kind = read_kind(data).type or name
             if kind == "content_block_delta":
-                return _inner.decode(data).delta.type not in _DELTAS
+                return read_inner(data).delta.type not in _DELTAS
             if kind == "content_block_start":
-                inner = _inner.decode(data)
+                inner = read_inner(data)
                 self._ignored.add(inner.index)
                 return inner.content_block.type not in _BLOCKS
         except UNREADABLE:
             return False
         return kind not in _EVENTS
 
-    def _message_start(self, message: _Message, events: list[UpstreamEvent]) -> None:
+    def _message_start(self, message: WireMessage, events: list[UpstreamEvent]) -> None:
         if not self._started:
             self._started = True
             events.append(Started(message.id or "", message.model or ""))
         self._count(message.usage, events)
 
-    def _delta(self, index: int, delta: _Delta, events: list[UpstreamEvent]) -> None:
+    def _delta(self, index: int, delta: Delta, events: list[UpstreamEvent]) -> None:
         if self._ignored and index in self._ignored:
             return
         if delta.type == "text_delta":
@@ -319,7 +243,7 @@ class AnswerDecoder:
         elif delta.type == "citations_delta":
             self._cite([delta.citation])
 
-    def _block_start(self, index: int, block: _Block, events: list[UpstreamEvent]) -> None:
+    def _block_start(self, index: int, block: Block, events: list[UpstreamEvent]) -> None:
         self._block_stop(index, events)
         self._ignored.discard(index)
         match block.type:
@@ -371,7 +295,7 @@ class AnswerDecoder:
             events.append(ToolCallDelta(tool.index, arguments=tool.input or "{}"))
         events.append(ToolCallEnd(tool.index))
 
-    def _message_delta(self, event: _Event, events: list[UpstreamEvent]) -> None:
+    def _message_delta(self, event: Event, events: list[UpstreamEvent]) -> None:
         if event.delta is not None:
             self._reason = event.delta.stop_reason or self._reason
             self._stop_sequence = event.delta.stop_sequence or self._stop_sequence
@@ -380,25 +304,10 @@ class AnswerDecoder:
         if self._reason is not None:
             self._stop(events)
 
-    def _count(self, said: _Usage | None, events: list[UpstreamEvent]) -> None:
+    def _count(self, said: WireUsage | None, events: list[UpstreamEvent]) -> None:
         if said is None:
             return
-        old = self._usage
-        made = said.cache_creation or _CacheCreation()
-        long = _newer(made.ephemeral_1h_input_tokens, old.cache_write_1h_tokens)
-        written = said.cache_creation_input_tokens
-        if not written and made.ephemeral_5m_input_tokens:
-            written = made.ephemeral_5m_input_tokens + long
-        written = _newer(written, old.cache_write_tokens + old.cache_write_1h_tokens)
-        reasoning = said.output_tokens_details.thinking_tokens if said.output_tokens_details is not None else None
-        self._usage = Usage(
-            input_tokens=_newer(said.input_tokens, old.input_tokens),
-            cache_read_tokens=_newer(said.cache_read_input_tokens, old.cache_read_tokens),
-            cache_write_tokens=max(0, written - long),
-            cache_write_1h_tokens=long,
-            output_tokens=_newer(said.output_tokens, old.output_tokens),
-            reasoning_tokens=_newer(reasoning, old.reasoning_tokens),
-        )
+        self._usage = said.over(self._usage)
         if self._usage != _NOTHING:
             events.append(UsageReport(self._usage))
 
@@ -433,18 +342,18 @@ class AnswerDecoder:
             return
         self._message_start(document, events)
         content = document.content
-        for index, block in enumerate([_Block("text", content)] if isinstance(content, str) else content):
+        for index, block in enumerate([Block("text", content)] if isinstance(content, str) else content):
             self._block_start(index, block, events)
             self._block_stop(index, events)
         self._reason, self._refusal = document.stop_reason, _explained(document.stop_details)
         self._stop_sequence = document.stop_sequence or ""
         self._end(events)
 
-    def _read_document(self, body: bytes) -> _Document:
+    def _read_document(self, body: bytes) -> Document:
         try:
-            return _document.decode(body)
+            return read_document(body)
         except UNREADABLE:
-            return self._leniency.read(body, _Document)
+            return self._leniency.read(body, Document)
 
     def _break(self, message: str, events: list[UpstreamEvent]) -> None:
         self._fail(Failure(kind=FailureKind.BROKEN, message=message[:200]), events)
@@ -454,10 +363,5 @@ class AnswerDecoder:
         self.complete = True
 
 
-def _newer(said: int | None, old: int) -> int:
-    """A count that is absent, or that some servers leave at zero, takes nothing back."""
-    return max(0, said) if said else old
-
-
-def _explained(details: _StopDetails | None) -> str:
+def _explained(details: StopDetails | None) -> str:
     return (details.explanation or details.category or "") if details is not None else ""

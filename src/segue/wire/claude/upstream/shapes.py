@@ -1,0 +1,127 @@
+"""The shapes of an answer's events, and of a whole message.
+
+Only what is used is named; other fields are skipped without being built.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from segue.chat.usage import Usage
+from segue.wire.claude.upstream.errors import ErrorBody
+from segue.wire.lenient import Needed
+
+
+class CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
+class WireUsage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: CacheCreation | None = None
+    output_tokens_details: OutputDetails | None = None
+
+    def over(self, old: Usage) -> Usage:
+        """The counts so far, with these in the place of those that they tell."""
+        made = self.cache_creation or CacheCreation()
+        long = _newer(made.ephemeral_1h_input_tokens, old.cache_write_1h_tokens)
+        written = self.cache_creation_input_tokens
+        if not written and made.ephemeral_5m_input_tokens:
+            written = made.ephemeral_5m_input_tokens + long
+        written = _newer(written, old.cache_write_tokens + old.cache_write_1h_tokens)
+        reasoning = self.output_tokens_details.thinking_tokens if self.output_tokens_details is not None else None
+        return Usage(
+            input_tokens=_newer(self.input_tokens, old.input_tokens),
+            cache_read_tokens=_newer(self.cache_read_input_tokens, old.cache_read_tokens),
+            cache_write_tokens=max(0, written - long),
+            cache_write_1h_tokens=long,
+            output_tokens=_newer(self.output_tokens, old.output_tokens),
+            reasoning_tokens=_newer(reasoning, old.reasoning_tokens),
+        )
+
+
+class StopDetails(msgspec.Struct):
+    explanation: str | None = None
+    category: str | None = None
+
+
+class Block(msgspec.Struct):
+    type: str = ""
+    text: Needed[str | None] = None
+    citations: Any = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    id: str | None = None
+    name: Needed[str | None] = None
+    input: msgspec.Raw = msgspec.Raw(b"")
+
+
+class WireMessage(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    usage: WireUsage | None = None
+    content: Needed[list[Block] | str] = []
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+
+
+class Delta(msgspec.Struct):
+    type: str = ""
+    text: Needed[str | None] = None
+    partial_json: Needed[str | dict[str, Any] | None] = None
+    citation: Any = None
+    thinking: str | None = None
+    signature: str | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+
+
+class Event(msgspec.Struct):
+    type: str = ""
+    index: int = 0
+    delta: Needed[Delta | None] = None
+    content_block: Needed[Block | None] = None
+    message: WireMessage | None = None
+    usage: WireUsage | None = None
+    error: ErrorBody | None = None
+
+
+class Kind(msgspec.Struct, frozen=True):
+    type: str = ""
+
+
+class Inner(msgspec.Struct):
+    """Enough of an event to tell whether its inside matters."""
+
+    index: int = 0
+    delta: Kind = Kind()
+    content_block: Kind = Kind()
+
+
+class Document(WireMessage):
+    type: str = ""
+    error: ErrorBody | None = None
+
+
+read_event = msgspec.json.Decoder(Event).decode
+read_kind = msgspec.json.Decoder(Kind).decode
+read_inner = msgspec.json.Decoder(Inner).decode
+read_document = msgspec.json.Decoder(Document).decode
+
+
+def _newer(said: int | None, old: int) -> int:
+    """A count that is absent, or that some servers leave at zero, takes nothing back."""
+    return max(0, said) if said else old
