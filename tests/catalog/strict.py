@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from segue.sandbox.http import Exchange
+from segue.sandbox.http import SandboxExchange
 
 ALL_CHOICES = ("none", "auto", "required", "tool")
 ALL_FORMATS = ("json_object", "json_schema")
@@ -222,7 +222,7 @@ class Provider:
         self.refused: list[str] = []
         self.error: tuple[int, dict[str, Any]] | None = None
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def answer(self, exchange: SandboxExchange) -> None:
         if self.error is not None:
             await self._respond(exchange, *self.error)
             return
@@ -238,10 +238,10 @@ class Provider:
         await exchange.write(b"data: [DONE]\n\n")
         await exchange.end()
 
-    async def _respond(self, exchange: Exchange, status: int, document: dict[str, Any]) -> None:
+    async def _respond(self, exchange: SandboxExchange, status: int, document: dict[str, Any]) -> None:
         await exchange.respond(status, {"content-type": "application/json"}, json.dumps(document).encode())
 
-    def _problem(self, exchange: Exchange, body: dict[str, Any]) -> str | None:
+    def _problem(self, exchange: SandboxExchange, body: dict[str, Any]) -> str | None:
         manners = self._manners
         if exchange.path != f"{self._path}/chat/completions":
             return f"path {exchange.path}"

@@ -33,7 +33,7 @@ from segue.catalog.prices import price_of
 from segue.catalog.providers import PROVIDERS, QUIRKS
 from segue.chat.messages import Thinking
 from segue.ledger.stores.memory import MemoryStore
-from segue.sandbox.http import Connection
+from segue.sandbox.http import SandboxConnection
 from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 from segue.wire.codec import WireRequest
@@ -74,9 +74,9 @@ async def standing_in(name: str) -> AsyncIterator[tuple[Provider, Segue]]:
     preset = PROVIDERS[name]
     path = urlsplit(preset.base_url or preset.address or "").path
     provider = Provider(STRICT[name], path)
-    connections: set[Connection] = set()
+    connections: set[SandboxConnection] = set()
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(provider.answer, connections), "127.0.0.1", 0
+        lambda: SandboxConnection(provider.answer, connections), "127.0.0.1", 0
     )
     port = server.sockets[0].getsockname()[1]
     environ = {

@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from segue.sandbox import Sandbox
-from segue.sandbox.http import Connection, Exchange
+from segue.sandbox.http import SandboxConnection, SandboxExchange
 
 from .conftest import Run
 
@@ -43,9 +43,9 @@ class Lists:
 
     def __enter__(self) -> Lists:
         self._thread.start()
-        self._connections: set[Connection] = set()
+        self._connections: set[SandboxConnection] = set()
         make = self._loop.create_server(
-            lambda: Connection(self._answer, self._connections), "127.0.0.1", 0, ssl=self._tls
+            lambda: SandboxConnection(self._answer, self._connections), "127.0.0.1", 0, ssl=self._tls
         )
         self._server = asyncio.run_coroutine_threadsafe(make, self._loop).result(5)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -63,7 +63,7 @@ class Lists:
             connection.abort()
         await asyncio.sleep(0.01)
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: SandboxExchange) -> None:
         self.asked.append(f"{exchange.method} {exchange.path}")
         now = datetime.now(UTC) + timedelta(seconds=self.ahead)
         headers = {"content-type": "application/json", "date": format_datetime(now, usegmt=True)}

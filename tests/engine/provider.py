@@ -30,7 +30,7 @@ from segue.chat.messages import Message, Text
 from segue.chat.usage import Usage
 from segue.routing.target import Target
 from segue.secret import Secret
-from segue.transport.memory import Connecting, Exchange, Pause, Refuse, Reply, Reset
+from segue.transport.memory import Connecting, MemoryExchange, Pause, Refuse, Reply, Reset
 from segue.wire.codec import Encoder, IngressRequest, WireRequest
 from segue.wire.dialects import ingress
 
@@ -98,7 +98,7 @@ class Service(msgspec.Struct, kw_only=True):
 
     provider: str
     number: int
-    exchange: Exchange
+    exchange: MemoryExchange
     struck: str = ""
     """The fault it had, if any."""
     continued: str | None = None
@@ -173,7 +173,7 @@ class Provider:
             }
         )
 
-    def answer(self, wire: WireRequest, exchange: Exchange, now: float) -> Reply:
+    def answer(self, wire: WireRequest, exchange: MemoryExchange, now: float) -> Reply:
         if wire.method == "GET":
             return Reply(status=200 if self.keyed(now) else 401, steps=[b"{}"])
         url = urlsplit(wire.url)

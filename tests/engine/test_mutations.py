@@ -12,7 +12,7 @@ from segue.chat.events import Failed, Finished, FinishReason
 from segue.failover.attempt import Attempt
 from segue.failover.attempts import Field
 from segue.failover.relay import Relay
-from segue.failover.splice.partial_answer import Answer
+from segue.failover.splice.partial_answer import PartialAnswer
 from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.splice import Splice
 from segue.failover.stall_timer import Watch
@@ -56,7 +56,7 @@ def believes_any_end(patch: pytest.MonkeyPatch) -> None:
 
 
 def believes_an_empty_answer(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Answer, "verdict", lambda self, finish, validate: None)
+    patch.setattr(PartialAnswer, "verdict", lambda self, finish, validate: None)
 
 
 def forgets_to_settle(patch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from segue.ledger.record import AttemptRecord
 from segue.ledger.recorder import Recorder
 from segue.ledger.stores.memory import MemoryStore
 from segue.policy import Policy
-from segue.transport.memory import Exchange, MemoryTransport, Reply
+from segue.transport.memory import MemoryExchange, MemoryTransport, Reply
 from segue.wire.codec import WireRequest
 from segue.wire.dialects import upstream
 
@@ -293,5 +293,5 @@ class World:
 
     def _serve(self, wire: WireRequest) -> Reply:
         host = wire.url.split("/")[2]
-        exchange: Exchange = self.transport.requests[-1]
+        exchange: MemoryExchange = self.transport.requests[-1]
         return self._hosts[host].answer(wire, exchange, self._loop.time())

@@ -18,7 +18,7 @@ from segue import InvalidRequestError, LLMServiceUnavailableError, OutputSchema,
 from segue.ledger.quotas import RefusalKeeper
 from segue.ledger.stores.memory import MemoryStore
 from segue.ledger.stores.sqlite import SqliteStore
-from segue.sandbox.http import Connection, Exchange
+from segue.sandbox.http import SandboxConnection, SandboxExchange
 from segue.settings_loading import load
 
 TOOL = Tool(name="clock", strict=True)
@@ -144,7 +144,7 @@ class Provider:
         self.words: tuple[int, Body] = (400, {})
         self.asked: list[Body] = []
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def answer(self, exchange: SandboxExchange) -> None:
         body = json.loads(exchange.body)
         self.asked.append(body)
         answers = CALL if self.calls else ANSWER
@@ -155,9 +155,9 @@ class Provider:
 @pytest.fixture
 async def provider() -> AsyncIterator[tuple[Provider, int]]:
     made = Provider()
-    connections: set[Connection] = set()
+    connections: set[SandboxConnection] = set()
     create = asyncio.get_running_loop().create_server
-    server = await create(lambda: Connection(made.answer, connections), "127.0.0.1", 0)
+    server = await create(lambda: SandboxConnection(made.answer, connections), "127.0.0.1", 0)
     yield made, server.sockets[0].getsockname()[1]
     server.close()
     for connection in [*connections]:

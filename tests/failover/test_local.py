@@ -14,7 +14,7 @@ from segue import ConfigurationError, LLMServiceUnavailableError, Segue
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.ledger.stores.memory import MemoryStore
 from segue.sandbox import Sandbox
-from segue.sandbox.http import Connection, Exchange
+from segue.sandbox.http import SandboxConnection, SandboxExchange
 from segue.settings_loading import load
 
 
@@ -25,11 +25,11 @@ class Local:
         self.models = models
         self.port = 0
         self._server: asyncio.Server | None = None
-        self._connections: set[Connection] = set()
+        self._connections: set[SandboxConnection] = set()
 
     async def start(self) -> Local:
         make = asyncio.get_running_loop().create_server
-        self._server = await make(lambda: Connection(self._answer, self._connections), "127.0.0.1", self.port)
+        self._server = await make(lambda: SandboxConnection(self._answer, self._connections), "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -40,7 +40,7 @@ class Local:
             connection.abort()
         await asyncio.sleep(0)
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: SandboxExchange) -> None:
         if exchange.method == "GET":
             listed = {"object": "list", "data": [{"id": model, "object": "model"} for model in self.models]}
             await exchange.respond(200, {"content-type": "application/json"}, json.dumps(listed).encode())

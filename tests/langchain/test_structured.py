@@ -16,7 +16,7 @@ from segue.chat.events import FinishReason
 from segue.errors import ConfigurationError, LLMServiceUnavailableError
 from segue.langchain.backend import Backend
 from segue.langchain.clients import LLMClient, OpenAIClient
-from segue.langchain.structured import Check, MustCall, Schema
+from segue.langchain.structured import MustCall, Schema, StructuredCheck
 
 
 class Question(BaseModel):
@@ -235,13 +235,13 @@ def test_a_schema_makes_nobody_fetch_what_it_refers_to() -> None:
     ],
 )
 def test_the_check_says_what_is_wrong_in_a_line(text: str, wrong: str | None) -> None:
-    problem = Check(Schema(Question))(text)
+    problem = StructuredCheck(Schema(Question))(text)
     assert (problem is None) == (wrong is None)
     assert wrong is None or wrong in str(problem)
     assert "\n" not in str(problem)
 
 
 def test_caches_know_equal_checks_as_equal() -> None:
-    assert repr(Check(Schema(Question))) == repr(Check(Schema(Question)))
-    assert repr(Check(Schema(Question))) != repr(Check(Schema(DOCUMENT)))
+    assert repr(StructuredCheck(Schema(Question))) == repr(StructuredCheck(Schema(Question)))
+    assert repr(StructuredCheck(Schema(Question))) != repr(StructuredCheck(Schema(DOCUMENT)))
     assert repr(MustCall()) == repr(MustCall(refused=[]))

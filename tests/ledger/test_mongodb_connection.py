@@ -14,7 +14,7 @@ import pytest
 from pymongo.errors import NetworkTimeout
 
 from segue.errors import ConfigurationError
-from segue.ledger.stores.mongodb_connection import UNREACHABLE, Connection, shared_connection
+from segue.ledger.stores.mongodb_connection import UNREACHABLE, MongoConnection, shared_connection
 from segue.secret import Secret
 
 
@@ -26,14 +26,14 @@ def closed_url() -> str:
 
 
 @pytest.fixture
-def connection(mongodb_url: str) -> Iterator[Connection]:
-    connection = Connection(Secret(mongodb_url))
+def connection(mongodb_url: str) -> Iterator[MongoConnection]:
+    connection = MongoConnection(Secret(mongodb_url))
     yield connection
     connection.close()
 
 
 def test_a_thread_and_any_event_loop_reach_the_database_that_the_url_names(
-    connection: Connection, mongodb_url: str
+    connection: MongoConnection, mongodb_url: str
 ) -> None:
     async def leave(db: Any) -> str:
         await db["things"].insert_one({"_id": 1, "word": "안녕"})
@@ -49,7 +49,7 @@ def test_a_thread_and_any_event_loop_reach_the_database_that_the_url_names(
 
 
 def test_a_url_without_a_database_means_segue(mongodb_server: str) -> None:
-    connection = Connection(Secret(mongodb_server))
+    connection = MongoConnection(Secret(mongodb_server))
 
     async def name(db: Any) -> str:
         return str(db.name)
@@ -70,14 +70,14 @@ def test_a_url_without_a_database_means_segue(mongodb_server: str) -> None:
 )
 def test_a_url_that_is_none_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError, match="MONGODB_URL is no URL of MongoDB") as caught:
-        Connection(Secret(url))
+        MongoConnection(Secret(url))
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 
 
 def test_a_server_that_is_not_there_is_told_in_the_time_the_url_allows() -> None:
-    connection = Connection(Secret(f"{closed_url()}?serverSelectionTimeoutMS=100"))
+    connection = MongoConnection(Secret(f"{closed_url()}?serverSelectionTimeoutMS=100"))
     before = time.monotonic()
     with pytest.raises(UNREACHABLE):
         connection.run(lambda db: db["things"].find_one({}))
@@ -89,7 +89,7 @@ def test_a_server_that_is_not_there_is_not_looked_for_all_the_time_that_an_answe
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("segue.ledger.stores.mongodb_connection.SELECTION", 0.1)
-    connection = Connection(Secret(closed_url()))
+    connection = MongoConnection(Secret(closed_url()))
     before = time.monotonic()
     with pytest.raises(UNREACHABLE):
         connection.run(lambda db: db["things"].find_one({}))
@@ -102,7 +102,7 @@ def test_work_has_its_time_unless_the_url_says_another(
     mongodb_url: str, option: str, raised: type[Exception] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("segue.ledger.stores.mongodb_connection.TIMEOUT", 0.05)
-    connection = Connection(Secret(mongodb_url + option))
+    connection = MongoConnection(Secret(mongodb_url + option))
     with pytest.raises(raised) if raised else contextlib.nullcontext():
         connection.run(lambda db: asyncio.sleep(0.1))
     with pytest.raises(TimeoutError, match="its own"):

@@ -23,7 +23,7 @@ from segue.errors import ConfigurationError
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.stores import mongodb, outbox
 from segue.ledger.stores.factory import ledger_of, shared_store
-from segue.ledger.stores.mongodb_connection import Connection, shared_connection
+from segue.ledger.stores.mongodb_connection import MongoConnection, shared_connection
 from segue.ledger.stores.outbox import OutboxStore
 from segue.ledger.stores.sqlite import SqliteStore
 from segue.secret import Secret
@@ -33,7 +33,7 @@ from segue.settings import Settings
 class Gate:
     """A door between the store and the server: shut, nobody gets through, and those who were are cut off."""
 
-    def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, connection: MongoConnection, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shut = False
         run = connection.run
 
@@ -50,12 +50,12 @@ def mongodb_down() -> Exception:
 
 
 @pytest.fixture
-def connection(mongodb_url: str) -> Connection:
+def connection(mongodb_url: str) -> MongoConnection:
     return shared_connection(Secret(mongodb_url))
 
 
 @pytest.fixture
-def gate(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Gate:
+def gate(connection: MongoConnection, monkeypatch: pytest.MonkeyPatch) -> Gate:
     return Gate(connection, monkeypatch)
 
 
@@ -76,7 +76,7 @@ def make(tmp_path: Path, mongodb_url: str) -> Iterator[Make]:
         one.close()
 
 
-def shipped(connection: Connection) -> dict[str, AttemptRecord]:
+def shipped(connection: MongoConnection) -> dict[str, AttemptRecord]:
     """What is in MongoDB, and nowhere else."""
     found: list[AttemptRecord] = []
     connection.run(lambda db: mongodb.find(db, None, None, found.append))
@@ -96,7 +96,7 @@ def in_file(store: OutboxStore) -> dict[str, str]:
 
 
 def test_a_settlement_leaves_the_file_for_mongodb_and_a_reservation_stays_until_it_is_one(
-    make: Make, connection: Connection, attempt: Any
+    make: Make, connection: MongoConnection, attempt: Any
 ) -> None:
     store = make()
     store.settle(attempt("done", cost=Decimal("0.1")))
@@ -110,7 +110,7 @@ def test_a_settlement_leaves_the_file_for_mongodb_and_a_reservation_stays_until_
 
 
 def test_an_outage_is_waited_out_while_nobody_who_writes_waits(
-    make: Make, gate: Gate, connection: Connection, attempt: Any, caplog: pytest.LogCaptureFixture
+    make: Make, gate: Gate, connection: MongoConnection, attempt: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = make()
     store.settle(attempt("before"))
@@ -135,7 +135,7 @@ def test_an_outage_is_waited_out_while_nobody_who_writes_waits(
 
 
 def test_what_an_ended_process_left_in_the_file_is_shipped_by_the_next(
-    make: Make, gate: Gate, connection: Connection, attempt: Any
+    make: Make, gate: Gate, connection: MongoConnection, attempt: Any
 ) -> None:
     gate.shut = True
     first = make()
@@ -148,7 +148,7 @@ def test_what_an_ended_process_left_in_the_file_is_shipped_by_the_next(
     assert [record.attempt_id for record in second.records()] == ["left behind"]
 
 
-def test_a_batch_that_arrives_twice_or_late_changes_nothing(connection: Connection, attempt: Any) -> None:
+def test_a_batch_that_arrives_twice_or_late_changes_nothing(connection: MongoConnection, attempt: Any) -> None:
     reserved = attempt("a", Settlement.RESERVED, bound=Decimal(1))
     settled = attempt("a", cost=Decimal("0.5"))
     later = attempt("a", Settlement.FREE, cost=Decimal(0))
@@ -158,7 +158,7 @@ def test_a_batch_that_arrives_twice_or_late_changes_nothing(connection: Connecti
     assert found == {"a": settled, "b": attempt("b")}
 
 
-def test_machines_share_one_database_and_each_sees_all(make: Make, connection: Connection, attempt: Any) -> None:
+def test_machines_share_one_database_and_each_sees_all(make: Make, connection: MongoConnection, attempt: Any) -> None:
     here, there = make("here"), make("there")
     here.settle(attempt("from here", cost=Decimal("0.1")))
     there.settle(attempt("from there", cost=Decimal("0.2")))
@@ -182,7 +182,7 @@ for number in range(100):
 
 
 def test_processes_with_one_file_ship_it_together(
-    tmp_path: Path, connection: Connection, mongodb_url: str, make: Make, python: Any, finished: Any
+    tmp_path: Path, connection: MongoConnection, mongodb_url: str, make: Make, python: Any, finished: Any
 ) -> None:
     for process in [python(SHARES, tmp_path / "ledger.sqlite3", mongodb_url, name) for name in "ab"]:
         finished(process)
@@ -194,7 +194,7 @@ def test_processes_with_one_file_ship_it_together(
 
 
 def test_a_flush_ships_at_once_and_does_not_wait_for_a_database_that_is_away(
-    make: Make, gate: Gate, connection: Connection, attempt: Any
+    make: Make, gate: Gate, connection: MongoConnection, attempt: Any
 ) -> None:
     store = make(interval=30.0)
     store.settle(attempt("last word"))
@@ -210,7 +210,7 @@ def test_a_flush_ships_at_once_and_does_not_wait_for_a_database_that_is_away(
 
 
 def test_closing_ships_all_that_is_there_also_what_came_while_a_batch_was_under_way(
-    make: Make, connection: Connection, attempt: Any, monkeypatch: pytest.MonkeyPatch
+    make: Make, connection: MongoConnection, attempt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "BATCH", 10)
     store = make(interval=30.0)
@@ -235,7 +235,7 @@ def test_closing_ships_all_that_is_there_also_what_came_while_a_batch_was_under_
     assert not in_file(store)
 
 
-def test_what_mongodb_refuses_stops_no_other_and_is_kept(make: Make, connection: Connection, attempt: Any) -> None:
+def test_what_mongodb_refuses_stops_no_other_and_is_kept(make: Make, connection: MongoConnection, attempt: Any) -> None:
     store = make()
     store.settle(attempt("before"))
     store.settle(attempt("in a year that no calendar has", started=1e17))
@@ -246,7 +246,7 @@ def test_what_mongodb_refuses_stops_no_other_and_is_kept(make: Make, connection:
     assert "in a year that no calendar has" in in_file(store)
 
 
-def test_indexes_and_the_ttl_are_as_set_however_often_that_changes(connection: Connection) -> None:
+def test_indexes_and_the_ttl_are_as_set_however_often_that_changes(connection: MongoConnection) -> None:
     async def indexes(db: Any) -> dict[str, float | None]:
         found = [index async for index in await db["attempts"].list_indexes()]
         return {next(iter(index["key"])): index.get("expireAfterSeconds") for index in found}
@@ -258,7 +258,7 @@ def test_indexes_and_the_ttl_are_as_set_however_often_that_changes(connection: C
         assert there.get("at") == seconds
 
 
-def test_a_document_can_be_read_by_people_and_summed_by_mongodb(connection: Connection, attempt: Any) -> None:
+def test_a_document_can_be_read_by_people_and_summed_by_mongodb(connection: MongoConnection, attempt: Any) -> None:
     record = attempt("a", cost=Decimal("0.0000000036250001"), metadata={"a.b": "$x"}, status=200)
     connection.run(lambda db: mongodb.book(db, [record]))
     document = connection.run(lambda db: db["attempts"].find_one({"_id": "a"}))

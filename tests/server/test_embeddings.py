@@ -19,7 +19,7 @@ from segue.runtime import Runtime
 from segue.server.embeddings import forward
 from segue.settings import Settings
 from segue.settings_loading import load
-from segue.transport.memory import Exchange, Hang, MemoryTransport, Refuse, Reply, Reset
+from segue.transport.memory import Hang, MemoryExchange, MemoryTransport, Refuse, Reply, Reset
 from segue.wire.dialects import ingress
 
 openai = pytest.importorskip("openai")
@@ -59,7 +59,7 @@ class Upstream:
         self.runtime = Runtime(settings, transport=self.network, listeners=[self.watcher], ledger=MemoryStore())
 
     @property
-    def sent(self) -> Exchange:
+    def sent(self) -> MemoryExchange:
         (only,) = self.network.requests
         return only
 

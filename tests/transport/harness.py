@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from segue.transport.aio import AioTransport
-from segue.transport.base import Answer, Transport, TransportError
+from segue.transport.base import Response, Transport, TransportError
 from segue.transport.h1 import H1Transport
 from segue.transport.memory import Connecting, MemoryTransport, Refuse, Reply
 from segue.wire.codec import WireRequest
@@ -61,11 +61,11 @@ def wire_request(url: str, **fields: Any) -> WireRequest:
     return WireRequest(**({"method": "POST", "url": url, "headers": headers, "body": b"{}"} | fields))
 
 
-async def send(harness: Harness, *, connect: float = 5.0, **fields: Any) -> Answer:
+async def send(harness: Harness, *, connect: float = 5.0, **fields: Any) -> Response:
     return await harness.transport.send(harness.request(**fields), connect=connect)
 
 
-async def whole(answer: Answer) -> bytes:
+async def whole(answer: Response) -> bytes:
     pieces = []
     while piece := await answer.read():
         pieces.append(piece)

@@ -9,10 +9,10 @@ import zlib
 import pytest
 
 from segue.errors import ConfigurationError
-from segue.transport.base import Answer, TransportError
+from segue.transport.base import Response, TransportError
 from segue.transport.default import DefaultTransport, default_transport
 from segue.transport.h1 import H1Transport
-from segue.transport.h1_connection import Connection, Exchange
+from segue.transport.h1_connection import Connection, H1Exchange
 from segue.transport.h1_pool import Pool
 from segue.transport.h1_request import Origin
 from segue.transport.memory import Hang, Pause, Reply
@@ -73,7 +73,7 @@ async def test_a_connection_that_broke_before_its_first_request_fails_it_at_once
         await until(lambda: bool(peer.lines))
         peer.lines[0].finish()
         await until(lambda: not connection.usable)
-        exchange = Exchange(pool.loop, bodiless=False)
+        exchange = H1Exchange(pool.loop, bodiless=False)
         connection.start(exchange, b"GET / HTTP/1.1\r\n\r\n", b"")
         assert exchange.failure().phase == "send"
         assert exchange.error
@@ -83,15 +83,15 @@ async def test_a_connection_that_broke_before_its_first_request_fails_it_at_once
 async def test_cancelling_as_the_answer_arrives_does_not_touch_the_connections_next_request() -> None:
     async with socket_harness(H1Transport) as harness:
         harness.play(*[Reply(steps=[b"one"])] * 2)
-        first: asyncio.Task[Answer] = asyncio.create_task(send(harness))
-        second: list[Exchange] = []
+        first: asyncio.Task[Response] = asyncio.create_task(send(harness))
+        second: list[H1Exchange] = []
         freed = Pool.freed
 
         def reuse_and_cancel(pool: Pool, connection: Connection) -> None:
             freed(pool, connection)
             if not second:
                 assert pool.idle(connection.origin) is connection
-                second.append(Exchange(pool.loop, bodiless=False))
+                second.append(H1Exchange(pool.loop, bodiless=False))
                 connection.start(second[0], b"GET / HTTP/1.1\r\n\r\n", b"")
                 first.cancel()
 

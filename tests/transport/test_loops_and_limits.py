@@ -21,7 +21,7 @@ import uvloop
 from segue.errors import ConfigurationError
 from segue.transport.base import Transport, TransportError
 from segue.transport.h1 import H1Answer
-from segue.transport.h1_connection import Exchange
+from segue.transport.h1_connection import H1Exchange
 from segue.transport.memory import Hang, Pause, Reply
 from segue.wire.codec import WireRequest
 
@@ -265,7 +265,7 @@ def test_all_of_it_holds_on_uvloop(make: Make, trusted: trustme.CA) -> None:
 
 
 def _responses() -> int:
-    return sum(isinstance(thing, aiohttp.ClientResponse | Exchange | H1Answer) for thing in gc.get_objects())
+    return sum(isinstance(thing, aiohttp.ClientResponse | H1Exchange | H1Answer) for thing in gc.get_objects())
 
 
 async def _failure(transport: Any, request: WireRequest, *, connect: float = 5.0) -> TransportError:

@@ -27,7 +27,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     said: str
 
 
-class Report(NamedTuple):
+class LeaseReport(NamedTuple):
     """To be added to what was spent and to what was taken (less than 0: given back). A later one has a higher `number`."""
 
     number: int
@@ -68,7 +68,7 @@ class Purse:
         self.unreported = 0
         self.used = 0.0
         self.asked = False
-        self._report: Report | None = None
+        self._report: LeaseReport | None = None
 
     def covers(self, pico: int) -> bool:
         """Whether that much can be held. Nothing can where nothing is left."""
@@ -105,12 +105,12 @@ class Purse:
             return change
         return 0
 
-    def report(self, number: int, now: float, idle: float) -> Report | None:
+    def report(self, number: int, now: float, idle: float) -> LeaseReport | None:
         """What is to be told: the same until it was told (`told`), for it may have come through though it failed. None for nothing."""
         if self._report is None:
             taken = self.give_back(now, idle)
             if self.unreported or taken:
-                self._report = Report(number, self.unreported, taken)
+                self._report = LeaseReport(number, self.unreported, taken)
         return self._report
 
     def told(self) -> None:

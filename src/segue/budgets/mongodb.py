@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from segue.budgets.lease import Budget, Report, Shared, slice_of
+from segue.budgets.lease import Budget, LeaseReport, Shared, slice_of
 from segue.budgets.sqlite import KEPT
-from segue.ledger.stores.mongodb_connection import Connection, shared_connection
+from segue.ledger.stores.mongodb_connection import MongoConnection, shared_connection
 
 if TYPE_CHECKING:
     from segue.ledger.stores.mongodb_connection import Database
@@ -30,14 +30,14 @@ TRIES: Final = 50
 class MongoBudgets:
     """Raises what PyMongo raises, see `mongodb_connection`. `connection` gives this process's, which a fork changes."""
 
-    def __init__(self, connection: Callable[[], Connection]) -> None:
+    def __init__(self, connection: Callable[[], MongoConnection]) -> None:
         self._connection = connection
         self._indexed = False
 
     def take(self, budget: Budget, day: str, *, least: int) -> Shared:
         return self._connection().run(lambda db: self._take(db, budget, day, least))
 
-    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+    def report(self, name: str, day: str, report: LeaseReport, *, source: str) -> None:
         self._connection().run(lambda db: self._add(db, name, day, report, source))
 
     def spent(self, day: str) -> dict[str, int]:
@@ -69,7 +69,7 @@ class MongoBudgets:
                 return Shared(got, now["taken"], now["spent"])
         raise TimeoutError("too many take of the budget at once")
 
-    async def _add(self, db: Database, name: str, day: str, report: Report, source: str) -> None:
+    async def _add(self, db: Database, name: str, day: str, report: LeaseReport, source: str) -> None:
         """The document knows each source's latest report: an answer may be lost on its way though the update was made."""
         latest = f"latest.{source}"
         new = {"_id": _id(name, day), "$or": [{latest: {"$exists": False}}, {latest: {"$lt": report.number}}]}

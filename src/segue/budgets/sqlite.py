@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from segue.budgets.lease import Budget, Report, Shared, slice_of
+from segue.budgets.lease import Budget, LeaseReport, Shared, slice_of
 from segue.ledger.stores.schema import Migrations, migrate
 
 FILE_NAME: Final = "budgets.sqlite3"
@@ -59,7 +59,7 @@ class SqliteBudgets:
             connection.execute(_ADD, (budget.name, day, got, 0))
             return Shared(got, taken + got, spent)
 
-    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+    def report(self, name: str, day: str, report: LeaseReport, *, source: str) -> None:
         with self._writing() as connection:  # what raises here was not written, so there is nothing to know again
             connection.execute(_ADD, (name, day, report.taken, report.spent))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from segue.budgets.lease import Budget, Report, Shared, slice_of
+from segue.budgets.lease import Budget, LeaseReport, Shared, slice_of
 
 
 class BudgetStore(Protocol):
@@ -16,7 +16,7 @@ class BudgetStore(Protocol):
         """Takes a slice of the day's budget, at least `least`, or 0 where there is not as much."""
         ...
 
-    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+    def report(self, name: str, day: str, report: LeaseReport, *, source: str) -> None:
         """Adds to what was spent, and to what was taken. Where it raises, the same report of the same source is to be made again
         before any other: it counts once, whether the first came through or not."""
         ...
@@ -46,7 +46,7 @@ class MemoryBudgets:
             self._rows[budget.name, day] = taken + got, spent
             return Shared(got, taken + got, spent)
 
-    def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+    def report(self, name: str, day: str, report: LeaseReport, *, source: str) -> None:
         with self._lock:
             taken, spent = self._rows.get((name, day), (0, 0))
             self._rows[name, day] = taken + report.taken, spent + report.spent

@@ -58,7 +58,7 @@ _NOT_NAMES: Final = ("*:*", "*.ft-*", "gemini-flash-*", "gemini-pro-*")
 """What the price list calls models that their makers call otherwise."""
 
 
-class Finding(NamedTuple):
+class StaleEntry(NamedTuple):
     """`what` names a provider's model, a preset or the price list; `problem` is what is stale; `source` where to look, "" for none."""
 
     what: str
@@ -66,7 +66,7 @@ class Finding(NamedTuple):
     source: str = ""
 
 
-def findings(today: date) -> list[Finding]:
+def findings(today: date) -> list[StaleEntry]:
     """What is stale on a day, the worst first: defaults, news, prices, then lines that were not checked for long."""
     return [*_defaults(today), *_news(today), *_prices(today), *_unchecked(today)]
 
@@ -76,41 +76,43 @@ def price_list() -> str:
     return f"genai-prices {version('genai-prices')}"
 
 
-def _defaults(today: date) -> Iterator[Finding]:
+def _defaults(today: date) -> Iterator[StaleEntry]:
     for name, preset in PROVIDERS.items():
         if preset.model is None:
             continue
         info = find_model(name, preset.model)
         if lifecycle(info, today + SOON).status == "retired":
             message = lifecycle(info, today + SOON).message
-            yield Finding(f"{name} (default)", f"{message}: give providers.jsonl another model", info.sources[0])
+            yield StaleEntry(f"{name} (default)", f"{message}: give providers.jsonl another model", info.sources[0])
 
 
-def _news(today: date) -> Iterator[Finding]:
+def _news(today: date) -> Iterator[StaleEntry]:
     for provider, glob in MAKERS.items():
         for model in listed_models(provider):
             if not fnmatchcase(model, glob) or any(fnmatchcase(model, other) for other in (*_OTHERS, *_NOT_NAMES)):
                 continue
             if listed(provider, model) is None and _lives(find_model(provider, model), today):
-                yield Finding(f"{provider}/{model}", f"{price_list()} has it, models.jsonl only its family at most")
+                yield StaleEntry(f"{provider}/{model}", f"{price_list()} has it, models.jsonl only its family at most")
 
 
-def _prices(today: date) -> Iterator[Finding]:
+def _prices(today: date) -> Iterator[StaleEntry]:
     for info in entries():
         what = f"{info.provider}/{info.id}"
         if info.price is not None and info.id in listed_models(info.provider):
-            yield Finding(what, f"{price_list()} has its price now: the one in models.jsonl can go")
+            yield StaleEntry(what, f"{price_list()} has its price now: the one in models.jsonl can go")
         if info.provider in MAKERS and _lives(info, today) and price_of(info.provider, info.id, today) is None:
-            yield Finding(what, "it has no price: budgets count it at its family's dearest", info.sources[0])
+            yield StaleEntry(what, "it has no price: budgets count it at its family's dearest", info.sources[0])
 
 
-def _unchecked(today: date) -> Iterator[Finding]:
+def _unchecked(today: date) -> Iterator[StaleEntry]:
     for info in entries():
         if info.checked is not None and today - info.checked > FRESH and _lives(info, today):
-            yield Finding(f"{info.provider}/{info.id}", f"its line was last checked on {info.checked}", info.sources[0])
+            yield StaleEntry(
+                f"{info.provider}/{info.id}", f"its line was last checked on {info.checked}", info.sources[0]
+            )
     for name, preset in PROVIDERS.items():
         if preset.checked is not None and today - preset.checked > FRESH:
-            yield Finding(name, f"its preset was last checked on {preset.checked}", preset.sources[0])
+            yield StaleEntry(name, f"its preset was last checked on {preset.checked}", preset.sources[0])
 
 
 def _lives(info: ModelInfo, today: date) -> bool:

@@ -18,7 +18,7 @@ from segue.errors import InvalidRequestError
 from segue.routing.dialect import NO_RESPONSES, dialect_for
 from segue.routing.target import Target
 from segue.transport import redirects
-from segue.transport.base import Answer, Transport, TransportError
+from segue.transport.base import Response, Transport, TransportError
 from segue.wire.codec import Call, UpstreamCodec
 from segue.wire.dialects import upstream
 from segue.wire.sse import EndlessError
@@ -124,7 +124,7 @@ class HttpUpstream:
         receipt.healed = wire.healed
         receipt.translated = ask.dialect != codec.dialect
         receipt.sent = True
-        answer: Answer | None = None
+        answer: Response | None = None
         try:
             answer = await redirects.send(self._transport, wire, connect=ask.connect)
             receipt.status = answer.status
@@ -171,7 +171,7 @@ class HttpUpstream:
         except TimeoutError:
             return Failure(kind=FailureKind.STALL, message=f"no answer to a free probe within {PROBE_WAIT:g} s")
 
-    async def _refusal(self, codec: UpstreamCodec, answer: Answer) -> Failure:
+    async def _refusal(self, codec: UpstreamCodec, answer: Response) -> Failure:
         body = await _error_body(answer)
         failure = codec.failure(answer.status, answer.headers, body, wall=self._wall())
         tried = codec.dialect != self._target.dialect and not self._target.responses
@@ -201,7 +201,7 @@ class HttpUpstream:
 class _Bounded:
     """An answer's body in slices, within the bounds of any answer. Both methods raise `EndlessError`."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         self._answer = answer
         self._rest = b""
         self._bytes = 0
@@ -257,7 +257,7 @@ def _defaults(request: ChatRequest, target: Target) -> dict[str, float | int | s
     return changes
 
 
-async def _drain(answer: Answer) -> None:
+async def _drain(answer: Response) -> None:
     """Reads what follows the dialect's last word, which is nothing but the end: only then is the connection of use to others."""
     timer = asyncio.get_running_loop().call_later(DRAIN_WAIT, answer.close)
     try:
@@ -269,7 +269,7 @@ async def _drain(answer: Answer) -> None:
         timer.cancel()
 
 
-async def _error_body(answer: Answer) -> bytes:
+async def _error_body(answer: Response) -> bytes:
     body = b""
     try:
         async with asyncio.timeout(ERROR_WAIT):
@@ -280,7 +280,7 @@ async def _error_body(answer: Answer) -> bytes:
     return body[:ERROR_BODY]
 
 
-async def whole_body(answer: Answer) -> bytes:
+async def whole_body(answer: Response) -> bytes:
     """All of an answer's body. Raises `TransportError`, and `EndlessError` for one that is longer than any answer."""
     bounded, body = _Bounded(answer), bytearray()
     while data := await bounded.read():

@@ -26,7 +26,7 @@ from segue.settings_loading import load
 T = TypeVar("T")
 
 
-class Ready(Coroutine[Any, Any, T]):
+class AwaitableResult(Coroutine[Any, Any, T]):
     """A result that is there already and may still be awaited, run or made a task: the guide's code calls without `await`."""
 
     def __init__(self, result: T) -> None:
@@ -53,7 +53,7 @@ Date: TypeAlias = datetime.date | str
 Source: TypeAlias = Literal["auto", "tracked", "engine"]
 
 
-class DailyStats(dict[str, Any], Ready[list[dict[str, Any]]]):
+class DailyStats(dict[str, Any], AwaitableResult[list[dict[str, Any]]]):
     """A day's usage: the guide's mapping, e.g. `{"gemini_requests": 3, "gemini_tokens": 812, "gemini_cost": 0.0}`.
 
     Awaited, it gives `providers`: one dict a provider with `_id` and `provider`, `request_count`, `total_tokens`, `total_cost`, and
@@ -62,7 +62,7 @@ class DailyStats(dict[str, Any], Ready[list[dict[str, Any]]]):
     """
 
     def __init__(self, providers: list[dict[str, Any]]) -> None:
-        Ready.__init__(self, providers)
+        AwaitableResult.__init__(self, providers)
         self.providers = providers
         for row in providers:
             name = row["_id"]
@@ -115,7 +115,7 @@ class LLMUsageTracker:
         outcome: str = "ok",
         request_id: str = "",
         metadata: dict[str, str] | None = None,
-    ) -> Ready[None]:
+    ) -> AwaitableResult[None]:
         """Books a request that the caller made himself.
 
         `tokens` (or `tokens_used`) is for a total whose parts are unknown. `cost` is in US dollars; without it, it is worked out from
@@ -144,7 +144,7 @@ class LLMUsageTracker:
         )
         self._store.settle(record)
         self._tally.add(record)
-        return Ready(None)
+        return AwaitableResult(None)
 
     def get_daily_stats(
         self,

@@ -47,7 +47,7 @@ class Address(NamedTuple):
         return _changed(settings, {n: v for n, v in self._asdict().items() if v is not None})
 
 
-class Ready(NamedTuple):
+class ReadyTarget(NamedTuple):
     """A target that answers through an upstream of its own."""
 
     target: Target
@@ -57,7 +57,7 @@ class Ready(NamedTuple):
 NOWHERE = Address()
 """Says nothing: the settings hold."""
 
-Make = Callable[[TargetSettings, Address, Transport], Ready]
+Make = Callable[[TargetSettings, Address, Transport], ReadyTarget]
 """Makes such a target from its settings, in which what the client says for itself is already heeded."""
 
 _Key = tuple[tuple[str, ...], Address]
@@ -191,7 +191,7 @@ class Backend:
             own = {name: address.apply(settings.target(name)) for name in names}
             settings = msgspec.structs.replace(settings, targets={**settings.targets, **own})
         transport = self._common_transport()
-        ready: dict[str, Ready] = {}
+        ready: dict[str, ReadyTarget] = {}
         unmade: dict[str, str] = {}
         for name, make in self._makes.items():
             try:

@@ -68,7 +68,7 @@ _BROKEN: Final = frozenset(
 _UNFINISHED: Final = frozenset({"in_progress", "queued"})
 
 
-class Reading:
+class StreamReader:
     """Turns a model's chunks, or its one message, into events. `dialect` is whose proofs its thinking carries."""
 
     def __init__(self, dialect: str) -> None:

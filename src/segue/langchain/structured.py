@@ -103,7 +103,7 @@ def _validator(document: dict[str, Any]) -> Any:
     return kind(document, registry=SPECIFICATIONS)  # its own would fetch what a reference names, from any address
 
 
-class Check(SchemaJudge):
+class StructuredCheck(SchemaJudge):
     """What the engine asks of a whole text: None, or what is wrong with it. Keeps what it refused in `refused`, if that is a list.
 
     Its `repr` is the same for equal schemas, because LangChain's caches know a call by it.
@@ -123,7 +123,7 @@ class Check(SchemaJudge):
         return None
 
     def __repr__(self) -> str:
-        return f"Check({self._schema.name}, {hashlib.sha256(self._schema.encoded).hexdigest()[:12]})"
+        return f"StructuredCheck({self._schema.name}, {hashlib.sha256(self._schema.encoded).hexdigest()[:12]})"
 
 
 def _short(error: BaseException) -> str:
@@ -195,7 +195,7 @@ def structured(
 
     def by_text(refused: list[str] | None = None) -> Runnable[LanguageModelInput, AIMessage]:
         output = known.output() if method == "json_schema" else ANY_JSON
-        check = Check(known, refused=refused)
+        check = StructuredCheck(known, refused=refused)
         return model.bind(output=output, validate=check, ls_structured_output_format=traced, **options)
 
     if method == "function_calling":

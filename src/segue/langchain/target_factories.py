@@ -14,7 +14,7 @@ from segue.catalog.models import find_model
 from segue.catalog.providers import PROVIDERS, Provider, from_langchain
 from segue.errors import ConfigurationError
 from segue.failover.upstream import HttpUpstream
-from segue.langchain.backend import Address, Make, Ready
+from segue.langchain.backend import Address, Make, ReadyTarget
 from segue.langchain.upstream import LangChainUpstream
 from segue.routing import resolve
 from segue.routing.target import Target
@@ -93,7 +93,7 @@ def _own_invoke_only(kind: type) -> bool:
 def from_model(name: str, make: Callable[[], Any], *, streams: bool = True) -> Make:
     """A target that is a LangChain model, which is made when it is first needed."""
 
-    def ready(settings: TargetSettings, address: Address, transport: Transport) -> Ready:
+    def ready(settings: TargetSettings, address: Address, transport: Transport) -> ReadyTarget:
         if address.model or address.base_url or address.api_key:
             raise ConfigurationError(
                 f"{name} is a ready LangChain model: it can't be given another model, address or key"
@@ -101,7 +101,7 @@ def from_model(name: str, make: Callable[[], Any], *, streams: bool = True) -> M
         model = make()
         able = streams and settings.streams
         target = target_of(name, model, streams=able, timeout=settings.timeout, region=settings.region)
-        return Ready(target, LangChainUpstream(prepared(model), target))
+        return ReadyTarget(target, LangChainUpstream(prepared(model), target))
 
     return ready
 
@@ -114,7 +114,7 @@ def is_codec(what: Any) -> bool:
 def from_codec(name: str, codec: UpstreamCodec | type[UpstreamCodec]) -> Make:
     """A target in a dialect of its own. Its settings are those of any target; `keyless` on the codec says that no key is needed."""
 
-    def ready(settings: TargetSettings, address: Address, transport: Transport) -> Ready:
+    def ready(settings: TargetSettings, address: Address, transport: Transport) -> ReadyTarget:
         speaker: UpstreamCodec = codec() if isinstance(codec, type) else codec
         keyless = getattr(speaker, "keyless", False)
         provider = Provider(dialect=speaker.dialect, base_url=speaker.base_url, keyless=keyless)
@@ -123,6 +123,6 @@ def from_codec(name: str, codec: UpstreamCodec | type[UpstreamCodec]) -> Make:
             raise ConfigurationError(
                 f"{name} has no key: set {resolve.variable(name)}_API_KEY (in the environment or in .env)"
             )
-        return Ready(target, HttpUpstream(target, speaker, transport, time.time))
+        return ReadyTarget(target, HttpUpstream(target, speaker, transport, time.time))
 
     return ready

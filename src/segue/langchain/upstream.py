@@ -29,7 +29,7 @@ from segue.failover.upstream import Ask, Receipt
 from segue.langchain.failures import failure_of, status_of
 from segue.langchain.loop_thread import at_hand, at_home
 from segue.langchain.messages import to_langchain
-from segue.langchain.stream_events import Reading
+from segue.langchain.stream_events import StreamReader
 from segue.routing.target import Target
 from segue.wire.fitting.fit import fit
 
@@ -60,7 +60,7 @@ class LangChainUpstream:
             receipt.omitted = (*fitted.omitted, *self._unsaid(ask))
             receipt.healed = tuple(fitted.healed)
             receipt.sent = True
-            reading = Reading(self._target.dialect)
+            reading = StreamReader(self._target.dialect)
             take = reading.feed if self._target.streams else reading.whole
             restored = fitted.answers.restored if fitted.answers is not None else list
             said = at_home if self._settled else at_hand

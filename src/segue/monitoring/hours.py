@@ -64,7 +64,7 @@ NOT_FAILED: Final = frozenset({"ok", "cancelled", "pending", "lost", "skipped"})
 """Outcomes that are nobody's failure."""
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class HourSummary(msgspec.Struct, frozen=True, kw_only=True):
     """An hour in numbers: waits in seconds, to within 9 %; None of none."""
 
     start: int
@@ -82,8 +82,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     bound: Decimal
 
 
-def summary(hour: Hour) -> Summary:
-    return Summary(
+def summary(hour: Hour) -> HourSummary:
+    return HourSummary(
         start=hour.start,
         target=hour.target,
         simulated=hour.simulated,

@@ -23,7 +23,7 @@ from segue.chat.usage import Usage
 from segue.sandbox.answers.replies import Reply, tokens_of
 from segue.sandbox.bill import BillEntry, prompt_of
 from segue.sandbox.faults import AnswerOver, Fault
-from segue.sandbox.http import Exchange
+from segue.sandbox.http import SandboxExchange
 from segue.sandbox.refusals import Refusal
 from segue.wire.codec import Encoder, IngressRequest
 
@@ -36,7 +36,14 @@ class Answering:
     """Sends one reply. It is the `Stage` on which a fault acts."""
 
     def __init__(
-        self, exchange: Exchange, asked: IngressRequest, encoder: Encoder, reply: Reply, *, dialect: str, pace: float
+        self,
+        exchange: SandboxExchange,
+        asked: IngressRequest,
+        encoder: Encoder,
+        reply: Reply,
+        *,
+        dialect: str,
+        pace: float,
     ) -> None:
         self.exchange = exchange
         self.dialect = dialect

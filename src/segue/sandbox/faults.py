@@ -17,7 +17,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from segue.errors import ConfigurationError
-from segue.sandbox.http import Exchange
+from segue.sandbox.http import SandboxExchange
 from segue.sandbox.refusals import REASONS, Refusal, error_event, refusal
 
 Phase = Literal["connect", "request", "headers", "preamble", "text", "whole"]
@@ -41,7 +41,7 @@ class AnswerOver(Exception):
 class Stage(Protocol):
     """What a fault acts upon: one answer on its way."""
 
-    exchange: Exchange
+    exchange: SandboxExchange
     dialect: str
     model: str
     pace: float

@@ -23,10 +23,10 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER, on, with no time to linger: closing sends RST."""
 
 
-class Exchange:
+class SandboxExchange:
     """One request, and the means to answer it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: SandboxConnection) -> None:
         self._connection = connection
         self._chunked = False
         self.method = ""
@@ -72,20 +72,20 @@ class Exchange:
         self._connection.reset()
 
 
-Handler = Callable[[Exchange], Awaitable[None]]
+Handler = Callable[[SandboxExchange], Awaitable[None]]
 
 
-class Connection(asyncio.Protocol):
+class SandboxConnection(asyncio.Protocol):
     """Parses requests and hands them to the handler in turn."""
 
-    def __init__(self, handler: Handler, connections: set[Connection]) -> None:
+    def __init__(self, handler: Handler, connections: set[SandboxConnection]) -> None:
         self._handler = handler
         self._connections = connections
         self._parser = httptools.HttpRequestParser(self)
-        self._coming = Exchange(self)
+        self._coming = SandboxExchange(self)
         self._url = b""
         self._body: list[bytes] = []
-        self._waiting: deque[Exchange] = deque()
+        self._waiting: deque[SandboxExchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._writable = asyncio.Event()
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
     # httptools
 
     def on_message_begin(self) -> None:
-        self._coming, self._url, self._body = Exchange(self), b"", []
+        self._coming, self._url, self._body = SandboxExchange(self), b"", []
 
     def on_url(self, url: bytes) -> None:
         self._url += url

@@ -18,7 +18,7 @@ from segue.sandbox.answers.embedding import embed
 from segue.sandbox.answers.replies import ReplyMode, reply_to
 from segue.sandbox.bill import BillEntry
 from segue.sandbox.faults import Fault
-from segue.sandbox.http import Connection, Exchange
+from segue.sandbox.http import SandboxConnection, SandboxExchange
 from segue.sandbox.models import model_document, models_document
 from segue.sandbox.refusals import refusal
 from segue.wire.codec import IngressRequest
@@ -58,7 +58,7 @@ class SimulatedProvider:
         self._fault: Fault | None = None
         self._left = 0
         self._random = random.Random(f"{manner.seed}{name}")
-        self._connections: set[Connection] = set()
+        self._connections: set[SandboxConnection] = set()
         self._server: asyncio.Server | None = None
         self._answers = 0
 
@@ -69,7 +69,7 @@ class SimulatedProvider:
         """
         if self._server is None:
             loop = asyncio.get_running_loop()
-            create: Callable[[], Connection] = lambda: Connection(self._answer, self._connections)  # noqa: E731
+            create: Callable[[], SandboxConnection] = lambda: SandboxConnection(self._answer, self._connections)  # noqa: E731
             port = port or self.port
             try:
                 self._server = await loop.create_server(create, HOST, port)
@@ -101,7 +101,7 @@ class SimulatedProvider:
         else:
             await self.open()
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: SandboxExchange) -> None:
         try:
             if exchange.method in ("GET", "HEAD"):
                 await self._list(exchange)
@@ -112,7 +112,7 @@ class SimulatedProvider:
         except InvalidRequestError as error:
             await exchange.respond(*self._codec.error(error))
 
-    async def _list(self, exchange: Exchange) -> None:
+    async def _list(self, exchange: SandboxExchange) -> None:
         if self._fault is not None and self._fault.name == "auth":
             await exchange.respond(*refusal("auth", self.dialect, ""))
             return
@@ -123,7 +123,7 @@ class SimulatedProvider:
         document = model_document(self.dialect, name) if name else models_document(self.dialect, self._models)
         await exchange.respond(200, {"content-type": "application/json"}, msgspec.json.encode(document))
 
-    async def _post(self, exchange: Exchange) -> None:
+    async def _post(self, exchange: SandboxExchange) -> None:
         if self.dialect != "claude" and (vectors := embed(exchange.path, exchange.body)) is not None:
             await exchange.respond(200, {"content-type": "application/json"}, msgspec.json.encode(vectors))
             return
@@ -141,12 +141,12 @@ class SimulatedProvider:
         if known and not path.endswith(known):
             raise InvalidRequestError(f"there is nothing at {path}", status=404)
 
-    async def _count(self, exchange: Exchange, asked: IngressRequest) -> None:
+    async def _count(self, exchange: SandboxExchange, asked: IngressRequest) -> None:
         count = estimate_request_tokens(asked.request)
         document = {"totalTokens": count} if self.dialect == "gemini" else {"input_tokens": count}
         await exchange.respond(200, {"content-type": "application/json"}, msgspec.json.encode(document))
 
-    async def _generate(self, exchange: Exchange, asked: IngressRequest) -> None:
+    async def _generate(self, exchange: SandboxExchange, asked: IngressRequest) -> None:
         self._answers += 1
         id = f"sandbox{self._answers:08d}"
         encoder = self._codec.encoder(asked, id=id, created=int(time.time()))

@@ -37,7 +37,7 @@ from segue.server.metrics import Metrics
 from segue.server.model_selection import check_name, select
 from segue.server.options import narrowed, policy_options
 from segue.server.response_store import Recall, RecallingIngress, stored
-from segue.server.routes import GEMINI, RESPONSES, Kind, Route
+from segue.server.routes import GEMINI, RESPONSES, HttpRoute, Kind
 from segue.wire.codec import IngressCodec
 from segue.wire.dialects import ingress
 from segue.wire.openai_chat.ingress.completions import CompletionsIngress
@@ -134,7 +134,7 @@ class Gateway:
 
     async def _serve(self, exchange: Exchange) -> None:
         began = time.perf_counter()
-        route: Route | None = None
+        route: HttpRoute | None = None
         self._metrics.in_flight += 1
         try:
             if "origin" in exchange.headers:
@@ -176,7 +176,7 @@ class Gateway:
         error.request_id = error.request_id or self._runtime.engine.new_id()
         await exchange.reply(ingress(dialect).error(error), {"x-segue-attempts": str(len(attempts))})
 
-    async def _answer(self, exchange: Exchange, route: Route) -> None:
+    async def _answer(self, exchange: Exchange, route: HttpRoute) -> None:
         _check_headers(exchange.headers)
         if self._gatekeeper is None:
             self._origins.check_host(exchange.headers.get("host"))
@@ -205,7 +205,7 @@ class Gateway:
                 reply = self._metrics.render()
         await exchange.reply(reply, {})
 
-    async def _generate(self, exchange: Exchange, route: Route, key: str) -> None:
+    async def _generate(self, exchange: Exchange, route: HttpRoute, key: str) -> None:
         codec = self._codec(route, key)
         body = await exchange.body()
         asked = codec.decode(body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
@@ -225,7 +225,7 @@ class Gateway:
         with self._caller(exchange.headers):
             await answer(exchange, self._runtime, codec, asked, job, budgets)
 
-    def _codec(self, route: Route, key: str) -> IngressCodec:
+    def _codec(self, route: HttpRoute, key: str) -> IngressCodec:
         if route.kind is Kind.COMPLETE:
             return CompletionsIngress()
         if route.kind is Kind.COMPACT:
@@ -236,7 +236,7 @@ class Gateway:
             else ingress(route.dialect)
         )
 
-    async def _embed(self, exchange: Exchange, route: Route, key: str) -> Reply:
+    async def _embed(self, exchange: Exchange, route: HttpRoute, key: str) -> Reply:
         asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
         budgets = self._admit(key, asked.word)
         regions = narrowed(self._runtime.settings.policy, policy_options(exchange.headers)).regions
@@ -248,7 +248,7 @@ class Gateway:
         gatekeeper = self._gatekeeper
         return lambda model: gatekeeper is None or gatekeeper.allows(key, model)
 
-    def _identify(self, exchange: Exchange, route: Route) -> str:
+    def _identify(self, exchange: Exchange, route: HttpRoute) -> str:
         """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""
         if self._gatekeeper is None:
             origin = exchange.headers.get("origin")

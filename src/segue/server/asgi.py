@@ -129,8 +129,8 @@ class Exchange:
         self.streamed = True
         await self._write(data, more=more)
 
-    def watch(self) -> Watch:
-        return Watch(self, self._receive, self._bounds)
+    def watch(self) -> CallerWatch:
+        return CallerWatch(self, self._receive, self._bounds)
 
     async def _write(self, data: bytes, *, more: bool) -> None:
         self.writing = True
@@ -139,7 +139,7 @@ class Exchange:
         self.written = self.loop.time()
 
 
-class Watch:
+class CallerWatch:
     """Looks after the caller while the running task answers; use it as a context.
 
     Leaves the block with `CallerLeftError` when the caller has gone. `on_silence` is called, and what it gives is run, each time nothing was
@@ -158,7 +158,7 @@ class Watch:
         self._over = False
         self.on_silence: Callable[[], Awaitable[None]] | None = None
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> CallerWatch:
         task = asyncio.current_task()
         assert task is not None
         self._task = task

@@ -17,7 +17,7 @@ from segue.errors import SegueError
 from segue.failover.job import Job
 from segue.failover.relay import Relay
 from segue.runtime import Runtime
-from segue.server.asgi import Exchange, Watch
+from segue.server.asgi import CallerWatch, Exchange
 from segue.wire.codec import IngressCodec, IngressRequest
 
 EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -66,7 +66,7 @@ async def _whole(
 
 
 async def _stream(
-    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: Watch, written: Written
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: CallerWatch, written: Written
 ) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
 

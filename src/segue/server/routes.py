@@ -42,7 +42,7 @@ class Kind(Enum):
     METRICS = auto()
 
 
-class Route(NamedTuple):
+class HttpRoute(NamedTuple):
     """What a path stands for. `open`: no key is asked for. `name` is the model or the kept answer that is asked about, "" for none."""
 
     kind: Kind
@@ -52,27 +52,27 @@ class Route(NamedTuple):
 
 
 _POST: Final = {
-    "/chat/completions": Route(Kind.GENERATE, CHAT),
-    "/completions": Route(Kind.COMPLETE, CHAT),
-    "/responses": Route(Kind.GENERATE, RESPONSES),
-    "/responses/input_tokens": Route(Kind.COUNT, RESPONSES),
-    "/responses/compact": Route(Kind.COMPACT, RESPONSES),
-    "/messages": Route(Kind.GENERATE, CLAUDE),
-    "/messages/count_tokens": Route(Kind.COUNT, CLAUDE),
-    "/embeddings": Route(Kind.EMBED, CHAT),
+    "/chat/completions": HttpRoute(Kind.GENERATE, CHAT),
+    "/completions": HttpRoute(Kind.COMPLETE, CHAT),
+    "/responses": HttpRoute(Kind.GENERATE, RESPONSES),
+    "/responses/input_tokens": HttpRoute(Kind.COUNT, RESPONSES),
+    "/responses/compact": HttpRoute(Kind.COMPACT, RESPONSES),
+    "/messages": HttpRoute(Kind.GENERATE, CLAUDE),
+    "/messages/count_tokens": HttpRoute(Kind.COUNT, CLAUDE),
+    "/embeddings": HttpRoute(Kind.EMBED, CHAT),
 }
 _GET: Final = {
-    "/health/live": Route(Kind.LIVE, open=True),
-    "/health/ready": Route(Kind.READY, open=True),
-    "/health/history": Route(Kind.HISTORY),
-    "/metrics": Route(Kind.METRICS),
+    "/health/live": HttpRoute(Kind.LIVE, open=True),
+    "/health/ready": HttpRoute(Kind.READY, open=True),
+    "/health/history": HttpRoute(Kind.HISTORY),
+    "/metrics": HttpRoute(Kind.METRICS),
 }
 _ACTIONS: Final = {
-    "generateContent": Route(Kind.GENERATE, GEMINI),
-    "streamGenerateContent": Route(Kind.GENERATE, GEMINI),
-    "countTokens": Route(Kind.COUNT, GEMINI),
-    "embedContent": Route(Kind.EMBED, GEMINI),
-    "batchEmbedContents": Route(Kind.EMBED, GEMINI),
+    "generateContent": HttpRoute(Kind.GENERATE, GEMINI),
+    "streamGenerateContent": HttpRoute(Kind.GENERATE, GEMINI),
+    "countTokens": HttpRoute(Kind.COUNT, GEMINI),
+    "embedContent": HttpRoute(Kind.EMBED, GEMINI),
+    "batchEmbedContents": HttpRoute(Kind.EMBED, GEMINI),
 }
 _ORDINARY: Final = {("POST", f"/v1{path}"): route for path, route in _POST.items()}
 """What nearly every request is, found by one look-up."""
@@ -95,7 +95,7 @@ _METHODS: Final = {
 }
 
 
-def find(method: str, path: str, headers: Mapping[str, str], query: str = "") -> Route:
+def find(method: str, path: str, headers: Mapping[str, str], query: str = "") -> HttpRoute:
     """The route of a request. Raises `InvalidRequestError` with 404 or 405; `dialect_of` says in which dialect to answer it."""
     if (ordinary := _ORDINARY.get((method, path))) is not None:
         return ordinary
@@ -146,26 +146,26 @@ def _is_googles(path: str, headers: Mapping[str, str], query: str) -> bool:
     return own or "x-goog-api-key" in headers or ("key=" in query and "key" in parse_qs(query))
 
 
-def _gemini(rest: str) -> Route | None:
+def _gemini(rest: str) -> HttpRoute | None:
     if not rest.startswith("/models/"):
         return None
     return _ACTIONS.get(rest.rpartition(":")[2])
 
 
-def _plugin(path: str) -> Route | None:
+def _plugin(path: str) -> HttpRoute | None:
     """The route of a path that a plug-in's dialect has taken."""
     dialect = dialects.paths().get(path)
-    return None if dialect is None else Route(Kind.GENERATE, dialect)
+    return None if dialect is None else HttpRoute(Kind.GENERATE, dialect)
 
 
-def _models(rest: str, path: str, headers: Mapping[str, str], query: str) -> Route | None:
+def _models(rest: str, path: str, headers: Mapping[str, str], query: str) -> HttpRoute | None:
     name = rest.removeprefix("/models").removeprefix("/")
     if rest != "/models" and not rest.startswith("/models/"):
         return None
     dialect = CLAUDE if "anthropic-version" in headers else GEMINI if _is_googles(path, headers, query) else CHAT
-    return Route(Kind.MODELS, dialect, name=name)
+    return HttpRoute(Kind.MODELS, dialect, name=name)
 
 
-def _stored(rest: str) -> Route | None:
+def _stored(rest: str) -> HttpRoute | None:
     id = rest.removeprefix("/responses/")
-    return Route(Kind.STORED, RESPONSES, name=id) if id != rest and "/" not in id else None
+    return HttpRoute(Kind.STORED, RESPONSES, name=id) if id != rest and "/" not in id else None

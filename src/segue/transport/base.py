@@ -26,7 +26,7 @@ class TransportError(Exception):
         self.message = message
 
 
-class Answer(Protocol):
+class Response(Protocol):
     """An HTTP answer whose headers have arrived."""
 
     status: int
@@ -48,7 +48,7 @@ class Answer(Protocol):
 class Transport(Protocol):
     """Carries one request to a provider and its answer back. `segue.testing.MemoryTransport` is the double."""
 
-    async def send(self, request: WireRequest, *, connect: float) -> Answer:
+    async def send(self, request: WireRequest, *, connect: float) -> Response:
         """Sends, and waits for the answer's headers without limit: the caller cancels.
 
         `connect` is the limit in seconds for name look-up, connection and TLS together. Raises `TransportError`. When cancelled,

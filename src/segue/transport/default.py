@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.transport.base import Answer, Transport
+from segue.transport.base import Response, Transport
 from segue.transport.h1 import H1Transport
 from segue.transport.proxies import Proxies
 from segue.wire.codec import WireRequest
@@ -16,7 +16,7 @@ class DefaultTransport:
         self._direct = direct
         self._proxied = proxied
 
-    async def send(self, request: WireRequest, *, connect: float) -> Answer:
+    async def send(self, request: WireRequest, *, connect: float) -> Response:
         transport = self._proxied if self._proxies.concern(request.url) else self._direct
         return await transport.send(request, connect=connect)
 

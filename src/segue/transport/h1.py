@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 
 from segue.transport.base import TransportError, close_elsewhere
-from segue.transport.h1_connection import Connection, Exchange
+from segue.transport.h1_connection import Connection, H1Exchange
 from segue.transport.h1_pool import Pool
 from segue.transport.h1_request import head, place
 from segue.transport.tls import tls_context
@@ -69,9 +69,9 @@ class H1Transport:
         return pool
 
 
-async def _exchange(pool: Pool, connection: Connection, request: WireRequest, start: bytes) -> Exchange:
+async def _exchange(pool: Pool, connection: Connection, request: WireRequest, start: bytes) -> H1Exchange:
     """Sends, and waits until the answer's headers are there or the connection is not."""
-    exchange = Exchange(pool.loop, bodiless=request.method == "HEAD")
+    exchange = H1Exchange(pool.loop, bodiless=request.method == "HEAD")
     connection.start(exchange, start, request.body)
     try:
         while not exchange.answered and exchange.error is None:
@@ -86,7 +86,7 @@ async def _exchange(pool: Pool, connection: Connection, request: WireRequest, st
 class H1Answer:
     __slots__ = ("_closed", "_exchange", "_unpack", "headers", "status")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: H1Exchange) -> None:
         self._exchange = exchange
         self._closed = False
         self.status = exchange.status

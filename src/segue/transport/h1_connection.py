@@ -29,7 +29,7 @@ _SMALL = 64 * 1024
 """Bytes up to which a request's body goes with its head in one write; a longer one is written in pieces of this size."""
 
 
-class Exchange:
+class H1Exchange:
     """What has arrived of one answer. A bare future wakes the one who waits for more."""
 
     __slots__ = (
@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
         self.reused = False
         self.idle_since = 0.0
         self._keeper = keeper
-        self._exchange: Exchange | None = None
+        self._exchange: H1Exchange | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._keep = False
         self._head_size = 0
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._unsent: memoryview | None = None
 
-    def start(self, exchange: Exchange, head: bytes, body: bytes) -> None:
+    def start(self, exchange: H1Exchange, head: bytes, body: bytes) -> None:
         if not self.usable:  # it went, or spoke unasked, between its opening and now
             exchange.fail("send", "the server closed the connection")
             return
@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
             piece, self._unsent = self._unsent[:_SMALL], self._unsent[_SMALL:]
             self.transport.write(piece)
 
-    def _finish(self, exchange: Exchange) -> None:
+    def _finish(self, exchange: H1Exchange) -> None:
         self._exchange = exchange.connection = None
         exchange.wake()
         if self.usable and self._keep and not self._unsent and not self._writing_paused:

@@ -60,7 +60,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     steps: Sequence[bytes | Pause | Hang | Reset] = ()
 
 
-class Exchange(msgspec.Struct, kw_only=True):
+class MemoryExchange(msgspec.Struct, kw_only=True):
     """The log of one request. Times are the event loop's, in seconds.
 
     `closed` is None as long as the connection is the request's: until the body was read to its end, the answer was closed, the
@@ -88,10 +88,10 @@ class MemoryTransport:
     def __init__(self, script: Script | Iterable[Reply]) -> None:
         self._script = script if callable(script) else _in_turn(script)
         self._lines: set[_Line] = set()
-        self.requests: list[Exchange] = []
+        self.requests: list[MemoryExchange] = []
 
     @property
-    def open(self) -> list[Exchange]:
+    def open(self) -> list[MemoryExchange]:
         """The requests whose connections are still theirs."""
         return [exchange for exchange in self.requests if exchange.closed is None]
 
@@ -164,7 +164,7 @@ class _Line:
         self._due = self._loop.time()
         self._ended = asyncio.Event()
         self._lines = lines
-        self.exchange = Exchange(request=request, opened=self._due)
+        self.exchange = MemoryExchange(request=request, opened=self._due)
         lines.add(self)
 
     def restart(self) -> None:

@@ -10,14 +10,14 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from segue.transport.base import Answer, Transport
+from segue.transport.base import Response, Transport
 from segue.wire.codec import WireRequest
 
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 """Not 303, which asks for a GET."""
 
 
-async def send(transport: Transport, request: WireRequest, *, connect: float) -> Answer:
+async def send(transport: Transport, request: WireRequest, *, connect: float) -> Response:
     """`Transport.send`, and once more where the answer points elsewhere on the same host."""
     answer = await transport.send(request, connect=connect)
     if (

@@ -8,7 +8,7 @@ import pytest
 from segue.budgets.mongodb import MongoBudgets
 from segue.budgets.sqlite import SqliteBudgets
 from segue.budgets.store import BudgetStore, MemoryBudgets
-from segue.ledger.stores.mongodb_connection import Connection
+from segue.ledger.stores.mongodb_connection import MongoConnection
 from segue.secret import Secret
 
 Open = Callable[[], BudgetStore]
@@ -22,13 +22,13 @@ def open_budgets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
         yield lambda: one
         return
     opened: list[BudgetStore] = []
-    connections: list[Connection] = []
+    connections: list[MongoConnection] = []
 
     def open_one() -> BudgetStore:
         if request.param == "sqlite":
             opened.append(SqliteBudgets(tmp_path / "budgets.sqlite3"))
         else:
-            connection = Connection(Secret(request.getfixturevalue("mongodb_url")))
+            connection = MongoConnection(Secret(request.getfixturevalue("mongodb_url")))
             connections.append(connection)
             opened.append(MongoBudgets(lambda: connection))
         return opened[-1]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.ledger.budgets.conftest import Open
 
-from segue.budgets.lease import Budget, Report, Shared
+from segue.budgets.lease import Budget, LeaseReport, Shared
 from segue.budgets.leases import Budgets
 from segue.budgets.mongodb import MongoBudgets
 from segue.budgets.sqlite import SqliteBudgets
@@ -162,7 +162,7 @@ async def test_a_database_that_is_away_is_told_and_what_is_in_hand_is_spent_mean
                 raise OSError("no route")
             return super().take(budget, day, least=least)
 
-        def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+        def report(self, name: str, day: str, report: LeaseReport, *, source: str) -> None:
             if self.away:
                 raise OSError("no route")
             super().report(name, day, report, source=source)
@@ -251,7 +251,7 @@ async def test_who_waits_for_a_database_that_is_away_waits_for_one_try_not_for_t
 
 async def test_a_report_that_is_refused_again_and_again_keeps_no_other_from_being_made(make: Make) -> None:
     class Refuses(MemoryBudgets):
-        def report(self, name: str, day: str, report: Report, *, source: str) -> None:
+        def report(self, name: str, day: str, report: LeaseReport, *, source: str) -> None:
             if name == BUDGET.name:
                 raise OverflowError("more than 64 bits")
             super().report(name, day, report, source=source)
@@ -290,7 +290,7 @@ async def test_a_report_that_came_through_though_it_failed_counts_once(open_budg
     store = open_budgets()
     report, lost = store.report, [True, True]
 
-    def reply_lost(name: str, day: str, said: Report, *, source: str) -> None:
+    def reply_lost(name: str, day: str, said: LeaseReport, *, source: str) -> None:
         report(name, day, said, source=source)
         if lost:
             lost.pop()

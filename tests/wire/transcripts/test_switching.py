@@ -14,7 +14,7 @@ from segue import Segue, Text, user
 from segue.chat.messages import Image, Message, ToolResult, system
 from segue.errors import SegueError
 from segue.ledger.stores.memory import MemoryStore
-from segue.sandbox.http import Connection, Exchange
+from segue.sandbox.http import SandboxConnection, SandboxExchange
 from segue.settings_loading import load
 from segue.wire.dialects import DIALECTS
 
@@ -48,12 +48,12 @@ class Provider:
         self.dialect = dialect
         self.port = 0
         self.asked: list[dict[str, Any]] = []
-        self._connections: set[Connection] = set()
+        self._connections: set[SandboxConnection] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         make = asyncio.get_running_loop().create_server
-        self._server = await make(lambda: Connection(self._answer, self._connections), "127.0.0.1", 0)
+        self._server = await make(lambda: SandboxConnection(self._answer, self._connections), "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def die(self) -> None:
@@ -63,7 +63,7 @@ class Provider:
             connection.abort()
         await asyncio.sleep(0)
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: SandboxExchange) -> None:
         try:
             body = judge(self.dialect, exchange.body)
         except Exception as problem:

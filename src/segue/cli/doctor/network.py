@@ -22,7 +22,7 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 
 from segue.catalog.providers import PROVIDERS
 from segue.chat.failure import Failure, FailureKind
-from segue.cli.doctor.offline import Check
+from segue.cli.doctor.offline import Checkup
 from segue.embedded.model_file import problem_with
 from segue.failover.local_upstream import LocalUpstream
 from segue.routing.resolve import variable
@@ -41,7 +41,7 @@ SOON = 90
 """Days before a model's end from which the provider's own word on it is a warning."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class PingResult(msgspec.Struct, frozen=True, kw_only=True):
     """`steps` tells the seconds of the name look-up, the connection and TLS; `skew` by how many seconds this clock is ahead."""
 
     status: int
@@ -52,12 +52,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     skew: float | None
 
 
-async def check_reach(target: Target, transport: Transport, *, timeout: float) -> tuple[list[Check], float | None]:
+async def check_reach(target: Target, transport: Transport, *, timeout: float) -> tuple[list[Checkup], float | None]:
     """What a target says, and by how many seconds this machine's clock is ahead of its; None if it does not tell."""
     if target.file:
         problem = problem_with(target.file)
         said = f"{target.file} runs on this machine when it is first asked" if problem is None else problem
-        check = Check(about=target.name, what="file", state="ok", said=said)
+        check = Checkup(about=target.name, what="file", state="ok", said=said)
         return [check if problem is None else _fault(target, "file", said, "or name another file")], None
     if len(target.lookup) > 1:
         return [await _local(target, transport, timeout)], None
@@ -71,21 +71,21 @@ async def check_reach(target: Target, transport: Transport, *, timeout: float) -
         return [_fault(target, "reach", error.message, _network_advice(target, error.phase))], None
     parts = [f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.steps.items()]
     said = ", ".join([f"answers in {answer.seconds * 1000:.0f} ms", *parts])
-    found = [Check(about=target.name, what="reach", state="ok", said=said)]
+    found = [Checkup(about=target.name, what="reach", state="ok", said=said)]
     return found + list(_judged(target, answer)), answer.skew
 
 
-async def _local(target: Target, transport: Transport, timeout: float) -> Check:
+async def _local(target: Target, transport: Transport, timeout: float) -> Checkup:
     """Whether there is a local server to close the chain with."""
     failure = await LocalUpstream(target, PROVIDERS, transport, time.time).probe(connect=timeout)
     if failure is None:
-        return Check(about=target.name, what="reach", state="ok", said="a local server with a model runs")
-    return Check(
+        return Checkup(about=target.name, what="reach", state="ok", said="a local server with a model runs")
+    return Checkup(
         about=target.name, what="reach", state="warning", said=failure.message, advice="start one, e.g. ollama serve"
     )
 
 
-async def _ask(target: Target, transport: Transport, timeout: float) -> Answer:
+async def _ask(target: Target, transport: Transport, timeout: float) -> PingResult:
     steps = {} if Proxies().concern(target.base_url) else await _steps(target)
     codec = upstream(target.dialect)
     call = Call(
@@ -101,7 +101,7 @@ async def _ask(target: Target, transport: Transport, timeout: float) -> Answer:
     finally:
         answer.close()
     skew = _skew(answer.headers.get("date"), wall + seconds)
-    return Answer(
+    return PingResult(
         status=answer.status, body=body, headers=dict(answer.headers), seconds=seconds, steps=steps, skew=skew
     )
 
@@ -173,21 +173,21 @@ async def _resolved(host: str, port: int) -> list[AddrInfoType]:
     return await found
 
 
-def _judged(target: Target, answer: Answer) -> Iterator[Check]:
+def _judged(target: Target, answer: PingResult) -> Iterator[Checkup]:
     if 200 <= answer.status < 300:
         if target.key:
-            yield Check(about=target.name, what="key", state="ok", said="the key is accepted")
+            yield Checkup(about=target.name, what="key", state="ok", said="the key is accepted")
         yield from _listed(target, answer.body)
         return
     if answer.status in (404, 405):
         said = f"it has no list of models (HTTP {answer.status}), so the key can't be tried for free"
-        yield Check(about=target.name, what="key", state="note", said=said)
+        yield Checkup(about=target.name, what="key", state="note", said=said)
         return
     failure = upstream(target.dialect).failure(answer.status, answer.headers, answer.body, wall=time.time())
     yield _refused(target, failure, answer.status)
 
 
-def _refused(target: Target, failure: Failure, status: int) -> Check:
+def _refused(target: Target, failure: Failure, status: int) -> Checkup:
     said = f"{failure.message} (HTTP {status})"
     name = f"{variable(target.name)}_API_KEY"
     preset = PROVIDERS.get(target.provider)
@@ -198,7 +198,7 @@ def _refused(target: Target, failure: Failure, status: int) -> Check:
     if failure.kind is FailureKind.MONEY:
         return _fault(target, "quota", f"no credit is left: {said}", f"top up{f' at {page}' if page else ''}")
     advice = "wait: it will pass" if failure.kind in (FailureKind.RATE, FailureKind.OVERLOAD) else "look at the address"
-    return Check(about=target.name, what="reach", state="warning", said=said, advice=advice)
+    return Checkup(about=target.name, what="reach", state="warning", said=said, advice=advice)
 
 
 class _Listed(msgspec.Struct):
@@ -217,7 +217,7 @@ class _List(msgspec.Struct):
     nextPageToken: str = ""
 
 
-def _listed(target: Target, body: bytes) -> Iterator[Check]:
+def _listed(target: Target, body: bytes) -> Iterator[Checkup]:
     """What the provider's own list says of the target's model."""
     try:
         page = msgspec.json.decode(body, type=_List)
@@ -226,19 +226,19 @@ def _listed(target: Target, body: bytes) -> Iterator[Check]:
     names = {(model.id or model.name).removeprefix("models/"): model for model in page.data or page.models or ()}
     if target.lookup:
         state, said = ("ok", f"it has {', '.join(names)}") if names else ("fault", "it has no model")
-        yield Check(about=target.name, what="model", state=state, said=said, advice="" if names else "load one")  # type: ignore[arg-type]
+        yield Checkup(about=target.name, what="model", state=state, said=said, advice="" if names else "load one")  # type: ignore[arg-type]
         return
     model = names.get(target.model.id)
     if model is None:
         if names and not page.has_more and not page.nextPageToken:
             said = f"{target.model.id} is not among the {len(names)} models that it lists"
             advice = f"see whether {variable(target.name)}_MODEL is right"
-            yield Check(about=target.name, what="model", state="warning", said=said, advice=advice)
+            yield Checkup(about=target.name, what="model", state="warning", said=said, advice=advice)
         return
     yield from _announced(target, _day(model.shutdown_date if model.shutdown_date is not None else model.retires_at))
 
 
-def _announced(target: Target, end: date | None) -> Iterator[Check]:
+def _announced(target: Target, end: date | None) -> Iterator[Checkup]:
     """An end that the provider names and our data does not."""
     today = datetime.now(UTC).date()
     if end is None or end == target.model.shutdown or (end - today).days > SOON:
@@ -249,7 +249,7 @@ def _announced(target: Target, end: date | None) -> Iterator[Check]:
     advice = (
         f"set {variable(target.name)}_MODEL={heir}" if heir else f"name another model in {variable(target.name)}_MODEL"
     )
-    yield Check(about=target.name, what="model", state="warning", said=said, advice=advice)
+    yield Checkup(about=target.name, what="model", state="warning", said=said, advice=advice)
 
 
 def _day(said: str | int | None) -> date | None:
@@ -270,22 +270,22 @@ def _skew(header: str | None, wall: float) -> float | None:
         return None
 
 
-def check_clock(skews: Mapping[str, float]) -> Iterator[Check]:
+def check_clock(skews: Mapping[str, float]) -> Iterator[Checkup]:
     """`skews` is what each provider's clock says: the middle one is believed, as one of them may be wrong itself."""
     if not skews:
         return
     middle = sorted(skews.values())[len(skews) // 2]
     off = abs(middle)
     if off < SKEW[0]:
-        yield Check(about="clock", what="time", state="ok", said=f"right to {max(1.0, off):.0f} s")
+        yield Checkup(about="clock", what="time", state="ok", said=f"right to {max(1.0, off):.0f} s")
         return
     said = f"this machine's clock is {off:.0f} s {'ahead' if middle > 0 else 'behind'}"
     advice = "set it by NTP, e.g. timedatectl set-ntp true"
-    yield Check(about="clock", what="time", state="fault" if off >= SKEW[1] else "warning", said=said, advice=advice)
+    yield Checkup(about="clock", what="time", state="fault" if off >= SKEW[1] else "warning", said=said, advice=advice)
 
 
-def _fault(target: Target, what: str, said: str, advice: str) -> Check:
-    return Check(about=target.name, what=what, state="fault", said=said, advice=advice)
+def _fault(target: Target, what: str, said: str, advice: str) -> Checkup:
+    return Checkup(about=target.name, what=what, state="fault", said=said, advice=advice)
 
 
 def _place(target: Target) -> str:

@@ -33,7 +33,7 @@ _PLACEHOLDERS = ("your", "xxx", "...", "<", "changeme", "placeholder")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     """`about` is a target's name, or what else was looked at. `advice` says in one line what to do; "" where there is nothing to do.
 
     A `fault` keeps something from working; a `warning` will, or may; a `note` is good to know.
@@ -53,14 +53,14 @@ def names_of(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*settings.chain, *chains, *set_up]))
 
 
-def check_target(name: str, settings: Settings) -> tuple[list[Check], Target | None]:
+def check_target(name: str, settings: Settings) -> tuple[list[Checkup], Target | None]:
     """What can be said of a target without asking it, and the target if it can be asked."""
     said = settings.target(name)
     try:
         target = resolve.target(name, said)
     except ConfigurationError as error:
         return [
-            Check(about=name, what="settings", state="fault", said=str(error), advice="correct the setting named")
+            Checkup(about=name, what="settings", state="fault", said=str(error), advice="correct the setting named")
         ], None
     if not resolve.usable(name, said):
         return [_no_key(name, settings)], None
@@ -68,17 +68,17 @@ def check_target(name: str, settings: Settings) -> tuple[list[Check], Target | N
     return found, target
 
 
-def _no_key(name: str, settings: Settings) -> Check:
+def _no_key(name: str, settings: Settings) -> Checkup:
     variable = f"{resolve.variable(name)}_API_KEY"
     preset = PROVIDERS.get(settings.target(name).provider or name)
     page = f" (make one at {preset.key_page})" if preset is not None and preset.key_page else ""
     said = "no key is set, so the chain leaves it out"
-    return Check(
+    return Checkup(
         about=name, what="key", state="note", said=said, advice=f"set {variable}{page}, or take {name} out of the chain"
     )
 
 
-def _looks(name: str, target: Target, settings: Settings) -> Iterator[Check]:
+def _looks(name: str, target: Target, settings: Settings) -> Iterator[Checkup]:
     key = settings.target(name).api_key.reveal()
     preset = PROVIDERS.get(target.provider)
     lower = key.lower()
@@ -91,7 +91,7 @@ def _looks(name: str, target: Target, settings: Settings) -> Iterator[Check]:
         problem = _foreign(key, preset)
     if problem:
         advice = f"look at {resolve.variable(name)}_API_KEY"
-        yield Check(about=name, what="key", state="warning", said=f"the key {problem}", advice=advice)
+        yield Checkup(about=name, what="key", state="warning", said=f"the key {problem}", advice=advice)
 
 
 def _foreign(key: str, preset: Provider) -> str:
@@ -115,7 +115,7 @@ def _maker(prefix: str) -> str:
     return makers[0] if len(makers) == 1 else ""
 
 
-def check_life(target: Target, today: date) -> Iterator[Check]:
+def check_life(target: Target, today: date) -> Iterator[Checkup]:
     life = lifecycle(target.model, today)
     if life.message is None:
         return
@@ -123,15 +123,15 @@ def check_life(target: Target, today: date) -> Iterator[Check]:
     heir = life.successor or aging.current(target, today, replace=True).model.id
     if life.status == "retired" and heir == target.model.id:
         advice = f"name another model in {variable}"
-        yield Check(about=target.name, what="model", state="fault", said=life.message, advice=advice)
+        yield Checkup(about=target.name, what="model", state="fault", said=life.message, advice=advice)
         return
     days = (target.model.shutdown - today).days if target.model.shutdown else None
     left = f" ({days} days left)" if days is not None and days > 0 else ""
     advice = f"name another model in {variable}" if heir == target.model.id else f"set {variable}={heir}"
-    yield Check(about=target.name, what="model", state="warning", said=f"{life.message}{left}", advice=advice)
+    yield Checkup(about=target.name, what="model", state="warning", said=f"{life.message}{left}", advice=advice)
 
 
-def check_price(target: Target, settings: Settings, today: date) -> Iterator[Check]:
+def check_price(target: Target, settings: Settings, today: date) -> Iterator[Checkup]:
     """A model without a price, where there are budgets that it is to keep to."""
     budgets = (settings.daily_budget, *(chain.daily_budget for chain in settings.chains.values()))
     asked = aging.current(target, today, replace=True).model.id
@@ -139,7 +139,7 @@ def check_price(target: Target, settings: Settings, today: date) -> Iterator[Che
         return
     family = dearest_of_family(target.provider, asked, today)
     counted = "no budget sees it" if family is None else "budgets count it at its family's dearest"
-    yield Check(
+    yield Checkup(
         about=target.name,
         what="price",
         state="warning",
@@ -148,18 +148,18 @@ def check_price(target: Target, settings: Settings, today: date) -> Iterator[Che
     )
 
 
-def check_quota(target: Target, settings: Settings, today: date) -> Iterator[Check]:
+def check_quota(target: Target, settings: Settings, today: date) -> Iterator[Checkup]:
     free = aging.current(target, today, replace=True).model.free_quota
     if free is None:
         return
     said = settings.target(target.name).quota
     limits = f"{free.requests_per_minute or '?'} requests a minute, {free.requests_per_day or '?'} a day"
     if said is not None and said.tier == "free":
-        yield Check(about=target.name, what="quota", state="ok", said=f"kept to the free tier: {limits}")
+        yield Checkup(about=target.name, what="quota", state="ok", said=f"kept to the free tier: {limits}")
     elif said is None:
         variable = f"{resolve.variable(target.name)}_TIER"
         text = "no tier is set: limits are learned from refusals"
-        yield Check(
+        yield Checkup(
             about=target.name,
             what="quota",
             state="note",
@@ -168,7 +168,7 @@ def check_quota(target: Target, settings: Settings, today: date) -> Iterator[Che
         )
 
 
-def check_proxies(environ: Mapping[str, str]) -> Iterator[Check]:
+def check_proxies(environ: Mapping[str, str]) -> Iterator[Checkup]:
     for name in _PROXIES:
         value = environ.get(name) or environ.get(name.lower())
         if not value:
@@ -177,7 +177,7 @@ def check_proxies(environ: Mapping[str, str]) -> Iterator[Check]:
             there = Path(value).exists()
             state: Literal["note", "fault"] = "note" if there else "fault"
             said = f"{name}={value}" + ("" if there else ", and there is no such file")
-            yield Check(
+            yield Checkup(
                 about="network",
                 what="proxy",
                 state=state,
@@ -185,13 +185,13 @@ def check_proxies(environ: Mapping[str, str]) -> Iterator[Check]:
                 advice="" if there else f"correct or unset {name}",
             )
         elif name == "NO_PROXY":
-            yield Check(about="network", what="proxy", state="note", said=f"NO_PROXY={value}")
+            yield Checkup(about="network", what="proxy", state="note", said=f"NO_PROXY={value}")
         else:
-            yield Check(
+            yield Checkup(
                 about="network", what="proxy", state="note", said=f"requests go through {_bare(value)} ({name})"
             )
     if not any(environ.get(name) or environ.get(name.lower()) for name in _PROXIES) and urllib.request.getproxies():
-        yield Check(about="network", what="proxy", state="note", said="the system's settings name a proxy")
+        yield Checkup(about="network", what="proxy", state="note", said="the system's settings name a proxy")
 
 
 def _bare(url: str) -> str:
@@ -203,27 +203,29 @@ def _bare(url: str) -> str:
         return "what is no address"
 
 
-def check_ledger(settings: Settings) -> Check:
+def check_ledger(settings: Settings) -> Checkup:
     """Whether the books can be written, without writing to them."""
     try:
         path = place_of(settings.ledger)
     except ConfigurationError as error:
-        return Check(about="ledger", what="file", state="fault", said=str(error), advice="set SEGUE_LEDGER to a file")
+        return Checkup(about="ledger", what="file", state="fault", said=str(error), advice="set SEGUE_LEDGER to a file")
     if "://" in (settings.ledger or "") and not str(settings.ledger).startswith("sqlite:"):
-        return Check(about="ledger", what="store", state="note", said=f"kept by a plug-in, at {settings.ledger}")
+        return Checkup(about="ledger", what="store", state="note", said=f"kept by a plug-in, at {settings.ledger}")
     if path is None:
-        return Check(about="ledger", what="file", state="note", said="kept in memory only, as SEGUE_LEDGER=none asks")
+        return Checkup(about="ledger", what="file", state="note", said="kept in memory only, as SEGUE_LEDGER=none asks")
     home = next(place for place in (path.parent, *path.parents) if place.exists())
     advice = f"let {home} be a directory that this user can write to, or set SEGUE_LEDGER to a file elsewhere"
     if not (home.is_dir() and os.access(home, os.W_OK)) or (path.exists() and not os.access(path, os.W_OK)):
-        return Check(about="ledger", what="file", state="fault", said=f"{path} can't be written", advice=advice)
+        return Checkup(about="ledger", what="file", state="fault", said=f"{path} can't be written", advice=advice)
     if path.exists() and (trouble := _locked(path)):
-        return Check(about="ledger", what="file", state="fault", said=f"{path}: {trouble}", advice=_cure(trouble, path))
+        return Checkup(
+            about="ledger", what="file", state="fault", said=f"{path}: {trouble}", advice=_cure(trouble, path)
+        )
     free = shutil.disk_usage(home).free
     if free < LITTLE_ROOM:
         said = f"{path} is writable, but the disk has only {free // 2**20} MB left"
-        return Check(about="ledger", what="file", state="warning", said=said, advice="make room on the disk")
-    return Check(about="ledger", what="file", state="ok", said=f"{path} can be written")
+        return Checkup(about="ledger", what="file", state="warning", said=said, advice="make room on the disk")
+    return Checkup(about="ledger", what="file", state="ok", said=f"{path} can be written")
 
 
 def _locked(path: Path) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from segue.cli.display import console, table, write_json
 from segue.cli.doctor.network import check_clock, check_reach
 from segue.cli.doctor.offline import (
-    Check,
+    Checkup,
     check_ledger,
     check_life,
     check_price,
@@ -31,13 +31,13 @@ from segue.transport.default import default_transport
 _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "warning": ("!", "yellow"), "fault": ("✗", "red")}
 
 
-def examine(*, timeout: float | None) -> list[Check]:
+def examine(*, timeout: float | None) -> list[Checkup]:
     """Every check. `timeout` is in seconds for each target, all of them at once; with None nobody is asked."""
     try:
         settings = load()
     except ConfigurationError as error:
         return [
-            Check(
+            Checkup(
                 about="settings",
                 what="",
                 state="fault",
@@ -45,7 +45,7 @@ def examine(*, timeout: float | None) -> list[Check]:
                 advice="correct what it names, then ask again",
             )
         ]
-    found = [Check(about="settings", what="", state="ok", said=f"read; the chain is {' → '.join(settings.chain)}")]
+    found = [Checkup(about="settings", what="", state="ok", said=f"read; the chain is {' → '.join(settings.chain)}")]
     targets = []
     for name in names_of(settings):
         checks, target = check_target(name, settings)
@@ -61,29 +61,31 @@ def examine(*, timeout: float | None) -> list[Check]:
         ]
     if not any(target.name in settings.chain for target in targets):
         said, advice = "no target of the chain can be asked", "set the key of at least one, e.g. GEMINI_API_KEY"
-        found.append(Check(about="chain", what="", state="fault", said=said, advice=advice))
+        found.append(Checkup(about="chain", what="", state="fault", said=said, advice=advice))
     found += _on_this_machine(settings, timeout)
     if timeout is not None and targets:
         found += _asked(targets, timeout)
     return sorted(found, key=lambda check: _place(check, settings))
 
 
-def _on_this_machine(settings: Settings, timeout: float | None) -> Iterator[Check]:
+def _on_this_machine(settings: Settings, timeout: float | None) -> Iterator[Checkup]:
     yield from check_proxies(os.environ)
     yield check_ledger(settings)
     if settings.mongodb_url:
         yield _mongodb(settings, timeout)
 
 
-def _asked(targets: Sequence[Target], timeout: float) -> list[Check]:
+def _asked(targets: Sequence[Target], timeout: float) -> list[Checkup]:
     try:
         transport = default_transport()
     except ConfigurationError as error:
         return [
-            Check(about="network", what="proxy", state="fault", said=str(error), advice="correct or unset the variable")
+            Checkup(
+                about="network", what="proxy", state="fault", said=str(error), advice="correct or unset the variable"
+            )
         ]
 
-    async def ask() -> list[tuple[list[Check], float | None]]:
+    async def ask() -> list[tuple[list[Checkup], float | None]]:
         try:
             return list(await asyncio.gather(*(check_reach(target, transport, timeout=timeout) for target in targets)))
         finally:
@@ -94,32 +96,32 @@ def _asked(targets: Sequence[Target], timeout: float) -> list[Check]:
     return [check for checks, _ in answers for check in checks] + list(check_clock(skews))
 
 
-def _mongodb(settings: Settings, timeout: float | None) -> Check:
+def _mongodb(settings: Settings, timeout: float | None) -> Checkup:
     """Never shows the URL, which may hold a password."""
     try:
         connection = import_module("segue.ledger.stores.mongodb_connection").shared_connection(settings.mongodb_url)
         if timeout is None:
-            return Check(about="mongodb", what="database", state="note", said="set, and not asked")
+            return Checkup(about="mongodb", what="database", state="note", said="set, and not asked")
         try:
             connection.run(lambda db: db.command("ping"))
         finally:
             connection.close()
     except ConfigurationError as error:
-        return Check(about="mongodb", what="database", state="fault", said=str(error), advice="correct MONGODB_URL")
+        return Checkup(about="mongodb", what="database", state="fault", said=str(error), advice="correct MONGODB_URL")
     except Exception as error:
         said = f"can't be reached ({type(error).__name__}); what is booked waits in the ledger's file"
         advice = "look whether the server runs, and at MONGODB_URL"
-        return Check(about="mongodb", what="database", state="fault", said=said, advice=advice)
-    return Check(about="mongodb", what="database", state="ok", said="answers")
+        return Checkup(about="mongodb", what="database", state="fault", said=said, advice=advice)
+    return Checkup(about="mongodb", what="database", state="ok", said="answers")
 
 
-def _place(check: Check, settings: Settings) -> int:
+def _place(check: Checkup, settings: Settings) -> int:
     """The settings first, then the targets in their order, then the machine."""
     order = ["settings", "chain", *names_of(settings)]
     return order.index(check.about) if check.about in order else len(order)
 
 
-def report(checks: Sequence[Check], *, as_json: bool) -> None:
+def report(checks: Sequence[Checkup], *, as_json: bool) -> None:
     """Shows what was found."""
     faults = sum(check.state == "fault" for check in checks)
     warnings = sum(check.state == "warning" for check in checks)

@@ -9,7 +9,7 @@ import typer
 from segue.cli.exit_status import FAILED, guarded
 
 if TYPE_CHECKING:
-    from segue.cli.drill.run import Drill, Outcome
+    from segue.cli.drill.run import Drill, DrillOutcome
 
 NOTICE = (
     "simulated: local stand-ins answer, no model; times are real, costs are what the books would say of real answers"
@@ -64,7 +64,7 @@ def _progress(done: int, of: int, *, shown: bool) -> None:
         notes.print(f"{done} of {of}", end="\r" if done < of else "\n")
 
 
-def _print_json(exercise: Drill, outcomes: list[Outcome]) -> None:
+def _print_json(exercise: Drill, outcomes: list[DrillOutcome]) -> None:
     import msgspec
 
     document = {
@@ -80,7 +80,7 @@ def _print_json(exercise: Drill, outcomes: list[Outcome]) -> None:
     write_json(document)
 
 
-def _print_table(outcomes: list[Outcome]) -> None:
+def _print_table(outcomes: list[DrillOutcome]) -> None:
     from rich.text import Text
 
     from segue.cli.display import at_most, console, cost, money, table

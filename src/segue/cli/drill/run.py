@@ -39,7 +39,7 @@ QUICK = 0.1
 """What `--quick` multiplies the timers of silence by."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class DrillOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one fault.
 
     `switched_in` is in seconds from the last that was heard of the broken target to the request that another answered, None if none
@@ -107,14 +107,14 @@ class Drill:
         ways = "1 way" if len(self._faults) == 1 else f"{len(self._faults)} ways"
         return f"{' → '.join(self.chain)}, {self.chain[0]} breaks in {ways}; {pace}"
 
-    def run(self, progress: Callable[[int, int], None]) -> list[Outcome]:
+    def run(self, progress: Callable[[int, int], None]) -> list[DrillOutcome]:
         """Plays all faults. `progress` is told how many are done, and of how many."""
         return asyncio.run(self._run(progress))
 
-    async def _run(self, progress: Callable[[int, int], None]) -> list[Outcome]:
+    async def _run(self, progress: Callable[[int, int], None]) -> list[DrillOutcome]:
         healthy = await self._play("")
         self.usual_cost = healthy.cost
-        running: list[asyncio.Task[Outcome]] = []
+        running: list[asyncio.Task[DrillOutcome]] = []
         for name in self._faults:
             task = asyncio.create_task(self._play(name))
             running.append(task)
@@ -122,7 +122,7 @@ class Drill:
             await asyncio.wait([task], timeout=NEXT_AFTER)
         return [await task for task in running]
 
-    async def _play(self, fault: str) -> Outcome:
+    async def _play(self, fault: str) -> DrillOutcome:
         watch, ledger = _Watch(), MemoryStore()
         async with Sandbox(delay=PACE, reply="numbered") as box:
             settings = await asyncio.to_thread(box.settings, self._settings, every=True)
@@ -134,7 +134,7 @@ class Drill:
             finally:
                 await client.aclose()
 
-    async def _ask(self, client: Segue, watch: _Watch, fault: str) -> Outcome:
+    async def _ask(self, client: Segue, watch: _Watch, fault: str) -> DrillOutcome:
         texts: list[tuple[float, str]] = []
         began = time.perf_counter()
         answer, error = None, ""
@@ -151,7 +151,7 @@ class Drill:
         moments = [began, *(at for at, _ in texts), ended]
         records = client.ledger.records(limit=None)
         cost = _sum([record.cost for record in records])
-        return Outcome(
+        return DrillOutcome(
             fault=fault,
             help=self._faults.get(fault, ""),
             whole=answer is not None and answer.finish_reason == "stop",

@@ -40,7 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     complexity: float | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class SimulatedOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a policy would have cost, in US dollars, but for `unpriced` requests; how often each target would have been asked first,
     and the share, 0 to 1, of requests that would have gone to a strong target."""
 
@@ -57,7 +57,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     scored: int
     actual: Decimal
-    outcomes: list[Outcome]
+    outcomes: list[SimulatedOutcome]
 
 
 def show_simulation(*, days: float, chain: str | None, as_json: bool) -> None:
@@ -139,7 +139,7 @@ class _World:
         self._targets = {name: resolve.target(name, settings.target(name)) for name in names}
         self._waits = {name: _usual_wait(target, records) for name, target in self._targets.items()}
 
-    def run(self, title: str, names: Sequence[str], requests: Sequence[Request], policy: Policy) -> Outcome:
+    def run(self, title: str, names: Sequence[str], requests: Sequence[Request], policy: Policy) -> SimulatedOutcome:
         quotas, dearness, rng = QuotaBook(), Dearness(), random.Random(1)
         for name in names:
             self._limit(name, quotas)
@@ -162,7 +162,7 @@ class _World:
                 unpriced += chosen.cost is None
                 total += chosen.cost or Decimal(0)
         share = strong_calls / len(requests) if requests else 0.0
-        return Outcome(policy=title, cost=total, unpriced=unpriced, strong=share, asked=asked)
+        return SimulatedOutcome(policy=title, cost=total, unpriced=unpriced, strong=share, asked=asked)
 
     def _candidate(self, name: str, request: Request, policy: Policy, quotas: QuotaBook, draw: float) -> Candidate:
         prices, at, key = self._prices(name, request.started), request.started, self._key(name)

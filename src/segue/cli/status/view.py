@@ -22,7 +22,7 @@ from segue.health.target import HealthKeys
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
 from segue.monitoring.history import KEPT, Change, changes, hours
-from segue.monitoring.hours import Summary, summary
+from segue.monitoring.hours import HourSummary, summary
 from segue.monitoring.overview import Overview, Standing, TargetView, Traffic, failovers, standing, traffic
 from segue.routing import resolve
 from segue.settings import Settings
@@ -279,7 +279,7 @@ def _changes_table(past: Sequence[Change]) -> RenderableType:
     return shown
 
 
-def _hours_table(rolled: Sequence[Summary]) -> RenderableType:
+def _hours_table(rolled: Sequence[HourSummary]) -> RenderableType:
     numbers = ("tried", "failed", *WAITS, "cost")
     shown = table("by the hour", "hour", "target", *numbers, "left for", right=numbers)
     for hour in rolled:

@@ -47,7 +47,7 @@ FORMULA: Final = tuple("=+-@＝＋－＠")
 """What makes a spreadsheet take a text for a formula, where it begins with it."""
 
 
-class Part(NamedTuple):
+class UsagePart(NamedTuple):
     """The sums of one of `KINDS`, the dearest first, and their total."""
 
     kind: str
@@ -63,7 +63,7 @@ class Books(NamedTuple):
     timezone: str
     by: tuple[Column, ...]
     place: str
-    parts: list[Part]
+    parts: list[UsagePart]
 
 
 def read_books(since: str, until: str | None, by: str) -> Books:
@@ -92,7 +92,7 @@ def _part(
     zone: datetime.tzinfo,
     kind: str,
     by: tuple[Column, ...],
-) -> Part | None:
+) -> UsagePart | None:
     """The total is asked for by itself: only so does a request count once that has attempts in several rows."""
     total = add_up(store.daily(first, last, by=(), tz=zone, where=KINDS[kind]), ())
     if not total:
@@ -100,7 +100,7 @@ def _part(
     dimensions = tuple(name for name in by if name != "day")
     rows = add_up(store.daily(first, last, by=dimensions, tz=zone, where=KINDS[kind]), by)
     rows.sort(key=lambda row: (row.group.get("day", ""), -row.cost, -row.bound, -row.attempts))
-    return Part(kind, rows, total[0])
+    return UsagePart(kind, rows, total[0])
 
 
 def _columns(by: str) -> tuple[Column, ...]:

@@ -26,7 +26,7 @@ def is_empty_stop(event: UpstreamEvent) -> bool:
     return isinstance(event, Finished) and event.reason in CLEAN
 
 
-class Answer:
+class PartialAnswer:
     """What the answer consists of so far."""
 
     __slots__ = ("_pieces", "calls", "length", "thinking")

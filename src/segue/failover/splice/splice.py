@@ -51,7 +51,7 @@ from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.failover.check import Check
 from segue.failover.splice.gate import Gate
-from segue.failover.splice.partial_answer import CLEAN, Answer, is_content
+from segue.failover.splice.partial_answer import CLEAN, PartialAnswer, is_content
 from segue.failover.splice.prefill_seam import PrefillSeam
 from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.toolcalls import MalformedToolCallError, ToolCallCollector
@@ -100,7 +100,7 @@ class Splice:
         self._continuations = continuations
         self._seam_chars = seam_chars
         self._check = check
-        self._answer = Answer()
+        self._answer = PartialAnswer()
         self._gate = Gate(hold=hold)
         self._part = _Part()
         self._earlier_usage: Usage | None = None
@@ -201,7 +201,7 @@ class Splice:
             raise RuntimeError("part of the answer has been delivered")
         marked = self._gate.anything_shown
         self._gate.next_attempt(Seam(source, target, 0, restarted=True) if marked else None)
-        self._answer = Answer()
+        self._answer = PartialAnswer()
         self._begin(_Part())
 
     def continue_with(self, source: str, target: str, *, prefill: bool = False, taken_back: str = "") -> None:

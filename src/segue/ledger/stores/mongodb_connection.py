@@ -60,7 +60,7 @@ UNREACHABLE: Final = (AutoReconnect, ExecutionTimeout, NetworkTimeout, NotPrimar
 Work: TypeAlias = "Callable[[Database], Awaitable[T]]"
 
 
-class Connection:
+class MongoConnection:
     """Use `shared_connection`; one of one's own is for tests. Raises `ConfigurationError` for a URL that is none."""
 
     def __init__(self, url: Secret) -> None:
@@ -126,15 +126,15 @@ def _says(url: Secret, option: str) -> bool:
     return re.search(rf"[?&;]{option}=", url.reveal(), re.IGNORECASE) is not None
 
 
-def shared_connection(url: Secret) -> Connection:
+def shared_connection(url: Secret) -> MongoConnection:
     """One for all in this process who ask for the same URL; a process that was forked makes its own."""
     with _lock:
         key = os.getpid(), url
         if key not in _shared:
-            _shared[key] = Connection(url)
+            _shared[key] = MongoConnection(url)
             atexit.register(_shared[key].close)
         return _shared[key]
 
 
-_shared: dict[tuple[int, Secret], Connection] = {}
+_shared: dict[tuple[int, Secret], MongoConnection] = {}
 _lock = threading.Lock()

@@ -31,7 +31,7 @@ from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import StoreStatus
 from segue.ledger.stores import mongodb
-from segue.ledger.stores.mongodb_connection import Connection, Work, shared_connection
+from segue.ledger.stores.mongodb_connection import MongoConnection, Work, shared_connection
 from segue.ledger.stores.process_lock import Lock
 from segue.ledger.stores.reference_queries import Summary, check_dimensions, day_bounds, select
 from segue.ledger.stores.sqlite import SqliteStore
@@ -88,7 +88,7 @@ class Shipper:
         self._logged = -LOG_INTERVAL
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> MongoConnection:
         return shared_connection(self._url)
 
     def start(self) -> None:

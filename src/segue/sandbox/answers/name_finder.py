@@ -28,7 +28,7 @@ _LONGEST_LINE = 500
 _TRIES = 16
 
 
-class Found:
+class FoundName:
     """`projects` and `companies` hold each one's name and the text around it, in the order of their appearance."""
 
     def __init__(self) -> None:
@@ -41,9 +41,9 @@ class Found:
         self.skills += [part for part in parts if 0 < len(part) <= _LONGEST_SKILL]
 
 
-def find(text: str) -> Found:
+def find(text: str) -> FoundName:
     """From the JSON objects in the text; from its lines, if those tell nothing."""
-    found = Found()
+    found = FoundName()
     for document in _documents(text):
         _read(document, "", found)
     if not found.projects and not found.skills:
@@ -70,7 +70,7 @@ def _documents(text: str) -> Iterator[Any]:
         place = end
 
 
-def _read(value: Any, under: str, found: Found) -> None:
+def _read(value: Any, under: str, found: FoundName) -> None:
     """Walks a document; `under` is the nearest telling key above."""
     if isinstance(value, dict):
         _read_object(value, under, found)
@@ -83,7 +83,7 @@ def _read(value: Any, under: str, found: Found) -> None:
         found.projects.append((value.strip(), value))
 
 
-def _read_object(value: dict[str, Any], under: str, found: Found) -> None:
+def _read_object(value: dict[str, Any], under: str, found: FoundName) -> None:
     name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), None)
     company = next((value[key] for key in _COMPANIES if isinstance(value.get(key), str)), None)
     if name and _SKILL.search(under):
@@ -102,7 +102,7 @@ def _read_object(value: dict[str, Any], under: str, found: Found) -> None:
             _read(inner, under if isinstance(inner, list) and not name else "", found)
 
 
-def _read_lines(text: str, found: Found) -> None:
+def _read_lines(text: str, found: FoundName) -> None:
     """A heading says what follows. A dated line below it names a project or company, to which its items belong; else each item is one."""
     into: list[tuple[str, str]] | None = None
     skills = dated = False
@@ -125,13 +125,13 @@ def _read_lines(text: str, found: Found) -> None:
             _read_item(item["item"], into, found, dated=dated)
 
 
-def _section(heading: str, found: Found) -> list[tuple[str, str]] | None:
+def _section(heading: str, found: FoundName) -> list[tuple[str, str]] | None:
     if _PROJECT.search(heading):
         return found.projects
     return found.companies if _PLACE.search(heading) else None
 
 
-def _read_item(item: str, into: list[tuple[str, str]], found: Found, *, dated: bool) -> None:
+def _read_item(item: str, into: list[tuple[str, str]], found: FoundName, *, dated: bool) -> None:
     if dated:
         name, around = into[-1]
         into[-1] = (name, f"{around}\n{item}")
