@@ -127,7 +127,6 @@ def test_what_is_no_file_to_others_is_what_it_is(dialect: str, wire: dict[str, A
         ("openai_responses", {"type": "input_file", "file_id": "f"}, r"input\[0\].content\[0\]: no files are kept here"),
         ("claude", {"type": "document", "source": {"type": "file", "file_id": "f"}}, "messages.0.content.0.source.type"),
         ("claude", {"type": "document", "source": {"type": "base64", "data": "JVBE"}}, "it says too little"),
-        ("claude", {"type": "document", "context": "c", "source": {"type": "url", "url": "u"}}, "say it in a text block"),
         ("gemini", {"inlineData": {"data": "JVBE"}}, r"contents\[0\].parts\[0\].inlineData.mimeType"),
     ],
 )  # fmt: skip
@@ -196,3 +195,8 @@ def test_a_file_counts_by_its_size() -> None:
     )
     assert 258 < small < 300
     assert large == pytest.approx(10**6 / 130, rel=0.1)
+
+
+def test_what_claudes_callers_say_about_a_document_stands_before_it() -> None:
+    block = {"type": "document", "context": "the lease", "source": {"type": "url", "url": "https://x.org/a.pdf"}}
+    assert asked("claude", block).messages == (Message("user", (Text("the lease"), LINKED)),)

@@ -21,7 +21,7 @@ from segue.wire.fitting.history import Place, heal
 from segue.wire.fitting.likelihoods import with_likelihoods
 from segue.wire.fitting.names import Answers, property_names, tool_names
 from segue.wire.fitting.room import with_room
-from segue.wire.fitting.schemas import arguments_schema
+from segue.wire.fitting.schemas import Arguments, arguments_schema, strings
 
 _replace = msgspec.structs.replace
 
@@ -81,8 +81,13 @@ def _tools(fitted: Fitted, dialect: str, called: Collection[str]) -> None:
     if len(tools) < len(request.tools) and any(tools[tool.name] != tool for tool in request.tools):
         fitted.heal("same-name")
     names = tool_names(dialect, [*tools, *called, *_named(own)])
-    properties = {name: odd for name, tool in tools.items() if (odd := property_names(dialect, _properties(tool)))}
-    offered = tuple(_offered(tool, names, properties) for tool in tools.values())
+    schemas = {name: arguments_schema(tool.parameters) for name, tool in tools.items()}
+    properties = {
+        name: odd for name, fitting in schemas.items() if (odd := property_names(dialect, fitting.schema["properties"]))
+    }
+    offered = tuple(
+        _offered(tool, schemas[name], names.get(name, name), properties.get(name, {})) for name, tool in tools.items()
+    )
     changes: dict[str, Any] = {}
     if offered != request.tools:
         changes["tools"] = offered
@@ -103,18 +108,13 @@ def _named(tools: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     return (name for tool in tools if isinstance(name := tool.get("name"), str))
 
 
-def _properties(tool: Tool) -> Sequence[str]:
-    properties = tool.parameters.get("properties")
-    return list(properties) if isinstance(properties, dict) else ()
-
-
-def _offered(tool: Tool, names: Mapping[str, str], properties: Mapping[str, Mapping[str, str]]) -> Tool:
-    schema, note = arguments_schema(tool.parameters)
-    if odd := properties.get(tool.name):
-        schema = {**schema, "properties": {odd.get(name, name): value for name, value in schema["properties"].items()}}
-        if isinstance(required := schema.get("required"), list):
-            schema["required"] = [odd.get(name, name) for name in required]
-    name = names.get(tool.name, tool.name)
+def _offered(tool: Tool, fitting: Arguments, name: str, odd: Mapping[str, str]) -> Tool:
+    schema, note = fitting
+    if odd:
+        renamed = {odd.get(key, key): value for key, value in schema["properties"].items()}
+        schema = {**schema, "properties": renamed}
+        if "required" in schema:
+            schema["required"] = [odd.get(key, key) for key in strings(schema["required"])]
     if schema is tool.parameters and name == tool.name:
         return tool
     description = f"{tool.description}\n\n{note}".strip() if note else tool.description

@@ -123,13 +123,16 @@ class _Reading:
         self.breakpoints.extend([at, nth, control] for nth, (_, control) in enumerate(parts) if control is not None)
 
     def _user(self, blocks: list[_Block], where: str) -> None:
-        results, parts = [], []
+        results: list[tuple[ToolResult, dict[str, Any] | None]] = []
+        parts: list[tuple[Text | Image | File, dict[str, Any] | None]] = []
         for nth, block in enumerate(blocks):
             at = f"{where}.{nth}"
             if block.type == "tool_result":
                 results.append((self._result(block, at), block.cache_control))
             else:
-                parts.append((_said(block, at), block.cache_control))
+                *before, part = _shown(block, at)
+                parts.extend((text, None) for text in before)
+                parts.append((part, block.cache_control))
         self._add("tool", results)
         self._add("user", parts)
 
@@ -139,7 +142,7 @@ class _Reading:
         inner = read(f"{where}.content", block.content, _content.decode) if block.content else None
         content = []
         for nth, item in enumerate(_listed(inner)):
-            content.append(_said(item, f"{where}.content.{nth}"))
+            content.extend(_shown(item, f"{where}.content.{nth}"))
         name = self._tools.get(block.tool_use_id, "")
         return ToolResult(call_id=block.tool_use_id, name=name, content=tuple(content), is_error=bool(block.is_error))
 
@@ -179,6 +182,12 @@ def _listed(content: str | list[_Block] | None) -> list[_Block]:
     if content is None:
         return []
     return [_Block(type="text", text=content)] if isinstance(content, str) else content
+
+
+def _shown(block: _Block, where: str) -> list[Text | Image | File]:
+    """What a block says; what it says about a file goes before that."""
+    part = _said(block, where)
+    return [Text(block.context), part] if block.context and isinstance(part, File) else [part]
 
 
 def _said(block: _Block, where: str) -> Text | Image | File:
@@ -230,8 +239,6 @@ def _document(block: _Block, where: str) -> Text | Image | File:
 
 
 def _file(block: _Block, source: _Source, where: str) -> Text | Image | File:
-    if block.context:
-        raise refused(f"{where}.context", "it can't be sent on to every provider: say it in a text block")
     if source.type == "url" and source.url:
         return of_url(source.url, PDF, block.title or "")
     if source.type == "base64" and source.data and source.media_type:
