@@ -104,6 +104,12 @@ def failure(said: list[Any]) -> Any:
     return said[-1].failure
 
 
+async def test_what_breaks_after_the_finish_reason_changes_nothing() -> None:
+    said = await events(scripted(chunk("a"), done("stop"), RuntimeError("the connection was reset")))
+    assert said[1:] == [TextDelta("a"), Finished(FinishReason.STOP, "stop")]
+    assert isinstance((await events(scripted(chunk("a"), RuntimeError("reset"))))[-1], Failed)
+
+
 async def test_text_usage_and_the_finish_reason_are_told() -> None:
     usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
     more = {"input_tokens": 0, "output_tokens": 2, "total_tokens": 2, "output_token_details": {"reasoning": 1}}

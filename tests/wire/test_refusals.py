@@ -201,3 +201,55 @@ def test_a_stated_wait_is_read_in_every_form_and_believed_up_to_a_day(dialect: s
 @pytest.mark.parametrize("text", ["-1", "soon", "nan", "inf", ""])
 def test_a_wait_that_says_nothing_leaves_the_usual_one(dialect: str, text: str) -> None:
     assert failure(dialect, 429, b"", retry_after=text).retry_after in (None, 5.0)
+
+
+def openai(message: str = "m", code: str | None = None, type: str = "invalid_request_error") -> dict[str, Any]:
+    return {"error": {"message": message, "code": code, "type": type, "param": None}}
+
+
+def claude(type: str, message: str = "m", code: str | None = None) -> dict[str, Any]:
+    error: dict[str, Any] = {"type": type, "message": message}
+    return {"type": "error", "error": error | ({"details": {"error_code": code}} if code else {})}
+
+
+def google(code: int, status: str, message: str = "m", *details: dict[str, Any]) -> dict[str, Any]:
+    return {"error": {"code": code, "status": status, "message": message, "details": [*details]}}
+
+
+REGAIN = "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."
+EMPTY = "Your credit balance is too low to access the API. Please go to Plans & Billing to purchase credits."
+REASON = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "status", "body", "kind"),
+    [
+        ("openai_chat", 429, openai(code="rate_limit_exceeded"), K.RATE),
+        ("openai_chat", 503, openai(code="slow_down"), K.RATE),
+        ("openai_chat", 429, openai(code="insufficient_quota"), K.MONEY),
+        ("openai_responses", 429, openai(code="credit_balance_exhausted"), K.MONEY),
+        ("openai_chat", 429, openai(code="team_spend_limit_exceeded"), K.MONEY),
+        ("openai_chat", 402, openai("Insufficient Balance"), K.MONEY),
+        ("claude", 429, claude("rate_limit_error"), K.RATE),
+        ("claude", 402, claude("billing_error"), K.MONEY),
+        ("claude", 400, claude("invalid_request_error", REGAIN), K.MONEY),
+        ("claude", 400, claude("invalid_request_error", EMPTY), K.MONEY),
+        ("claude", 429, claude("rate_limit_error", code="enforced_spend_limit_reached"), K.MONEY),
+        ("claude", 529, claude("overloaded_error"), K.OVERLOAD),
+        ("gemini", 429, google(429, "RESOURCE_EXHAUSTED", "Quota exceeded"), K.RATE),
+        ("gemini", 429, google(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: x, limit: 0, model: m"), K.MONEY),
+        ("gemini", 402, google(402, ""), K.MONEY),
+        ("gemini", 400, google(400, "FAILED_PRECONDITION", "User location is not supported."), K.AUTH),
+        ("gemini", 400, google(400, "INVALID_ARGUMENT", "API key not valid.", REASON), K.AUTH),
+        # A gateway that gives OpenAI's errors at the addresses of other dialects.
+        ("claude", 429, openai(code="insufficient_quota", type="insufficient_quota"), K.MONEY),
+        ("claude", 401, openai(code="invalid_api_key"), K.AUTH),
+        ("claude", 404, openai(code="model_not_found"), K.MODEL_GONE),
+        ("claude", 429, openai("slow down"), K.RATE),
+        ("gemini", 429, openai(code="insufficient_quota", type="insufficient_quota"), K.MONEY),
+        ("gemini", 401, openai(code="invalid_api_key"), K.AUTH),
+        ("gemini", 429, openai("slow down"), K.RATE),
+    ],
+)
+def test_money_rate_and_keys_are_told_apart(dialect: str, status: int, body: Any, kind: FailureKind) -> None:
+    assert failure(dialect, status, body).kind is kind

@@ -108,6 +108,11 @@ class StreamReader:
         self._reason = self._reason or ("tool_calls" if message.tool_calls else "stop")
         return events + self._rest(message)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop reason came."""
+        return self._reason is not None and self._reason not in _BROKEN
+
     def end(self) -> list[UpstreamEvent]:
         word = self._reason
         if word is None:

@@ -54,13 +54,13 @@ class LangChainUpstream:
         self._settled = isinstance(model, Runnable) and getattr(model, "_llm_type", None) != "segue"
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
+        reading = StreamReader(self._target.dialect)
         try:
             fitted = fit(ask.request, self._target.dialect, self._target.model)
             messages, model, options = self._request(msgspec.structs.replace(ask, request=fitted.request))
             receipt.omitted = (*fitted.omitted, *self._unsaid(ask))
             receipt.healed = tuple(fitted.healed)
             receipt.sent = True
-            reading = StreamReader(self._target.dialect)
             take = reading.feed if self._target.streams else reading.whole
             restored = fitted.answers.restored if fitted.answers is not None else list
             said = at_home if self._settled else at_hand
@@ -69,6 +69,9 @@ class LangChainUpstream:
                     yield restored(take(piece))
             yield restored(reading.end())
         except Exception as error:
+            if reading.stopped:  # with its stop reason the answer was whole
+                yield restored(reading.end())
+                return
             receipt.status = status_of(error)
             yield [Failed(failure_of(error, self._target.dialect))]
 

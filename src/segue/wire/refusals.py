@@ -27,6 +27,10 @@ _VAGUE: Final = frozenset(
 
 _PAGE: Final = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 
+MONEY_CODES: Final = frozenset(
+    {"insufficient_quota", "insufficient_credits", "billing_error", "credit_balance_exhausted"}
+)
+"""OpenAI's and Anthropic's words for an empty account, which gateways give in any dialect."""
 WINDOW_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded"})
 
 _WINDOW: Final = re.compile(

@@ -23,7 +23,7 @@ EFFORT_BESIDE_TOOLS = "tools.reasoning_effort"
 _K = FailureKind
 _WORDS: dict[FailureKind, str] = {
     _K.MONEY: """
-        insufficient_quota credit_balance_exhausted organization_spend_limit_exceeded project_spend_limit_exceeded
+        insufficient_quota credit_balance_exhausted
         organization_usage_limit_exceeded usage_limit_exceeded billing_hard_limit_reached billing_not_active billing_error
         insufficient_balance insufficient_credits insufficient_credit payment_required exceeded_current_quota_error
         blocked_api_access arrearage""",
@@ -248,7 +248,7 @@ def _failure(said: Said, headers: Mapping[str, str], wall: float, body: bytes = 
 
 def _kind(said: Said, body: bytes) -> FailureKind:
     status, message = said.status, said.message
-    words = [_KINDS.get(word.lower()) for word in (said.code, said.type)]
+    words = [_of_word(word.lower()) for word in (said.code, said.type)]
     if status == 402 or _K.MONEY in words:
         return _K.MONEY
     if status in (429, None) and _LIMIT_ZERO.search(message):
@@ -273,6 +273,10 @@ def _kind(said: Said, body: bytes) -> FailureKind:
     if status == 429 and found not in (_K.MONEY, _K.RATE):
         found = _K.OVERLOAD if "overloaded" in message.lower() else None
     return found or _AMBIGUOUS[status]
+
+
+def _of_word(word: str) -> FailureKind | None:
+    return _K.MONEY if word.endswith("_spend_limit_exceeded") else _KINDS.get(word)
 
 
 def _by_status(status: int) -> FailureKind:

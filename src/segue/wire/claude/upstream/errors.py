@@ -17,7 +17,7 @@ import msgspec
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.wire.codec import BETAS
 from segue.wire.delay import retry_after, should_retry, until
-from segue.wire.refusals import LACKS, is_for_want, meaning
+from segue.wire.refusals import LACKS, MONEY_CODES, is_for_want, meaning
 
 _K = FailureKind
 
@@ -176,10 +176,15 @@ def _judge(status: int | None, error: ErrorBody, body: bytes = b"") -> Failure:
 def _kind(status: int | None, type: str | None, code: str | None, message: str) -> FailureKind:
     if code in _BY_CODE:
         return _BY_CODE[code]
+    if type in MONEY_CODES:
+        return _K.MONEY
     if type in _BY_TYPE:
         # The API gives a file that is gone, or a wrong path, the type of a model that is gone.
         if type == "not_found_error" and status not in (None, 404):
             return _K.CALLER
+        # A gateway's word for a bad request of any status.
+        if type == "invalid_request_error" and status in _BY_STATUS:
+            return _BY_STATUS[status]
         return _BY_TYPE[type]
     if status is None:
         return _K.OVERLOAD

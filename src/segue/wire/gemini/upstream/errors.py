@@ -214,7 +214,7 @@ def _judge(error: _Error, http: int | None, headers: Mapping[str, str], wall: fl
 
 def _verdict(error: _Error, http: int | None) -> _Verdict:
     exhausted = http == 429 or error.status == "RESOURCE_EXHAUSTED"
-    if http == 402 or (exhausted and _MONEY.search(error.message)):
+    if http == 402 or error.word in refusals.MONEY_CODES or (exhausted and _MONEY.search(error.message)):
         return _Verdict(FailureKind.MONEY, Scope.CREDENTIAL)
     if exhausted and (_NO_QUOTA.search(error.message) or any(v.get("quotaValue") == "0" for v in error.violations)):
         return _Verdict(FailureKind.MONEY)
