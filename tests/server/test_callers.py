@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import socket
+import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -306,3 +308,14 @@ def test_with_keys_every_page_may_be_let_in_and_its_key_counts(settings: Setting
             assert httpx.post(address + CHAT, content=BODY, headers=page | {name: value}).status_code == 200, name
         listed = httpx.get(f"{address}/v1beta/models?key={key}", headers=page)
         assert (listed.status_code, "models" in listed.json()) == (200, True)
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java")
+def test_javas_own_client_is_answered_though_it_offers_another_protocol_each_time(gateway: str) -> None:
+    source = Path(__file__).parents[2] / "benchmarks" / "callers" / "Caller.java"
+    said = subprocess.run(
+        ["java", str(source), gateway], capture_output=True, text=True, timeout=120, check=True
+    ).stdout
+    assert said.startswith("200 HTTP_1_1\n")
+    assert said.count("\n") == 2
+    assert len(said.splitlines()[1]) > 20
