@@ -103,6 +103,11 @@ SAID: Final[dict[str, tuple[str, list[Event], list[Citation]]]] = {
         [Citation(url="", title="D", start=0, end=11, quote="q", native={"type": "char_location", "document_title": "D", "cited_text": "q"}, dialect="claude")],
     ),
     "gemini": ("gemini", [gemini({"text": TEXT}), {"candidates": [{"content": {"parts": [{"text": ""}]}, "finishReason": "STOP", "groundingMetadata": GROUNDED}]}], [Citation(url=URL, title="A", start=3, end=11)]),
+    "gemini, on every chunk": (
+        "gemini",
+        [gemini({"text": TEXT}), *({"candidates": [{"content": {"parts": []}, "groundingMetadata": GROUNDED}]} for _ in range(2)), gemini({"text": ""}, "STOP")],
+        [Citation(url=URL, title="A", start=3, end=11)],
+    ),
     "gemini, a source without a place": (
         "gemini",
         [gemini({"text": TEXT}), {"candidates": [{"finishReason": "STOP", "groundingMetadata": {"groundingChunks": [{"web": {"uri": URL}}, {"web": {}}, None], "webSearchQueries": ["x"]}}]}],

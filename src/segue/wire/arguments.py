@@ -13,6 +13,8 @@ from segue.wire.lenient import whole_characters
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _decoder = json.JSONDecoder(strict=False)
+_MOST_VALUES = 64
+"""More values in a row are no arguments that were said again."""
 
 
 def is_object(text: str) -> bool:
@@ -58,17 +60,18 @@ def json_text(value: dict[str, Any]) -> str:
 
 
 def _values(text: str) -> list[Any] | None:
-    """The JSON values that stand one behind the other in the text; None if something else does."""
+    """The JSON values that stand one behind the other in the text; None if something else does, or too many do."""
     values: list[Any] = []
-    text = text.strip()
-    while text:
+    at = len(text) - len(text.lstrip())
+    while at < len(text) and len(values) < _MOST_VALUES:
         try:
-            value, end = _decoder.raw_decode(text)
+            value, at = _decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             return None
         values.append(value)
-        text = text[end:].lstrip()
-    return values
+        while text[at : at + 1].isspace():
+            at += 1
+    return values if at == len(text) else None
 
 
 def _object(value: Any) -> dict[str, Any] | None:

@@ -387,7 +387,20 @@ def test_a_text_that_rightly_repeats_itself_loses_nothing(pieces: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "pieces", [["{"], ['{"a":'], ["5"], ["[1]"], ['"x"'], ['{"a":1}', '{"a":2}'], ["{'a': 1}"], ['{"a":NaN}'], ["true"]]
+    "pieces",
+    [
+        ["{"],
+        ['{"a":'],
+        ["5"],
+        ["[1]"],
+        ['"x"'],
+        ['{"a":1}', '{"a":2}'],
+        ["{'a': 1}"],
+        ["0 " * 500_000],
+        ["{}" * 100],
+        ['{"a":NaN}'],
+        ["true"],
+    ],
 )
 def test_arguments_without_a_plain_meaning_are_not_guessed_at(pieces: list[str]) -> None:
     assert mended(pieces) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from segue.chat.events import Citation
@@ -39,23 +38,6 @@ def flat(citation: Citation) -> Json:
 def nested(citation: Citation) -> Json:
     about = flat(citation)
     return {"type": about.pop("type"), "url_citation": about}
-
-
-class Sources:
-    """The sources of one answer, each told once though servers repeat them."""
-
-    __slots__ = ("_told",)
-
-    def __init__(self) -> None:
-        self._told: set[tuple[str, int | None, int | None]] = set()
-
-    def new(self, citations: Iterable[Citation]) -> list[Citation]:
-        found: list[Citation] = []
-        for one in citations:
-            if (place := (one.url, one.start, one.end)) not in self._told:
-                self._told.add(place)
-                found.append(one)
-        return found
 
 
 def _one(annotation: object) -> Citation | None:

@@ -36,6 +36,7 @@ from segue.wire.gemini.upstream import errors
 from segue.wire.gemini.upstream.frames import Frames
 from segue.wire.gemini.upstream.partial_args import PartialArg, PartialArgs
 from segue.wire.lenient import UNREADABLE, Leniency, Needed, Unreadable, is_filler, unframed
+from segue.wire.sources import Sources
 
 
 class _Call(msgspec.Struct, rename="camel", gc=False):
@@ -115,6 +116,7 @@ class Decoder:
         self._leniency = Leniency()
         self._streamed: _StreamedCall | None = None
         self._texts: list[str] = []
+        self._sources = Sources()
         self._id = ""
         self._started = False
         self._candidates = False
@@ -192,7 +194,8 @@ class Decoder:
                 for part in candidate.content.parts:
                     self._take_part(part, events)
             if candidate.grounding_metadata:
-                events += grounding.read(candidate.grounding_metadata, "".join(self._texts))
+                found = grounding.read(candidate.grounding_metadata, "".join(self._texts))
+                events += self._sources.new(found)
             if candidate.finish_reason and candidate.finish_reason not in _UNSAID:
                 self._end_streamed(candidate.finish_reason, events)
                 terminal = self._terminal(candidate.finish_reason, candidate.finish_message or "")

@@ -31,6 +31,7 @@ from segue.wire.openai_chat import reasoning
 from segue.wire.openai_chat.upstream.messages import DIALECT
 from segue.wire.openai_chat.upstream.shapes import Choice, Chunk, Piece, read_chunk
 from segue.wire.openai_chat.upstream.toolcalls import MalformedCall, ToolCalls
+from segue.wire.sources import Sources
 from segue.wire.sse import ServerSentEvent
 
 _REASONS = {
@@ -87,7 +88,7 @@ class AnswerDecoder(FramedDecoder):
         self._started = False
         self._id = ""
         self._calls = ToolCalls()
-        self._sources = citations.Sources()
+        self._sources = Sources()
         self._details: list[reasoning.Detail] = []
         self._cut = False
         self._refusal: list[str] = []

@@ -57,13 +57,15 @@ class MalformedCall(Exception):
 class ToolCalls:
     """The calls of one answer."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_ids", "_named")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_ids", "_in_order", "_named")
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
         self._ids: set[str] = set()
+        self._in_order = True
+        """Whether all calls before the last have ended, so that it may be ended by the next."""
         self._named = 0
 
     def __len__(self) -> int:
@@ -130,8 +132,9 @@ class ToolCalls:
         return None if name else last
 
     def _begin(self, index: int | None, given: str, events: list[UpstreamEvent]) -> _Call:
-        if all(call.ended for call in self._calls[:-1]):
+        if self._in_order:
             self._end_last(events)
+            self._in_order = not self._calls or self._calls[-1].ended
         call = _Call(given)
         self._calls.append(call)
         if index is not None:

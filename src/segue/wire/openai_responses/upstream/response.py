@@ -46,6 +46,7 @@ from segue.wire.openai_responses.upstream.shapes import (
     WireResponse,
     lenient,
 )
+from segue.wire.sources import Sources
 from segue.wire.sse import ServerSentEvent
 
 _SHORTEST = 16
@@ -98,7 +99,7 @@ class AnswerDecoder(FramedDecoder):
         self._thoughts: dict[int | str, int] = {}
         """The part of its summary at which an item of reasoning is."""
         self._refusal: list[str] = []
-        self._sources = citations.Sources()
+        self._sources = Sources()
         self._begun: set[int | str] = set()
         """Items that are not done."""
         self._whole_so_far = False
