@@ -15,12 +15,16 @@ import pytest
 
 from segue.chat.events import (
     ChatEvent,
+    Citation,
     Finished,
     FinishReason,
+    Logprobs,
     Started,
     TextDelta,
     ThinkingDelta,
+    TokenLogprob,
     ToolCalled,
+    TopLogprob,
     UsageReport,
 )
 from segue.chat.messages import ToolCall
@@ -42,6 +46,17 @@ ANSWERS: Final[dict[str, list[ChatEvent]]] = {
     "a call": [Started("x", "m"), TextDelta("a"), CALL, USED, Finished(FinishReason.TOOL_CALLS)],
     "a text that was cut": [Started("x", "m"), TextDelta("a"), USED, Finished(FinishReason.LENGTH)],
     "a refusal": [Started("x", "m"), TextDelta("a"), Finished(FinishReason.CONTENT_FILTER, "refusal", "no")],
+    "sources and log probabilities": [
+        Started("x", "m"),
+        Logprobs((TokenLogprob("a", -0.5, None, (TopLogprob("a", -0.5), TopLogprob("b", -1.5))),)),
+        TextDelta("a"),
+        Citation(url="https://a.example", title="A", start=0, end=1),
+        Citation(url="https://b.example"),
+        TextDelta("b"),
+        USED,
+        Finished(FinishReason.STOP),
+    ],
+    "a stop sequence": [Started("x", "m"), TextDelta("a"), USED, Finished(FinishReason.STOP, stop="END")],
     "a pause": [Started("x", "m"), TextDelta("a"), Finished(FinishReason.PAUSE)],
 }
 
