@@ -119,7 +119,7 @@ def test_an_outage_is_waited_out_while_nobody_who_writes_waits(
     began = time.monotonic()
     for number in range(1200):
         store.settle(attempt(f"a{number}"))
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 20.0
     assert store.flush()
     soon(lambda: store.status().unshipped == 1200)
     assert store.status().unreachable == "db:27017: connection refused"
@@ -205,7 +205,7 @@ def test_a_flush_ships_at_once_and_does_not_wait_for_a_database_that_is_away(
     began = time.monotonic()
     assert store.flush(30.0), "it is in the file, and that counts"
     assert store.flush(30.0)
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 20.0
     assert store.status().unshipped == 1
 
 

@@ -277,7 +277,7 @@ async def test_a_sink_that_hangs_is_waited_for_once_and_until_it_is_back_no_more
     assert not await writer.written()
     before = loop.time()
     assert [await writer.written() for _ in range(20)] == [False] * 20
-    assert loop.time() - before < 0.1, "they waited though it was known to hang"
+    assert loop.time() - before < 1.0, "they waited though it was known to hang"
     assert writer.status().unconfirmed == 21
     sink.open.set()
     assert not await asyncio.to_thread(writer.settle_down, 10)

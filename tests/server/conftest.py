@@ -49,7 +49,7 @@ def served(
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the gateway did not end"
 
 

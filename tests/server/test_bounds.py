@@ -130,7 +130,7 @@ class TestSlowness:
             began = time.monotonic()
             caller.sendall(begun)
             assert everything(caller) == b""
-            assert 0.1 < time.monotonic() - began < 2
+            assert 0.1 < time.monotonic() - began < 10
 
     def test_an_idle_connection_is_closed(self, settings: Settings) -> None:
         with served(settings, timeout_keep_alive=0.2) as address, connected(address) as caller:
@@ -176,7 +176,7 @@ def test_a_silent_stream_says_that_it_is_alive(box: Sandbox, settings: Settings)
 
 def test_an_open_stream_is_finished_when_the_gateway_ends(box: Sandbox, settings: Settings) -> None:
     box.break_provider("gemini", "drip:seconds=0.005")
-    with served(settings) as address:
+    with served(settings, timeout_graceful_shutdown=60) as address:
         caller = socket.create_connection(("127.0.0.1", urlsplit(address).port or 80), timeout=5)
         caller.sendall(posting({**ASK, "stream": True}))
         begun = until(caller, b"data: ")

@@ -26,7 +26,7 @@ from .peer import Peer, black_hole, closed_port
 
 SOCKET_TRANSPORTS: dict[str, Callable[[], Transport]] = {"aio": AioTransport, "h1": H1Transport}
 
-PROMPT = 1.0
+PROMPT = 10.0
 """Seconds that "at once" may last on a machine that is busy with other things; it is some milliseconds on an idle one."""
 
 KEY = "sk-the-key-that-nobody-may-see"
