@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from segue.chat.messages import File, Image, Message, Part, ToolResult
+from segue.chat.messages import File, Image, Message, ToolResult
 
 Temperature: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=2.0, description="0 to 2")]
 TopP: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=1.0, description="0 to 1")]
@@ -17,6 +16,8 @@ Penalty: TypeAlias = Annotated[float, msgspec.Meta(ge=-2.0, le=2.0, description=
 ThinkingBudget: TypeAlias = Annotated[
     int, msgspec.Meta(ge=-1, description="tokens from 0, or -1 for as many as the model likes")
 ]
+T = TypeVar("T", Image, File)
+
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "max"]
 
 
@@ -73,17 +74,20 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def needs_images(self) -> bool:
         """Whether a message holds a picture."""
-        return any(isinstance(part, Image) for part in self._shown)
+        return bool(self._shown(Image))
 
     @property
     def files(self) -> tuple[File, ...]:
         """Those of all messages, and those in the results of tools."""
-        return tuple(part for part in self._shown if isinstance(part, File))
+        return tuple(self._shown(File))
 
-    @property
-    def _shown(self) -> Iterator[Part]:
+    def _shown(self, kind: type[T]) -> list[T]:
+        """The parts of a kind. Asked for several times a request, so it makes no generator."""
+        found: list[T] = []
         for message in self.messages:
             for part in message.parts:
-                yield part
-                if isinstance(part, ToolResult):
-                    yield from part.content
+                if isinstance(part, kind):
+                    found.append(part)
+                elif isinstance(part, ToolResult):
+                    found += [inner for inner in part.content if isinstance(inner, kind)]
+        return found

@@ -124,7 +124,10 @@ def write(usage: Usage) -> dict[str, Any]:
 
 def _first(*values: int | float | None) -> int:
     """The first that says something."""
-    return next((count for count in map(_count, values) if count), 0)
+    for value in values:
+        if value and (count := _count(value)):
+            return count
+    return 0
 
 
 def _count(value: int | float | None) -> int:
