@@ -1,6 +1,6 @@
 """Which key goes to a target's address, where files of the working directory have a say in it.
 
-Whoever can put a file there, with a cloned repository for one, must not get at the environment's keys (CVE-2026-21852 was such a hole). So
+A person who can put a file there, for example in a repository that is cloned, must not get at the environment's keys (CVE-2026-21852 was such a hole). So
 `.env`, and a `segue.toml` that is only found there, set addresses and keys together:
 
 - To an address that only such a file names goes the key that such a file gives.

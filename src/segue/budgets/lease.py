@@ -1,6 +1,6 @@
 """Budgets as leased slices. Pure; amounts are whole pico-dollars.
 
-A budget is an amount a day. Where it is shared, it is known how much of it was taken; whoever spends takes a slice, pays out of the
+A budget is an amount a day. Where it is shared, it is known how much of it was taken; a process that spends takes a slice, pays out of the
 slice in hand, and takes the next one before that is empty. No more slices are given than the budget has, so those who spend stay within it
 together, however many they are, and ask for permission once a slice instead of once a request.
 

@@ -201,7 +201,7 @@ class Budgets:
     def _serve(self, asked: _Ask) -> None:
         try:
             if asked.since < self._failed:
-                raise _unavailable()  # whoever came before it was found out waits for no try of his own
+                raise _unavailable()  # a request that came before the failure was known does not try again itself
             asked.ticket.set_result(self._taken(asked))
         except InvalidRequestError as error:
             asked.ticket.set_exception(error)

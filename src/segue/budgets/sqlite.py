@@ -40,7 +40,7 @@ _inherited: list[sqlite3.Connection] = []
 
 
 class SqliteBudgets:
-    """Raises `sqlite3.Error` or `OSError` where the file can't be used; the next call tries anew."""
+    """Raises `sqlite3.Error` or `OSError` where the file can't be used; the next call tries again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -86,7 +86,7 @@ def cost(usage: Usage, prices: UnitPrices) -> Decimal:
 
 
 def price_of(provider: str, model: str, when: date | datetime, overrides: Overrides | None = None) -> UnitPrices | None:
-    """The unit prices of a model at a moment, or `None` where nobody knows them.
+    """The unit prices of a model at a moment, or `None` where they are unknown.
 
     A `datetime` without a zone is UTC; a plain `date` stands for its noon, UTC, which matters only to the few providers whose
     prices change with the hour. A model that its provider redirects has the prices of the one that answers. A local server's cost
@@ -232,7 +232,7 @@ def _schedule(provider: str, model: str) -> tuple[tuple[_Constraint | None, Unit
 
 
 def _unit_prices(listed: ModelPrice) -> UnitPrices | None:
-    """An empty list of prices may mean *free* or *nobody knows*: it counts as unknown. An override says free."""
+    """An empty list of prices may mean *free* or *unknown*: it counts as unknown. An override says free."""
     per_million = {name: price for name, key in _MTOK.items() if (price := listed.__dict__.get(key)) is not None}
     if "input" not in per_million and "output" not in per_million:
         return None

@@ -48,7 +48,7 @@ _VERSION = re.compile(r"/v\d{1,4}(?:(?:alpha|beta)\d{0,4})?$")
 class Embedder(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's embeddings. A `path` that begins with a version replaces that of the target's address.
 
-    `models` are globs for names that are nobody else's; without any, a model is found only as `target/model`.
+    `models` are globs for names that no other provider uses; without any, a model is found only as `target/model`.
     """
 
     path: str = "/embeddings"

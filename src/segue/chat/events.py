@@ -166,7 +166,7 @@ class Seam(msgspec.Struct, frozen=True, tag=True):
     """From here on another attempt speaks: target `source` broke off, `target` goes on.
 
     `at` is the number of characters of text delivered before. `restarted` is True where only thinking had been shown and the
-    answer begins anew; False where the text goes on from exactly where it stopped.
+    answer begins again; False where the text goes on from exactly where it stopped.
     """
 
     source: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from segue.ledger.record import AttemptRecord
 
 _NARROWEST = 100
-"""Columns of a table that nobody looks at on a terminal."""
+"""Columns of a table that is not written to a terminal."""
 
 
 class _Clean(Console):

@@ -1,4 +1,4 @@
-"""When local stand-ins answer for providers, and how they are told to break."""
+"""When local stand-ins answer for providers, and how their faults are set."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class DailyStats(dict[str, Any], AwaitableResult[list[dict[str, Any]]]):
     """A day's usage: the guide's mapping, e.g. `{"gemini_requests": 3, "gemini_tokens": 812, "gemini_cost": 0.0}`.
 
     Awaited, it gives `providers`: one dict a provider with `_id` and `provider`, `request_count`, `total_tokens`, `total_cost`, and
-    `unpriced`, the number of requests whose cost nobody knows. Costs are floats here; the store has them exact. Taken apart by something
+    `unpriced`, the number of requests of unknown cost. Costs are floats here; the store has them exact. Taken apart by something
     else than the provider, there are that thing's values in the provider's place: of several, joined by `/`.
     """
 

@@ -1,6 +1,6 @@
 """What was sent in the last minute, exactly.
 
-A sliding log: each reservation is kept for 60 s and then forgotten, so whoever stays below a limit here stays below it however the
+A sliding log: each reservation is kept for 60 s and then forgotten, so a caller that stays below a limit here stays below it however the
 provider cuts its minutes.
 """
 

@@ -58,7 +58,7 @@ NOWHERE = Address()
 """Says nothing: the settings hold."""
 
 Make = Callable[[TargetSettings, Address, Transport], ReadyTarget]
-"""Makes such a target from its settings, in which what the client says for itself is already heeded."""
+"""Makes such a target from its settings, to which the client's own address is already applied."""
 
 _Key = tuple[tuple[str, ...], Address]
 
@@ -91,7 +91,7 @@ class Backend:
             return self._settings or self.refresh()
 
     def refresh(self) -> Settings:
-        """Reads the environment again; if it says something new, clients made from now on heed it."""
+        """Reads the environment again; if it has changed, clients made from now on use the new settings."""
         with self._lock:
             if self._fixed is None:
                 presets = [preset for preset, _ in self._presets.values()]

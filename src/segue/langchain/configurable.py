@@ -26,7 +26,7 @@ class Configurable(RunnableConfigurableFields):  # type: ignore[type-arg]
         return self._later(lambda client: client.with_structured_output(schema, **options))
 
     def _later(self, make: Callable[[Any], Runnable[Any, Any]]) -> Runnable[Any, Any]:
-        make(self.default)  # what is wrong is told at once
+        make(self.default)  # raises now what a call would raise
         return Later(default=self, make=make)
 
 

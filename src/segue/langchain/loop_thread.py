@@ -1,4 +1,4 @@
-"""Where LangChain's models are asked: in a task of its own, whose context nobody listens to, and in an event loop that stays.
+"""Where LangChain's models are asked: in a separate task, whose context has no listeners, and in an event loop that stays.
 
 Their SDKs keep connections from one call to the next, which belong to the event loop of the first. In another loop, and there is
 another with every `asyncio.run` and for synchronous calls, the kept connections fail with "Event loop is closed". So there is one loop
@@ -52,7 +52,7 @@ async def _apart(
     room = asyncio.Semaphore(WINDOW)
 
     def tell(told: _Told) -> None:
-        # The reader's loop may be gone by now: then there is nobody to tell.
+        # The reader's loop may be closed by now: then the piece is dropped.
         with contextlib.suppress(RuntimeError):
             here.call_soon_threadsafe(arrived.put_nowait, told)
 

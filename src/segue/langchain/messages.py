@@ -22,7 +22,7 @@ from segue.errors import InvalidRequestError
 from segue.langchain import content_blocks
 
 THINKING: Final = "thinking_blocks"
-"""Where our answers keep their thinking, among `additional_kwargs`: content stays a plain text whoever answers."""
+"""Where our answers keep their thinking, among `additional_kwargs`: content stays a plain text for every provider."""
 
 CALL_SIGNATURES: Final = "__gemini_function_call_thought_signatures__"
 """Where the signatures of Gemini's tool calls are kept, by call id: the place where langchain-google-genai keeps them too."""

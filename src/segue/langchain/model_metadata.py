@@ -1,4 +1,4 @@
-"""What a client tells LangChain about itself: for traces, for caches, for whoever asks what it can do."""
+"""What a client reports about itself to LangChain: for traces, for caches, and as a model profile."""
 
 from __future__ import annotations
 

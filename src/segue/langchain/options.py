@@ -100,7 +100,7 @@ _IDLE: Final = frozenset({"stream", "stream_usage"})
 """What goes without saying: LangChain decides about streaming, and usage is always told."""
 
 ADDRESS: Final = frozenset({"api_key", "base_url", "timeout"})
-"""What says where a request goes; beside these and the chain, everything is said anew with each request."""
+"""What says where a request goes; beside these and the chain, everything is sent with each request."""
 
 _OWN: Final[dict[str, Any]] = {"base_url": str | None, "timeout": Seconds | None, "max_retries": Count | None}
 _STRUCTURED: Final = frozenset({"tools", "tool_choice", "output"})

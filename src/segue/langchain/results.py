@@ -1,6 +1,6 @@
 """The engine's answers as LangChain messages, whole and in chunks.
 
-`content` is a plain text whoever answers, so that nothing changes for the caller when another provider takes over. Thinking is kept
+`content` is a plain text for every provider, so that nothing changes for the caller when another one takes over. Thinking is kept
 beside it, block by block with its signature and its maker, and shows up in `content_blocks` as LangChain's standard blocks. What
 is known only at the end (who answered, at what cost) comes once, in the last chunk: merging chunks joins texts and adds numbers.
 """
@@ -100,7 +100,7 @@ class Chunks:
         self._thinking_from = 0
 
     def feed(self, event: ChatEvent) -> ChatGenerationChunk | None:
-        """None for what shows nothing, or is told at the end."""
+        """None for what shows nothing, or belongs into the last chunk."""
         match event:
             case TextDelta(text):
                 return _chunk(content=text)

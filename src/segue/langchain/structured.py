@@ -184,7 +184,7 @@ def structured(
     if schema is None and method != "json_mode":
         raise ConfigurationError("without a schema only method='json_mode' says what is wanted: any JSON object")
     known = Schema(ANY_OBJECT if schema is None else schema, strict=strict)
-    # What LangChain's tracers are told of the schema.
+    # What LangChain's tracers record of the schema.
     traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
 
     def by_call(refused: list[str] | None = None) -> Runnable[LanguageModelInput, AIMessage]:

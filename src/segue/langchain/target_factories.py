@@ -44,7 +44,7 @@ def prepared(model: Any) -> Any:
     try:
         return type(model)(**(given | wanted))
     except Exception:
-        log.debug("%s can't be made anew without its own retries", type(model).__name__, exc_info=True)
+        log.debug("%s can't be rebuilt without its own retries", type(model).__name__, exc_info=True)
         return model
 
 

@@ -3,7 +3,7 @@
 What LangChain's models do that a target must not, and what is done about it:
 
 - They tell the caller's callbacks of every token, and so would we: nested runs get no callbacks, by parameter or by context.
-- Their SDKs try again by themselves, which multiplies with ours: the model is made anew with retries off, where its class allows.
+- Their SDKs try again by themselves, which multiplies with ours: the model is rebuilt with retries off, where its class allows.
 - A stream that just breaks off ends like a whole one; LangChain adds the last chunk's mark itself. So a stream must name a finish
   reason. A model that never does is registered with `streams=False`: a whole message is a whole answer.
 - Their usage comes in pieces that add up; ours is the sum so far.

@@ -9,7 +9,7 @@
 | cut off: by us, by the provider or in between | estimated | what was sent and delivered |
 
 A prompt that was reported early (Claude does so in its first event, Gemini with every chunk) is taken from there, also when the
-attempt was cut off. The bound is the prompt at the dearest input price, doubled while nobody has counted it, plus `max_tokens` at
+attempt was cut off. The bound is the prompt at the dearest input price, doubled while no provider has counted it, plus `max_tokens` at
 the dearest output price: more no attempt can cost, cancelled or not. An estimate is what an attempt likely cost, its bound what it can
 have cost at most: two numbers, neither of which stands in for the other.
 """

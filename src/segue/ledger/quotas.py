@@ -37,7 +37,7 @@ class QuotaKeeper:
             try:
                 book.restore(saved, wall())
             except msgspec.ValidationError:
-                log.warning("the saved quota counts are not readable; counting starts anew")
+                log.warning("the saved quota counts are not readable: counting starts from 0")
 
     def attempt_started(self, start: AttemptStart) -> None:
         pass

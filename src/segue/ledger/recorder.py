@@ -91,7 +91,7 @@ class Recorder:
         self._told.append(call)
 
     def before_fork(self) -> None:
-        """The thread that reads prices would not come along, and whoever waits for it would wait for ever."""
+        """A forked child does not have the thread that reads prices, and would wait for it without end."""
         self._caught_up.wait(FORK)
 
     async def caught_up(self) -> None:

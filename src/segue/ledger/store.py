@@ -3,7 +3,7 @@
 *Writing* (`reserve`, `settle`, `save`, `forget`) takes the record and returns: no I/O and no waiting on the caller's thread, so an event loop
 may call it for every attempt. Whatever becomes of the disk, nothing of it is raised there: `status` tells, and the log does.
 
-*Waiting* (`written`) is for whoever is about to give an answer away: it ends when the answer's records would survive the process, and in
+*Waiting* (`written`) is for callers that are about to return an answer: it ends when the answer's records would survive the process, and in
 bounded time whatever becomes of the disk.
 
 *Reading* (`records`, `daily`, `load`, `states`) and `flush` wait for the disk. They are plain functions because their callers are: a command

@@ -4,7 +4,7 @@ Every process writes under names of its own and readers put them together, so an
 with its moment, so a range of names is a range of time:
 
     change/MOMENT/PROCESS/NUMBER    one `Change`
-    hour/MOMENT/TARGET/KIND/PROCESS one process's `Hour` at a target, written anew as it grows
+    hour/MOMENT/TARGET/KIND/PROCESS one process's `Hour` at a target, rewritten as it grows
 
 What is older than `KEPT` is dropped. Nothing is asked of the store while a request waits; of the hour's counts the last `EVERY` seconds
 go with a process that is killed.

@@ -61,7 +61,7 @@ class Hour(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 NOT_FAILED: Final = frozenset({"ok", "cancelled", "pending", "lost", "skipped"})
-"""Outcomes that are nobody's failure."""
+"""Outcomes that are no failure of the provider."""
 
 
 class HourSummary(msgspec.Struct, frozen=True, kw_only=True):

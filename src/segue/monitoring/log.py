@@ -254,7 +254,7 @@ class LineHandler(logging.Handler):
         try:
             self._stream.write("".join(f"{line}\n" for line in lines))
             self._stream.flush()
-        except (OSError, ValueError):  # nobody reads any more, and there is no one to tell
+        except (OSError, ValueError):  # the reader is gone, and a log has nowhere else to report it
             pass
 
 

@@ -34,7 +34,7 @@ TOKENS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4
 """The bounds of buckets that the conventions advise."""
 
 OPEN: Final = 10_000
-"""Spans that are open at once; the oldest of more are ended, lest a request that is never closed stays for ever."""
+"""Spans that are open at once; beyond that the oldest are ended, so that a request that is never closed does not stay in memory."""
 MODELS: Final = 200
 """Different models that metrics tell apart; a caller of the gateway may name any."""
 OTHER: Final = "other"

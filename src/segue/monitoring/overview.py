@@ -1,4 +1,4 @@
-"""How the providers fare, put together from the ledger's store: whoever can read it sees what all processes that share it saw. Pure."""
+"""How the providers fare, put together from the ledger's store: a reader of it sees what all processes that share it saw. Pure."""
 
 from __future__ import annotations
 

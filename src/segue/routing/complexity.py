@@ -71,7 +71,7 @@ def weights() -> Weights:
     """The weights that ship; read at the first use."""
     found = msgspec.json.decode((files("segue.routing") / "complexity.json").read_bytes(), type=Weights)
     if tuple(feature.name for feature in found.features) != NAMES:
-        raise RuntimeError("complexity.json was made for other features: make it anew (benchmarks/README.md)")
+        raise RuntimeError("complexity.json was made for other features: train it again (benchmarks/README.md)")
     return found
 
 

@@ -9,7 +9,7 @@
 | `weights` | drawn at random, by weight |
 
 Hard constraints come before all of that: a target that can't take the request, or is not to be asked now, goes behind those that can,
-whatever the policy. Ties, and what nobody knows, are settled as written.
+whatever the policy. Ties and unknown values keep the written order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A target and what is known of it for one request.
 
     `barred` says why it can't be asked now, "" if it can. `cost` is what the request is expected to cost there, in US dollars, at its
-    list price; `price` US dollars a million tokens, three in four of them input; both None where nobody knows. `free` is None where
+    list price; `price` US dollars a million tokens, three in four of them input; both None where unknown. `free` is None where
     every token is paid for; else how far today's free requests go: the share of them that is left over the share of the day that is
     left, 1 or more where they last. `seconds` is the usual wait for its first content, None before the first. `draw` is a
     random number, 0 to 1, for `weights`.

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it answer? For load balancers and for people. No secret is told, nobody is asked, nothing is spent."""
+"""Is the process alive, and can it answer? For load balancers and for people. Shows no secrets, makes no upstream calls."""
 
 from __future__ import annotations
 

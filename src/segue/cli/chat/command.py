@@ -37,7 +37,7 @@ def chat(
 ) -> None:
     """Ask once, and see who answers.
 
-    The answer streams to standard output; what became of each attempt is told on standard error.
+    The answer streams to standard output; each attempt's outcome goes to standard error.
     """
     from segue.catalog.providers import LOCAL
     from segue.cli.chat.run import converse

@@ -14,7 +14,7 @@ def doctor(
     timeout: Annotated[
         float, typer.Option(help="Seconds to wait for each provider; all are asked at once.", min=0.01)
     ] = 5.0,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Use no network.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Find what is wrong, and say what to do about it.

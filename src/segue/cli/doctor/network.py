@@ -128,7 +128,7 @@ async def _steps(target: Target) -> dict[str, float]:
 
 
 class _Step:
-    """Times a step; what goes wrong in it is told with its name."""
+    """Times a step; an error in it carries the step's name."""
 
     def __init__(self, phase: str, name: str, taken: dict[str, float], failed: str) -> None:
         self._phase, self._name, self._taken, self._failed = phase, name, taken, failed
@@ -147,13 +147,13 @@ class _Step:
 
 
 async def _resolved(host: str, port: int) -> list[AddrInfoType]:
-    """The host's addresses. Asked in a thread that nobody waits for at the end, since a dead resolver holds it for half a minute."""
+    """The host's addresses. Asked in a thread that is not waited for at the end, since a dead resolver holds it for half a minute."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[AddrInfoType]] = loop.create_future()
 
     def tell(addresses: list[AddrInfoType], error: OSError | None) -> None:
         if found.done():
-            return  # nobody waits any more
+            return  # the result is no longer wanted
         if error is not None:
             found.set_exception(error)
         else:

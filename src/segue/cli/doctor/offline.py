@@ -1,4 +1,4 @@
-"""What a check of the doctor's finds, and the checks that ask nobody: settings, keys by their looks, models' lives, proxies, the books."""
+"""What a check of the doctor's finds, and the checks that need no network: settings, keys by their looks, models' lives, proxies, the books."""
 
 from __future__ import annotations
 

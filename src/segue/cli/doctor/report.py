@@ -32,7 +32,7 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "warning": ("!", "yello
 
 
 def examine(*, timeout: float | None) -> list[Checkup]:
-    """Every check. `timeout` is in seconds for each target, all of them at once; with None nobody is asked."""
+    """Every check. `timeout` is in seconds for each target, all of them at once; with None nothing is asked over the network."""
     try:
         settings = load()
     except ConfigurationError as error:

@@ -108,7 +108,7 @@ class Drill:
         return f"{' → '.join(self.chain)}, {self.chain[0]} breaks in {ways}; {pace}"
 
     def run(self, progress: Callable[[int, int], None]) -> list[DrillOutcome]:
-        """Plays all faults. `progress` is told how many are done, and of how many."""
+        """Plays all faults. `progress` is called with how many are done, and of how many."""
         return asyncio.run(self._run(progress))
 
     async def _run(self, progress: Callable[[int, int], None]) -> list[DrillOutcome]:

@@ -31,7 +31,7 @@ MILLION = 1_000_000
 class Finding(msgspec.Struct, kw_only=True):
     """One target. `key` is "set", "none" or "not needed"; prices are US dollars a million tokens, None where unknown.
 
-    `reachable` is None where nobody was asked; `problem` says why it is False, or what is wrong with the settings.
+    `reachable` is None where nothing was asked; `problem` says why it is False, or what is wrong with the settings.
     """
 
     target: str
@@ -47,7 +47,7 @@ class Finding(msgspec.Struct, kw_only=True):
 
 
 def show_survey(*, timeout: float | None, as_json: bool) -> None:
-    """Prints a row for each target. `timeout` is in seconds; with None nobody is asked."""
+    """Prints a row for each target. `timeout` is in seconds; with None nothing is asked over the network."""
     findings = asyncio.run(survey(load(), timeout=timeout))
     if as_json:
         write_json(findings)

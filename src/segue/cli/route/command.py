@@ -22,7 +22,7 @@ def explain(
 ) -> None:
     """Show how hard a prompt is, and whom each policy would ask.
 
-    With what makes it so, and why in that order. Nobody is asked.
+    With what makes it so, and why in that order. Makes no requests.
     """
     import sys
 

@@ -26,7 +26,7 @@ def status(
 ) -> None:
     """Show, live, how each target fares.
 
-    Its state, traffic, waits and cost of today, and the last failovers. Seen by what the ledger has: of all processes that share it. Nobody is asked, and nothing is spent.
+    Its state, traffic, waits and cost of today, and the last failovers. Seen by what the ledger has: of all processes that share it. Makes no requests, so it costs nothing.
     """
     from segue.cli.status.view import show_history, show_status
 

@@ -59,7 +59,7 @@ class _Asked(msgspec.Struct):
 
 
 def show_status(url: str | None, *, span: float, interval: float, once: bool, as_json: bool) -> None:
-    """Shows it once, or anew every `interval` seconds until interrupted. `span` is in seconds."""
+    """Shows it once, or again every `interval` seconds until interrupted. `span` is in seconds."""
     settings = load()
     store = ledger_of(settings)
     if as_json:

@@ -155,7 +155,7 @@ _NUMBERS: Final = (
         "reasoning",
         lambda row: f"{row.usage.reasoning_tokens:,}",
         lambda total: total.usage.reasoning_tokens > 0,
-        "reasoning: of the tokens that came out, those nobody was shown",
+        "reasoning: output tokens that were not shown",
     ),
     _Number("cost", lambda row: cost(row.cost, row.bound)),
     _Number(

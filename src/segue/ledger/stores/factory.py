@@ -59,7 +59,7 @@ def open_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
 def shared_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
     """Like `open_store`, but one store for all in this process who ask for the same place.
 
-    Nobody should close it before the process ends; who does, has it replaced by a new one for those who ask later.
+    Don't close it before the process ends: a closed one is replaced by a new one for later callers.
     """
     if (opener := _plugin(where)) is not None:
         with _lock:

@@ -93,7 +93,7 @@ class MongoConnection:
             raise
 
     def close(self) -> None:
-        """A later call connects anew."""
+        """A later call connects again."""
         if self._process != os.getpid():
             return  # inherited by a fork: it is the parent's
         if self._client is not None:

@@ -2,7 +2,7 @@
 
 Neither a clock nor a process id is asked, so nothing can go wrong when the clock is set back or an id is used again. It holds
 between the processes of one machine, containers that share the directory included, as SQLite's own locks do. Systems without
-`flock` (Windows) have no such locks: there nobody is ever found dead.
+`flock` (Windows) have no such locks: there no process is ever found dead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if sys.platform != "win32":
 
 
 class Lock:
-    """A held lock. Whoever is forked off inherits it and must `forget` it, lest the parent's death go unnoticed."""
+    """A held lock. A forked child must call `forget`, or the parent's exit is not detected."""
 
     def __init__(self, path: Path, handle: int) -> None:
         self.path = path

@@ -2,7 +2,7 @@
 
 The file is in WAL mode with `synchronous=NORMAL`. What `written` or `flush` has acknowledged survives the death of the process, `kill -9`
 included; a power cut or a crash of the system may take the last commits with it but never leaves the file corrupt. What
-nobody waits for is written within about 50 ms. Several processes may write to one file: a transaction starts with the write lock
+that no caller waits for is written within about 50 ms. Several processes may write to one file: a transaction starts with the write lock
 (`BEGIN IMMEDIATE`) and waits for it up to `busy` seconds, on the writer's thread only.
 What a process that died had reserved is booked at its bound by the next that writes to the file, or within a minute by one that does
 already.
@@ -63,7 +63,7 @@ _inherited: list[sqlite3.Connection] = []
 
 
 class _File:
-    """The writer's end of the file: a `Sink`, opened with the first batch and anew after every error."""
+    """The writer's end of the file: a `Sink`, opened with the first batch and again after every error."""
 
     def __init__(self, path: Path, *, busy: float) -> None:
         self.location = str(path)

@@ -2,8 +2,8 @@
 
 `put` never waits: the queue is C code without a lock that Python code holds, and the thread is woken once a batch, not once a
 record. Who awaits `written` has the batch written at once, with whatever else is there: a thousand who wait cost a few transactions.
-Nobody waits for longer than `patience` seconds, and nobody at all while the sink is known to refuse or to hang. A batch that the sink refuses is kept, grows by what arrives, and is tried again after 0.1 s, then twice as long each time
-up to 30 s; whoever flushes has it tried at once. Up to `max_pending` items are held, later ones are dropped and counted: the books
+No caller waits longer than `patience` seconds, and none waits while the sink is known to refuse or to hang. A batch that the sink refuses is kept, grows by what arrives, and is tried again after 0.1 s, then twice as long each time
+up to 30 s; `flush` has it tried at once. Up to `max_pending` items are held, later ones are dropped and counted: the books
 then lack attempts, but a reservation that was held keeps its bound, so what they show was never less than what it says it is.
 
 The thread starts with the first item, and again in the child of a fork, which leaves the parent's items to the parent.
@@ -277,7 +277,7 @@ class GroupWriter:
             stop = any(barrier.stop for barrier in barriers)
             written = self._commit(batch)
             for group in waiting:
-                with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits any more
+                with contextlib.suppress(RuntimeError):  # its loop is closed, so the waiter is gone
                     group.loop.call_soon_threadsafe(group.answer, written)
             if written:
                 batch = Batch()
@@ -293,7 +293,7 @@ class GroupWriter:
     def _collect(self, batch: Batch, delay: float) -> tuple[list[_Barrier], list[_Waiting]]:
         """Moves what was put into `batch`: after `delay` seconds if the batch is to be tried again, else as soon as there is something.
 
-        Between one batch and the next it does not listen to the queue, so that a `put` wakes nobody; it does once nothing came for `gather`.
+        Between one batch and the next it does not listen to the queue, so that a `put` wakes no thread; it does once nothing came for `gather`.
         Those who wait are taken before the queue is emptied, so that all they have put is in it.
         """
         barriers: list[_Barrier] = []

@@ -26,7 +26,7 @@ NUMBERED: Final = 60
 
 _TOKEN = re.compile(r"\s*\S{1,10}|\s+")
 _TOLD_TO_CALL = re.compile(r"Answer by calling (?:the tool `(?P<name>[^`]+)`|one of the tools)\.")
-"""What a model is told that can't be made to call a tool (see `segue.wire.claude.upstream.request`)."""
+"""The instruction for a model that can't be made to call a tool (see `segue.wire.claude.upstream.request`)."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
