@@ -30,10 +30,11 @@ from segue.failover.splice.phrases import anchor_of, ends_a_sentence, is_preface
 from segue.failover.splice.prefill_seam import without
 
 OVERLAP: Final = 12
-"""Characters of overlap that are no accident in prose. On repetitive text 8 trim falsely in 1.3 % of cases, 12 in 0.23 % …"""
+"""Characters of overlap that are no accident in prose. Of 1 500 exact continuations of repetitive texts 8 cuts 16 short and 12 cuts 13,
+which repeat whole lines (tests/failover/splice/test_seam_properties.py) …"""
 
 OVERLAP_IN_CODE: Final = 24
-"""… and 24 in none of 3 000."""
+"""… and in code and tables, where single lines come again."""
 
 RESTART: Final = 48
 """Characters of the answer's start that show a continuation to be a new beginning, also where a sentence may begin."""
