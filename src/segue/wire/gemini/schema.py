@@ -72,7 +72,9 @@ def _generalised(schema: dict[str, Any]) -> dict[str, Any]:
     general: dict[str, Any] = {}
     for keyword, value in schema.items():
         if keyword == "type":
-            if isinstance(value, str) and value != "TYPE_UNSPECIFIED":
+            if isinstance(value, list):
+                general["type"] = [one.lower() for one in value if isinstance(one, str)]
+            elif isinstance(value, str) and value != "TYPE_UNSPECIFIED":
                 general["type"] = value.lower()
         elif keyword == "defs":
             general["$defs"] = value

@@ -94,9 +94,14 @@ def _output(config: Json) -> Json:
     schema = read(config, "responseJsonSchema", dict, _CONFIG) or older
     if media_type not in (None, "", "text/plain", "application/json"):
         raise fault("must be text/plain or application/json", join(_CONFIG, "responseMimeType"))
-    if own is not None:
-        schema = from_gemini(own)
+    if own is not None or _has_own_types(schema):
+        schema = from_gemini(own if own is not None else schema or {})
     return {"output": OutputSchema(schema=schema)} if schema is not None or media_type == "application/json" else {}
+
+
+def _has_own_types(schema: Json | None) -> bool:
+    """Whether a JSON Schema names its types as Gemini's own do, e.g. `OBJECT`: Gemini CLI sends such."""
+    return schema is not None and isinstance(kind := schema.get("type"), str) and kind.isupper()
 
 
 def _refuse_other_forms(config: Json) -> None:
@@ -129,8 +134,8 @@ def _tool(declaration: Json, where: str) -> Tool:
         raise fault("a function needs a name", join(where, "name"))
     parameters = read(declaration, "parametersJsonSchema", dict, where)
     own = read(declaration, "parameters", dict, where)
-    if parameters is None:
-        parameters = from_gemini(own) if own is not None else {}
+    if parameters is None or _has_own_types(parameters):
+        parameters = from_gemini(parameters or own or {})
     return Tool(name=name, description=read(declaration, "description", str, where) or "", parameters=parameters)
 
 
