@@ -124,6 +124,7 @@ class Gateway:
         await receive()
         await upkeep.stop()
         await self._runtime.aclose()
+        await asyncio.to_thread(self._runtime.ledger.close)  # SIGTERM leaves no other occasion
         if self._gatekeeper is not None:
             await asyncio.to_thread(self._gatekeeper.close)
         if self._runtime.settings.monitoring.otel:

@@ -154,7 +154,8 @@ class CallerWatch:
         self._timer: asyncio.TimerHandle | None = None
         self._listening: asyncio.Future[Message] | None = None
         self._pinging: asyncio.Task[None] | None = None
-        self._left = False
+        self.left = False
+        """Whether the caller has gone."""
         self._over = False
         self.on_silence: Callable[[], Awaitable[None]] | None = None
 
@@ -171,7 +172,7 @@ class CallerWatch:
         for pending in (self._timer, self._listening, self._pinging):
             if pending is not None:
                 pending.cancel()
-        if self._left and kind is asyncio.CancelledError and not self._task.uncancel():
+        if self.left and kind is asyncio.CancelledError and not self._task.uncancel():
             raise CallerLeftError from None
 
     def _listen(self) -> None:
@@ -181,7 +182,7 @@ class CallerWatch:
 
     def _heard(self, listening: asyncio.Future[Message]) -> None:
         if not self._over and not listening.cancelled() and listening.exception() is None:
-            self._left = True
+            self.left = True
             self._task.cancel()
 
     def _look(self) -> None:

@@ -7,13 +7,14 @@ on it; if that target fails and no other answers, the dialect's error event says
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from segue.budgets.lease import Budget
 from segue.chat.events import ChatEvent, Finished
-from segue.errors import SegueError
+from segue.errors import LLMServiceUnavailableError, SegueError
 from segue.failover.job import Job
 from segue.failover.relay import Relay
 from segue.runtime import Runtime
@@ -21,6 +22,13 @@ from segue.server.asgi import CallerWatch, Exchange
 from segue.wire.codec import IngressCodec, IngressRequest
 
 EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class GatewayEndedError(LLMServiceUnavailableError):
+    """The gateway's grace was over before the answer was."""
+
+    def __init__(self, *, retry_after: float) -> None:
+        super().__init__("the gateway ended before the answer did: ask again", retry_after=retry_after)
 
 
 Written: TypeAlias = Callable[[], Awaitable[None]]
@@ -45,20 +53,21 @@ async def answer(
             if asked.stream:
                 await _stream(exchange, codec, asked, relay, watch, runtime.written)
             else:
-                await _whole(exchange, codec, asked, relay, runtime.written)
-        except SegueError:
-            await runtime.written()
+                await _whole(exchange, codec, asked, relay, watch, runtime.written)
+        except SegueError as error:
+            if not isinstance(error, GatewayEndedError):
+                await runtime.written()
             raise
         finally:
             relay.close()
 
 
 async def _whole(
-    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, written: Written
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: CallerWatch, written: Written
 ) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
     body = b""
-    while events := await relay.next():
+    while events := await _next(relay, watch):
         body += _said(encoder.feed, events)
     headers = {"content-type": encoder.content_type}
     await written()
@@ -83,7 +92,7 @@ async def _stream(
 
     watch.on_silence = ping
     try:
-        while events := await relay.next():
+        while events := await _next(relay, watch):
             ended = type(events[-1]) is Finished
             data = _said(encoder.feed, events)
             if not data and not ended:
@@ -99,8 +108,21 @@ async def _stream(
         if not exchange.status:
             raise
         watch.on_silence = None
-        await written()
+        if not isinstance(error, GatewayEndedError):  # it has no time left to wait for a disk
+            await written()
         await exchange.write(encoder.fail(error), more=False)
+
+
+async def _next(relay: Relay, watch: CallerWatch) -> list[ChatEvent]:
+    """The next events. Raises `GatewayEndedError` where the server ends the request, whose caller is still there."""
+    try:
+        return await relay.next()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if watch.left or task is None:
+            raise
+        task.uncancel()
+        raise GatewayEndedError(retry_after=1.0) from None
 
 
 def about(relay: Relay) -> dict[str, str]:

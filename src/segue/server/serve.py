@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import logging
 import os
+import signal
 import socket
+import threading
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -28,6 +31,8 @@ from segue.settings_loading import load
 
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted."""
+log = logging.getLogger("segue.server")
+
 OPTIONS: Final = "SEGUE_SERVE"
 """Tells workers, which are processes of their own, how they are to serve."""
 
@@ -76,6 +81,7 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
 
 def from_environment() -> Gateway:
     """What each worker process makes for itself."""
+    _stay_at_hangup()
     return build(load(), msgspec.json.decode(os.environ[OPTIONS], type=ServeOptions))
 
 
@@ -101,6 +107,7 @@ def serve(application: Gateway, options: ServeOptions, port: socket.socket) -> N
     Several workers make an application each, with settings from the environment, since they are processes of their own.
     """
     if options.workers == 1:
+        _stay_at_hangup()
         uvicorn.Server(uvicorn.Config(application, **uvicorn_options(options))).run([port])
         return
     os.environ[OPTIONS] = msgspec.json.encode(options).decode()
@@ -109,6 +116,14 @@ def serve(application: Gateway, options: ServeOptions, port: socket.socket) -> N
         os.environ[SHARED] = directory
         config = uvicorn.Config(factory, factory=True, workers=options.workers, **uvicorn_options(options))
         Multiprocess(config, [port]).run()
+
+
+def _stay_at_hangup() -> None:
+    """SIGHUP ends nothing: a terminal that is closed sends it, and so do people who expect settings to be read again."""
+    if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+        signal.signal(
+            signal.SIGHUP, lambda *_: log.warning("SIGHUP is ignored: restart segue serve to read settings again")
+        )
 
 
 def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
