@@ -105,7 +105,7 @@ class Leniency:
                     mended.append(event)
                 case _:
                     mended.append(event)
-        return mended
+        return [_encodable(event) for event in mended]
 
     def _whole(self, channel: str | int, text: str) -> str:
         text = self._halves.pop(channel, "") + text
@@ -116,6 +116,16 @@ class Leniency:
 
 
 _REPLACEMENT: Final = "\ufffd"
+
+
+def _encodable(event: UpstreamEvent) -> UpstreamEvent:
+    """The event, with whole characters in its names, ids and words too."""
+    try:
+        msgspec.json.encode(event)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(event), ensure_ascii=False)
+        return msgspec.convert(json.loads(whole_characters(text)), type(event))
+    return event
 
 
 def is_json(data: bytes) -> bool:

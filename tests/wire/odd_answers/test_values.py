@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
 import pytest
 from tests.wire.transcripts import answers
 
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
-from segue.wire.dialects import DIALECTS
+from segue.wire.dialects import DIALECTS, upstream
 
 from .harness import NAMED, Answer, frame, read
 
@@ -229,6 +230,18 @@ def test_whatever_is_in_a_field_the_decoder_raises_nothing(dialect: str) -> None
         for odd in TRIFLES:
             failure = with_change(dialect, path, odd).failure
             assert failure is None or failure.message
+
+
+@pytest.mark.parametrize("dialect", FORMS)
+def test_half_a_character_in_any_word_leaves_events_that_can_be_told(dialect: str) -> None:
+    for path, value in changes(dialect, lambda value: value):
+        if isinstance(value, str):
+            events = copy.deepcopy(events_of(dialect))
+            at(events, path[:-1])[path[-1]] = f"{value}\ud83d"
+            whole = dialect.endswith(WHOLE)
+            data = json.dumps(events[0]).encode() if whole else bytes_of(dialect, events)
+            decoder = upstream(dialect.removesuffix(WHOLE)).decoder("application/json" if whole else "")
+            assert all(map(msgspec.json.encode, decoder.feed(data) + decoder.eof()))
 
 
 TEXTS: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
