@@ -141,7 +141,7 @@ def test_all_targets_failing_ends_with_1_and_each_attempts_reason(tmp_path: Path
     [
         (["nowhere.json"], {}, "error: nowhere.json: No such file or directory"),
         (["empty.txt"], {}, "error: empty.txt: it is empty"),
-        ([ENGLISH, "--break", "gemini=nonsense"], {}, "error: 'nonsense' is no fault of the sandbox"),
+        ([ENGLISH, "--break", "gemini=nonsense"], {}, "error: 'nonsense' is not a fault of the sandbox"),
         ([ENGLISH, "--break", "groq"], {}, "error: --break groq: the chain has no such target (gemini, openai, claude)"),
         ([ENGLISH, "--chain", ", "], {}, "must name each of its targets once"),
         ([ENGLISH, "--chain", "openai,openai"], {}, "must name each of its targets once"),

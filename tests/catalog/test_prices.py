@@ -238,7 +238,7 @@ def test_override_prices_are_dollars_a_million_tokens_and_floats_mean_what_they_
     ("table", "told"),
     [
         ({"input": "1"}, "prices.m lacks output"),
-        ({"input": "1", "output": "2", "ouput": "3"}, "prices.m.ouput is no price"),
+        ({"input": "1", "output": "2", "ouput": "3"}, "prices.m: 'ouput' is not a price: did you mean 'output'?"),
         ({"input": "-1", "output": "2"}, "prices.m.input='-1' is no price"),
         ({"input": "one", "output": "2"}, "prices.m.input='one' is no price"),
         ({"input": True, "output": "2"}, "prices.m.input=True is no price"),

@@ -52,7 +52,7 @@ def test_what_is_not_available_is_none_and_the_log_says_why(
         assert registry.get_client("nobody") is None
         assert registry.create_client("nobody", temperature=0.5) is None
     assert "groq has no key: set GROQ_API_KEY" in caplog.text
-    assert "nobody is no known client" in caplog.text
+    assert "'nobody' is not a known client" in caplog.text
     assert registry.why_not("openai") is None
     assert "GROQ_API_KEY" in str(registry.why_not("groq"))
 
@@ -138,7 +138,7 @@ def test_a_preset_is_one_line(monkeypatch: pytest.MonkeyPatch, far: Any, tmp_pat
     assert registry.get_available_clients() == ["groq", "fast"]
     monkeypatch.setenv("FAST_MODEL", "llama-fast")
     assert registry.get_client_with_fallback(["fast"]).invoke("hi").response_metadata["model_name"] == "llama-fast"
-    with pytest.raises(ConfigurationError, match="is no preset: there are"):
+    with pytest.raises(ConfigurationError, match="is not a preset"):
         registry.register("x", "no-such-preset")
 
 
@@ -303,7 +303,7 @@ def test_a_new_registration_replaces_the_old_one(registry: LLMRegistry, far: Any
 @pytest.mark.parametrize("what", [5, None, object(), "no-such-preset"])
 def test_what_is_no_client_is_refused_and_changes_nothing(registry: LLMRegistry, what: Any) -> None:
     registry.register("x", FakeListChatModel(responses=["still here"]), streams=False)
-    with pytest.raises(ConfigurationError, match=r"can't be registered|is no preset"):
+    with pytest.raises(ConfigurationError, match=r"can't be registered|is not a preset"):
         registry.register("x", what)
     client = registry.get_client("x")
     assert client is not None

@@ -135,6 +135,14 @@ def test_what_stands_for_nothing_is_the_callers_mistake(runtime: Runtime, word: 
     assert (caught.value.status, caught.value.param, caught.value.code) == (404, "model", "model_not_found")
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"), [("gemni", "gemini"), ("carefull", "careful"), ("claud-sonnet-5-5", "claude-sonnet-5-5")]
+)
+def test_a_misspelt_model_is_answered_with_the_right_one(runtime: Runtime, word: str, meant: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"did you mean '{meant}'"):
+        select(runtime, word)
+
+
 def test_without_fallback_only_the_policy_changes(runtime: Runtime) -> None:
     selection = select(runtime, "openai", fallback=False)
     assert selection.targets[0].name == "openai"

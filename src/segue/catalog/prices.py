@@ -26,6 +26,7 @@ from segue.catalog.models import ListPrice, find_model, plain_name
 from segue.catalog.providers import PROVIDERS, names_of, our_name
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
+from segue.validation import unknown
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo as ListedModel
@@ -151,8 +152,9 @@ def _with_our_name(key: str) -> str:
 
 def _read_table(key: str, table: Mapping[str, object]) -> UnitPrices:
     where = f"prices.{key}"
-    if unknown := sorted(set(table) - set(_CLASSES)):
-        raise ConfigurationError(f"{where}.{unknown[0]} is no price: use {', '.join(_CLASSES)}")
+    for name in table:
+        if name not in _CLASSES:
+            raise ConfigurationError(f"{where}: {unknown(name, 'a price', _CLASSES)}")
     if missing := [name for name in ("input", "output") if name not in table]:
         raise ConfigurationError(f"{where} lacks {missing[0]}: give US dollars a million tokens")
     units: dict[str, Any] = {name: _read_price(f"{where}.{name}", value) for name, value in table.items()}

@@ -25,6 +25,7 @@ from segue.langchain.clients import ClaudeClient, GeminiClient, LLMClient, OpenA
 from segue.langchain.options import ClientOptions
 from segue.langchain.target_factories import from_codec, from_model, is_codec
 from segue.settings import DEFAULT_CHAIN, Settings
+from segue.validation import unknown
 
 log = logging.getLogger("segue")
 
@@ -87,7 +88,7 @@ class LLMRegistry:
         kind = client if isinstance(client, type) else None
         if isinstance(client, str):
             if client not in PROVIDERS:
-                raise ConfigurationError(f"{client!r} is no preset: there are {', '.join(sorted(PROVIDERS))}")
+                raise unknown(client, "a preset", PROVIDERS)
             return lambda: self.backend.add_preset(name, client)
         if isinstance(client, Provider):
             return lambda: self.backend.add_provider(name, client)
@@ -175,7 +176,7 @@ class LLMRegistry:
         return LLMClient(chain=(name,), client=client, streams=made.streams, backend=self.backend)
 
     def _unknown(self, name: str) -> str:
-        return f"{name} is no known client: register it, or use one of {', '.join(self._names())}"
+        return f"{unknown(name, 'a known client', tuple(self._names()))}; others must be registered first"
 
     def _fallback_order(self) -> list[str]:
         changed = preferred_order != list(DEFAULT_CHAIN)

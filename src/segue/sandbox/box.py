@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from segue.catalog.providers import PROVIDERS
-from segue.errors import ConfigurationError
 from segue.routing.resolve import region
 from segue.sandbox.answers.replies import ReplyMode
 from segue.sandbox.bill import BillEntry
@@ -19,6 +18,7 @@ from segue.sandbox.faults import DEFAULT, Fault, parse_fault
 from segue.sandbox.provider import HOST, Manner, SimulatedProvider
 from segue.settings import DEFAULT_CHAIN, Settings, TargetSettings
 from segue.settings_loading import load
+from segue.validation import unknown
 
 T = TypeVar("T")
 
@@ -163,7 +163,7 @@ class Sandbox:
         preset = PROVIDERS.get(target.provider or name)
         dialect = target.dialect or (preset.dialect if preset else None)
         if dialect is None:
-            raise ConfigurationError(f"{name!r} is no provider of the sandbox: use one of {', '.join(PROVIDERS)}")
+            raise unknown(name, "a provider of the sandbox", PROVIDERS)
         anything = "stand-in" if preset and preset.local else None
         models = tuple(dict.fromkeys(filter(None, (target.model, preset.model if preset else None, anything))))
         server = SimulatedProvider(name, target.provider or name, dialect, models, self._manner, self._bill)
@@ -197,5 +197,5 @@ class Sandbox:
 
 def _known(name: str) -> str:
     if name not in PROVIDERS:
-        raise ConfigurationError(f"{name!r} is no provider of the sandbox: use one of {', '.join(PROVIDERS)}")
+        raise unknown(name, "a provider of the sandbox", PROVIDERS)
     return name

@@ -19,6 +19,7 @@ import msgspec
 from segue.errors import ConfigurationError
 from segue.sandbox.http import SandboxExchange
 from segue.sandbox.refusals import REASONS, Refusal, error_event, refusal
+from segue.validation import unknown
 
 Phase = Literal["connect", "request", "headers", "preamble", "text", "whole"]
 
@@ -211,7 +212,7 @@ def parse_fault(text: str) -> Fault:
     name = name.strip().replace("-", "_") or DEFAULT
     kind = KINDS.get(STATUSES.get(name, name))
     if kind is None:
-        raise ConfigurationError(f"{name!r} is no fault of the sandbox: use one of {', '.join(KINDS)}")
+        raise unknown(name, "a fault of the sandbox", KINDS)
     fault = Fault(kind=kind, seconds=kind.seconds or 0.0)
     for item in filter(None, (part.strip() for part in rest.split(","))):
         key, _, value = item.partition("=")
@@ -229,7 +230,7 @@ _OPTIONS = {
 
 def _with(fault: Fault, key: str, value: str, text: str) -> Fault:
     if key not in _OPTIONS:
-        raise ConfigurationError(f"fault {text!r}: {key!r} is no option: use {', '.join(_OPTIONS)}")
+        raise ConfigurationError(f"fault {text!r}: {unknown(key, 'an option', _OPTIONS)}")
     convert, low, high, allowed = _OPTIONS[key]
     try:
         number = convert(value)

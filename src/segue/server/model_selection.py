@@ -23,6 +23,7 @@ from segue.errors import InvalidRequestError
 from segue.routing.resolve import key_variable, with_model
 from segue.routing.targets import Chain
 from segue.runtime import Runtime
+from segue.validation import nearest
 
 AUTO = ("", "auto", "default")
 
@@ -103,7 +104,9 @@ def _by_family(runtime: Runtime, model: str) -> tuple[str, str]:
     for name in targets.names:
         if targets.provider_of(name) == maker:
             return name, model
-    raise _unknown(model, "it stands for no model that is known here")
+    models = [targets[name].model.id for name in targets.names if targets.usable(name)]
+    near = nearest(model, {*targets.names, *runtime.settings.chains, *models}, cutoff=0.75)
+    raise _unknown(model, f"did you mean {near!r}?" if near else "it stands for no model that is known here")
 
 
 def _unknown(word: str, why: str) -> InvalidRequestError:
