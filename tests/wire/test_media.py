@@ -344,3 +344,14 @@ def test_what_a_tool_gave_back_counts_when_targets_are_chosen(part: Image | File
 def test_langchains_pictures_are_named_by_their_bytes_too(part: dict[str, Any]) -> None:
     expected: Part = Image(data=JPEG, media_type="image/jpeg")
     assert to_chat([HumanMessage([part])])[0].parts == (expected,)
+
+
+def test_bytes_of_no_type_are_what_their_name_says() -> None:
+    block: dict[str, Any] = {
+        "type": "file",
+        "base64": "YSxi",
+        "mime_type": "application/octet-stream",
+        "filename": "a.csv",
+    }
+    assert to_chat([HumanMessage([block])]) == (user("a.csv\na,b"),)
+    assert File(data="YSxi", media_type="") == File(data="YSxi", media_type="application/octet-stream")

@@ -95,6 +95,8 @@ def _settle(part: Image | File) -> None:
         data = url
         msgspec.structs.force_setattr(part, "url", None)
     plain, kind = settled(data, media_type)
+    if kind is None and isinstance(part, File):
+        kind = "application/octet-stream"
     msgspec.structs.force_setattr(part, "data", plain)
     msgspec.structs.force_setattr(part, "media_type", kind)
 

@@ -37,9 +37,9 @@ _TYPES = {
 }
 
 
-def named_type(name: str) -> str:
+def named_type(name: str, otherwise: str = PDF) -> str:
     """The media type that a file's name or address tells of; a PDF's where it tells nothing."""
-    return _TYPES.get(name.partition("?")[0].rpartition(".")[2].lower(), PDF)
+    return _TYPES.get(name.partition("?")[0].rpartition(".")[2].lower(), otherwise)
 
 
 def of_url(url: str, media_type: str, name: str = "") -> Text | Image | File:
@@ -62,6 +62,8 @@ def of_data(data: str, media_type: str, name: str = "", *, detail: str | None = 
     `media_type` may have parameters, such as a text's `charset`; `image/` says that it is a picture of some type.
     """
     data, kind = settled(data, media_type)
+    if kind == "application/octet-stream":
+        kind = named_type(name, kind)
     is_text = kind is not None and (kind.startswith("text/") or kind in _TEXTS)
     if is_text and (text := _decoded(data, media_type)) is not None:
         return Text(f"{name}\n{text}" if name else text)

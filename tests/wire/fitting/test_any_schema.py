@@ -139,3 +139,17 @@ def test_any_arguments_come_back_by_the_callers_names(arguments: dict[str, Any],
     restored = answers.restored(list(pieces))
     whole = "".join(delta.arguments for delta in restored if isinstance(delta, ToolCallDelta))
     assert json.loads(whole) == arguments
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"$ref": "#"}] * 9, "allOf": [{"$ref": "#"}] * 9},
+        {"anyOf": [{"anyOf": [{"$ref": f"#/anyOf/{n}"} for n in range(30)]} for _ in range(30)]},
+        {"properties": {f"p{n}": {"anyOf": [{"$ref": f"#/properties/p{m}"} for m in range(40)]} for n in range(40)}},
+    ],
+)
+def test_references_that_go_round_are_followed_once(dialect: str, schema: dict[str, Any]) -> None:
+    request = ChatRequest(messages=(user("hi"),), tools=(Tool(name="f", parameters=schema),))
+    assert len(wire(dialect, request).body) < 400_000

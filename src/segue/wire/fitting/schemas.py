@@ -41,7 +41,6 @@ _UNSTRICT: Final = frozenset(
 )
 """Keywords that OpenAI's strict mode does not take."""
 _FORMATS: Final = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
-_DEPTH: Final = 64
 
 
 class Arguments(NamedTuple):
@@ -84,7 +83,7 @@ def _plain_object(schema: Schema) -> Arguments:
         return Arguments(schema)
     properties: Schema = {}
     required: list[str] = []
-    _gather(schema, schema, properties, required, always=True, depth=0)
+    _Gathering(schema, properties, required).take(schema, always=True)
     plain = {name: value for name, value in schema.items() if name not in _NOT_AT_THE_TOP and name != "$ref"}
     plain |= {"type": "object", "properties": properties}
     plain.pop("required", None)
@@ -95,24 +94,34 @@ def _plain_object(schema: Schema) -> Arguments:
     return Arguments(plain, note if len(note) <= _LONGEST_NOTE else "")
 
 
-def _gather(schema: Any, root: Schema, properties: Schema, required: list[str], *, always: bool, depth: int) -> None:
-    """Adds what the forms of a schema say of an object. `always`: what it requires is required whichever form is chosen."""
-    if not isinstance(schema, dict) or depth > _DEPTH:
-        return
-    if isinstance(ref := schema.get("$ref"), str):
-        _gather(resolved(ref, root), root, properties, required, always=always, depth=depth + 1)
-    own = schema.get("properties")
-    for name, value in own.items() if isinstance(own, dict) else ():
-        known = properties.get(name)
-        properties[name] = value if known is None or known == value else {"anyOf": [*_forms(known), value]}
-    if always:
-        required.extend(strings(schema.get("required")))
-    for keyword in _BRANCHES:
-        branches = schema.get(keyword)
-        if isinstance(branches, list):
-            inner = always and (keyword == "allOf" or len(branches) == 1)
-            for branch in branches:
-                _gather(branch, root, properties, required, always=inner, depth=depth + 1)
+class _Gathering:
+    """What the forms of a schema say of an object, gathered into `properties` and `required`. Each is looked at once."""
+
+    def __init__(self, root: Schema, properties: Schema, required: list[str]) -> None:
+        self._root = root
+        self._properties = properties
+        self._required = required
+        self._seen: set[tuple[int, bool]] = set()
+
+    def take(self, schema: Any, *, always: bool) -> None:
+        """`always`: what the schema requires is required whichever form is chosen."""
+        if not isinstance(schema, dict) or (id(schema), always) in self._seen:
+            return
+        self._seen.add((id(schema), always))
+        if isinstance(ref := schema.get("$ref"), str):
+            self.take(resolved(ref, self._root), always=always)
+        own = schema.get("properties")
+        for name, value in own.items() if isinstance(own, dict) else ():
+            known = self._properties.get(name)
+            self._properties[name] = value if known is None or known == value else {"anyOf": [*_forms(known), value]}
+        if always:
+            self._required.extend(strings(schema.get("required")))
+        for keyword in _BRANCHES:
+            branches = schema.get(keyword)
+            if isinstance(branches, list):
+                inner = always and (keyword == "allOf" or len(branches) == 1)
+                for branch in branches:
+                    self.take(branch, always=inner)
 
 
 def _forms(schema: Any) -> list[Any]:

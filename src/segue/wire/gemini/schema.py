@@ -17,14 +17,14 @@ _SNAKE = re.compile(r"(?<!^)_{1,8}([a-z0-9])")
 
 _DEFINED = re.compile(r"#/\$defs/[^/]+")
 _OLDER = re.compile(r"#/definitions/([^/]+)")
-_MOST_INLINED = 3
-"""References within references that are written out."""
+_MOST_INLINED = 100
+"""References of a schema that are written out."""
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
 
 
 def to_gemini(schema: dict[str, Any]) -> dict[str, Any]:
     """A JSON Schema with what Gemini does not read said otherwise."""
-    result: dict[str, Any] = walk(schema, partial(_simplified, schema, 0))
+    result: dict[str, Any] = walk(schema, partial(_simplified, schema, [_MOST_INLINED], ()))
     return result
 
 
@@ -39,9 +39,12 @@ def camel(fields: dict[str, Any]) -> dict[str, Any]:
     return {_SNAKE.sub(_upper, name): value for name, value in fields.items() if value is not None}
 
 
-def _simplified(root: dict[str, Any], depth: int, schema: dict[str, Any]) -> dict[str, Any]:
+def _simplified(
+    root: dict[str, Any], room: list[int], within: tuple[str, ...], schema: dict[str, Any]
+) -> dict[str, Any]:
+    """`room` is how many references may still be written out, `within` those that are being written out."""
     if isinstance(ref := schema.get("$ref"), str):
-        return _referred(root, depth, ref) | {name: value for name, value in schema.items() if name == "$defs"}
+        return _referred(root, room, within, ref) | {name: value for name, value in schema.items() if name == "$defs"}
     if isinstance(older := schema.get("definitions"), dict):
         own = schema.get("$defs")
         schema["$defs"] = {**older, **(own if isinstance(own, dict) else {})}
@@ -53,16 +56,17 @@ def _simplified(root: dict[str, Any], depth: int, schema: dict[str, Any]) -> dic
     return schema
 
 
-def _referred(root: dict[str, Any], depth: int, ref: str) -> dict[str, Any]:
+def _referred(root: dict[str, Any], room: list[int], within: tuple[str, ...], ref: str) -> dict[str, Any]:
     """A reference in the one form that Gemini follows; what another stands for, where that is known."""
     if _DEFINED.fullmatch(ref):
         return {"$ref": ref}
     if found := _OLDER.fullmatch(ref):
         return {"$ref": f"#/$defs/{found[1]}"}
-    target = resolved(ref, root) if depth < _MOST_INLINED else None
+    target = resolved(ref, root) if room[0] > 0 and ref not in within else None
     if not isinstance(target, dict) or target is root:
         return {"type": "object"}
-    inlined: dict[str, Any] = walk(target, partial(_simplified, root, depth + 1))
+    room[0] -= 1
+    inlined: dict[str, Any] = walk(target, partial(_simplified, root, room, (*within, ref)))
     return inlined
 
 
