@@ -124,7 +124,7 @@ def many_messages(gateway: WatchedGateway, upstream: Upstream) -> str:
     upstream.answer(text="Hello")
     message = b'{"role":"user","content":"Hi"},'
     body = b'{"model":"openai_chat/m","messages":[' + (message * (4 * MB // len(message)))[:-1] + b"]}"
-    return expect(ask(gateway.port, "/v1/chat/completions", body), 200, 400, 413)
+    return expect(ask(gateway.port, "/v1/chat/completions", body), 413)
 
 
 def one_long_message(gateway: WatchedGateway, upstream: Upstream) -> str:
@@ -204,7 +204,7 @@ def attacks() -> Iterator[Attack]:
     yield Attack("names of 270 kB and 50 kB, 50 times in a body and in a path", names)
     yield Attack("an item of 200 kB referred to 100,000 times", references)
     yield Attack("bodies nested a million deep, in four dialects", nested)
-    yield Attack("135,000 messages in 4 MB", many_messages, stall=3.0)
+    yield Attack("135,000 messages in 4 MB", many_messages)
     yield Attack("one message of 30 MB", one_long_message)
     yield Attack("300 MB of zeros, packed", bomb)
     yield Attack("a head without end", lambda gateway, _: pour(gateway.port, HEAD, b"x: y\r\n" * 10_000))
@@ -250,6 +250,8 @@ def _tried(attack: Attack, upstream: Upstream) -> str:
     """The row of an attack on a gateway that is new: no target rests because of an earlier one."""
     upstream.answer(text="Hello")
     with watched_gateway(settings(upstream)) as gateway:
+        ask(gateway.port, "/v1/chat/completions", chat("Hi"))
+        time.sleep(1.5)  # what is loaded at the first request is loaded
         gateway.forget_peak()
         began = time.perf_counter()
         with gateway.waits() as waits:

@@ -10,7 +10,8 @@ import pytest
 
 from segue.catalog import models as catalogue
 from segue.catalog.models import LONGEST_NAME, find_model
-from segue.server.app import LONGEST_HEADER, Gateway
+from segue.catalog.tokens import estimate_tokens
+from segue.server.app import AT_ONCE, LONGEST_HEADER, MOST_MESSAGES, Gateway
 from segue.server.asgi import Bounds
 from segue.server.protocol import HEAD_MOST
 from segue.server.response_store import Recall, RecallingIngress
@@ -188,3 +189,23 @@ async def test_a_body_in_many_pieces_costs_what_its_bytes_cost(settings: Setting
     async with served(settings, bounds=Bounds(body=1000)) as gateway:
         said: Said = await call(gateway, "/v1/chat/completions", b"x" * 1001)
     assert said.status == 413
+
+
+async def test_a_request_of_more_messages_than_any_conversation_has_is_refused(gateway: Gateway) -> None:
+    path, body = asking("openai_chat")
+    body["messages"] *= MOST_MESSAGES + 1
+    said = await call(gateway, path, body)
+    assert (said.status, said.json["error"]["code"]) == (413, "too_many_messages")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_long_body_is_decoded_beside_the_loop(gateway: Gateway, dialect: str) -> None:
+    path, body = asking(dialect, "x" * (AT_ONCE + 1))
+    assert (await call(gateway, path, body)).status == 200
+
+
+def test_a_long_texts_tokens_are_estimated_from_samples() -> None:
+    unit = 'Der Hund läuft. 안녕하세요. {"a": 1}\n'
+    text = unit * (3_000_000 // len(unit))
+    usual = estimate_tokens(unit * 10_000) / 10_000
+    assert estimate_tokens(text) == pytest.approx(3_000_000 // len(unit) * usual, rel=0.03)

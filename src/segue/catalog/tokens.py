@@ -73,8 +73,16 @@ _FILE_CHARACTERS = (130, 650)
 _PLAYED = ("audio", "video")
 
 
+_LONG, _SAMPLES, _SAMPLE = 2_000_000, 64, 16_000
+"""Of a text with more characters than this, so many samples of so many are read, evenly spread: that takes 10 ms, whatever its length."""
+
+
 def estimate_tokens(text: str) -> int:
     """Tokens of a text, about (see the module's band); 0 only for the empty text."""
+    if len(text) > _LONG:
+        step = len(text) // _SAMPLES
+        sample = "".join(text[at : at + _SAMPLE] for at in range(0, step * _SAMPLES, step))
+        return estimate_tokens(sample) * len(text) // len(sample)
     collapsed = text.replace("    ", " ")  # tokenizers join a run of spaces
     return -(-sum(collapsed.encode("utf-8", "surrogatepass").translate(_WEIGHTS)) // _UNIT)
 

@@ -54,6 +54,12 @@ LEFT: Final = 499
 GARBAGE: Final = 50_000
 """Objects that come to be before cycles among them are looked for: a request leaves none, and Python's own 700 are a request's worth."""
 
+AT_ONCE: Final = 256 * 1024
+"""Bytes of a body that are decoded at once; a longer one is decoded beside the event loop, so that others are answered meanwhile."""
+
+MOST_MESSAGES: Final = 20_000
+"""Messages of a request; each costs some 20 µs on its way."""
+
 LONGEST_HEADER: Final = 1024
 """Characters of a header of ours, such as x-segue-regions."""
 
@@ -209,7 +215,12 @@ class Gateway:
     async def _generate(self, exchange: Exchange, route: HttpRoute, key: str) -> None:
         codec = self._codec(route, key)
         body = await exchange.body()
-        asked = codec.decode(body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
+        decode = partial(codec.decode, body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
+        asked = decode() if len(body) <= AT_ONCE else await asyncio.to_thread(decode)
+        if (count := len(asked.request.messages)) > MOST_MESSAGES:
+            raise InvalidRequestError(
+                f"{count} messages: send up to {MOST_MESSAGES}", status=413, code="too_many_messages"
+            )
         budgets = self._admit(key, asked.model)
         if route.kind is Kind.COUNT or asked.options.get("action") == "countTokens":
             await exchange.reply(_count(route.dialect, estimate_request_tokens(asked.request)), {})

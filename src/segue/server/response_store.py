@@ -7,6 +7,7 @@ Some clients send an item of an earlier answer as an `item_reference` (Vercel's 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -46,26 +47,30 @@ class Recall:
         self._kept = kept
         self._clock = clock
         self._bytes = 0
+        self._lock = threading.Lock()  # long bodies are decoded in threads
         self._said: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
     def keep(self, key: str, id: str, said: bytes) -> None:
-        self._drop((key, id))
-        self._said[key, id] = self._clock() + self._kept, said
-        self._bytes += len(said)
-        while self._bytes > self._most:
-            self._drop(next(iter(self._said)))
+        with self._lock:
+            self._drop((key, id))
+            self._said[key, id] = self._clock() + self._kept, said
+            self._bytes += len(said)
+            while self._bytes > self._most:
+                self._drop(next(iter(self._said)))
 
     def find(self, key: str, id: str) -> bytes | None:
-        until, said = self._said.get((key, id), (0.0, b""))
-        if until > self._clock():
-            return said
-        self._drop((key, id))
-        return None
+        with self._lock:
+            until, said = self._said.get((key, id), (0.0, b""))
+            if until > self._clock():
+                return said
+            self._drop((key, id))
+            return None
 
     def forget(self, key: str, id: str) -> bool:
         """Whether there was something to forget."""
         known = self.find(key, id) is not None
-        self._drop((key, id))
+        with self._lock:
+            self._drop((key, id))
         return known
 
     def _drop(self, place: tuple[str, str]) -> None:
