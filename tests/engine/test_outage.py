@@ -61,6 +61,17 @@ async def test_an_outage_of_all_for_a_moment_costs_no_caller_his_answer(fault: s
         await check(world)
 
 
+@pytest.mark.parametrize("fault", ["rate of two seconds", "unavailable"])
+async def test_who_finds_a_target_still_unwell_waits_for_the_others_and_then_for_it_again(fault: str) -> None:
+    world = World(a(until(4.0, fault), latency=0.01, pace=0.001), b(until(4.0, fault), latency=0.01, pace=0.001))
+    outcomes = await crowd(world)
+    assert all(outcome.answered for outcome in outcomes)
+    assert slowest(outcomes) < 8.0
+    for name in "ab":
+        assert asked_in(world, name, 0.0, 4.0) <= 8
+    await check(world)
+
+
 @pytest.mark.parametrize("latency", [0.1, 1.0])
 async def test_those_who_waited_are_let_in_one_after_another_and_never_all_at_once(latency: float) -> None:
     world = World(a(until(OUTAGE, "rate of two seconds"), latency=latency))

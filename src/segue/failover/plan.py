@@ -56,12 +56,13 @@ STRETCH = 0.2
 class Entry(msgspec.Struct, kw_only=True):
     """A place in the queue.
 
-    `not_before` is a moment, 0 for at once; `stated` the one that the target itself named; `passing` are those fields of `omit` that other requests may still have;
+    `tried` is how often it failed in passing. `not_before` is a moment, 0 for at once; `stated` the one that the target itself named; `passing` are those fields of `omit` that other requests may still have;
     `prefill` and `take_back` say how it may be asked to go on with an answer; `retried` says it is a second try of the same target,
     `resort` that the target is to be asked although it is barred.
     """
 
     target: Target
+    tried: int = 0
     not_before: float = 0.0
     stated: float = 0.0
     omit: frozenset[str] = frozenset()
@@ -179,7 +180,9 @@ class Plan:
         target, kind = entry.target, failure.kind
         if kind in TRANSIENT and failure.should_retry is not False:
             at = now + (failure.retry_after or 0.0)
-            self._again[target.name] = _replace(entry, not_before=at, stated=at, retried=False, resort=False)
+            self._again[target.name] = _replace(
+                entry, tried=entry.tried + 1, not_before=at, stated=at, retried=False, resort=False
+            )
         if kind is FailureKind.CAPABILITY:
             self._adapt(entry, failure)
         elif kind is FailureKind.MODEL_GONE:
@@ -203,17 +206,17 @@ class Plan:
         return _replace(entry, resort=True)
 
     def next_round(self, look: Look, now: float, *, until: float, jitter: float) -> float | None:
-        """Fills the queue for another round. Returns the moment it begins, or None if there is none to be had before `until`.
+        """Queues again what failed in passing. Returns the moment at which one can be asked, or None if none can before `until`.
 
         Targets that rest are waited for whether they failed in this request or were passed over. None is asked before the time it named,
         which `jitter` (0 to 1) stretches by up to a fifth.
         """
-        if self.round >= self._policy.rounds:
+        if self._policy.rounds == 1:
             return None
         due = [
             _replace(entry, not_before=at)
             for entry in self._again.values()
-            if (at := self._due(entry, look, now, jitter)) is not None
+            if entry.tried < self._policy.rounds and (at := self._due(entry, look, now, jitter)) is not None
         ]
         waiting = {entry.target.name for entry in due}
         self._queue = [entry for entry in self._queue if entry.target.name not in waiting]
@@ -223,7 +226,7 @@ class Plan:
             return None
         self._queue += sorted(due, key=lambda entry: entry.not_before)
         self._again.clear()
-        self.round += 1
+        self.round = max([self.round, *(entry.tried + 1 for entry in due)])
         return first
 
     def recovery(self, look: Look, now: float) -> float | None:
@@ -254,7 +257,7 @@ class Plan:
         stated = max(entry.stated, (availability.recovers_at or 0.0) if availability.barred else 0.0)
         if stated > now:
             return _stretched(stated, now, jitter)
-        return now + round_wait(self.round, self._policy.round_wait, jitter)
+        return now + round_wait(entry.tried, self._policy.round_wait, jitter)
 
     def _recoveries(self, look: Look, now: float, jitter: float) -> list[float]:
         """When those in the queue may be asked that can't be now."""
