@@ -10,7 +10,7 @@ import pytest
 
 from segue.chat.events import Failed, Finished, FinishReason
 from segue.failover.attempt import Attempt
-from segue.failover.attempts import Field
+from segue.failover.attempts import Attempts
 from segue.failover.relay import Relay
 from segue.failover.splice.partial_answer import PartialAnswer
 from segue.failover.splice.repeat_seam import RepeatSeam
@@ -47,7 +47,7 @@ def believes_any_end(patch: pytest.MonkeyPatch) -> None:
     """A stream that just ends counts as a whole answer."""
 
     def hear(self: Relay, attempt: Attempt, event: Any) -> None:
-        if isinstance(event, Failed) and attempt is self._lead.attempt:
+        if isinstance(event, Failed) and attempt is self._delivery.attempt:
             event = Finished(FinishReason.STOP)
         original(self, attempt, event)
 
@@ -96,12 +96,12 @@ def keeps_going_on(patch: pytest.MonkeyPatch) -> None:
 
 def counts_the_first_prompt_only(patch: pytest.MonkeyPatch) -> None:
     """A continuation is booked with the original prompt's tokens."""
-    original = Field.start
+    original = Attempts.start
 
-    def start(self: Field, entry: Any, part: Any, **options: Any) -> None:
+    def start(self: Attempts, entry: Any, part: Any, **options: Any) -> None:
         original(self, entry, part._replace(tokens=self._tokens), **options)
 
-    patch.setattr(Field, "start", start)
+    patch.setattr(Attempts, "start", start)
 
 
 def cases(fault: str, *phases: str, mode: str = "stream") -> Callable[[], Iterable[str]]:

@@ -1,6 +1,6 @@
 """The attempts of one request that run, and the books of those that have ended.
 
-The field starts attempts and ends them, each exactly once: with an answer, a failure, or without a verdict. Every end goes to the target's
+`Attempts` starts attempts and ends them, each exactly once: with an answer, a failure, or without a verdict. Every end goes to the target's
 health, to the listeners and into the report. Why an attempt starts or ends is the relay's affair.
 """
 
@@ -26,7 +26,7 @@ from segue.health.breaker import Permit
 from segue.routing.target import Target
 
 
-class Field:
+class Attempts:
     """The running attempts of one request, and what was posted by them."""
 
     def __init__(self, engine: Engine, job: Job, report: Report, tokens: int, loop: asyncio.AbstractEventLoop) -> None:

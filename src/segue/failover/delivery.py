@@ -27,7 +27,7 @@ from segue.policy import Policy
 from segue.routing.target import Target
 
 
-class Lead:
+class Delivery:
     """Who speaks, and what was said.
 
     `attempt` leads now, `spoke` was the last to speak; both None before there is content, which first came at `first_content`. `out` is what the

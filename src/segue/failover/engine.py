@@ -21,9 +21,9 @@ from segue.failover.attempt import Attempt
 from segue.failover.budget import HedgeBudget
 from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
 from segue.failover.job import Job, latency_key, new_id
-from segue.failover.key_probe import Prober
+from segue.failover.key_probe import KeyProbe
 from segue.failover.plan import Entry
-from segue.failover.rejected_params import Refusals
+from segue.failover.rejected_params import RejectedParams
 from segue.failover.stall_timer import Limits, limits
 from segue.failover.upstream import Upstream
 from segue.failover.waiting import WaitingRoom
@@ -83,9 +83,9 @@ class Engine:
         self.wall = wall
         self.rng = rng or random.Random()
         self.new_id = new_id
-        self.refusals = Refusals()
+        self.refusals = RejectedParams()
         self.waiting = WaitingRoom()
-        self._prober = Prober(self.health, self.keys, upstream)
+        self._key_probe = KeyProbe(self.health, self.keys, upstream)
         self._aged: dict[int, tuple[Target, tuple[int, bool], Target]] = {}
         self._warned: set[tuple[str, str]] = set()
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
@@ -182,7 +182,7 @@ class Engine:
 
     def request_started(self, job: Job, request_id: str) -> RequestStart | None:
         """Starts the probes that are due for the job's targets; returns what the listeners were called with, None if none listens."""
-        self._prober.start_due(job.targets, connect=job.policy.connect)
+        self._key_probe.start_due(job.targets, connect=job.policy.connect)
         if not self._tells_requests:
             return None
         start = RequestStart(

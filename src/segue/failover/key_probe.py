@@ -11,7 +11,7 @@ from segue.health.target import HealthKeys
 from segue.routing.target import Target
 
 
-class Prober:
+class KeyProbe:
     """Runs the probes that the health book finds due, beside the requests, one at a time for each credential."""
 
     def __init__(

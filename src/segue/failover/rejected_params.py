@@ -26,7 +26,7 @@ def lasts(failure: Failure) -> bool:
     return not _PASSING.search(failure.message)
 
 
-class Refusals:
+class RejectedParams:
     """Fields by the address and name of a model, whoever's key asks it. `on_learned` is told a key and all its fields when there are more."""
 
     def __init__(self) -> None:

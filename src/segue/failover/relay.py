@@ -20,16 +20,16 @@ from segue.chat.failure import Failure, FailureKind
 from segue.errors import AttemptSummary, SegueError
 from segue.failover import error_mapping
 from segue.failover.attempt import Attempt
-from segue.failover.attempts import Field
+from segue.failover.attempts import Attempts
 from segue.failover.budget import FOREVER, Deadline
 from segue.failover.check import Check
-from segue.failover.delivery import Lead
+from segue.failover.delivery import Delivery
 from segue.failover.engine import Engine
 from segue.failover.hooks import RequestStart
 from segue.failover.job import Job
 from segue.failover.plan import Plan
 from segue.failover.report import Report, ending, sign
-from segue.failover.scheduler import Dispatch, judge
+from segue.failover.scheduler import Scheduler, judge
 from segue.failover.splice.partial_answer import is_content, is_empty_stop
 from segue.failover.splice.splice import Next
 from segue.routing.fitness import need_of
@@ -72,9 +72,13 @@ class Relay:
         need = need_of(job.request, tokens, policy.regions)
         self._plan = plan = Plan(job.targets, need, policy, successor=engine.successor)
         check = Check(job.request, job.validate)
-        self._lead = lead = Lead(policy, hold=job.hold or check.whole, check=check, tools=bool(job.request.tools))
-        self._field = field = Field(engine, job, self.report, tokens, loop)
-        self._dispatch = Dispatch(engine, job, tokens, plan=plan, field=field, lead=lead, deadline=deadline)
+        self._delivery = delivery = Delivery(
+            policy, hold=job.hold or check.whole, check=check, tools=bool(job.request.tools)
+        )
+        self._attempts = attempts = Attempts(engine, job, self.report, tokens, loop)
+        self._scheduler = Scheduler(
+            engine, job, tokens, plan=plan, attempts=attempts, delivery=delivery, deadline=deadline
+        )
 
     # The reader's side.
 
@@ -83,69 +87,69 @@ class Relay:
 
         Raises the request's `SegueError`, after all that was to be shown before it. Cancelling closes the relay.
         """
-        lead = self._lead
+        delivery = self._delivery
         try:
-            if len(self._field.mail) and not lead.out and not self._done:
+            if len(self._attempts.mail) and not delivery.out and not self._done:
                 await self._take_turns()
             reached = 0.0
-            while not lead.out and not self._done:
+            while not delivery.out and not self._done:
                 self._take_mail()
-                if not lead.out and not self._done:
+                if not delivery.out and not self._done:
                     until = self._advance(max(self._now(), reached))
-                    if not lead.out and not self._done and await self._field.mail.wait(until):
+                    if not delivery.out and not self._done and await self._attempts.mail.wait(until):
                         reached = until
         except BaseException:
             self.close()
             raise
-        if not lead.out and self._error is not None:
+        if not delivery.out and self._error is not None:
             error, self._error = self._error, None
             try:
                 raise error
             finally:
                 # Its traceback holds this frame, which would hold it, and the prompt with it, until a collection.
                 del error
-        out, lead.out = lead.out, []
+        out, delivery.out = delivery.out, []
         return out
 
     async def _take_turns(self) -> None:
         """More has come than was taken: others of the event loop come first, and the deadline holds also while content comes without end."""
         await asyncio.sleep(0)
         deadline = self._deadline.at
-        if deadline is not None and self._lead.finished is None and (now := self._now()) >= deadline:
+        if deadline is not None and self._delivery.finished is None and (now := self._now()) >= deadline:
             self._run_out(now)
 
     def close(self) -> None:
         """Stops what still runs; sockets close before the event loop's next turn is over. May be called again."""
         self._done = True
         self.report.rounds = self._plan.round
-        self._dispatch.leave_lines()
-        self._field.close()
+        self._scheduler.leave_lines()
+        self._attempts.close()
         if (start := self._told) is not None:
             self._told = None
             self._engine.request_ended(
-                ending(start, self.report, self._lead, self._error, began=self._began, now=self._now())
+                ending(start, self.report, self._delivery, self._error, began=self._began, now=self._now())
             )
 
     @property
     def speaker(self) -> Target | None:
         """Who speaks, or spoke last; None before there is content."""
-        return self._lead.speaker
+        return self._delivery.speaker
 
     @property
     def heard(self) -> bool:
         """Whether a target has answered, if only with the head of its answer, and has not failed since."""
-        heads = [attempt.receipt.status for attempt in self._field.running]
-        return self._lead.spoke is not None or any(status is not None and 200 <= status < 300 for status in heads)
+        heads = [attempt.receipt.status for attempt in self._attempts.running]
+        return self._delivery.spoke is not None or any(status is not None and 200 <= status < 300 for status in heads)
 
     async def closed(self) -> None:
         """Waits until no task of this relay is left."""
-        await self._field.closed()
+        await self._attempts.closed()
 
     # Arrivals.
 
     def _take_mail(self) -> None:
         taken = 0
-        while taken < AT_ONCE and not self._done and (item := self._field.take()) is not None:
+        while taken < AT_ONCE and not self._done and (item := self._attempts.take()) is not None:
             attempt, events = item
             taken += len(events or ())
             if events is None and not attempt.over:
@@ -157,11 +161,15 @@ class Relay:
 
     def _hear(self, attempt: Attempt, event: UpstreamEvent) -> None:
         if isinstance(event, Failed):
-            if attempt is self._lead.attempt and self._lead.finished is not None and not self._lead.doubtful:
+            if (
+                attempt is self._delivery.attempt
+                and self._delivery.finished is not None
+                and not self._delivery.doubtful
+            ):
                 self._complete(attempt)
             else:
                 self._fail(attempt, event.failure)
-        elif attempt is self._lead.attempt:
+        elif attempt is self._delivery.attempt:
             self._show(attempt, event)
         elif is_empty_stop(event) or not (is_content(event) or isinstance(event, Finished)):
             attempt.preamble.append(event)
@@ -173,7 +181,7 @@ class Relay:
     def _ended(self, attempt: Attempt) -> None:
         if not attempt.lost and (stop := next(filter(is_empty_stop, attempt.preamble), None)) is not None:
             self._begin(attempt, stop)
-        if attempt is self._lead.attempt and self._lead.finished is not None:
+        if attempt is self._delivery.attempt and self._delivery.finished is not None:
             self._complete(attempt)
         elif not attempt.over:
             self._fail(attempt, Failure(kind=FailureKind.BROKEN, message="the stream ended without its terminal"))
@@ -190,24 +198,24 @@ class Relay:
                 self._show(attempt, event)
 
     def _take_lead(self, attempt: Attempt) -> None:
-        before = self._lead.attempt
+        before = self._delivery.attempt
         if attempt.first_content is not None:
             self._engine.proved(attempt, self._now())
-        self._lead.take(attempt, self._now())
+        self._delivery.take(attempt, self._now())
         self.report.omitted, self.report.healed = attempt.receipt.omitted, attempt.receipt.healed
         if before is not None:
             self._overtake(before, attempt)
 
     def _show(self, attempt: Attempt, event: UpstreamEvent) -> None:
         """The leader says something to the caller."""
-        if (failure := self._lead.say(attempt, event, self._now())) is not None:
+        if (failure := self._delivery.say(attempt, event, self._now())) is not None:
             self._fail(attempt, failure)
-        elif len(self._field.running) > 1 and (self._lead.finished is not None or is_content(event)):
+        elif len(self._attempts.running) > 1 and (self._delivery.finished is not None or is_content(event)):
             self._leave_behind(attempt)
 
     def _leave_behind(self, winner: Attempt) -> None:
         """The winner has content: the others end, but for a probe, which may still show that its target is well."""
-        for other in self._field.racers:
+        for other in self._attempts.racers:
             if other is not winner:
                 self._overtake(other, winner)
 
@@ -216,35 +224,35 @@ class Relay:
             silence = self._now() - attempt.last_content
             reason = f"silent for {silence:.1f} s, overtaken by {winner.target.name}"
             failure = Failure(kind=FailureKind.STALL, message=reason)
-            self._field.failed(attempt, failure)
+            self._attempts.failed(attempt, failure)
             self._plan.failed(attempt.entry, failure, self._now(), healthy=False)
-        elif attempt.probe and self._lead.finished is None:
+        elif attempt.probe and self._delivery.finished is None:
             attempt.lost = True
         else:
-            self._field.release(attempt)
+            self._attempts.release(attempt)
             self._plan.put_back(attempt.entry)
 
     def _acquit(self, attempt: Attempt) -> None:
         """A probe that lost its race has shown content: its target is well, and that was all there was to learn."""
-        self._field.answered(attempt, cancelled=True)
+        self._attempts.answered(attempt, cancelled=True)
         self._plan.put_back(attempt.entry)
 
     def _complete(self, attempt: Attempt) -> None:
         """The answer is whole and its usage known, or waited for long enough. As a whole it may still prove to be none."""
-        if (failure := self._lead.close()) is not None:
+        if (failure := self._delivery.close()) is not None:
             self._fail(attempt, failure)
             return
-        self._field.answered(attempt)
+        self._attempts.answered(attempt)
         self._engine.learned(attempt.entry)
-        assert self._lead.splice.finished is not None
-        self._sign_off(self._lead.splice.finished)
+        assert self._delivery.splice.finished is not None
+        self._sign_off(self._delivery.splice.finished)
 
     def _sign_off(self, finished: Finished) -> None:
         """The last words to the caller, and the report."""
-        sign(self.report, self._lead)
+        sign(self.report, self._delivery)
         if self.report.usage.total_tokens:
-            self._lead.out.append(UsageReport(self.report.usage))
-        self._lead.out.append(finished)
+            self._delivery.out.append(UsageReport(self.report.usage))
+        self._delivery.out.append(finished)
         self.close()
 
     # Failures.
@@ -252,11 +260,11 @@ class Relay:
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         """An attempt failed: its target's health hears of it, and the plan or the caller."""
         now = self._now()
-        led = attempt is self._lead.attempt
+        led = attempt is self._delivery.attempt
         healthy = attempt.first_content is None and self._engine.healthy(attempt.target)
         if attempt.prefill and failure.status == 400:  # in whatever words: it is asked again without
             failure = msgspec.structs.replace(failure, kind=FailureKind.CAPABILITY, prefill_rejected=True)
-        self._field.failed(attempt, failure)
+        self._attempts.failed(attempt, failure)
         if attempt.lost:
             return
         if not failure.prefill_rejected:
@@ -279,19 +287,19 @@ class Relay:
 
     def _broke_off(self, failure: Failure) -> None:
         """The leader is gone. The next attempt, if there is to be one, is started by `_advance`."""
-        match self._lead.lose():
+        match self._delivery.lose():
             case Next.FINISH_TOOLS:
-                self._sign_off(self._lead.finish_tools())
+                self._sign_off(self._delivery.finish_tools())
             case Next.FAIL:
                 self._raise(self._interrupted(failure.message))
             case Next.RESTART | Next.CONTINUE:
                 pass
 
     def _interrupted(self, reason: str) -> SegueError:
-        return error_mapping.interrupted(reason, self._lead.splice.delivered, self._summary())
+        return error_mapping.interrupted(reason, self._delivery.splice.delivered, self._summary())
 
     def _summary(self) -> list[AttemptSummary]:
-        return self._field.summary(self._dispatch.skipped())
+        return self._attempts.summary(self._scheduler.skipped())
 
     def _raise(self, error: SegueError) -> None:
         error.request_id = self.report.request_id
@@ -302,42 +310,42 @@ class Relay:
 
     def _advance(self, now: float) -> float:
         """Does what is due; gives the moment at which something may be due again."""
-        lead, deadline = self._lead, self._deadline.at
-        if lead.finished is not None and lead.attempt is not None:
-            until = lead.linger_until if deadline is None else min(lead.linger_until, deadline)
+        delivery, deadline = self._delivery, self._deadline.at
+        if delivery.finished is not None and delivery.attempt is not None:
+            until = delivery.linger_until if deadline is None else min(delivery.linger_until, deadline)
             if now < until:
                 return until
-            if not lead.doubtful or now >= lead.linger_until:
-                self._complete(lead.attempt)
+            if not delivery.doubtful or now >= delivery.linger_until:
+                self._complete(delivery.attempt)
                 if self._done:
                     return now
         if deadline is not None and now >= deadline:
             self._run_out(now)
             return now
-        if now >= lead.seam_until and (failure := lead.flush()) is not None and lead.attempt is not None:
-            self._fail(lead.attempt, failure)
+        if now >= delivery.seam_until and (failure := delivery.flush()) is not None and delivery.attempt is not None:
+            self._fail(delivery.attempt, failure)
         begin = FOREVER
         if not self._is_flowing(now):
             self._judge(now)
             begin = FOREVER if self._done else self._race(now)
-        return min(begin, lead.seam_until, self._field.next_moment(), FOREVER if deadline is None else deadline)
+        return min(begin, delivery.seam_until, self._attempts.next_moment(), FOREVER if deadline is None else deadline)
 
     def _is_flowing(self, now: float) -> bool:
         """Whether the leader is alone and not silent for too long, so that there is nothing to judge or to start."""
-        leader = self._lead.attempt
-        if leader is None or leader.over or leader.overdue or len(self._field.running) > 1:
+        leader = self._delivery.attempt
+        if leader is None or leader.over or leader.overdue or len(self._attempts.running) > 1:
             return False
         return now < leader.next_moment()
 
     def _judge(self, now: float) -> None:
-        for attempt in [*self._field.running]:
+        for attempt in [*self._attempts.running]:
             if self._done or attempt.over or not (attempt.overdue or now >= attempt.next_moment()):
                 continue
-            if (failure := judge(attempt, now, self._field, self._dispatch)) is not None:
+            if (failure := judge(attempt, now, self._attempts, self._scheduler)) is not None:
                 self._fail(attempt, failure)
 
     def _race(self, now: float) -> float:
-        if (begin := self._dispatch.race(now)) is None:
+        if (begin := self._scheduler.race(now)) is None:
             self._give_up()
             return FOREVER
         return begin
@@ -348,23 +356,23 @@ class Relay:
         """The deadline has passed."""
         assert self._policy.deadline is not None
         late = f"no answer within the deadline of {self._policy.deadline:g} s"
-        for attempt in [*self._field.running]:
+        for attempt in [*self._attempts.running]:
             if attempt.lost or not attempt.overdue:
-                self._field.release(attempt)
+                self._attempts.release(attempt)
             else:
-                self._field.failed(attempt, Failure(kind=FailureKind.STALL, message=late))
-        if self._lead.splice.delivered:
+                self._attempts.failed(attempt, Failure(kind=FailureKind.STALL, message=late))
+        if self._delivery.splice.delivered:
             self._raise(self._interrupted(late))
         else:
             self._raise(error_mapping.late(self._policy.deadline, self._summary()))
 
     def _give_up(self) -> None:
         """Nobody is left to ask."""
-        if self._lead.splice.delivered:
+        if self._delivery.splice.delivered:
             self._raise(self._interrupted(self._last[1].message if self._last is not None else "no target is left"))
             return
-        skipped = self._dispatch.skipped()
+        skipped = self._scheduler.skipped()
         unfit = all(skip.unfit for skip in skipped)
         self._raise(
-            error_mapping.unanswered(self._last, self.report.attempts, self._field.summary(skipped), unfit=unfit)
+            error_mapping.unanswered(self._last, self.report.attempts, self._attempts.summary(skipped), unfit=unfit)
         )

@@ -6,7 +6,7 @@ import msgspec
 
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, SegueError
-from segue.failover.delivery import Lead
+from segue.failover.delivery import Delivery
 from segue.failover.hooks import RequestEnd, RequestStart
 from segue.routing.policy import Route
 from segue.wire.fitting.history import HEALED
@@ -35,29 +35,29 @@ class Report(msgspec.Struct, kw_only=True):
     route: Route | None = None
 
 
-def sign(report: Report, lead: Lead) -> None:
+def sign(report: Report, delivery: Delivery) -> None:
     """Notes in the report whose answer it is."""
-    assert lead.spoke is not None
-    target = lead.spoke.target
+    assert delivery.spoke is not None
+    target = delivery.spoke.target
     report.target = target.name
-    report.model = lead.spoke.receipt.model or target.model.id
+    report.model = delivery.spoke.receipt.model or target.model.id
     report.notices = (*((target.notice,) if target.notice else ()), *(HEALED.get(what, what) for what in report.healed))
-    report.seams = lead.splice.seams
-    report.usage = lead.splice.usage
+    report.seams = delivery.splice.seams
+    report.usage = delivery.splice.usage
 
 
 def ending(
-    start: RequestStart, report: Report, lead: Lead, error: SegueError | None, *, began: float, now: float
+    start: RequestStart, report: Report, delivery: Delivery, error: SegueError | None, *, began: float, now: float
 ) -> RequestEnd:
     """`began` and `now` are on the event loop's clock, as the lead's moments are."""
-    speaker, splice = lead.speaker, lead.splice
+    speaker, splice = delivery.speaker, delivery.splice
     return RequestEnd(
         start=start,
         outcome="ok" if report.target else "failed" if error is not None else "cancelled",
         seconds=now - began,
         target=speaker.name if speaker is not None else "",
         model=speaker.model.id if speaker is not None else "",
-        first_content=None if lead.first_content is None else lead.first_content - began,
+        first_content=None if delivery.first_content is None else delivery.first_content - began,
         error=error,
         attempts=tuple(report.attempts),
         seams=splice.seams,

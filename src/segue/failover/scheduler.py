@@ -11,9 +11,9 @@ import msgspec
 
 from segue.chat.failure import Failure, FailureKind
 from segue.failover.attempt import Attempt, Part
-from segue.failover.attempts import Field
+from segue.failover.attempts import Attempts
 from segue.failover.budget import CONTINUATION, FOREVER, HEDGE, Deadline
-from segue.failover.delivery import Lead
+from segue.failover.delivery import Delivery
 from segue.failover.engine import Engine
 from segue.failover.job import Job
 from segue.failover.plan import Entry, Plan, Skipped
@@ -28,15 +28,15 @@ LOOK_AGAIN = 1.0
 """Seconds between looks for a target that could race a silent one, or that has recovered."""
 
 
-class Dispatch:
+class Scheduler:
     """Starts the attempts of one request, whose prompt has about `tokens`."""
 
     __slots__ = (
+        "_attempts",
         "_deadline",
+        "_delivery",
         "_engine",
-        "_field",
         "_job",
-        "_lead",
         "_lines",
         "_now",
         "_pending",
@@ -47,14 +47,22 @@ class Dispatch:
     )
 
     def __init__(
-        self, engine: Engine, job: Job, tokens: int, *, plan: Plan, field: Field, lead: Lead, deadline: Deadline
+        self,
+        engine: Engine,
+        job: Job,
+        tokens: int,
+        *,
+        plan: Plan,
+        attempts: Attempts,
+        delivery: Delivery,
+        deadline: Deadline,
     ) -> None:
         self._engine = engine
         self._job = job
         self._tokens = tokens
         self._plan = plan
-        self._field = field
-        self._lead = lead
+        self._attempts = attempts
+        self._delivery = delivery
         self._deadline = deadline
         self._now = asyncio.get_running_loop().time
         self._pending: Entry | None = None
@@ -78,14 +86,14 @@ class Dispatch:
 
         Gives when it may be due again, infinite for when something arrives; None where none runs and nobody is left to ask.
         """
-        racers = self._field.racers
+        racers = self._attempts.racers
         if not racers:
             begin = self._start_next(now)
-            if not (racers := self._field.racers):
+            if not (racers := self._attempts.racers):
                 return begin
-        if (leader := self._lead.attempt) is not None:
+        if (leader := self._delivery.attempt) is not None:
             alone = leader.overdue and len(racers) == 1
-            if alone and self._lead.splice.on_break() in (Next.CONTINUE, Next.RESTART):
+            if alone and self._delivery.splice.on_break() in (Next.CONTINUE, Next.RESTART):
                 return self._hedge(now, racers)
         elif all(attempt.overdue or attempt.probe for attempt in racers):
             return self._hedge(now, racers)
@@ -178,7 +186,7 @@ class Dispatch:
             self._round_at = 0.0
         elif self._round_at > self._now():
             return
-        self._field.mail.wake()
+        self._attempts.mail.wake()
 
     def leave_lines(self) -> None:
         """The waiting is over."""
@@ -188,10 +196,10 @@ class Dispatch:
 
     def _part(self, entry: Entry) -> Part:
         """What an attempt that starts now is asked for: the whole answer, or the rest of one that broke off."""
-        if not self._lead.goes_on:
+        if not self._delivery.goes_on:
             return Part(self._job.request, self._tokens)
         prefill = entry.prefill and takes_prefill(entry.target)
-        splice = self._lead.splice
+        splice = self._delivery.splice
         request, taken_back = continuation_request(
             self._job.request, splice.delivered, prefill=prefill, take_back=entry.take_back, spent=splice.spent
         )
@@ -200,14 +208,14 @@ class Dispatch:
     def _launch(self, entry: Entry, part: Part, *, hedge: bool = False) -> None:
         self.leave_lines()
         limit = self._deadline.attempt_limit(self._now(), last=not self.has_another())
-        self._field.start(entry, part, limit=limit, hedge=hedge)
+        self._attempts.start(entry, part, limit=limit, hedge=hedge)
 
     def _prefers(self, target: Target) -> bool:
         """Whether a target can be given the beginning of its own answer. Without an answer to go on with, all are alike."""
-        return not self._lead.goes_on or takes_prefill(target)
+        return not self._delivery.goes_on or takes_prefill(target)
 
 
-def judge(attempt: Attempt, now: float, field: Field, dispatch: Dispatch) -> Failure | None:
+def judge(attempt: Attempt, now: float, attempts: Attempts, scheduler: Scheduler) -> Failure | None:
     """Lets an attempt's silence speak. Gives the failure that it amounts to, if it does.
 
     A silence that is to be raced leaves the attempt `overdue`. A probe that lost its race is ended here, by its own books.
@@ -222,24 +230,24 @@ def judge(attempt: Attempt, now: float, field: Field, dispatch: Dispatch) -> Fai
         bounded = attempt.target.timeout is not None and not late
         final = verdict.action is Action.GIVE_UP and (not before or attempt.spared or bounded)
         if attempt.lost:
-            field.leave(attempt)
+            attempts.leave(attempt)
             return None
-        if final or field.racers != [attempt] or dispatch.has_another():
+        if final or attempts.racers != [attempt] or scheduler.has_another():
             return _stalled(verdict.reason or f"no content for {silence:.1f} s, the rest of the deadline is others'")
         if before:
             attempt.spare()
         else:
             attempt.limit = None
-    if attempt.overdue and _is_better_left(attempt, field, dispatch):
+    if attempt.overdue and _is_better_left(attempt, attempts, scheduler):
         return _stalled(f"silent for {silence:.1f} s, and others find it unwell")
     return None
 
 
-def _is_better_left(attempt: Attempt, field: Field, dispatch: Dispatch) -> bool:
+def _is_better_left(attempt: Attempt, attempts: Attempts, scheduler: Scheduler) -> bool:
     """A silent target that has been found unwell meanwhile is not waited for, if there is another: that costs no budget."""
-    if attempt.lost or attempt.probe or field.racers != [attempt]:
+    if attempt.lost or attempt.probe or attempts.racers != [attempt]:
         return False
-    return dispatch.look(attempt.target).barred and dispatch.has_another()
+    return scheduler.look(attempt.target).barred and scheduler.has_another()
 
 
 def _stalled(reason: str) -> Failure:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from segue.failover.hooks import AttemptEnd, AttemptStart
-from segue.failover.rejected_params import Refusals
+from segue.failover.rejected_params import RejectedParams
 from segue.health.quota import QuotaBook
 from segue.ledger.store import StateStore
 
@@ -56,7 +56,7 @@ class RefusalKeeper:
     def __init__(self, store: StateStore) -> None:
         self._store = store
 
-    def attach(self, refusals: Refusals, wall: Callable[[], float]) -> None:
+    def attach(self, refusals: RejectedParams, wall: Callable[[], float]) -> None:
         """Takes up what was learned in the last `KEPT` seconds, and keeps what is learned from now on. Blocks for milliseconds."""
         for name, value in self._store.states(_FIRST, _LAST).items():
             try:
