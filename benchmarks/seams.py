@@ -92,7 +92,7 @@ def main() -> None:
 
 def run(address: str, cuts: int, source: random.Random) -> None:
     real = TargetSettings(provider="llamacpp", model=SMALL_MODEL, base_url=f"{address}/v1", temperature=0.0)
-    broken = TargetSettings(provider="openai", model="gpt-4.1", base_url="http://127.0.0.1:9/v1")
+    broken = TargetSettings(provider="llamacpp", model="breaks", base_url="http://127.0.0.1:9/v1")
     settings = Settings(
         chain=("broken", "real"), targets={"broken": broken, "real": real}, policy=PATIENT, ledger="none"
     )
