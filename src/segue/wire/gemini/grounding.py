@@ -10,16 +10,18 @@ from segue.chat.events import Citation
 Json = dict[str, Any]
 
 
-def read(metadata: object, text: str) -> list[Citation]:
-    """The sources that `groundingMetadata` names, each with the place in `text`, the answer so far, that it supports, if any."""
+def read(metadata: object, texts: Iterable[str]) -> list[Citation]:
+    """The sources that `groundingMetadata` names, each with the place that it supports, if any, in the answer so far, which is `texts`."""
     if not isinstance(metadata, dict):
         return []
     sources = [_source(chunk) for chunk in _tables(metadata.get("groundingChunks"))]
     cited: list[Citation] = []
     supported: set[int] = set()
-    for support in _tables(metadata.get("groundingSupports")):
+    supports = _tables(metadata.get("groundingSupports"))
+    data = "".join(texts).encode("utf-8", "replace") if supports else b""
+    for support in supports:
         segment = support.get("segment")
-        start, end = _place(segment, text) if isinstance(segment, dict) else (None, None)
+        start, end = _place(segment, data) if isinstance(segment, dict) else (None, None)
         for index in support.get("groundingChunkIndices") or ():
             if isinstance(index, int) and 0 <= index < len(sources) and (source := sources[index]) is not None:
                 supported.add(index)
@@ -52,8 +54,7 @@ def _source(chunk: Json) -> tuple[str, str] | None:
     return url, title if isinstance(title, str) else ""
 
 
-def _place(segment: Json, text: str) -> tuple[int | None, int | None]:
-    data = text.encode("utf-8", "replace")
+def _place(segment: Json, data: bytes) -> tuple[int | None, int | None]:
     ends = [segment.get("startIndex") or 0, segment.get("endIndex")]
     if not all(isinstance(end, int) and 0 <= end <= len(data) for end in ends):
         return None, None

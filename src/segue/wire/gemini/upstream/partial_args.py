@@ -29,27 +29,49 @@ class PartialArg(msgspec.Struct, rename="camel", gc=False):
 class PartialArgs:
     """The arguments of one call so far."""
 
-    __slots__ = ("_growing", "root")
+    __slots__ = ("_growing", "_pieces", "_place", "_root")
 
     def __init__(self, args: dict[str, Any]) -> None:
-        self.root = args
+        self._root = args
         self._growing = ""
+        self._pieces: list[str] = []
+        self._place: tuple[Any, str | int] = (args, "")
+
+    @property
+    def root(self) -> dict[str, Any]:
+        self._settle()
+        return self._root
 
     def add(self, piece: PartialArg) -> None:
         """Raises `ValueError` for a path that does not fit the arguments so far."""
-        place: Any = self.root
-        steps = _steps(piece.json_path)
+        if piece.json_path != self._growing or not self._growing:
+            self._settle()
+            self._place = self._find(_steps(piece.json_path))
+        value = _value(piece)
+        if isinstance(value, str):
+            self._growing = piece.json_path
+            self._pieces.append(value)
+        elif value is not msgspec.UNSET:
+            _put(*self._place, value)
+        if not piece.will_continue:
+            self._settle()
+
+    def _find(self, steps: list[str | int]) -> tuple[Any, str | int]:
+        """Where the last step leads to; what is missing on the way is made."""
+        place: Any = self._root
         for step, following in pairwise(steps):
             if (inner := _at(place, step)) is None:
                 inner = [] if isinstance(following, int) else {}
                 _put(place, step, inner)
             place = inner
-        value = _value(piece)
-        if piece.json_path == self._growing and isinstance(value, str) and isinstance(_at(place, steps[-1]), str):
-            value = _at(place, steps[-1]) + value
-        if value is not msgspec.UNSET:
-            _put(place, steps[-1], value)
-        self._growing = piece.json_path if piece.will_continue else ""
+        return place, steps[-1]
+
+    def _settle(self) -> None:
+        """The string that was growing is whole."""
+        if self._growing:
+            _put(*self._place, "".join(self._pieces))
+            self._growing = ""
+            self._pieces = []
 
 
 def _value(piece: PartialArg) -> Any:

@@ -194,7 +194,7 @@ class Decoder:
                 for part in candidate.content.parts:
                     self._take_part(part, events)
             if candidate.grounding_metadata:
-                found = grounding.read(candidate.grounding_metadata, "".join(self._texts))
+                found = grounding.read(candidate.grounding_metadata, self._texts)
                 events += self._sources.new(found)
             if candidate.finish_reason and candidate.finish_reason not in _UNSAID:
                 self._end_streamed(candidate.finish_reason, events)

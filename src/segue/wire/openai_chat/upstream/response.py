@@ -239,8 +239,9 @@ class AnswerDecoder(FramedDecoder):
         """The text without what of it was said before: a message behind deltas is the whole once more, and so may be the last delta."""
         texts = self._texts
         if texts and (again or (last and len(texts) > 1)):
-            said = "".join(texts)
-            if text.startswith(said) and (again or len(said) >= _REPEAT):
+            # Text that is shorter than there were pieces can't hold them all.
+            said = "".join(texts) if len(text) >= len(texts) and text.startswith(texts[0]) else ""
+            if said and text.startswith(said) and (again or len(said) >= _REPEAT):
                 return text[len(said) :]
             return "" if again else text
         return text

@@ -33,10 +33,11 @@ class _Call:
 
     def is_another(self, given: str, name: str, text: str) -> bool:
         """Whether a piece that has a name, but is sent under this call's index or id, begins the next call."""
-        if given and self.given_id and given != self.given_id:
-            return not self.arguments or self.whole
         # The two looks at brackets spare a provider that repeats the name from being parsed at each piece.
-        closed = bool(self.name and self.arguments) and self.arguments[-1].endswith("}")
+        closed = bool(self.arguments) and self.arguments[-1].rstrip().endswith("}")
+        if given and self.given_id and given != self.given_id:
+            return not self.arguments or (closed and self.whole)
+        closed = closed and bool(self.name)
         if given and given == self.given_id:
             return closed and name != self.name and self.whole
         return closed and text.startswith("{") and self.whole
