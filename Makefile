@@ -10,8 +10,11 @@ CHECK  := $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Seg
 # Tests start many processes; none of them is to compile again what another has compiled.
 test test-long: export PYTHONDONTWRITEBYTECODE =
 
-# Tests that judge real time by fractions of a second: they run one by one, after all others have run on all cores.
-REAL_TIME := tests/realtime tests/transport tests/server/test_bounds.py tests/server/test_protocol.py
+# Many tests wait, so two cores are busy with three processes.
+WORKERS ?= 3
+
+# Tests that judge real time: they run one by one, after all others have run on all cores.
+REAL_TIME := tests/realtime
 
 .PHONY: coverage demo demo-real test test-real test-long lint docs bench clean help
 
@@ -45,7 +48,7 @@ demo-real: $(REAL)  ## A real model, two servers, one killed in mid-answer
 	$(BIN)/python examples/demo_real.py
 
 test: $(READY)  ## All tests but the long run
-	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal $(addprefix --ignore=,$(REAL_TIME) tests/real_model)
+	$(BIN)/python -m pytest -q -m 'not long' -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(REAL_TIME) tests/real_model)
 	$(BIN)/python -m pytest -q -m 'not long' $(REAL_TIME)
 
 test-real: $(REAL)  ## A real model before the product: two servers, one killed in mid-answer

@@ -19,6 +19,8 @@ SILENT = [fault for fault in FAULTS if fault.silent]
 VARIANTS = [("stream", 1), ("stream", 2), ("stream", 3), ("whole", 1), ("whole", 3)]
 """How is asked, and how many of the chain have the fault."""
 ALL = 3
+SAMPLING = 2
+"""One in so many of a loud fault's requests is made outside the long run: another half of them for each fault."""
 
 HURRIED = POLICY.replace(deadline=2.0)
 """For chains of which nobody answers: the last is waited for until the deadline."""
@@ -67,6 +69,13 @@ async def all_well(cases: Sequence[Case], *, stagger: float = 0.0) -> None:
 
 @pytest.mark.parametrize(("fault", "phase"), LOUD, ids=[f"{fault.name}-{phase}" for fault, phase in LOUD])
 async def test_the_caller_gets_the_exact_answer_from_the_next_target_or_an_error(fault: Fault, phase: str) -> None:
+    every = [(fault, phase, chain, *one) for chain in CHAINS for one in VARIANTS]
+    await all_well(every[LOUD.index((fault, phase)) % SAMPLING :: SAMPLING])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("fault", "phase"), LOUD, ids=[f"{fault.name}-{phase}" for fault, phase in LOUD])
+async def test_so_does_every_caller_of_every_chain(fault: Fault, phase: str) -> None:
     await all_well([(fault, phase, chain, *one) for chain in CHAINS for one in VARIANTS])
 
 
