@@ -182,7 +182,7 @@ def test_thinking_and_signatures_come_in_where_clients_send_them_back() -> None:
         ("data:image/JPEG;base64,aGk=", Image(data="aGk=", media_type="image/jpeg")),
         ("data:image/png;charset=utf-8;base64,aGk=", Image(data="aGk=", media_type="image/png")),
         ("data:;base64,aGk=", Image(data="aGk=")),
-        ("data:image/svg+xml,%3Csvg/%3E", Image(url="data:image/svg+xml,%3Csvg/%3E")),
+        ("data:image/bmp,BM", Image(data="Qk0=", media_type="image/bmp")),
     ],
 )
 def test_pictures_come_in_as_data_or_as_addresses(url: str, image: Image) -> None:

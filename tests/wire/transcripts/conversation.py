@@ -14,6 +14,7 @@ from segue.chat.events import ChatEvent, ToolCallDelta, ToolCalled, ToolCallEnd
 from segue.chat.messages import Image, Message, Text, Thinking, ToolCall, ToolResult, system, user
 from segue.chat.request import ChatRequest, Tool
 from segue.failover.report import Report
+from segue.ledger.recorder import UNKNOWN
 from segue.secret import Secret
 from segue.wire.codec import Call
 from segue.wire.dialects import DIALECTS, ingress, upstream
@@ -51,7 +52,7 @@ def begun_by(dialect: str) -> Message:
     """The provider's answer, read from its own bytes, as the turn it becomes."""
     decoder = upstream(dialect).decoder("text/event-stream")
     events = decoder.feed(answers.body(dialect)) + decoder.eof()
-    return assemble(Report(request_id=""), _whole(events), cost=None, simulated=False).message
+    return assemble(Report(request_id=""), _whole(events), cost=UNKNOWN, simulated=False).message
 
 
 def _whole(events: Iterable[Any]) -> Iterable[ChatEvent]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from segue.chat.request import ChatRequest
 from segue.errors import InvalidRequestError
+from segue.wire.fitting.likelihoods import INCLUDED
 
 _HINTS: Final = frozenset(
     {
@@ -35,14 +36,8 @@ _HINTS: Final = frozenset(
 )
 """Fields that change no answer where they are missing, or whose wish is in a field of `ChatRequest` too."""
 
-_SHARED: Final = {
-    ("openai_chat", "openai_responses"): frozenset({"verbosity", "logprobs", "top_logprobs"}),
-    ("openai_responses", "openai_chat"): frozenset({"logprobs", "top_logprobs"}),
-}
+_SHARED: Final = {("openai_chat", "openai_responses"): frozenset({"verbosity"})}
 """Fields of the first dialect that the second has too, if under another name."""
-
-_LOGPROBS: Final = "message.output_text.logprobs"
-"""What a caller of the Responses API includes to get log probabilities."""
 
 _PARTS: Final = frozenset({"generationConfig", "toolConfig"})
 """Fields of Gemini's that hold others."""
@@ -66,13 +61,15 @@ def unsaid(request: ChatRequest, dialect: str) -> list[str]:
 
 def _names(extra: dict[str, Any]) -> Iterator[str]:
     for name, value in extra.items():
+        if value is False:
+            continue  # that it is not wanted
         if name == "tools":
             yield from (f"tools.{kind}" for tool in value for kind in _kinds(tool))
         elif name in _PARTS and isinstance(value, dict):
             yield from value
         elif name == "text" and isinstance(value, dict):
             yield from (f"text.{inner}" for inner in value)
-        elif name == "include" and isinstance(value, list) and _LOGPROBS in value:
+        elif name == "include" and isinstance(value, list) and INCLUDED in value:
             yield "logprobs"
         else:
             yield name

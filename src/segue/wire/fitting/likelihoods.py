@@ -13,7 +13,8 @@ import msgspec
 
 from segue.chat.request import ChatRequest
 
-_INCLUDED: Final = "message.output_text.logprobs"
+INCLUDED: Final = "message.output_text.logprobs"
+"""What a caller of the Responses API includes to get them."""
 
 Extra = dict[str, dict[str, Any]]
 
@@ -37,8 +38,8 @@ def _asked(source: str, own: dict[str, Any]) -> tuple[int | None, dict[str, Any]
     if source == "openai_chat" and rest.pop("logprobs", False) is True:
         return rest.pop("top_logprobs", None), rest
     include = own.get("include")
-    if source == "openai_responses" and isinstance(include, list) and _INCLUDED in include:
-        rest["include"] = [word for word in include if word != _INCLUDED]
+    if source == "openai_responses" and isinstance(include, list) and INCLUDED in include:
+        rest["include"] = [word for word in include if word != INCLUDED]
         return rest.pop("top_logprobs", None), rest
     config = own.get("generationConfig")
     if source == "gemini" and isinstance(config, dict) and config.get("responseLogprobs") is True:
@@ -53,5 +54,5 @@ def _said(dialect: str, own: dict[str, Any], count: int | None) -> dict[str, Any
         return {**own, "generationConfig": {**(own.get("generationConfig") or {}), **asked}}
     number = {"top_logprobs": count} if count is not None else {}
     if dialect == "openai_responses":
-        return {**own, "include": [*(own.get("include") or ()), _INCLUDED], **number}
+        return {**own, "include": [*(own.get("include") or ()), INCLUDED], **number}
     return {**own, "logprobs": True, **number}

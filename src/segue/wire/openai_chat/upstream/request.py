@@ -13,7 +13,6 @@ from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.wire.codec import Call
 from segue.wire.fitting.fit import Fitted
 from segue.wire.openai.effort import asked_effort, fitting_effort
-from segue.wire.openai.logprobs import asked_in_responses
 from segue.wire.openai.output import held_to, mentions_json, schema_fields
 from segue.wire.openai.upstream_errors import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.upstream.messages import DIALECT, wire_messages
@@ -35,7 +34,7 @@ _DEFAULTS = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presen
 def body(fitted: Fitted, call: Call) -> dict[str, Any]:
     """The body's fields. Adds to `fitted` what was left out and put right."""
     request, omitted = fitted.request, fitted.omitted
-    extra = asked_in_responses(request) | request.extra.get(DIALECT, {})
+    extra = dict(request.extra.get(DIALECT, {}))
     effort = _effort(request, call, extra.pop("reasoning_effort", None), omitted)
     fields: dict[str, Any] = {
         "model": call.model.id,

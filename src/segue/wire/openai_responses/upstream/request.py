@@ -18,7 +18,6 @@ from segue.chat.request import ChatRequest, Tool, ToolChoice
 from segue.wire.codec import Call
 from segue.wire.fitting.fit import Fitted
 from segue.wire.openai.effort import asked_effort, fitting_effort
-from segue.wire.openai.logprobs import LOGPROBS
 from segue.wire.openai.output import held_to, mentions_json, schema_fields
 from segue.wire.openai_responses.upstream.messages import DIALECT, input_items, text_item
 from segue.wire.wording import demand, json_in_words
@@ -77,9 +76,6 @@ def _extra(request: ChatRequest) -> dict[str, Any]:
         extra["reasoning"] = {"effort": effort}
     if verbosity := chat.get("verbosity"):
         extra["text"] = {"verbosity": verbosity}
-    if chat.get("logprobs"):
-        extra["include"] = [LOGPROBS]
-        extra["top_logprobs"] = chat.get("top_logprobs") or 0
     return extra | request.extra.get(DIALECT, {})
 
 
