@@ -31,6 +31,7 @@ from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.errors import LLMServiceUnavailableError
 from segue.wire.dialects import ingress
+from segue.wire.openai_chat.ingress.completions import CompletionsIngress
 
 llm_comply = pytest.importorskip("llm_comply", reason="the published schemas are in llm-comply, which is not installed")
 
@@ -178,3 +179,20 @@ def test_an_error_in_a_responses_stream_has_the_fields_that_its_schema_requires(
     data = encoder.feed(Started("x", "m")) + encoder.fail(LLMServiceUnavailableError("All LLM providers failed"))
     events = [json.loads(line[6:]) for line in data.decode().splitlines() if line.startswith("data: {")]
     assert [faults("openai_responses", event_schema("openai_responses", event), event) for event in events] == [[]] * 4
+
+
+STREAMS: Final = {
+    "/v1/chat/completions": ("openai_chat", {"model": "m", "stream": True, "messages": [ASK]}),
+    "/v1/completions": ("openai_chat", {"model": "m", "stream": True, "prompt": "hi"}),
+    "/v1/responses": ("openai_responses", {"model": "m", "stream": True, "input": "hi"}),
+    "/v1/messages": ("claude", {"model": "m", "stream": True, "max_tokens": 9, "messages": [ASK]}),
+    "/v1beta/models/m:streamGenerateContent": ("gemini", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+}
+
+
+@pytest.mark.parametrize("path", STREAMS)
+def test_every_event_stream_names_its_charset(path: str) -> None:
+    dialect, body = STREAMS[path]
+    codec = CompletionsIngress() if path == "/v1/completions" else ingress(dialect)
+    asked = codec.decode(json.dumps(body).encode(), path=path, query="alt=sse", headers={})
+    assert codec.encoder(asked, id="1", created=1).content_type == "text/event-stream; charset=utf-8"

@@ -58,7 +58,7 @@ class CompletionsIngress:
 class StreamEncoder:
     """Chunks as server-sent events, ended by `[DONE]`."""
 
-    content_type = "text/event-stream"
+    content_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, about: dict[str, Any], model: str, echo: str, *, include_usage: bool) -> None:
         self._about = about | {"model": model}
