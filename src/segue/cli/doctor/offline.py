@@ -20,6 +20,7 @@ from segue.catalog.prices import dearest_of_family, price_of, read_overrides
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.errors import ConfigurationError
 from segue.ledger.stores.factory import place_of
+from segue.ledger.stores.schema import FULL
 from segue.routing import aging, resolve
 from segue.routing.target import Target
 from segue.settings import Settings
@@ -217,11 +218,14 @@ def check_ledger(settings: Settings) -> Checkup:
     advice = f"let {home} be a directory that this user can write to, or set SEGUE_LEDGER to a file elsewhere"
     if not (home.is_dir() and os.access(home, os.W_OK)) or (path.exists() and not os.access(path, os.W_OK)):
         return Checkup(about="ledger", what="file", state="fault", said=f"{path} can't be written", advice=advice)
+    free = shutil.disk_usage(home).free
+    if free < FULL:
+        said = f"the disk is full: {path} can't grow, and what is booked waits in memory"
+        return Checkup(about="ledger", what="file", state="fault", said=said, advice="make room on the disk")
     if path.exists() and (trouble := _locked(path)):
         return Checkup(
             about="ledger", what="file", state="fault", said=f"{path}: {trouble}", advice=_cure(trouble, path)
         )
-    free = shutil.disk_usage(home).free
     if free < LITTLE_ROOM:
         said = f"{path} is writable, but the disk has only {free // 2**20} MB left"
         return Checkup(about="ledger", what="file", state="warning", said=said, advice="make room on the disk")

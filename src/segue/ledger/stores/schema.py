@@ -7,9 +7,15 @@ neither read nor written.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from shutil import disk_usage
+from typing import Final
+
+logger = logging.getLogger("segue.ledger")
 
 Migrations = Sequence[Sequence[str]]
 
@@ -59,6 +65,12 @@ MIGRATIONS: Migrations = (
         "CREATE INDEX attempts_reserved ON attempts (owner) WHERE settlement = 'reserved'",
     ),
 )
+
+
+SUFFIXES: Final = (".sqlite3", ".sqlite", ".db")
+"""What the names of databases end with."""
+FULL: Final = 1 << 20
+"""Bytes on a disk below which it is full."""
 
 
 class NewerSchemaError(sqlite3.DatabaseError):
@@ -112,3 +124,24 @@ def in_wal_mode(connection: sqlite3.Connection, patience: float) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
                 raise
             time.sleep(0.01)
+
+
+def set_aside(path: Path, error: sqlite3.DatabaseError) -> bool:
+    """Moves away a file that is no database, so that a new one can be begun; False where the error is another, or the file's name is not a
+    database's: then a setting that is wrong points at something that is not ours to move."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_NOTADB or path.suffix not in SUFFIXES:
+        return False
+    kept = path.with_name(f"{path.name}.unreadable-{time.strftime('%Y%m%d-%H%M%S')}")
+    path.replace(kept)
+    for rest in ("-wal", "-shm"):
+        path.with_name(path.name + rest).unlink(missing_ok=True)
+    logger.error("%s is no SQLite database: it is kept as %s, and a new one is begun", path, kept.name)
+    return True
+
+
+def explained(error: sqlite3.Error, path: Path) -> sqlite3.Error:
+    """The error, in plain words where the disk is full."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and disk_usage(path.parent).free < FULL):
+        return sqlite3.OperationalError(f"the disk is full, or the file may not grow: make room for {path}")
+    return error

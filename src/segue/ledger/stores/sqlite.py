@@ -37,7 +37,7 @@ from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.process_lock import Lock
 from segue.ledger.stores.reference_queries import DayBounds, check_dimensions, day_bounds, select, summarise
 from segue.ledger.stores.rows import from_row, to_row
-from segue.ledger.stores.schema import in_wal_mode, migrate
+from segue.ledger.stores.schema import explained, in_wal_mode, migrate, set_aside
 from segue.ledger.stores.writer import Batch, Forget, GroupWriter, State
 
 logger = logging.getLogger("segue.ledger")
@@ -83,11 +83,23 @@ class _File:
             if time.monotonic() - self._looked >= LOOK_FOR_DEAD:
                 self._settle_lost(connection)
             return refused
+        except sqlite3.Error as error:
+            self._disconnect()
+            raise explained(error, self._path) from error
         except BaseException:
             self._disconnect()
             raise
 
     def _open(self) -> sqlite3.Connection:
+        try:
+            return self._opened()
+        except sqlite3.DatabaseError as error:
+            self._disconnect()
+            if not set_aside(self._path, error):
+                raise
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         self._connection = connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None)

@@ -19,7 +19,7 @@ import msgspec
 
 from segue.errors import ConfigurationError
 from segue.ledger.stores.factory import default_path
-from segue.ledger.stores.schema import Migrations, NewerSchemaError, in_wal_mode, migrate, version
+from segue.ledger.stores.schema import Migrations, NewerSchemaError, in_wal_mode, migrate, set_aside, version
 from segue.server.keys.store import Hashed, Key, KeyRing
 from segue.settings import Settings
 
@@ -76,7 +76,19 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode to a file that is made if need be. Raises `OSError` or `sqlite3.Error`."""
+    """A connection in autocommit mode to a file that is made if need be; one that is no database is set aside first.
+
+    Raises `OSError` or `sqlite3.Error`.
+    """
+    try:
+        return _opened(path)
+    except sqlite3.DatabaseError as error:
+        if not set_aside(path, error):
+            raise
+        return _opened(path)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
