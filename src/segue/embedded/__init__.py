@@ -1,1 +1,1 @@
-"""A language model on this machine as a target: a GGUF file, run by llama.cpp in a process of its own (extra `local`)."""
+"""A language model on this machine as a target: a GGUF file, run by llama.cpp in a separate process (extra `local`)."""

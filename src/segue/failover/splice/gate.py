@@ -37,7 +37,7 @@ class Gate:
             self._opened = False
             self._held = []
         elif self._seam is not None:
-            # The one that was announced never spoke: whoever spoke before it is the source still.
+            # The one that was announced never spoke: the one that spoke before it is still the source.
             seam = Seam(self._seam.source, seam.target, seam.at, seam.restarted)
         self._seam = seam
 

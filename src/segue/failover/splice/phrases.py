@@ -176,7 +176,7 @@ def speaks_of_itself(continuation: str, delivered: str) -> bool:
 
 
 def is_preface(text: str, *, in_code: bool) -> bool:
-    """Whether `text`, which stands before the repeated words, introduces them, or opens the code block anew."""
+    """Whether `text`, which stands before the repeated words, introduces them, or opens the code block again."""
     said = text.strip().rstrip("\"'“”«»「『…* ")
     if not said or re.fullmatch(r"[`~]{3,}\w*", said) or speaks_of_itself(text, ""):
         return True

@@ -120,7 +120,7 @@ class RepeatSeam:
                 return ""
             if cut:
                 return self._cut(head, start + cut, quoted=start > 0 and said[start - 1] == QUOTE)
-        if self._begins_anew(head, said):
+        if self._starts_over(head, said):
             return self._fail("the continuation began the answer again and did not follow it to its end")
         if self._introduced(head, said):
             return self._cut(head, said.find(self._anchor) + len(self._anchor), quoted=True)
@@ -162,7 +162,7 @@ class RepeatSeam:
         last = self._delivered[-1]
         return bool(self._tail) or not ((last.isalnum() and following.isalnum()) or last == following)
 
-    def _begins_anew(self, head: str, said: str) -> bool:
+    def _starts_over(self, head: str, said: str) -> bool:
         """Whether a continuation that isn't a repetition begins as the answer does."""
         common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._told, said, strict=False)))
         if not common:

@@ -1,11 +1,11 @@
 """One answer out of several attempts: what the caller has been shown, and the gate for what the leading attempt says.
 
-A `Splice` is fed the leader's upstream events and gives the events to deliver. Its rules:
+A `Splice` is fed the leader's upstream events and returns the events to deliver. Its rules:
 
 - Nothing goes out before the first content, so that failing over before it leaves no trace: neither `Started` nor usage.
 - One `Started`, then content, then one `Finished`; after that only usage reports.
 - Tool calls go out whole and are numbered through.
-- With `hold` nothing goes out before `Finished`: a broken attempt can always be started anew.
+- With `hold` nothing goes out before `Finished`: a broken attempt can always be restarted.
 - A `Seam` goes out together with the first thing a new attempt has to say, so an attempt that fails before leaves no trace either.
 - The thinking of an attempt that goes on in mid-text is not passed on: it is about the interruption.
 
@@ -167,7 +167,7 @@ class Splice:
         return self._part.seam is not None and self._part.seam.holding
 
     def feed(self, event: UpstreamEvent) -> list[ChatEvent]:
-        """Takes the leader's next event; gives what to deliver. Look at `failure` afterwards."""
+        """Takes the leader's next event; returns what to deliver. Look at `failure` afterwards."""
         if isinstance(event, UsageReport):
             return self._take_usage(event.usage)
         if self.finished is not None or self.failure is not None:
@@ -179,7 +179,7 @@ class Splice:
             return []
 
     def flush(self) -> list[ChatEvent]:
-        """The time for withholding text at a seam is over; gives what to deliver."""
+        """The time for withholding text at a seam is over; returns what to deliver."""
         return self._flush_seam(final=False)
 
     def on_break(self) -> Next:
@@ -193,7 +193,7 @@ class Splice:
         return Next.CONTINUE if self.seams < self._continuations else Next.FAIL
 
     def restart(self, source: str, target: str) -> None:
-        """The target `target` begins the answer anew after `source` broke off.
+        """The target `target` restarts the answer after `source` broke off.
 
         `RuntimeError` if text or a tool call was shown, or the answer is whole.
         """
