@@ -23,7 +23,7 @@ from segue.failover.upstream import Upstream
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.memory import MemoryStore
 from segue.options import POLICY, REQUEST, CallOptions, check
-from segue.portal import Portal
+from segue.portal import Portal, shared_portal
 from segue.routing.target import Target
 from segue.routing.targets import Targets
 from segue.runtime import Runtime
@@ -72,7 +72,7 @@ class Segue:
             listeners=listeners,
             transport=transport,
         )
-        self._portal = Portal()
+        self._portal = shared_portal()
 
     @property
     def settings(self) -> Settings:
@@ -169,6 +169,7 @@ class Segue:
         """`aclose` for synchronous callers; ends the client's own thread."""
         self._portal.run(self.aclose())
         self._portal.close()
+        self._portal = Portal()  # a later call has a thread of its own, and a second close ends nobody else's
 
     def __enter__(self) -> Self:
         return self

@@ -21,11 +21,21 @@ class Portal:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._users = 1
         self._end: weakref.finalize[[_Loop], Portal] | None = None
         self._loop: _Loop | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`. Interrupted while it waits, it cancels the work."""
+        """The result of `work`. Interrupted while it waits, it cancels the work.
+
+        Called from within the loop, by a callback that calls a client in its turn, it has the work done in another loop: this one waits.
+        """
+        if self._loop is not None and self._loop.is_here():
+            other = Portal()
+            try:
+                return other.run(work)
+            finally:
+                other.close()
         future = asyncio.run_coroutine_threadsafe(work, self.loop())
         try:
             return future.result()
@@ -34,11 +44,22 @@ class Portal:
             raise
 
     def close(self) -> None:
-        """Ends the loop and its thread; a later call starts new ones."""
+        """Ends the loop and its thread once all who share it have closed it; a later call starts new ones."""
         with self._lock:
+            self._users -= 1
+            if self._users > 0:
+                return
             if self._end is not None:
                 self._end()
             self._end = self._loop = None
+
+    def _join(self) -> bool:
+        """Takes part in it; False if all who shared it have closed it."""
+        with self._lock:
+            if self._users < 1:
+                return False
+            self._users += 1
+            return True
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """The running loop."""
@@ -49,6 +70,22 @@ class Portal:
             return self._loop.loop
 
 
+def shared_portal() -> Portal:
+    """The portal of all clients of a process, so that many clients do not cost a thread each. To be closed by each who asked for it."""
+    global _shared
+    with _sharing:
+        portal = _shared() if _shared is not None else None
+        if portal is not None and portal._join():
+            return portal
+        portal = Portal()
+        _shared = weakref.ref(portal)
+        return portal
+
+
+_sharing = threading.Lock()
+_shared: weakref.ref[Portal] | None = None
+
+
 class _Loop:
     """A running loop and its thread. Knows nothing of its portal, which may therefore be forgotten."""
 
@@ -57,6 +94,10 @@ class _Loop:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="segue", daemon=True)
         self._thread.start()
+
+    def is_here(self) -> bool:
+        """Whether the caller runs in this loop's thread."""
+        return threading.current_thread() is self._thread
 
     def end(self) -> None:
         if self.process != os.getpid():

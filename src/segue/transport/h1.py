@@ -62,7 +62,7 @@ class H1Transport:
 
     async def _pool(self) -> Pool:
         for ended in [known for known in self._pools if known.is_closed()]:
-            del self._pools[ended]
+            self._pools.pop(ended).discard()
         pool = Pool(self._context, limit=self._limit, keepalive=self._keepalive)
         self._pools[pool.loop] = pool
         await pool.start()

@@ -12,7 +12,7 @@ import contextlib
 import socket
 import struct
 import sys
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import httptools
 
@@ -157,6 +157,17 @@ class Connection(asyncio.Protocol):
         """Closes a socket whose work is done, without TLS's good-byes."""
         self._leave()
         self.transport.abort()
+
+    def discard(self) -> None:
+        """Closes the socket where the event loop is closed: asyncio's transports can't do it then, and would warn that nobody did."""
+        transport: Any = self.transport
+        if (secured := getattr(transport, "_ssl_protocol", None)) is not None:
+            transport._closed = True
+            transport = secured._transport
+        unclosed = getattr(transport, "_sock", None)
+        if unclosed is not None:
+            transport._sock = None
+            unclosed.close()
 
     def read_on(self) -> None:
         if self._reading_paused:

@@ -45,6 +45,13 @@ class Pool:
     async def aclose(self) -> None:
         await self._open.aclose()
 
+    def discard(self) -> None:
+        """Closes the connections of a loop that was closed without closing its asynchronous generators."""
+        self.closed = True
+        for connection in list(self._live):
+            connection.discard()
+        self._live.clear()
+
     def idle(self, origin: Origin) -> Connection | None:
         """The connection to reuse, if there is one."""
         kept = self._idle.get(origin)
