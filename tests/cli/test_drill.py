@@ -91,7 +91,7 @@ def test_keys_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--fault", "nonsense"], "no fault of the sandbox"),
+        (["--fault", "nonsense"], "is not a fault of the sandbox"),
         (["--chain", "gemini"], "nothing to go on with"),
         (["--chain", "gemini,nobody"], "nobody"),
     ],
