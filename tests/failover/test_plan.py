@@ -446,6 +446,26 @@ def test_who_recovers_beyond_what_patience_allows_is_not_waited_for(recovers: fl
     assert next_round(plan(A, policy=Policy(patience=20.0)), unwell(a=barred(NOW + 15.0))) == NOW + 15.0
 
 
+def test_a_wait_for_a_target_that_was_passed_over_costs_the_others_no_round() -> None:
+    queue = plan(A, B)
+    look = unwell(b=barred(NOW + 1.0))
+    queue.failed(taken(queue, look), DOWN, NOW, healthy=False)
+    assert next_round(queue, look) == NOW + 1.0
+    passed_over = queue.next(well, now=NOW + 1.0)
+    assert passed_over is not None
+    assert (passed_over.target, passed_over.tried) == (B, 0)
+    queue.failed(passed_over, DOWN, NOW + 1.0, healthy=False)
+    tried = []
+    now = NOW + 1.0
+    while (moment := queue.next_round(well, now, until=LONG_AFTER, jitter=0.0)) is not None:
+        now = moment
+        while (entry := queue.next(well, now=now)) is not None:
+            tried.append(entry.target.name)
+            queue.failed(entry, DOWN, now, healthy=False)
+    assert sorted(tried) == ["a", "a", "b", "b"]
+    assert queue.round == 3
+
+
 def test_who_is_hopeless_or_unfit_is_not_waited_for() -> None:
     look = unwell(a=barred(NOW + 1.0, hopeless=True), b=barred(NOW + 2.0), c=barred(NOW + 3.0))
     queue = plan(A, target("b", tools=False), C, need=Need(prompt_tokens=1, tools=True))
