@@ -58,7 +58,10 @@ def test_who_asks_for_the_same_place_gets_the_same_store_until_it_is_closed(tmp_
     assert open_store(tmp_path / "a.sqlite3") is not first
     first.close()
     assert shared_store(tmp_path / "a.sqlite3") is not first
-    assert shared_store("none") is shared_store(":memory:")
+    memory = shared_store("none")
+    assert memory is shared_store(":memory:")
+    memory.close()
+    assert shared_store("none") is not memory, "what a later caller books would be dropped"
 
 
 def test_nothing_is_made_before_something_is_written(tmp_path: Path) -> None:

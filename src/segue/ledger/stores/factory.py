@@ -68,7 +68,10 @@ def shared_store(where: str | os.PathLike[str] | None = None) -> LedgerStore:
     path = place_of(where)
     with _lock:
         if path is None:
-            return _memory
+            memory = _in_memory[-1]
+            if memory.closed:
+                memory = _in_memory[-1] = MemoryStore()
+            return memory
         store = _shared.get(path)
         if store is None or store.closed:
             store = _shared[path] = SqliteStore(path)
@@ -131,7 +134,7 @@ def place_of(where: str | os.PathLike[str] | None) -> Path | None:
     return Path(path).expanduser().absolute()
 
 
-_memory = MemoryStore()
+_in_memory = [MemoryStore()]
 _shared: dict[Path, SqliteStore] = {}
 _plugged: dict[str, LedgerStore] = {}
 _outboxes: dict[tuple[Path, Secret], OutboxStore] = {}

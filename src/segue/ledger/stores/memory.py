@@ -98,6 +98,10 @@ class MemoryStore:
     def status(self) -> StoreStatus:
         return StoreStatus(location=":memory:", written=self._written, dropped=self._dropped)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def flush(self, timeout: float = 5.0) -> bool:
         return True
 
