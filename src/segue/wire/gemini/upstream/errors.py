@@ -270,9 +270,9 @@ def _read(body: bytes) -> _Error:
         document = document[0] if document else None
     error = document.get("error", document) if isinstance(document, dict) else document
     if not isinstance(error, dict):
-        return _Error(error if isinstance(error, str) else "")
+        return _Error(error.strip() if isinstance(error, str) else "")
     code, details = error.get("code"), _Details(error.get("details"))
-    message = _text(error.get("message"))[:_LONGEST_READ]
+    message = _text(error.get("message")).strip()[:_LONGEST_READ]
     retry = details.retry
     if retry is None and (said := _RETRY_IN.search(message)):
         retry = _duration(said[1])

@@ -74,6 +74,8 @@ class Frames:
 
     def _take_raw(self, line: bytes, documents: list[bytes]) -> None:
         self._raw.append(line)
+        if len(self._raw) > 10 * MOST_LINES:  # Google prints a line for each value
+            raise EndlessError(f"a document of more than {10 * MOST_LINES} lines")
         if self._tries < _TRIES and (len(self._raw) == 1 or line[:1] in (b"}", b"]")):
             self._tries += 1
             if is_json(b"\n".join(self._raw)):
