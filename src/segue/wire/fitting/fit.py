@@ -27,7 +27,7 @@ _replace = msgspec.structs.replace
 
 
 class Fitted:
-    """`answers` gives the calls of the answer their own names again; None where none was changed."""
+    """A request on its way to a target. `answers` gives calls in the answer the caller's names; None where no name was changed."""
 
     __slots__ = ("answers", "healed", "omitted", "request")
 
@@ -42,7 +42,7 @@ class Fitted:
 
 
 def fit(request: ChatRequest, dialect: str, model: ModelInfo) -> Fitted:
-    """Raises `InvalidRequestError` for what the target can't be told."""
+    """The request for a target that speaks `dialect`. Raises `InvalidRequestError` for what such a target can't be told."""
     fitted = Fitted(request)
     if request.extra:
         fitted.request = with_likelihoods(request, dialect)

@@ -30,7 +30,7 @@ HEALED: Final = {
     "same-name": "several tools had one name: the last of them was offered",
     "ends-with-assistant": "the conversation ended with the model's turn: a user's turn was added that asks to go on",
     "begins-with-assistant": "the conversation began with the model's turn: a user's turn was put before it",
-    "little-room": "max_tokens leaves little room to think: the least thinking that the model takes was asked for",
+    "little-room": "max_tokens leaves little room to think: the least thinking was asked for, and 1024 tokens where that is not little",
 }
 """What can be done to a request so that a provider takes it, and how that is told. The words are those of `x-segue-healed`."""
 
@@ -49,6 +49,7 @@ class Healed(NamedTuple):
 
 
 def heal(messages: Sequence[Message]) -> Healed:
+    """The messages as every provider takes them; the same ones where they are in order."""
     if (called := _in_order(messages)) is not None:
         return Healed(tuple(messages), called)
     healing = _Healing()
