@@ -28,8 +28,8 @@ def test_how_long_a_stall_and_a_drip_take_can_be_said() -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("explode", "use one of refused, reset"),
-        ("cut:when=3", "use after, times"),
+        ("explode", "is not a fault of the sandbox; use one of auth, bad_gateway"),
+        ("cut:when=3", "'when' is not an option; use one of after, probability"),
         ("cut:after=-1", "a number of tokens from 0"),
         ("cut:after=soon", "a number of tokens from 0"),
         ("cut:after", "a number of tokens from 0"),
