@@ -81,10 +81,12 @@ class Names(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A preset.
 
-    `base_url` None is the dialect's public address, or, where `address` shows how one's own looks, one that must be set. `model` is the
-    default, None where one must be named, or for a `local` server the first that it lists. `keyless` providers need no key; the others
-    make theirs at `key_page`, and begin them with one of `key_prefixes` where they are known to; `key_variables` are further ones in which the key is looked for, as its own documentation names them. `region` is where all its answers come
-    from by its own documentation, "" where that does not say so plainly. `quirks` are those of `QUIRKS`.
+    `base_url` None is the dialect's public address, or, where `address` shows how one's own looks, one that must be
+    set. `model` is the default, None where one must be named, or for a `local` server the first that it lists.
+    `keyless` providers need no key; the others make theirs at `key_page`, and begin them with one of `key_prefixes`
+    where they are known to; `key_variables` are further ones in which the key is looked for, as its own documentation
+    names them. `region` is where all its answers come from by its own documentation, "" where that does not say so
+    plainly. `quirks` are those of `QUIRKS`.
     """
 
     dialect: str
