@@ -20,6 +20,9 @@ What counts where:
 | model gone                          |                 |                    | the model                                 |
 | capability, policy, caller, invalid |                 |                    |                                           |
 
+HTTP 402 may mean one model alone, too dear for what is left, and a caller may have chosen it for that: the credential rests once a second of
+its models rests too.
+
 A target may be asked if nothing of it is cool and no breaker forbids it. Where a breaker is half open the request is its probe, and
 takes its slot; a failure that counts nothing for that breaker gives the slot back. Every attempt that was admitted ends in exactly
 one of `succeeded`, `failed`, `unproven` and `release`; `started` is the `now` at which it was admitted (breaker.py says why it matters).
@@ -267,6 +270,8 @@ class HealthBook:
     def _cool(self, target: TargetHealth, failure: Failure, now: float) -> None:
         kind, scope = failure.kind, failure.scope
         of_model = kind is FailureKind.MODEL_GONE or (scope is Scope.MODEL and kind is not FailureKind.AUTH)
+        if failure.status == 402 and not target.shares_trouble(now):
+            of_model = True
         if kind is FailureKind.AUTH:
             target.credential.refused = target.keys
         cooldown = target.cooldown if of_model else target.credential.cooldown

@@ -94,6 +94,13 @@ class TargetHealth:
         """The recorded states of the endpoint's breaker and the model's."""
         return self.endpoint.breaker.recorded, self.breaker.recorded
 
+    def shares_trouble(self, now: float) -> bool:
+        """Whether another model under the same credential rests too."""
+        return any(
+            other.credential is self.credential and other.keys.model != self.keys.model and other.cooldown.until(now)
+            for other in self.endpoint.targets
+        )
+
     def permit(self, now: float) -> Permit:
         """What a request would be allowed now; looking takes no slot."""
         if self.cooldown.until(now) is not None or self.credential.cooldown.until(now) is not None:
