@@ -22,8 +22,9 @@ LONGEST_WORD: Final = 32
 _UNSPACED: Final = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff"
 """Thai, Lao, Burmese, Khmer, kana, ideographs: without spaces between words there is none to take back."""
 
-_HALF_WORD: Final = re.compile(rf"[^\s{_UNSPACED}]*(?:(?![{_UNSPACED}])\w|[*`#=~-])\Z")
-"""All since the last space, for that is where a model's tokens begin; where it ends in a letter, a digit or a mark that comes in runs."""
+_BOUNDARY: Final = re.compile(rf"[\s{_UNSPACED}]")
+_INSIDE: Final = re.compile(rf"(?![{_UNSPACED}])[\w*`#=~-]")
+"""What a text cut within a word ends in: a letter, a digit, or a mark that comes in runs."""
 
 
 def continuation_request(
@@ -59,10 +60,14 @@ def continuation_request(
 
 def _without_half_word(text: str) -> str:
     """`text` without the word or the marks at its end and the whitespace before them, unless nothing would be left."""
-    half = _HALF_WORD.search(text)
-    if half is None or len(half[0]) > LONGEST_WORD:
+    if not text or _INSIDE.fullmatch(text[-1]) is None:
         return text.rstrip()
-    return text[: half.start()].rstrip() or text.rstrip()
+    start = len(text)  # of all since the last space, for that is where a model's tokens begin
+    while start and _BOUNDARY.match(text[start - 1]) is None:
+        start -= 1
+        if len(text) - start > LONGEST_WORD:
+            return text.rstrip()
+    return text[:start].rstrip() or text.rstrip()
 
 
 def _with_answer(messages: tuple[Message, ...], text: str) -> tuple[Message, ...]:
