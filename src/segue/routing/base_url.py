@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from segue.routing.dialect import CHAT, RESPONSES
 
 _SLASHES: Final = re.compile("/{2,}")
-_TWICE: Final = re.compile(r"/v1(?:/v1)+$")
+_TWICE: Final = re.compile(r"(?<!/v1)/v1(?:/v1)+$")
 _ENDPOINTS: Final = re.compile(r"/(?:chat/completions|completions|responses|embeddings|messages|models(?:/[^/]+)?)$")
 _VERSION: Final = {"claude": re.compile(r"/v1$")}
 """What a dialect's codec adds itself; Gemini's adds its own only where there is none."""

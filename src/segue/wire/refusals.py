@@ -35,7 +35,7 @@ WINDOW_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size
 
 _WINDOW: Final = re.compile(
     r"context[ _-](?:length|window|size|limit)s?\b.{0,40}\b(?:exceed|overflow|full|too)"
-    r"|(?:exceed|overflow|longer than|larger than|greater than|beyond|too large for|does not fit)\w*\b.{0,60}\bcontext\b"
+    r"|(?:exceed|overflow|longer than|larger than|greater than|beyond|too large for|does not fit)\w{0,12}\b.{0,60}\bcontext\b"
     r"|maximum (?:context|model|prompt|input) (?:length|window|tokens?)|max_model_len|context the overflows"
     r"|(?:prompt|input|messages?|request)s? (?:is |are |was |were |has become |contains? |length )?(?:\(?\d+ tokens?\)? )?(?:is |are )?too (?:long|many tokens)"
     r"|too many (?:input |prompt |total )?tokens|reduce the length of|exceeded (?:model )?(?:max(?:imum)? )?token limit"
