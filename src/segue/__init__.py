@@ -104,7 +104,7 @@ _OF_LANGCHAIN = ("langchain_core", "langsmith", "pydantic")
 """The packages of the extra `langchain`."""
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "APIConnectionError",
