@@ -73,7 +73,9 @@ def test_a_callback_may_call_another_client(box: Sandbox, settings: Settings) ->
     second.close()
 
 
-def test_a_portal_ends_when_the_last_who_shares_it_closes_it() -> None:
+def test_a_portal_ends_when_the_last_who_shares_it_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segue.portal._shared", None)  # a client that another test forgot may still share it
+
     async def here() -> Any:
         return threading.current_thread()
 

@@ -100,6 +100,7 @@ class MemoryStore:
 
     @property
     def closed(self) -> bool:
+        """Whether `close` was called: what is written now is dropped."""
         return self._closed
 
     def flush(self, timeout: float = 5.0) -> bool:
