@@ -35,6 +35,8 @@ PHRASES = (
     "summarize this coding conversation",
     "summarize the conversation so far",
 )
+_HINTS = ("title", "topic", "speak", "snapshot", "compaction", "summar")
+"""Each phrase holds one of these: most requests are told apart by fewer looks."""
 FIELDS = frozenset({"title", "isnewtopic", "next_speaker", "reasoning"})
 """A schema of these fields alone is asked for by such a call."""
 
@@ -57,4 +59,4 @@ def is_housekeeping(request: ChatRequest) -> bool:
     rules = next((message.text for message in request.messages if message.role == "system"), "")
     said = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
     looked = f"{rules[:HEAD]}\n{said[:HEAD]}\n{said[-HEAD:]}".lower()
-    return any(phrase in looked for phrase in PHRASES)
+    return any(hint in looked for hint in _HINTS) and any(phrase in looked for phrase in PHRASES)
