@@ -1,7 +1,7 @@
 """What a refusal means whatever the dialect: one table for all four, since servers speak one another's.
 
-Messages are those of public reports (llama.cpp, ik_llama.cpp, vLLM, SGLang, LM Studio, Ollama, TGI, Mistral, Cohere, Bedrock, xAI, OpenRouter,
-DeepSeek), with other numbers.
+Messages are those of llama.cpp's and ik_llama.cpp's public reports and of pattern lists that other projects keep (vLLM, SGLang, LM Studio, Ollama,
+TGI, Mistral, Cohere, Bedrock, xAI, OpenRouter, DeepSeek), with other numbers.
 """
 
 from __future__ import annotations
