@@ -144,6 +144,8 @@ def checked(name: str, value: Any, *, strict: bool = True, what: str = "", place
     if (kind := fields(Policy).get(name)) is None:
         raise unknown(name, "a field of Policy", fields(Policy))
     value = convert(what or name, value, kind, strict=strict, place=place)
-    if name == "policy" and value not in (known := (*get_args(PolicyName), *plugins.names("policies"))):
-        raise ConfigurationError(f"{what or name}: {unknown(value, 'a policy', known, place=place)}")
+    if name == "policy" and value not in (own := get_args(PolicyName)):
+        known = (*own, *plugins.names("policies"))
+        if value not in known:
+            raise ConfigurationError(f"{what or name}: {unknown(value, 'a policy', known, place=place)}")
     return value

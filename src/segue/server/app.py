@@ -39,7 +39,7 @@ from segue.server.options import narrowed, policy_options
 from segue.server.response_store import Recall, RecallingIngress, stored
 from segue.server.routes import GEMINI, RESPONSES, HttpRoute, Kind
 from segue.wire.codec import IngressCodec
-from segue.wire.dialects import ingress
+from segue.wire.dialects import ingress, paths
 from segue.wire.openai_chat.ingress.completions import CompletionsIngress
 
 log = logging.getLogger("segue.server")
@@ -121,6 +121,7 @@ class Gateway:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self._runtime.warm_up()
+        paths()  # of plug-ins: looking for them takes 40 ms, which no request is to wait for
         gc.collect()
         gc.freeze()  # what is loaded stays: collecting it again and again would be the longest pause there is
         gc.set_threshold(GARBAGE, 10, 10)
