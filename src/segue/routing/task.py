@@ -13,13 +13,14 @@ agent and "hi". Only the instruction says how hard the work is. It is found in f
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from segue.chat.request import ChatRequest
 from segue.routing.features import works
 
 EDGE = 300
-"""Characters read at each end of a text without an instruction of its own. 300 at each end ordered prompts better than 1,400 and 1,000."""
+"""Characters read at each end of a text without an instruction of its own."""
 PARAGRAPH = 600
 """A longer paragraph is taken for pasted text, not for an instruction."""
 WHOLE = 2_000
@@ -49,7 +50,8 @@ class Found(NamedTuple):
 
 def task_of(request: ChatRequest) -> str:
     """The task of a request: of its last user turn, or of its system prompt where that turn is data."""
-    turns = [text for message in reversed(request.messages) if message.role == "user" and (text := message.text)]
+    said_by_user = (text for message in reversed(request.messages) if message.role == "user" and (text := message.text))
+    turns = list(islice(said_by_user, 2))  # a long conversation has many more
     if not turns:
         return ""
     said = turns[0]
