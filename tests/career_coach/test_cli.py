@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SEGUE_CONFIG", raising=False)
     monkeypatch.setenv("SEGUE_LEDGER", "none")
     monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(cli, "system_language", lambda: "en")
     (tmp_path / "segue.toml").write_text("[policy]\nrounds = 1\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
@@ -168,6 +170,28 @@ def test_what_is_wrong_before_anything_is_asked_ends_with_2_and_one_line(
     assert result.stdout == ""
 
 
+def test_a_korean_reader_sees_only_korean_where_all_targets_fail() -> None:
+    result = run(KOREAN, *BREAK_ALL)
+    assert "면접 질문 (시뮬레이션): 실패: 모든 제공자가 답하지 못했습니다" in result.stderr
+    assert "제공자의 서버에 문제가 있습니다(HTTP 503)" in result.stderr
+    for words in ("failed", "overload", "providers", "credit", "recover"):
+        assert words not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.json"], "오류: nowhere.json: 파일이 없습니다\n"),
+        ([KOREAN, "--break", "groq"], "오류: --break groq: 체인에 없는 이름입니다(gemini, openai, claude)\n"),
+    ],
+)
+def test_what_is_wrong_is_said_in_korean_to_a_korean_reader(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "system_language", lambda: "ko")
+    assert run(*arguments).stderr == message
+
+
 @pytest.mark.parametrize("arguments", [["--only", "jokes"], ["--language", "fr"], ["--deadline", "0"], ["--nonsense"]])
 def test_an_option_that_is_wrong_ends_with_2(arguments: list[str]) -> None:
     result = run(ENGLISH, *arguments)
@@ -209,6 +233,7 @@ def test_python_dash_m_runs_the_same_command(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "LC_ALL": "C"},
     )
     assert done.returncode == 2
     assert done.stderr == f"error: {tmp_path / 'nowhere.json'}: No such file or directory\n"

@@ -26,7 +26,8 @@ from career_coach.prompts import Task
 from career_coach.reading import read_resume
 from career_coach.render import show
 from career_coach.results import Coaching
-from career_coach.resume import Resume, ResumeError
+from career_coach.resume import Resume
+from career_coach.wording import CoachError, explained, system_language
 from segue import ConfigurationError, Sandbox, Segue, Settings, load
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -57,11 +58,12 @@ def coach(
 ) -> None:
     """Five interview questions and a learning path for a résumé, from the first provider that answers."""
     tasks: tuple[Task, ...] = TASKS if only is None else (only,)
+    labels = Labels(language or system_language())
     try:
         read = read_resume(resume)
+        labels = Labels(language or read.language)
         _check_writable(json_file)
         _check_deadline(deadline)
-        labels = Labels(language or read.language)
         with ExitStack() as stack:
             progress = Progress(Console(stderr=True), labels, tasks)
             settings = load()
@@ -70,9 +72,9 @@ def coach(
             coached = Coach(segue, language=language, chain=names, deadline=deadline)
             with progress:
                 coaching = asyncio.run(_run(segue, coached, read, tasks))
-        status = _tell(read, coaching, labels, json_file, simulated)
-    except (ConfigurationError, ResumeError) as error:
-        _complain(f"error: {error}")
+        status = _report(read, coaching, labels, json_file, simulated)
+    except (ConfigurationError, CoachError) as error:
+        _complain(f"{labels('error')}: {explained(error, labels.language)}")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -103,23 +105,21 @@ def _client(
     unusable = [name for name in names if segue.targets[name] and not segue.targets.usable(name)]
     if not faults and len(unusable) < len(names):
         if unusable and not isinstance(chain, str | None):
-            raise ConfigurationError(
-                f"{unusable[0]} has no key: set {unusable[0].upper()}_API_KEY or leave it out of --chain"
-            )
+            raise CoachError("no_key", target=unusable[0], variable=f"{unusable[0].upper()}_API_KEY")
         return segue, None
     for name in faults.keys() - set(names):
-        raise ConfigurationError(f"--break {name}: the chain has no such target ({', '.join(names)})")
+        raise CoachError("no_target", name=name, targets=", ".join(names))
     sandbox = stack.enter_context(Sandbox(faults=faults))
     return Segue(sandbox.settings(settings, every=True), listeners=[progress]), "broken" if faults else "no_key"
 
 
-def _chain(settings: Settings, said: str | None) -> str | tuple[str, ...] | None:
+def _chain(settings: Settings, option: str | None) -> str | tuple[str, ...] | None:
     """What `--chain` means: the name of a chain, or the names of targets."""
-    if said is None or said in settings.chains:
-        return said
-    names = tuple(name.strip() for name in said.split(",") if name.strip())
+    if option is None or option in settings.chains:
+        return option
+    names = tuple(name.strip() for name in option.split(",") if name.strip())
     if not names or len(set(names)) != len(names):
-        raise ConfigurationError(f"--chain {said!r} must name each of its targets once, and at least one")
+        raise CoachError("chain", value=option)
     return names
 
 
@@ -129,34 +129,34 @@ def _targets(settings: Settings, chain: str | Sequence[str] | None) -> Sequence[
     return settings.chains[chain].targets if isinstance(chain, str) else chain
 
 
-def _faults(said: Sequence[str]) -> dict[str, str]:
-    """Faults by provider, from `PROVIDER` or `PROVIDER=FAULT`; "" is the sandbox's own choice."""
-    return {name.strip(): fault.strip() for name, _, fault in (item.partition("=") for item in said)}
+def _faults(options: Sequence[str]) -> dict[str, str]:
+    """Faults by provider, from `PROVIDER` or `PROVIDER=FAULT`; "" leaves the fault to the sandbox."""
+    return {name.strip(): fault.strip() for name, _, fault in (item.partition("=") for item in options)}
 
 
 def _check_writable(file: str | None) -> None:
-    """Says what is wrong with the file before anything is paid for what goes into it."""
+    """Raises `CoachError` if the file cannot be written, before anything is paid for."""
     if file is None or file == "-":
         return
     path = Path(file)
     if path.is_dir() or not path.parent.is_dir():
-        raise ConfigurationError(
-            f"--json {file}: {'it is a directory' if path.is_dir() else 'there is no such directory'}"
-        )
+        raise CoachError("directory" if path.is_dir() else "no_directory", file=file)
 
 
 def _check_deadline(seconds: float | None) -> None:
     if seconds is not None and not math.isfinite(seconds):
-        raise ConfigurationError("--deadline must be a number of seconds")
+        raise CoachError("deadline")
 
 
-def _tell(resume: Resume, coaching: Coaching, labels: Labels, json_file: str | None, simulated: str | None) -> int:
-    """Shows and writes the result; gives the exit status."""
+def _report(resume: Resume, coaching: Coaching, labels: Labels, json_file: str | None, simulated: str | None) -> int:
+    """Shows and writes the result; returns the exit status."""
     show(Console(stderr=json_file == "-"), resume, coaching, why_simulated=simulated or "no_key")
     if json_file is not None and (coaching.questions is not None or coaching.path is not None):
         _write(json_file, json.dumps(coaching.document(), ensure_ascii=False, indent=2) + "\n")
     for task, error in coaching.failures.items():
-        _complain(f"{labels.titled(task, simulated=simulated is not None)}: {labels('failed')}: {error}")
+        _complain(
+            f"{labels.titled(task, simulated=simulated is not None)}: {labels('failed')}: {explained(error, labels.language)}"
+        )
     return 1 if coaching.failures else 0
 
 
@@ -167,7 +167,7 @@ def _write(file: str, text: str) -> None:
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"--json {file}: {error.strerror or 'it cannot be written'}") from error
+        raise CoachError("unwritable", file=file) from error
 
 
 def _complain(text: str) -> None:

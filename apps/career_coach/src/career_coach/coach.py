@@ -17,7 +17,8 @@ from career_coach.results import Attempt, Coaching, LearningPath, Question
 from career_coach.resume import Resume
 from career_coach.schemas import PATH_SCHEMA, QUESTIONS_SCHEMA, path_problem, questions_problem, read
 from career_coach.trimming import fitted
-from segue import Answer, ConfigurationError, LLMServiceUnavailableError, OutputSchema, Segue, SegueError
+from career_coach.wording import CutAnswerError, reason
+from segue import Answer, ConfigurationError, OutputSchema, Segue, SegueError
 
 TASKS: Final[tuple[Task, ...]] = ("questions", "path")
 
@@ -78,10 +79,11 @@ class Coach:
         results = await asyncio.gather(*(self._tried(task, resume, run) for task in tasks))
         answers = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, Answer)}
         failures = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, SegueError)}
-        booked = await self._booked(run, began)
-        attempts = [*booked, *_skipped(failures, {attempt.target for attempt in booked if attempt.simulated})]
+        language = self._language or resume.language
+        booked = await self._booked(run, began, language)
+        attempts = [*booked, *_skipped(failures, language, {attempt.target for attempt in booked if attempt.simulated})]
         return Coaching(
-            language=self._language or resume.language,
+            language=language,
             questions=_questions(answers["questions"].text) if "questions" in answers else None,
             path=_path(answers["path"].text) if "path" in answers else None,
             failures=failures,
@@ -113,24 +115,25 @@ class Coach:
         )
         if (problem := validate(answer.text)) is not None:
             # An answer that ran out of tokens is no failure to the engine, but it is no document either.
-            said = f"{answer.target} ended its answer early ({answer.finish_reason.value}): {problem}"
-            raise LLMServiceUnavailableError(said, attempts=answer.attempts)
+            message = f"{answer.target} ended its answer early ({answer.finish_reason.value}): {problem}"
+            raise CutAnswerError(message, attempts=answer.attempts)
         return answer
 
-    async def _booked(self, run: str, began: float) -> list[Attempt]:
+    async def _booked(self, run: str, began: float, language: Language) -> list[Attempt]:
         """The attempts of a run, as the ledger has them, in their order."""
         records = await asyncio.to_thread(self._segue.ledger.records, began - 1.0, limit=None)
-        return [_attempt(record) for record in records if record.metadata.get("run") == run]
+        return [_attempt(record, language) for record in records if record.metadata.get("run") == run]
 
 
-def _attempt(record: Any) -> Attempt:
+def _attempt(record: Any, language: Language) -> Attempt:
     free = record.settlement == "free"
     return Attempt(
         task=record.metadata["task"],
         target=record.target,
         model=record.model,
         outcome=record.outcome,
-        reason=record.reason,
+        reason=reason(record.outcome, record.reason, language, record.status),
+        detail=record.reason,
         seconds=record.seconds,
         prompt_tokens=None if free else record.usage.prompt_tokens,
         output_tokens=None if free else record.usage.output_tokens,
@@ -141,7 +144,7 @@ def _attempt(record: Any) -> Attempt:
     )
 
 
-def _skipped(failures: dict[Task, SegueError], simulated: set[str]) -> list[Attempt]:
+def _skipped(failures: dict[Task, SegueError], language: Language, simulated: set[str]) -> list[Attempt]:
     """Targets that were passed over: the ledger has only what was sent."""
     return [
         Attempt(
@@ -149,7 +152,8 @@ def _skipped(failures: dict[Task, SegueError], simulated: set[str]) -> list[Atte
             target=summary.target,
             model=summary.model,
             outcome="skipped",
-            reason=summary.reason,
+            reason=reason("skipped", summary.reason, language),
+            detail=summary.reason,
             simulated=summary.target in simulated,
         )
         for task, error in failures.items()

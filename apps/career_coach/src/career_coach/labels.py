@@ -36,6 +36,7 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "cost": "Cost",
         "total": "Total",
         "failed": "failed",
+        "error": "error",
         "asking": "asking {target}",
         "waiting": "waiting",
         "easy": "easy",
@@ -52,11 +53,13 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "strength": "builds on a strength",
         "weakness": "closes a gap",
         "ok": "answered",
+        "lost": "process ended",
+        "pending": "not ended",
         "cancelled": "cancelled",
         "skipped": "skipped",
         "rate": "rate-limited",
         "money": "out of credit",
-        "overload": "unwell",
+        "overload": "provider error",
         "auth": "key refused",
         "model_gone": "model gone",
         "capability": "can't take it",
@@ -96,6 +99,7 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "cost": "비용",
         "total": "합계",
         "failed": "실패",
+        "error": "오류",
         "asking": "{target}에 요청 중",
         "waiting": "대기 중",
         "easy": "쉬움",
@@ -112,6 +116,8 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "strength": "강점 강화",
         "weakness": "약점 보완",
         "ok": "응답",
+        "lost": "프로그램 종료",
+        "pending": "진행 중",
         "cancelled": "취소",
         "skipped": "건너뜀",
         "rate": "요청 한도 초과",
@@ -134,6 +140,7 @@ class Labels:
     """The words of one language."""
 
     def __init__(self, language: Language) -> None:
+        self.language = language
         self._words = LABELS[language]
 
     def __call__(self, name: str, **values: object) -> str:

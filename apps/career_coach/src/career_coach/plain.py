@@ -29,9 +29,7 @@ def from_text(text: str) -> Resume:
     withheld: list[str] = []
     cleaned = without_contacts(clean(text), withheld)
     if sum(character.isalnum() for character in cleaned) < _LEAST:
-        raise ResumeError(
-            "the résumé says nothing to ask about: give it a summary, work experience, projects or skills"
-        )
+        raise ResumeError("nothing_to_ask")
     sections = _sections(cleaned)
     months = next(filter(None, (months_of(line) for line in sections.get("total_experience_months", ()))), None)
     return Resume(

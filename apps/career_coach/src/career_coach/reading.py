@@ -9,17 +9,18 @@ import msgspec
 
 from career_coach.plain import from_text
 from career_coach.resume import Resume, ResumeError, from_document
+from career_coach.wording import PROBLEMS
 
 LARGEST = 5 * 1024 * 1024
 """Bytes; a résumé is a hundredth of that."""
 
-_FORMATS = {
-    b"%PDF": "a PDF",
-    b"PK\x03\x04": "a Word document or another archive",
-    b"\xd0\xcf\x11\xe0": "an old Word or Hangul (hwp) document",
-    b"{\\rtf": "rich text (RTF)",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
+_FORMATS = {  # the first bytes, and the code of what to say
+    b"%PDF": "pdf",
+    b"PK\x03\x04": "archive",
+    b"\xd0\xcf\x11\xe0": "old_document",
+    b"{\\rtf": "rich_text",
+    b"\x89PNG": "picture",
+    b"\xff\xd8\xff": "picture",
 }
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -33,7 +34,8 @@ def read_resume(path: str) -> Resume:
         with file.open("rb") as stream:
             return parse(stream.read(LARGEST + 1), file.name)
     except OSError as error:
-        raise ResumeError(f"{path}: {error.strerror or 'it cannot be read'}") from error
+        code = type(error).__name__
+        raise ResumeError(code if code in PROBLEMS else "unreadable", source=path) from error
 
 
 def parse(data: bytes, name: str) -> Resume:
@@ -44,22 +46,23 @@ def parse(data: bytes, name: str) -> Resume:
             return from_document(_json(text))
         return from_text(text)
     except ResumeError as error:
-        raise ResumeError(f"{name}: {error}") from error
+        error.source = name
+        raise
 
 
 def _decoded(data: bytes) -> str:
     if len(data) > LARGEST:
-        raise ResumeError(f"it is larger than {LARGEST // 1024**2} MB: is it a résumé?")
+        raise ResumeError("too_large", megabytes=LARGEST // 1024**2)
     if not data.strip():
-        raise ResumeError("it is empty")
-    for magic, what in _FORMATS.items():
+        raise ResumeError("empty")
+    for magic, code in _FORMATS.items():
         if data.startswith(magic):
-            raise ResumeError(f"it is {what}: save it as text or JSON first")
+            raise ResumeError(code)
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
     if b"\0" in data:
-        raise ResumeError("it is neither text nor JSON")
+        raise ResumeError("binary")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -67,13 +70,13 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("cp949")
     except UnicodeDecodeError as error:
-        raise ResumeError("its characters are in neither UTF-8 nor CP949: save it as UTF-8") from error
+        raise ResumeError("encoding") from error
 
 
 def _json(text: str) -> object:
     try:
         return msgspec.json.decode(text)
     except RecursionError as error:
-        raise ResumeError("its JSON is nested too deeply") from error
+        raise ResumeError("nested") from error
     except msgspec.DecodeError as error:
-        raise ResumeError(f"it is not valid JSON: {error}") from error
+        raise ResumeError("no_json", detail=error) from error

@@ -11,6 +11,7 @@ import msgspec
 from career_coach.language import Language
 from career_coach.prompts import Task
 from career_coach.resume import Notice
+from career_coach.wording import explained
 from segue import SegueError
 
 
@@ -50,7 +51,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of one task. `cost` is in US dollars; tokens and cost are None where they aren't known, `estimated` where counted here.
     `bound` is the most that can have been billed.
 
-    `outcome` is "ok", "cancelled", "skipped" or a failure's kind. `simulated`: a local stand-in was asked, no model.
+    `outcome` is "ok", "cancelled", "skipped" or a failure's kind; `reason` says why in the reader's language, `detail` in Segue's or the
+    provider's own words. `simulated`: a local stand-in answered, not a model.
     """
 
     task: Task
@@ -58,6 +60,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     outcome: str
     reason: str = ""
+    detail: str = ""
     seconds: float = 0.0
     prompt_tokens: int | None = None
     output_tokens: int | None = None
@@ -95,7 +98,7 @@ class Coaching(msgspec.Struct, frozen=True, kw_only=True):
             "language": self.language,
             "questions": msgspec.to_builtins(self.questions),
             "learning_path": msgspec.to_builtins(self.path),
-            "failures": {task: str(error) for task, error in self.failures.items()},
+            "failures": {task: explained(error, self.language) for task, error in self.failures.items()},
             "attempts": [_row(attempt) for attempt in self.attempts],
             "cost": _money(self.cost),
             "bound": _money(self.bound),

@@ -15,13 +15,14 @@ from career_coach.anchors import Anchors, terms
 from career_coach.cleaning import clean_all
 from career_coach.fields import PROJECT, TOP, WORK, key_of, months_of, skills_of
 from career_coach.language import Language, language_of
+from career_coach.wording import CoachError
 
 _WRAPPERS = frozenset({"resume", "cv", "curriculum_vitae", "이력서", "data", "candidate"})
 _A_NAME = 80
 """The longest text that is still taken for the name of a company or a project."""
 
 
-class ResumeError(ValueError):
+class ResumeError(CoachError):
     """The résumé can't be read, or says nothing to ask about. The message is one line."""
 
 
@@ -94,9 +95,7 @@ def from_document(document: Any) -> Resume:
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
     if not isinstance(document, dict):
-        raise ResumeError(
-            "a résumé in JSON must be one object with fields such as summary, work_experiences, technical_skills"
-        )
+        raise ResumeError("no_object")
     withheld: list[str] = []
     values = _top_fields(_unwrapped(clean_all(document, withheld)))
     months = _take_months(values)
@@ -110,9 +109,7 @@ def from_document(document: Any) -> Resume:
         extra=values,
     )
     if not resume.document.keys() - {"name", "total_experience_months"}:
-        raise ResumeError(
-            "the résumé says nothing to ask about: give it a summary, work experience, projects or skills"
-        )
+        raise ResumeError("nothing_to_ask")
     return msgspec.structs.replace(resume, notices=withheld_notice(withheld))
 
 
