@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -21,6 +23,9 @@ from pymongo import MongoClient
 
 from segue.ledger.stores.mongodb_connection import shared_connection
 from segue.secret import Secret
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 pytest.register_assert_rewrite("segue.testing.stores", "segue.testing.dialects")
 
@@ -40,6 +45,10 @@ _HANDED_ON = "MONGODB_URL_OF_TESTS"
 MONGOD = os.environ.setdefault(_HANDED_ON, os.environ.pop("MONGODB_URL", ""))
 """A real server to test with, e.g. `mongodb://127.0.0.1:27017`; taken out of the environment, lest every other test write to it, and
 handed on to the processes that share the tests."""
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+"""A checker of accessibility, from `npm install` in the project's root."""
 
 _TALLY = "tally"
 
@@ -88,6 +97,58 @@ def mongodb_url(mongodb_server: str) -> Iterator[str]:
     if MONGOD:
         with MongoClient[dict[str, object]](mongodb_server) as client:
             client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, or the one that the variable CHROMIUM names. Ends with the module: its event loop must not outlive it, or the
+    asynchronous tests of other modules can't start theirs."""
+    if CHROMIUM is None:
+        pytest.skip("NOTICE: there is no chromium here (apt-get install chromium), so nothing is tested in a browser")
+    sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
+    flags = ["--disable-gpu", "--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A page of 1,280 × 800. What it complains of on the console, a breach of its content security policy for one, fails the test.
+    `@pytest.mark.parametrize("page", [{"locale": "ko-KR"}], indirect=True)` sets options of the browser's context."""
+    trouble: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if (
+            message.type == "error" and "status of 4" not in message.text
+        ):  # Chromium notes every 4xx, also an expected one
+            trouble.append(message.text)
+
+    options: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, **getattr(request, "param", {})}
+    context = browser.new_context(**options)
+    made = context.new_page()
+    made.set_default_timeout(20_000)
+    made.on("console", heard)
+    made.on("pageerror", lambda error: trouble.append(str(error)))
+    yield made
+    context.close()
+    assert not trouble, trouble
+
+
+@pytest.fixture
+def axe(page: Page) -> Callable[[], list[str]]:
+    """Returns the serious and critical findings of axe-core in the page as it is."""
+    if not AXE.exists():
+        pytest.skip("NOTICE: axe-core is not installed (npm install), so the pages' accessibility is not checked")
+
+    def findings() -> list[str]:
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        grave = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+        return [f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}" for each in grave]
+
+    return findings
 
 
 @pytest.fixture
