@@ -337,7 +337,7 @@ async def test_a_handler_answers_500_with_a_clear_message_when_all_fail(provider
             raise HTTPException(status_code=500, detail=str(error)) from error
 
     assert await handler("이력서") == {"questions": "gemini의 답변"}
-    providers.broken = {"gemini": 503, "openai": 401, "claude": 429}
+    providers.broken = {"gemini": 403, "openai": 401, "claude": 402}
     with pytest.raises(HTTPException) as raised:
         await handler("이력서")
     assert raised.value.status_code == 500
