@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -164,6 +165,12 @@ def tally(request: pytest.FixtureRequest) -> Callable[[str, int], object]:
             request.node.user_properties.append((_TALLY, (what, count, time.process_time() - began)))
 
     return counting
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays loaded: collections, those that tests ask for among them, need not walk through it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

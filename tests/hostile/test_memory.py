@@ -27,15 +27,6 @@ FAULTS = ("context_length", "auth", "unavailable", "cut:after=3", "error_event",
 OURS = (ChatRequest, Relay, Exchange)
 
 
-@pytest.fixture(autouse=True)
-def collections_that_look_at_this_test_alone() -> Iterator[None]:
-    """What other tests have loaded is set aside: a collection that walks through all of it takes half a second."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @contextmanager
 def uncollected() -> Iterator[list[Any]]:
     """Yields the objects that only a collection would have freed at the block's end."""
