@@ -16,7 +16,7 @@ WORKERS ?= 3
 # Tests that judge real time: they run one by one, after all others have run on all cores.
 REAL_TIME := tests/realtime
 
-.PHONY: coverage demo demo-real test test-real test-long lint docs bench clean help
+.PHONY: coverage demo demo-real test test-real test-deploy test-long lint docs bench clean help
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,11 @@ coverage: $(READY)  ## The tests again, and which lines they reach: three quarte
 	COVERAGE_CORE=$(shell $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")' 2>/dev/null) \
 	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal --ignore=tests/real_model \
 	--cov=segue --cov-report=term:skip-covered $(addprefix --ignore=,$(REAL_TIME))
+
+# Schemas of Kubernetes alone take 110 MB, so only this target installs them.
+test-deploy: $(READY)  ## The files of deploy/ before the programs and schemas that they are for
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[deploy]'
+	$(BIN)/python -m pytest -q tests/deploy
 
 test-long: $(READY)  ## The long run: histories and mutations of the engine
 	$(BIN)/python -m pytest -q -m long

@@ -199,6 +199,7 @@ async def test_what_is_left_of_budgets_is_looked_up_once_a_request_fell_under_on
     await metrics.look_up()
     found = await shown(metrics)
     assert found["segue_budget_left_dollars", frozenset({"key:key_1"})] == 2.5
+    assert found["segue_budget_dollars", frozenset({"key:key_1"})] == 2.5
     runtime.budgets.cancel(ticket)
     runtime.budgets.close()
 

@@ -98,6 +98,10 @@ class BudgetKeeper:
         """US dollars that are not spent today of each budget that a request fell under, by its name. Blocks."""
         return {name: from_pico(pico) for name, pico in self._budgets.left().items()}
 
+    def amounts(self) -> dict[str, Decimal]:
+        """US dollars a day of each of these budgets."""
+        return {name: from_pico(pico) for name, pico in self._budgets.amounts().items()}
+
     def close(self) -> None:
         """Reports what was spent and gives back what is in hand."""
         self._budgets.close()

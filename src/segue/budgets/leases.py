@@ -128,6 +128,11 @@ class Budgets:
                     spent[name] = spent.get(name, 0) + purse.unreported
             return {name: budget.pico - spent.get(name, 0) for name, budget in self._known.items()}
 
+    def amounts(self) -> dict[str, int]:
+        """The whole amount a day of each budget that a request fell under, by its name."""
+        with self._lock:
+            return {name: budget.pico for name, budget in self._known.items()}
+
     def close(self, timeout: float = 5.0) -> None:
         """Reports, gives back what is in hand, and ends the thread; a later request starts it again."""
         with self._starting:

@@ -62,6 +62,13 @@ class Gauges:
             registry=registry,
             multiprocess_mode=LEAST,
         )
+        self._amounts = Gauge(
+            "segue_budget_dollars",
+            "US dollars a day of such a budget, as set.",
+            ("budget",),
+            registry=registry,
+            multiprocess_mode=LEAST,
+        )
         self.in_flight = Gauge(
             "segue_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode=SUM
         )
@@ -97,3 +104,5 @@ class Gauges:
         if "budgets" in runtime.__dict__:  # it is made by the first such request
             for name, dollars in (await asyncio.to_thread(runtime.budgets.left)).items():
                 self._budgets.labels(name).set(float(dollars))
+            for name, dollars in runtime.budgets.amounts().items():
+                self._amounts.labels(name).set(float(dollars))
