@@ -1,1 +1,1 @@
-"""Dialects: what providers and their SDKs say on the wire, as bytes in and values out. No I/O in here."""
+"""Dialects: the wire formats of providers and their SDKs, bytes in and values out. No I/O."""

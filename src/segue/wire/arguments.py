@@ -1,4 +1,4 @@
-"""The arguments of a tool call: JSON text of an object, made of what a model or its server wrote."""
+"""The arguments of a tool call: JSON text of an object, made from what a model or its server wrote."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segue.wire.lenient import whole_characters
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _decoder = json.JSONDecoder(strict=False)
 _MOST_VALUES = 64
-"""More values in a row are no arguments that were said again."""
+"""More values in a row than this are not one set of arguments that was repeated."""
 
 
 def is_object(text: str) -> bool:
@@ -27,13 +27,13 @@ def is_object(text: str) -> bool:
 
 
 def object_text(arguments: str) -> str:
-    """The JSON text of an object: the arguments as they stand, or where they are none, one that shows the model what it wrote."""
+    """The JSON text of an object: the arguments unchanged, or if they are not an object, one that shows the model what it wrote."""
     text = arguments.strip() or "{}"
     return text if is_object(text) else msgspec.json.encode({"not_json": text}).decode()
 
 
 def mended(pieces: Sequence[str]) -> str | None:
-    """The arguments that pieces mean which joined are not the JSON text of an object; None if their meaning is not plain.
+    """The arguments that pieces mean which joined are not the JSON text of an object; None if their meaning is unclear.
 
     Servers send a placeholder (`{}`, `""`, `null`) before or after the arguments, the whole arguments again, each time longer
     (a snapshot instead of a piece), or as JSON text inside a JSON string; models write line breaks into strings as they are.
@@ -60,7 +60,7 @@ def json_text(value: dict[str, Any]) -> str:
 
 
 def _values(text: str) -> list[Any] | None:
-    """The JSON values that stand one behind the other in the text; None if something else does, or too many do."""
+    """The JSON values that the text consists of, one after the other; None if it holds anything else, or too many of them."""
     values: list[Any] = []
     at = len(text) - len(text.lstrip())
     while at < len(text) and len(values) < _MOST_VALUES:
@@ -75,7 +75,7 @@ def _values(text: str) -> list[Any] | None:
 
 
 def _object(value: Any) -> dict[str, Any] | None:
-    """The object that a value is, or holds as JSON text; an empty one for a placeholder."""
+    """The value itself if it is an object, or the object that it holds as JSON text; an empty one for a placeholder."""
     if isinstance(value, str) and value.strip():
         inner = _values(value)
         value = inner[0] if inner is not None and len(inner) == 1 else None

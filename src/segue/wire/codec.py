@@ -3,7 +3,7 @@
 *Upstream*, where Segue is the client: `encode` a request, `decoder` for the answer's bytes, `failure` for an HTTP error.
 *Ingress*, where Segue is the server: `decode` a request's body, `encoder` for the answer's events, `error` for one that failed.
 
-Decoders and encoders are machines of one answer: fed once, in order, never reused.
+A decoder or encoder handles one answer: it is fed once, in order, and never reused.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ BETAS: Final = "betas:"
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP request. `headers` may hold a key, so they are not shown by `repr`.
 
-    `omitted` names what the caller asked for and the model is known not to take, e.g. `("temperature",)`. `healed` names what was put
-    right so that the provider takes it, in the words of `fitting.history.HEALED`. `answers` gives the names of tools that were changed
-    for this target back to the calls of its answer.
+    `omitted` names what the caller asked for and the model is known not to take, e.g. `("temperature",)`. `healed` names what
+    was repaired so that the provider takes it, by the keys of `fitting.history.HEALED`. `answers` restores the names of tools that
+    were changed for this target in the calls of its answer.
     """
 
     method: str
@@ -46,12 +46,12 @@ class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """To whom a request goes and how.
+    """The target of a request and how to send it.
 
     `base_url` has no trailing slash and includes the version path where the dialect's SDK includes it. `stream` is False only for a
-    target known not to stream. `omit` names request fields that this target has refused before. `prefill` says the last message is
-    the start of the model's own turn, to be continued. `quirks` holds a preset's deviations, e.g. `{"prefix": True}`. `tries_responses`: what Chat
-    Completions refuses is asked again in the Responses API.
+    target known not to stream. `omit` names request fields that this target has refused before. `prefill`: the last message
+    is the start of the model's turn, to be continued. `quirks` holds a preset's deviations, e.g. `{"prefix": True}`. `tries_responses`: a request
+    that Chat Completions refuses is repeated in the Responses API.
     """
 
     model: ModelInfo
@@ -69,7 +69,7 @@ class Decoder(Protocol):
     """Turns an answer's bytes into events, however the bytes are split."""
 
     complete: bool
-    """True once the dialect's last word was read; further bytes are ignored."""
+    """True once the end of the answer was read; further bytes are ignored."""
 
     def feed(self, data: bytes) -> list[UpstreamEvent]: ...
 
@@ -86,7 +86,7 @@ class UpstreamCodec(Protocol):
     """The provider's public address, used where none is set."""
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
-        """Raises `InvalidRequestError` for a request this dialect cannot say."""
+        """Raises `InvalidRequestError` for a request that this dialect cannot express."""
         ...
 
     def decoder(self, content_type: str) -> Decoder:
@@ -103,9 +103,9 @@ class UpstreamCodec(Protocol):
 
 
 class IngressRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as a caller of our server or sandbox made it.
+    """A request as a caller of our server or sandbox sent
 
-    `model` is the caller's word for it, "" if none. `options` holds what shapes only the answer's form in this dialect
+    it. `model` is the name that the caller used, "" if none. `options` holds what shapes only the answer's form in this dialect
     (e.g. OpenAI's `include_usage`).
     """
 
@@ -116,14 +116,14 @@ class IngressRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Encoder(Protocol):
-    """Turns an answer's events into one dialect's bytes. An encoder of a whole answer gives all bytes at `Finished`."""
+    """Turns an answer's events into one dialect's bytes. An encoder of a whole answer returns all bytes at `Finished`."""
 
     content_type: str
 
     def feed(self, event: ChatEvent) -> bytes: ...
 
     def ping(self) -> bytes:
-        """Bytes that keep the connection's client patient: data-bearing where the dialect has such; b"" if there is nothing to say."""
+        """Bytes that keep the connection's client patient: data-bearing where the dialect has such; b"" if there is nothing to send."""
         ...
 
     def fail(self, error: SegueError) -> bytes:
@@ -145,5 +145,5 @@ class IngressCodec(Protocol):
         ...
 
     def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body that tell the dialect's official SDK what happened."""
+        """Status, headers and body from which the dialect's official SDK raises the right error."""
         ...

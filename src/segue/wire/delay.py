@@ -1,4 +1,4 @@
-"""How long a provider asks to be left alone, in the many ways providers say it. All results are seconds from now, never negative."""
+"""How long a provider asks to wait, in the many forms that providers use. All results are seconds from now, never negative."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 DAY = 86400.0
 UNIX_TIME = 1e9
-"""From here on a number is no wait but a time: in seconds it is in the year 2001."""
+"""From this value on a number is a point in time, not a duration: in seconds it is in the year 2001."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)")
@@ -17,14 +17,14 @@ _DURATION = re.compile(rf"(?:{_PIECE.pattern})+")
 
 
 def duration(text: str) -> float | None:
-    """Seconds of a compound duration such as `6m0s`, `120ms` or `1h2m3.5s`; None if it is none."""
+    """Seconds of a compound duration such as `6m0s`, `120ms` or `1h2m3.5s`; None if it is not one."""
     if not _DURATION.fullmatch(text):
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text))
 
 
 def until(text: str, wall: float) -> float | None:
-    """Seconds from `wall` (epoch seconds) to an RFC 3339 or HTTP date; None if it is neither. A date gone by is 0."""
+    """Seconds from `wall` (epoch seconds) to an RFC 3339 or HTTP date; None if it is neither. A past date is 0."""
     try:
         when = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -38,7 +38,7 @@ def until(text: str, wall: float) -> float | None:
 
 
 def seconds(text: str) -> float | None:
-    """A plain, non-negative number of seconds; None if it is none."""
+    """A plain, non-negative number of seconds; None if it is not one."""
     try:
         value = float(text)
     except ValueError:
@@ -58,7 +58,7 @@ def moment(text: str, wall: float) -> float | None:
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
-    """What `retry-after-ms` or `retry-after` say, the finer one first, believed up to a day; None where neither says anything readable."""
+    """The value of `retry-after-ms`, else of `retry-after`, at most a day; None where neither is readable."""
     if (fine := headers.get("retry-after-ms")) is not None and (value := seconds(fine)) is not None:
         return min(value / 1000, DAY)
     plain = headers.get("retry-after")
@@ -67,5 +67,5 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:
-    """The provider's own word on retrying, from `x-should-retry`."""
+    """What the provider states on retrying in `x-should-retry`."""
     return {"true": True, "false": False}.get(headers.get("x-should-retry", ""))

@@ -1,4 +1,4 @@
-"""Every dialect by its name, Segue's own and those of plug-ins. A codec is loaded when it is first asked for."""
+"""Every dialect by its name: Segue's and those of plug-ins. A codec is loaded when it is first asked for."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DIALECTS: Final = ("openai_chat", "openai_responses", "claude", "gemini")
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of a plug-in.
 
-    `upstream` makes the client side. `ingress` makes the server side, which the gateway offers at `paths`, e.g. `("/v1/ask",)`; None: the
-    dialect is only spoken to providers.
+    `upstream` makes the client side. `ingress` makes the server side, which the gateway offers at `paths`, e.g. `("/v1/ask",)`; None:
+    the dialect is for providers only.
     """
 
     upstream: Callable[[], UpstreamCodec]

@@ -19,7 +19,7 @@ _TEXTS = frozenset(
         "image/svg+xml",
     }
 )
-"""Types that are text by another name; no provider takes a drawing in SVG for a picture."""
+"""Types that are text under another name; no provider accepts SVG as an image."""
 _CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -38,7 +38,7 @@ _TYPES = {
 
 
 def named_type(name: str, otherwise: str = PDF) -> str:
-    """The media type that a file's name or address tells of; a PDF's where it tells nothing."""
+    """The media type by a file's name or address; a PDF's if they have none."""
     return _TYPES.get(name.partition("?")[0].rpartition(".")[2].lower(), otherwise)
 
 

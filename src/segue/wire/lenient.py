@@ -1,14 +1,14 @@
 """Reading what providers send where it does not have the form that their dialect gives it.
 
-A decoder reads an event typed: that is fast, and enough for most answers. Only what the typed reading refuses comes here:
+A decoder reads an event typed: that is fast, and enough for most answers. Only what the typed decoder refuses comes here:
 
 - text that is almost JSON: bytes that are not UTF-8, control characters inside strings, `NaN`, half a surrogate pair;
-- a value of another type whose meaning is plain: a number as a string, 5.0 or 5.7 for a count, an object where its text is
+- a value of another type whose meaning is clear: a number as a string, 5.0 or 5.7 for a count, an object where its text is
   meant, one object for a list of one; `null`, `false`, `""`, `[]` and `{}` for nothing.
 
-A field that cannot be read even so counts as absent, unless its shape says `Needed`: then the event is unreadable.
+A field that still cannot be read counts as absent, unless its shape says `Needed`: then the event is unreadable.
 
-A character that a provider cut in two (`\\ud83d` ends one delta, `\\ude00` begins the next) is put together again; a half that
+A character that a provider cut in two (`\\ud83d` ends one delta, `\\ude00` begins the next) is joined again; a half that
 stays alone becomes U+FFFD.
 """
 
@@ -44,7 +44,7 @@ from segue.chat.events import Failed, Finished, TextDelta, ThinkingDelta, ToolCa
 T = TypeVar("T")
 
 Needed: TypeAlias = Annotated[T, msgspec.Meta(extra={"needed": True})]
-"""A field without which an event is worthless: it is never taken for absent because of what is in it."""
+"""A field without which an event is worthless: it never counts as absent because it can't be read."""
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 """All that decoding hostile bytes can raise."""
@@ -56,7 +56,7 @@ _FILLERS: Final = frozenset(
 
 
 class Unreadable(ValueError):
-    """What was sent has no plain meaning, and it mattered."""
+    """What was sent has no clear meaning, and the answer needs it."""
 
 
 class _Misfit(Exception):
@@ -64,7 +64,7 @@ class _Misfit(Exception):
 
 
 class Leniency:
-    """The lenient reading of one answer. `used` says that it was needed, so that text may hold halves of characters."""
+    """The lenient decoder of one answer. `used`: it was needed, so text may hold halves of characters."""
 
     __slots__ = ("_halves", "used")
 
@@ -73,7 +73,7 @@ class Leniency:
         self._halves: dict[str | int, str] = {}
 
     def read(self, data: bytes, shape: type[T]) -> T:
-        """`data`, which the typed reading refused, as `shape`. Raises `Unreadable`."""
+        """`data`, which the typed decoder refused, as `shape`. Raises `Unreadable`."""
         self.used = True
         try:
             return cast("T", _fit(_parse(data), _described(cast("Hashable", shape))))
@@ -81,7 +81,7 @@ class Leniency:
             raise Unreadable(str(misfit)) from None
 
     def mend(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
-        """The events with whole characters. A half that ends a text is withheld until its other half may have come."""
+        """The events with whole characters. A half at the end of a text is held back until its other half may have arrived."""
         mended: list[UpstreamEvent] = []
         for event in events:
             match event:
@@ -119,7 +119,7 @@ _REPLACEMENT: Final = "\ufffd"
 
 
 def _encodable(event: UpstreamEvent) -> UpstreamEvent:
-    """The event, with whole characters in its names, ids and words too."""
+    """The event, with whole characters in its names and ids too."""
     try:
         msgspec.json.encode(event)
     except UnicodeEncodeError:
@@ -138,18 +138,18 @@ def is_json(data: bytes) -> bool:
 
 
 def is_filler(data: bytes) -> bool:
-    """Whether an event's data says nothing: no data, an empty value, a comment, a word that only keeps the connection open."""
+    """Whether an event's data is empty: no data, an empty value, a comment, a keep-alive."""
     data = data.strip()
     return (len(data) <= 10 and data.lower() in _FILLERS) or data.startswith(b":")
 
 
 def unframed(data: bytes) -> list[bytes]:
-    """The documents in data that is not one: the prefix `data:` written twice, or events without a blank line between them."""
+    """The documents in data that is not one document: the prefix `data:` written twice, or events without a blank line between them."""
     return [line for line in (line.strip().removeprefix(b"data:").strip() for line in data.splitlines()) if line]
 
 
 def plain_text(value: Any) -> str:
-    """The text that a value is or stands for; raises `Unreadable` for one that has none but is not nothing."""
+    """The text that a value is or stands for; raises `Unreadable` for a value that has none and is not empty."""
     if isinstance(value, str):
         return value
     if _is_nothing(value):
@@ -282,13 +282,13 @@ def _text(value: Any) -> str:
                 return _text(value[name])
     if isinstance(value, list) and value:
         return "".join(_text(one) for one in value)
-    raise _Misfit(f"{value!r:.60} is no text")
+    raise _Misfit(f"{value!r:.60} is not text")
 
 
 def _number(value: Any, *, whole: bool) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise _Misfit(f"{value!r:.60} is no number")
+        raise _Misfit(f"{value!r:.60} is not a number")
     try:
         return int(float(value)) if whole else float(value)
     except (ValueError, OverflowError):
-        raise _Misfit(f"{value!r:.60} is no number") from None
+        raise _Misfit(f"{value!r:.60} is not a number") from None

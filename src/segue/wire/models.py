@@ -13,11 +13,11 @@ Document: TypeAlias = dict[str, Any]
 METHODS: Final = ("generateContent", "streamGenerateContent", "countTokens")
 _STAGES: Final = {"current": "active", "deprecated": "deprecated", "retired": "retired"}
 _EPOCH: Final = date(1970, 1, 1)
-"""Stands for a release nobody knows the date of, as Anthropic's documentation has it."""
+"""Stands for an unknown release date, as in Anthropic's documentation."""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a list. `window` and `max_output` are in tokens. None is: not known, or for the last two: not announced."""
+    """One line of a list. `window` and `max_output` are in tokens. None: unknown, or for the last two: not announced."""
 
     id: str
     title: str
@@ -42,7 +42,7 @@ def many(dialect: str, models: Sequence[Listed]) -> Document:
 
 
 def one(dialect: str, model: Listed) -> Document:
-    """A single model; one of OpenAI's shape for any dialect but Gemini's and Claude's."""
+    """A single model; in OpenAI's shape for all dialects except Gemini's and Claude's."""
     if dialect == "gemini":
         return _gemini(model)
     return _claude(model) if dialect == "claude" else _openai(model)

@@ -1,6 +1,6 @@
-"""What a refusal says in every dialect alike: statuses that none of them defines, and what a server lacks, in any server's words.
+"""What a refusal means in every dialect: statuses that none of them defines, and what a server lacks, by any server's message. Servers
 
-Servers speak one another's dialects: llama.cpp says in all three of its own that a prompt is too long, and a proxy answers a request of any
+use one another's dialects: llama.cpp reports in all three of its dialects that a prompt is too long, and a proxy answers a request of any
 dialect with a page of HTML. So this is judged before a dialect's own codes.
 """
 
@@ -12,25 +12,25 @@ from typing import Final
 from segue.chat.failure import FailureKind
 
 _ODD: Final = {407: FailureKind.TRANSPORT, 410: FailureKind.MODEL_GONE, 451: FailureKind.AUTH}
-"""What some of them mean; the others (405, 406, 415, 421, 423, 425, 426, 499 …) are their target's trouble."""
+"""What some of them mean; the others (405, 406, 415, 421, 423, 425, 426, 499 …) are faults of the target."""
 _DEFINED: Final = frozenset({400, 401, 402, 403, 404, 408, 409, 412, 413, 422, 424, 429, 498})
 """The refusals whose meaning a dialect may define by its codes …"""
 _AMBIGUOUS: Final = frozenset({400, 422})
 """… and those that a page or an empty body leaves open."""
 _SURE: Final = frozenset({401, 402, 403, 429})
-"""Statuses that are not about what the request holds, whatever the message says."""
+"""Statuses that are never about the request's content, whatever the message is."""
 
 _VAGUE: Final = frozenset(
     {None, FailureKind.CALLER, FailureKind.CAPABILITY, FailureKind.OVERLOAD, FailureKind.MODEL_GONE}
 )
-"""What codes may mean that say less than the message."""
+"""What codes may mean that are less specific than the message."""
 
 _PAGE: Final = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 
 MONEY_CODES: Final = frozenset(
     {"insufficient_quota", "insufficient_credits", "billing_error", "credit_balance_exhausted"}
 )
-"""OpenAI's and Anthropic's words for an empty account, which gateways give in any dialect."""
+"""OpenAI's and Anthropic's codes for an empty account, which gateways send in any dialect."""
 WINDOW_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded"})
 
 _WINDOW: Final = re.compile(
@@ -63,7 +63,7 @@ MOST: Final = 2000
 """Characters of a message that are read."""
 
 LACKS: Final = "request"
-"""The `param` of a refusal for want of a kind of input: no field that could be left out, and no matter of room."""
+"""The `param` of a refusal because the model lacks a kind of input: no field that could be left out, and not a matter of length."""
 
 
 def meaning(
@@ -71,8 +71,8 @@ def meaning(
 ) -> FailureKind | None:
     """What a refusal means in every dialect alike; None leaves it to the dialect.
 
-    `status` is None for an error inside an answer; `message` and `codes` are what could be read of `body`, `known` what the codes mean in
-    the dialect, if they mean anything.
+    `status` is None for an error inside an answer; `message` and `codes` are what could be read of `body`, `known` what the codes
+    mean in the dialect, if they are known.
     """
     if status not in _SURE and known in _VAGUE and (is_for_room(message, *codes) or is_for_want(message)):
         return FailureKind.CAPABILITY
@@ -84,15 +84,15 @@ def meaning(
         return _ODD.get(status, FailureKind.OVERLOAD)
     if known in (FailureKind.CALLER, None) and _PAGE.match(body):
         return FailureKind.OVERLOAD
-    # Without a word on why, one more refusal costs a round trip, and a wrong stop costs the answer.
+    # No reason is given: trying one more target costs a round trip, stopping wrongly costs the answer.
     return None if message or any(codes) else FailureKind.CAPABILITY
 
 
 def is_for_room(message: str, *codes: str | None) -> bool:
-    """Whether a refusal says that the prompt is longer than the model's window."""
+    """Whether a refusal means that the prompt is longer than the model's window."""
     return bool(WINDOW_CODES.intersection(codes)) or _WINDOW.search(message[:MOST]) is not None
 
 
 def is_for_want(message: str) -> bool:
-    """Whether a refusal says that the server lacks what the request is about: pictures, recordings, tools."""
+    """Whether a refusal means that the server lacks what the request needs: images, recordings, tools."""
     return _INPUT.search(message[:MOST]) is not None or _TOOLS.search(message[:MOST]) is not None

@@ -1,4 +1,4 @@
-"""What a refused caller is told in headers, which the official SDKs obey: whether to try again, and when. The same in all dialects."""
+"""The headers of a refusal that the official SDKs obey: whether to try again, and when. The same in all dialects."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import math
 from segue.errors import InvalidRequestError, LLMServiceUnavailableError, SegueError
 
 LONGEST = 60.0
-"""The longest `retry-after`, in seconds, that a caller is left to wait for. Anthropic's SDK sleeps as long as it is told, were it hours, and
-others try again at once where they find it too long (`_calculate_retry_timeout`): beyond this they are told not to try again."""
+"""The longest `retry-after`, in seconds, that a caller should wait for. Anthropic's SDK sleeps for any length, even hours, and others
+try again immediately if it is too long for them (`_calculate_retry_timeout`): beyond this `x-should-retry` is false."""
 
 
 def error_headers(error: SegueError) -> dict[str, str]:
-    """The request's id; `retry-after` where it is known, in whole seconds; `x-should-retry` where something is to be said of it.
+    """The request's id; `retry-after` where it is known, in whole seconds; `x-should-retry` where it is known. It is false
 
-    It is false where targets were asked in vain, where the wait is long or unknown, and where a setting or the
-    gateway itself is at fault. It is true where none was asked,
-    because all rest, and the first recovers soon: what the original guide's status 500 does not tell.
+    if targets were asked without success, if the wait is long or unknown, and if a setting or the gateway
+    itself is at fault. It is true if none was asked because
+    all are cooling down and the first recovers soon: the status 500 of the original guide does not show that.
     """
     headers = {"x-request-id": error.request_id, "request-id": error.request_id} if error.request_id else {}
     if not isinstance(error, InvalidRequestError | LLMServiceUnavailableError):

@@ -1,4 +1,4 @@
-"""The sources of one answer, each told once, though servers repeat them from event to event."""
+"""The sources of one answer, each reported once, although servers repeat them from event to event."""
 
 from __future__ import annotations
 

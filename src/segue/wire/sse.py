@@ -2,7 +2,7 @@
 
 Follows the WHATWG parsing rules where providers differ from one another: lines end with LF, CRLF or CR; a blank line ends an
 event; `data` lines are joined with LF; comments and unknown fields are ignored. Unlike in a browser, what the end of the stream
-cuts off and what was no event at all is not dropped silently: `leftover()` gives it, so that a raw error body is not lost.
+cuts off and what is not an event is not dropped silently: `leftover()` returns it, so that a raw error body is not lost.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ MOST_LINES = 50_000
 
 
 _MOST_STRANGE = 1000
-"""Lines that made no event and are kept; an error's body has fewer."""
+"""Lines outside events that are kept; an error's body has fewer."""
 
 
 class EndlessError(Exception):
-    """What comes has no end in sight."""
+    """A line or an event exceeds its limit."""
 
 
 class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
@@ -41,7 +41,7 @@ class SSEParser:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []  # of the line that has not ended
         self._lines: list[bytes] = []  # of the event that has not ended
-        self._strange: list[bytes] = []  # lines that were no field, of events that had no data
+        self._strange: list[bytes] = []  # lines that are not fields, of events without data
         self._event = ""
         self._data: list[bytes] = []
         self._first = True
@@ -73,7 +73,7 @@ class SSEParser:
         while at < count:
             line = lines[at]
             if not self._lines and line.startswith(b"data: ") and at + 1 < count and not lines[at + 1]:
-                events.append(ServerSentEvent("", line[6:]))  # the usual event, one line of data, without the ceremony
+                events.append(ServerSentEvent("", line[6:]))  # fast path: the usual event, one line of data
                 at += 2
             elif (
                 line.startswith(b"event: ")
@@ -81,7 +81,7 @@ class SSEParser:
                 and at + 2 < count
                 and lines[at + 1].startswith(b"data: ")
                 and not lines[at + 2]
-            ):  # the other usual one, which has a name before its data
+            ):  # fast path: a name, then one line of data
                 events.append(ServerSentEvent(line[7:].decode("utf-8", "replace"), lines[at + 1][6:]))
                 at += 3
             else:
@@ -100,7 +100,7 @@ class SSEParser:
         return ended
 
     def leftover(self) -> bytes:
-        """What made no event: lines that were no fields, and the event that the stream's end cut off; b"" if there is nothing."""
+        """What is outside events: lines that are not fields, and the event that the stream's end cut off; b"" if there is nothing."""
         return b"\n".join([*self._strange, *self._lines, b"".join(self._pieces)]).removesuffix(b"\n")
 
     def _line(self, line: bytes, events: list[ServerSentEvent]) -> None:

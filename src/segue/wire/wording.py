@@ -1,4 +1,4 @@
-"""What a model is asked for in words where it can't be held to it by a parameter."""
+"""Instructions in the prompt for what no parameter of the model enforces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from segue.chat.request import OutputSchema, ToolChoice
 
 GO_ON: Final = "Go on from exactly where your last message ends, without repeating any of it."
-"""Said for the user where the transcript ends with the assistant and the model takes no prefill."""
+"""Stands in for the user where the transcript ends with the assistant and the model takes no prefill."""
 
 
 def demand(choice: ToolChoice) -> str:

@@ -28,7 +28,7 @@ def read(citation: object) -> Citation | None:
 
 
 def write(citation: Citation) -> Json | None:
-    """None for what has no form here."""
+    """None for what cannot be written in this dialect."""
     if citation.dialect == _DIALECT and citation.native:
         return citation.native
     if not citation.url:

@@ -1,8 +1,8 @@
 """A request as a target takes it.
 
-Done for every attempt, before a dialect's codec writes the body: the history is healed, tools get names and schemas that the target
-takes, a choice of a tool that is not there is dropped, and a small output limit is kept free of thoughts. What a target takes as it is
-stays as it is. What was done is told: `omitted` names what the caller asked for in vain, `healed` what was put right, in the words of
+Done for every attempt, before a dialect's codec writes the body: the history is repaired, tools get names and schemas that
+the target takes, a choice of a missing tool is dropped, and a small output limit is kept free of thoughts. What a target takes
+is not changed. Changes are reported: `omitted` names what the target does not get, `healed` what was repaired, by the keys of
 `history.HEALED`; codecs add to both.
 """
 
@@ -27,7 +27,7 @@ _replace = msgspec.structs.replace
 
 
 class Fitted:
-    """A request on its way to a target. `answers` gives calls in the answer the caller's names; None where no name was changed."""
+    """A request on its way to a target. `answers` restores the caller's names in the answer's calls; None if no name was changed."""
 
     __slots__ = ("answers", "healed", "omitted", "request")
 
@@ -42,7 +42,7 @@ class Fitted:
 
 
 def fit(request: ChatRequest, dialect: str, model: ModelInfo) -> Fitted:
-    """The request for a target that speaks `dialect`. Raises `InvalidRequestError` for what such a target can't be told."""
+    """The request for a target of `dialect`. Raises `InvalidRequestError` for what cannot be expressed there."""
     fitted = Fitted(request)
     if request.extra:
         fitted.request = with_likelihoods(request, dialect)
@@ -124,7 +124,7 @@ def _offered(tool: Tool, fitting: Arguments, name: str, odd: Mapping[str, str]) 
 def _with_own(
     request: ChatRequest, dialect: str, own: Sequence[dict[str, Any]], offered: Mapping[str, Tool]
 ) -> dict[str, dict[str, Any]]:
-    """The dialect's own wording of tools, with the names and schemas that were changed in ours."""
+    """The tools as the caller wrote them in this dialect, with the names and schemas that were changed in ours."""
     said = []
     for raw in own:
         tool = offered.get(str(raw.get("name")))
@@ -139,7 +139,7 @@ def _with_own(
 def _choice(
     choice: ToolChoice, there: set[str], names: Mapping[str, str], fitted: Fitted, *, anything: bool
 ) -> ToolChoice | None:
-    """The choice by the names that are sent; "auto" where it is of a tool that this target does not have."""
+    """The choice with the names that are sent; "auto" if it names a tool that this target does not get."""
     if choice.mode == "tool" and choice.name in there:
         return ToolChoice(mode="tool", name=names.get(choice.name or "", choice.name))
     if choice.mode == "tool" or (choice.mode == "required" and not anything):

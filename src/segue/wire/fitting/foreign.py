@@ -1,4 +1,4 @@
-"""Fields that only one dialect has, asked of a target that speaks another: what the caller asked for in vain, by name."""
+"""Fields that only one dialect has, in a request for a target of another: the names of those that are not sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HINTS: Final = frozenset(
         *("truncation",),
     }
 )
-"""Fields that change no answer where they are missing, or whose wish is in a field of `ChatRequest` too."""
+"""Fields that change no answer if they are missing, or that a field of `ChatRequest` holds too."""
 
 _SHARED: Final = {("openai_chat", "openai_responses"): frozenset({"verbosity"})}
 """Fields of the first dialect that the second has too, if under another name."""
@@ -44,14 +44,14 @@ _PARTS: Final = frozenset({"generationConfig", "toolConfig"})
 
 
 def unsaid(request: ChatRequest, dialect: str) -> list[str]:
-    """Names of fields that a target of this dialect is not told. Raises `InvalidRequestError` where a part of the prompt is among them."""
+    """Names of fields that are not sent to a target of this dialect. Raises `InvalidRequestError` if a part of the prompt is among them."""
     names: list[str] = []
     for source, extra in request.extra.items():
         if source == dialect:
             continue
         if extra.get("cachedContent"):
             raise InvalidRequestError(
-                "cachedContent: a part of the prompt is kept at Gemini, and no other provider has it",
+                "cachedContent: a part of the prompt is stored at Gemini, and no other provider has it",
                 param="cachedContent",
             )
         shared = _SHARED.get((source, dialect), frozenset())
@@ -76,7 +76,7 @@ def _names(extra: dict[str, Any]) -> Iterator[str]:
 
 
 def _kinds(tool: Any) -> Iterator[str]:
-    """What kind of tool one of another dialect is; nothing for a function of the caller's, which is offered everywhere."""
+    """The kind of a tool of another dialect; "" for a function of the caller's, which is offered everywhere."""
     if not isinstance(tool, dict):
         return
     kind = tool.get("type")

@@ -1,9 +1,9 @@
-"""A transcript in the order that every provider takes: each call has an id of its own and one result, directly behind its turn.
+"""A transcript in the order that every provider takes: each call has a unique id and one result, directly after its turn.
 
 Histories come with calls that a crash or a click on "stop" left without a result, results whose call was trimmed away, results that
 came after the user had gone on, ids that are used twice or missing, and arguments that were cut off. OpenAI, Anthropic and Google
-each refuse most of these, every time, so a conversation that has one is lost. Nothing that was said is taken away: a call without a
-result gets one that says so, and a result without a call is told in words.
+each refuse most of these, every time, so a conversation that has one cannot go on. Nothing is removed: a call without a
+result gets one that states this, and a result without a call becomes text.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ Place: TypeAlias = tuple[int, int]
 
 HEALED: Final = {
     "call-without-result": "a tool call had no result: one was added that says so",
-    "result-without-call": "a tool's result answered no call: it was put into a user's turn, in words",
-    "result-moved": "a tool's result stood apart from its call: it was moved behind it",
+    "result-without-call": "a tool's result answered no call: it was put into a user's turn, as text",
+    "result-moved": "a tool's result was not next to its call: it was moved after it",
     "second-result": "a tool call had more than one result: they were joined",
-    "repeated-id": "an id stood for more than one tool call: the later calls got another",
-    "broken-arguments": "a tool call's arguments were no JSON object: they were wrapped in one",
+    "repeated-id": "more than one tool call had the same id: the later calls got another",
+    "broken-arguments": "a tool call's arguments were not a JSON object: they were wrapped in one",
     "same-name": "several tools had one name: the last of them was offered",
     "ends-with-assistant": "the conversation ended with the model's turn: a user's turn was added that asks to go on",
     "begins-with-assistant": "the conversation began with the model's turn: a user's turn was put before it",
-    "little-room": "max_tokens leaves little room to think: the least thinking was asked for, and 1024 tokens where that is not little",
+    "little-room": "max_tokens leaves little room to think: the least thinking was requested, and a limit of 1024 tokens where even that takes more",
 }
-"""What can be done to a request so that a provider takes it, and how that is told. The words are those of `x-segue-healed`."""
+"""The repairs of a request so that a provider takes it, and their descriptions. The keys are those of `x-segue-healed`."""
 
 NO_RESULT: Final = "No result: the call was interrupted."
 _UNNAMED: Final = "unnamed_tool"
 
 
 class Healed(NamedTuple):
-    """`called` names the tools that were called; `what` names what was done, in the words of `HEALED`; `places` tells where parts stand
-    now, empty if nothing was done."""
+    """`called` names the tools that were called; `what` names the repairs, by the keys of `HEALED`; `places` maps parts to their new
+    positions, empty if nothing was done."""
 
     messages: tuple[Message, ...]
     called: dict[str, None] = {}
@@ -85,7 +85,7 @@ def _in_order(messages: Sequence[Message]) -> dict[str, None] | None:
 
 
 class _Turn:
-    """A turn as it is gathered; behind it stand the results of its `calls`."""
+    """A turn while it is collected; the results of its `calls` follow it."""
 
     def __init__(self, role: Role) -> None:
         self.role: Role = role
@@ -122,7 +122,7 @@ class _Healing:
             turn.parts.append(((at, nth), self._called(part, turn) if isinstance(part, ToolCall) else part))
 
     def _turn(self, role: Role) -> _Turn:
-        """A new turn; the model's own goes on while its calls wait for results, as calls made together do in some transcripts."""
+        """A new turn; a model's turn continues while its calls wait for results, as calls made together do in some transcripts."""
         last = self._turns[-1] if self._turns else None
         if last is None or role != "assistant" or not any(call.result is None for call in last.calls):
             last = _Turn(role)
@@ -156,7 +156,7 @@ class _Healing:
         return made
 
     def _wait(self, call: _Call) -> None:
-        """Notes that a result is to come. An id that is used again stands for the calls of its last turn."""
+        """Records that a result is expected. An id that is used again stands for the calls of its last turn."""
         call.turn.calls.append(call)
         same = self._by_id.get(call.said)
         if same is None or same[-1].turn is not call.turn:
@@ -200,7 +200,7 @@ class _Healing:
         return calls[0] if calls and (result.call_id or calls[0].result is None) else None
 
     def _tell(self, place: Place, result: ToolResult) -> None:
-        """Says a result in a user's turn."""
+        """Writes a result as text in a user's turn."""
         which = f"the tool `{result.name}`" if result.name else "a tool"
         failed = " It failed." if result.is_error else ""
         turn = _Turn("user")

@@ -1,4 +1,4 @@
-"""Log probabilities, which three dialects ask for in words of their own.
+"""Log probabilities, which three dialects request by different fields.
 
 openai_chat        logprobs: true, top_logprobs: 0 to 20
 openai_responses   top_logprobs, and `message.output_text.logprobs` in include
@@ -14,13 +14,13 @@ import msgspec
 from segue.chat.request import ChatRequest
 
 INCLUDED: Final = "message.output_text.logprobs"
-"""What a caller of the Responses API includes to get them."""
+"""The value of `include` by which a caller of the Responses API gets them."""
 
 Extra = dict[str, dict[str, Any]]
 
 
 def with_likelihoods(request: ChatRequest, dialect: str) -> ChatRequest:
-    """The request with log probabilities asked for in the words of `dialect`, if it asks for them in another's."""
+    """The request with log probabilities requested by the fields of `dialect`, if it requests them by another's."""
     if dialect == "claude":
         return request
     for source, own in request.extra.items():
@@ -33,7 +33,7 @@ def with_likelihoods(request: ChatRequest, dialect: str) -> ChatRequest:
 
 
 def _asked(source: str, own: dict[str, Any]) -> tuple[int | None, dict[str, Any]] | None:
-    """How many alternatives to a token are asked for, None if none, and the other fields; None if nothing of it is asked."""
+    """How many alternatives to a token are requested (None if none) and the other fields; None if log probabilities are not requested."""
     rest = dict(own)
     if source == "openai_chat" and rest.pop("logprobs", False) is True:
         return rest.pop("top_logprobs", None), rest

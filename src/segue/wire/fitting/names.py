@@ -1,7 +1,7 @@
-"""Names of tools, and of their properties, as each target takes them; and the caller's own names given back in the answer.
+"""Names of tools, and of their properties, as each target takes them; and the caller's names restored in the answer.
 
-A name that a target takes is never touched. Another gets `_` for each character it may not have, and a digest of itself where it is
-too long or would be mistaken for another. The same names always give the same names, so prompt caches and histories hold.
+A name that a target takes is never changed. Another gets `_` for each character it may not have, and a digest of itself where it
+is too long or would equal another. The same names always become the same names, so prompt caches and histories stay valid.
 
 The rules are those of the providers' 400s: OpenAI `^[a-zA-Z0-9_-]{1,64}$`; Anthropic `^[a-zA-Z0-9_-]{1,128}$`, and of properties at the
 top of an `input_schema` `^[a-zA-Z0-9_.-]{1,64}$`; Gemini "Must start with a letter or an underscore. Must be a-z, A-Z, 0-9, or contain
@@ -23,7 +23,7 @@ _DIGEST: Final = 8
 
 
 class Rule(NamedTuple):
-    """What a name may be: its whole form, the characters it may not have, and its length."""
+    """What a name may be: its pattern, the characters it may not have, and its length."""
 
     fits: re.Pattern[str]
     foreign: re.Pattern[str]
@@ -44,7 +44,7 @@ _PROPERTIES: Final = {"claude": _rule("a-zA-Z0-9_.-", 64)}
 
 
 def tool_names(dialect: str, names: Iterable[str]) -> dict[str, str]:
-    """Those of the names that a target of the dialect does not take, and what each is called instead."""
+    """Those of the names that a target of the dialect does not take, each with the name that is sent instead."""
     return _renamed(names, _RULES.get(dialect, _OPENAI))
 
 
@@ -78,7 +78,7 @@ def _fitted(name: str, rule: Rule, taken: set[str]) -> str:
 
 
 class Answers:
-    """Gives an answer's tool calls the caller's names again. One for each answer: it reads arguments as they arrive.
+    """Restores the caller's names in an answer's tool calls. One for each answer: it reads arguments as they arrive.
 
     `tools` maps sent names to the caller's; `properties` maps the sent name of a tool to the same for its properties.
     """
@@ -103,7 +103,7 @@ class Answers:
 
 
 class _Keys:
-    """Renames the keys at the top of a JSON object whose text arrives in pieces. All else passes through as it stands."""
+    """Renames the keys at the top of a JSON object whose text arrives in pieces. Everything else passes unchanged."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names

@@ -1,7 +1,7 @@
 """Room for an answer after the thinking.
 
-An output limit counts thoughts too: asked for 5 or 256 tokens, a model that thinks by itself spends them all before its first word, and
-the answer is empty with the finish reason `length`. Old code says such limits, for models that did not think.
+An output limit counts thoughts too: with 5 or 256 tokens, a model that thinks by default spends them all before its first word, and
+the answer is empty with the finish reason `length`. Old code sets such limits, for models that did not think.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from segue.catalog.models import ModelInfo
 from segue.chat.request import ChatRequest, Effort
 
 LITTLE: Final = 1024
-"""Output tokens below which nothing is left for thoughts that were not asked for. An agreed number."""
+"""Output tokens below which nothing is left for thoughts that were not requested. Chosen here."""
 
 _OUR_WORDS: Final[dict[str, Effort]] = {"low": "low", "medium": "medium", "high": "high"}
 _LEAST_BUDGET: Final = 128
-"""The least budget of tokens of a model that knows budgets and can't be told not to think (Gemini 2.5 Pro)."""
+"""The least budget of tokens of a model that takes budgets and cannot be stopped from thinking (Gemini 2.5 Pro)."""
 
 
 def with_room(request: ChatRequest, model: ModelInfo) -> ChatRequest:
-    """The request with the least thinking that the model takes, if it leaves little room and says nothing of thinking.
+    """The request with the least thinking that the model takes, if it leaves little room and does not mention thinking.
 
     A model that always thinks, and more than minimally, gets a limit of `LITTLE` tokens, too.
     """
@@ -43,5 +43,5 @@ def with_room(request: ChatRequest, model: ModelInfo) -> ChatRequest:
 
 
 def _says_thinking(request: ChatRequest) -> bool:
-    """Whether a caller says in words of a dialect how much to think."""
+    """Whether a caller sets by a dialect's fields how much to think."""
     return any(extra.keys() & {"thinking", "reasoning", "reasoning_effort"} for extra in request.extra.values())

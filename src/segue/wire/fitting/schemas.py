@@ -7,7 +7,7 @@ What the providers refuse, by their own 400s:
     Anthropic  "input_schema does not support oneOf, allOf, or anyOf at the top level"; a schema without a type
     Gemini     "should be non-empty for OBJECT type"; "items: missing field"; "required: … is not defined"
 
-A schema that none of them refuses is left as it is, the same object.
+A schema that none of them refuses is returned as the same object.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HOLDING: Final = ONE | MANY | NAMED
 _BRANCHES: Final = ("anyOf", "oneOf", "allOf")
 _NOT_AT_THE_TOP: Final = frozenset({*_BRANCHES, "enum", "const", "not", "if", "then", "else"})
 _LONGEST_NOTE: Final = 2000
-"""Characters of a description that may tell what a schema can't."""
+"""Characters of a description that may hold what a schema can't."""
 
 _UNSTRICT: Final = frozenset(
     {
@@ -44,7 +44,7 @@ _FORMATS: Final = frozenset({"date-time", "time", "date", "duration", "email", "
 
 
 class Arguments(NamedTuple):
-    """A schema that a provider takes, and what it no longer says, for the tool's description."""
+    """A schema that a provider takes, and what was lost, for the tool's description."""
 
     schema: Schema
     note: str = ""
@@ -53,7 +53,7 @@ class Arguments(NamedTuple):
 def walk(schema: Any, after: Callable[[Schema], Schema], before: Callable[[Schema], Schema] = dict) -> Any:
     """A schema and all within it changed, `before` from the outside in, `after` from the inside out.
 
-    Names of properties are no keywords.
+    Names of properties are not taken for keywords.
     """
     if not isinstance(schema, dict):
         return schema
@@ -95,7 +95,7 @@ def _plain_object(schema: Schema) -> Arguments:
 
 
 class _Gathering:
-    """What the forms of a schema say of an object, gathered into `properties` and `required`. Each is looked at once."""
+    """What the alternatives of a schema state about an object, collected into `properties` and `required`. Each is looked at once."""
 
     def __init__(self, root: Schema, properties: Schema, required: list[str]) -> None:
         self._root = root
@@ -129,7 +129,7 @@ def _forms(schema: Any) -> list[Any]:
 
 
 def resolved(ref: str, root: Schema) -> Any:
-    """What a reference within the same schema stands for; None if that is not there."""
+    """What a reference within the same schema stands for; None if it does not exist."""
     if not ref.startswith("#"):
         return None
     found: Any = root
@@ -145,7 +145,7 @@ def resolved(ref: str, root: Schema) -> Any:
 
 
 def _lacks_items(schema: Schema) -> bool:
-    """Whether an array anywhere within says nothing of its items. Looked at first, because few do, and to walk a schema costs more."""
+    """Whether an array anywhere within does not describe its items. Checked first, because few do not, and walking a schema costs more."""
     waiting: list[Any] = [schema]
     while waiting:
         node = waiting.pop()
@@ -168,7 +168,7 @@ def _with_items(schema: Schema) -> Schema:
 
 
 def strings(value: Any) -> list[str]:
-    """The strings of a list that should have nothing else; [] for what is no list."""
+    """The strings of a list that should have nothing else; [] if it is not a list."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
@@ -182,7 +182,7 @@ class _NotStrictError(Exception):
 
 
 def strict(schema: Schema) -> Schema | None:
-    """The schema as OpenAI's strict mode takes it, or None if it can't be said there: an optional property, an open object."""
+    """The schema as OpenAI's strict mode takes it, or None if it can't be expressed there: an optional property, an open object."""
     try:
         closed: Schema = walk(schema, _closed)
     except _NotStrictError:

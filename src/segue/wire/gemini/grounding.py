@@ -1,4 +1,4 @@
-"""Sources of an answer, as Gemini grounds a text in them, read and written. Its places count bytes of UTF-8; ours count characters."""
+"""Sources of an answer in Gemini's `groundingMetadata`, read and written. Its places count bytes of UTF-8; ours count characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def read(metadata: object, texts: Iterable[str]) -> list[Citation]:
-    """The sources that `groundingMetadata` names, each with the place that it supports, if any, in the answer so far, which is `texts`."""
+    """The sources that `groundingMetadata` names, each with the place in the answer so far (`texts`) that it supports, if any."""
     if not isinstance(metadata, dict):
         return []
     sources = [_source(chunk) for chunk in _tables(metadata.get("groundingChunks"))]

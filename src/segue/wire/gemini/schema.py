@@ -1,7 +1,7 @@
 """JSON Schema as Gemini reads it, and Gemini's own schema (a subset of OpenAPI 3.0) as JSON Schema.
 
-`responseJsonSchema` and `parametersJsonSchema` take JSON Schema; keywords that Gemini does not know are ignored, but `const` says
-what `enum` of one says, and beside `$ref`, which must be one to `$defs`, only keywords that begin with `$` may stand.
+`responseJsonSchema` and `parametersJsonSchema` take JSON Schema; keywords that Gemini does not know are ignored, but `const` is written
+as an `enum` of one value, and only keywords that begin with `$` may stand beside `$ref`, which must refer to `$defs`.
 (Source: ai.google.dev/gemini-api/docs/structured-output and the reference of `GenerationConfig`, November 2026.)
 """
 
@@ -23,7 +23,7 @@ _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minPrope
 
 
 def to_gemini(schema: dict[str, Any]) -> dict[str, Any]:
-    """A JSON Schema with what Gemini does not read said otherwise."""
+    """A JSON Schema with what Gemini does not read rewritten."""
     result: dict[str, Any] = walk(schema, partial(_simplified, schema, [_MOST_INLINED], ()))
     return result
 

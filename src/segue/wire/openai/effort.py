@@ -1,4 +1,4 @@
-"""How hard to think, in the words that OpenAI's models take; the same in Chat Completions and in the Responses API."""
+"""How hard to think, by the levels that OpenAI's models take; the same in Chat Completions and in the Responses API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BUDGETS = ((0, "none"), (1024, "low"), (8192, "medium"))
 
 
 def asked_effort(request: ChatRequest, word: object = None) -> str | None:
-    """What the caller asks for; `word` is the caller's own word in this dialect, which may be finer than ours (`xhigh`)."""
+    """The requested level; `level` is the caller's own in this dialect, which may be finer than ours (`xhigh`)."""
     asked = word if isinstance(word, str) else request.effort
     if asked is None and request.thinking_budget is not None:
         asked = next((name for most, name in _BUDGETS if request.thinking_budget <= most), "high")
@@ -21,7 +21,7 @@ def asked_effort(request: ChatRequest, word: object = None) -> str | None:
 
 
 def fitting_effort(asked: str | None, model: ModelInfo, omitted: list[str]) -> str | None:
-    """The nearest that the model has; None where nothing is to be said. Adds to `omitted` a wish it can't follow at all."""
+    """The nearest level that the model has; None if none is sent. Adds to `omitted` a level that cannot be followed at all."""
     if asked is None or asked not in EFFORTS:
         return asked
     if model.efforts:
@@ -34,7 +34,7 @@ def fitting_effort(asked: str | None, model: ModelInfo, omitted: list[str]) -> s
 
 
 def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
-    """The closest effort a model has; one that thinks, unless none at all was asked for."""
+    """The closest effort that a model has; one with thinking, unless "none" was requested."""
     rank = {word: place for place, word in enumerate(EFFORTS)}
     choices = [word for word in efforts if word in rank and (word != "none" or asked == "none")]
     return min(choices, key=lambda word: abs(rank[word] - rank[asked]), default=asked)

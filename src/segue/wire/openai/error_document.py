@@ -1,7 +1,7 @@
-"""Reads what an error document says, in the many shapes of this dialect.
+"""Reads an error document in the many shapes of this dialect. OpenAI puts
 
-OpenAI puts an object under `error`. Others put text there (xAI), put it into a list (Google), say the same flat (Mistral,
-Cerebras), say `detail` (FastAPI), or keep the real reason under `metadata.raw` (OpenRouter) or in `x_groq.error`.
+an object under `error`. Others put text there (xAI), put it into a list (Google), have the same fields at the top (Mistral,
+Cerebras), send `detail` (FastAPI), or keep the real reason under `metadata.raw` (OpenRouter) or in `x_groq.error`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MOST_TEXT = 2000
 
 
 class Said(NamedTuple):
-    """What an error document says; "" and None where it says nothing."""
+    """The fields of an error document; "" and None where they are missing."""
 
     message: str = ""
     code: str = ""
@@ -29,7 +29,7 @@ class Said(NamedTuple):
 
 
 def read_error(data: bytes) -> Said | None:
-    """What the document says of an error; None if it is no JSON or no error document."""
+    """The error in the document; None if it is not JSON or not an error document."""
     try:
         return find_error(msgspec.json.decode(data))
     except UNREADABLE:
@@ -37,7 +37,7 @@ def read_error(data: bytes) -> Said | None:
 
 
 def find_error(document: Any, depth: int = 0) -> Said | None:
-    """What the document says of an error; None if it is no error document."""
+    """The error in the document; None if it is not an error document."""
     if isinstance(document, list):
         return find_error(document[0], depth + 1) if document and depth < 2 else None
     if not isinstance(document, dict):
@@ -78,7 +78,7 @@ def _of_object(error: dict[str, Any]) -> Said:
 
 
 def _with_metadata(said: Said, metadata: dict[str, Any]) -> Said:
-    """OpenRouter's own word on the error, and the reason of the provider behind it."""
+    """OpenRouter's own message, and the reason of the provider behind it."""
     wait = metadata.get("retry_after_seconds")
     said = said._replace(
         code=said.code or _word(metadata.get("error_type")),
@@ -94,7 +94,7 @@ def _with_metadata(said: Said, metadata: dict[str, Any]) -> Said:
 
 
 def _of_detail(detail: Any) -> Said:
-    """FastAPI's way: a text, or a list of fields at fault."""
+    """FastAPI's form: a text, or a list of fields at fault."""
     first = detail[0] if isinstance(detail, list) and detail else detail
     if not isinstance(first, dict):
         return Said(message=first if isinstance(first, str) else "")
@@ -116,7 +116,7 @@ def _status(error: dict[str, Any]) -> int | None:
 
 
 def _word(value: Any) -> str:
-    """A code as text; numbers that are HTTP statuses are no codes."""
+    """A code as text; numbers that are HTTP statuses do not count as codes."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     text = str(value)
@@ -124,7 +124,7 @@ def _word(value: Any) -> str:
 
 
 def plain_text(body: bytes) -> str:
-    """What a body says that is no JSON document: its text, or the title of a page."""
+    """The message of a body that is not a JSON document: its text, or the title of a page."""
     text = body[:4096].decode("utf-8", "replace").strip()
     if text.startswith("<"):
         title = re.search(r"<title>([^<]{0,400})</title>", text, re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""What OpenAI's two dialects have in common in how an answer comes: a stream of events, or one JSON document.
+"""The framing that OpenAI's two dialects share: a stream of events, or one JSON document. The
 
-Which of the two it is shows in the first byte, not only in the content type: errors come as bare JSON under any type. What the
-events and the document mean is the dialect's own.
+first byte decides which of the two it is, not only the content type: errors come as bare JSON under any type. The
+dialects interpret the events and the document.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from segue.wire.sse import ServerSentEvent, SSEParser
 MOST_BYTES = 64 * 1024 * 1024
 """The most that a document, or one event of a stream, may hold."""
 
-NO_TERMINAL = "the stream ended without its terminal"
+NO_TERMINAL = "the stream ended before the answer was complete"
 
 
 class FramedDecoder:
-    """Decodes one answer: gives each event to `_event`, or a whole document to `_whole`."""
+    """Decodes one answer: passes each event to `_event`, or a whole document to `_whole`."""
 
     __slots__ = ("_document", "_finished", "_leniency", "_size", "_sse", "complete")
 
@@ -75,7 +75,7 @@ class FramedDecoder:
         self.complete = True
 
     def _fail(self, events: list[UpstreamEvent], failure: Failure) -> None:
-        """Nothing follows. What it means for an answer that has its stop reason is the engine's affair."""
+        """Nothing follows. The engine decides what that means for an answer that has its stop reason."""
         if not self.complete:
             events.append(Failed(failure))
         self.complete = True
@@ -104,7 +104,7 @@ class FramedDecoder:
         return events
 
     def _tail(self, sse: SSEParser, events: list[UpstreamEvent]) -> None:
-        """What the end of the bytes left over: an event without its blank line, or an error document that is no event."""
+        """What remains at the end of the bytes: an event without its blank line, or an error document outside events."""
         lines = sse.leftover().splitlines()
         for event in sse.end():
             self._event(event, events)

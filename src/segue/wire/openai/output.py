@@ -10,7 +10,7 @@ from segue.wire.fitting.schemas import strict as strict_schema
 
 
 def held_to(schema: dict[str, Any], omitted: list[str]) -> tuple[dict[str, Any], bool]:
-    """A schema that a model is to be held to strictly, and whether it can be."""
+    """A schema for a model to follow, and whether strict mode can enforce it."""
     closed = strict_schema(schema)
     if closed is None:
         omitted.append("strict")
@@ -31,6 +31,6 @@ def schema_fields(output: OutputSchema, omitted: list[str]) -> dict[str, Any]:
 
 
 def mentions_json(request: ChatRequest) -> bool:
-    """OpenAI answers 400 where JSON mode is asked for and no message says the word."""
+    """OpenAI answers 400 if JSON mode is requested and no message contains the word "JSON"."""
     texts = (part.text for message in request.messages for part in message.parts if isinstance(part, Text))
     return any("json" in text.lower() for text in texts)

@@ -1,6 +1,6 @@
-"""How long a refusal says to wait, and what limit it names.
+"""How long to wait after a refusal, and the limit that it
 
-The header comes first, then the moment at which the exhausted allowance is filled again, then the body's own words.
+names. The header comes first, then the time at which the exhausted allowance is full again, then the body's message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PERIODS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def retry_after(said: Said, headers: Mapping[str, str], wall: float, *, rate: bool) -> float | None:
-    """Seconds to wait, None if nothing says so. Only where the `rate` of requests was refused do allowances matter."""
+    """Seconds to wait, None if unknown. Allowances matter only where the `rate` of requests was refused."""
     for stated in (
         delay.retry_after(headers, wall),
         _reset(said, headers, wall) if rate else None,
@@ -33,7 +33,7 @@ def retry_after(said: Said, headers: Mapping[str, str], wall: float, *, rate: bo
 
 
 def _in_words(message: str) -> float | None:
-    """What "Please try again in 6m0s", "retry after 20 seconds" and the like say."""
+    """The seconds in "Please try again in 6m0s", "retry after 20 seconds" and the like."""
     found = _TRY_AGAIN.search(message)
     if found is None:
         return None

@@ -12,7 +12,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 def tool_id(original: str, length: int | None = None) -> str:
     """The id a provider accepts for a tool call: the original where it fits, else one derived from it, the same every time.
 
-    `length` is set where a provider wants exactly so many letters and digits (Mistral: 9).
+    `length` is set if a provider requires exactly that many letters and digits (Mistral: 9).
     """
     if length is not None:
         if len(original) == length and original.isascii() and original.isalnum():

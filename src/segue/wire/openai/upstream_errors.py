@@ -1,9 +1,9 @@
 """What an error of this dialect means; the same for HTTP errors, for errors inside a 200, and for odd finish reasons.
 
-First the provider's code and type, money before rate; then the status; the message only where the status says too little (400,
+First the provider's code and type, money before rate; then the status; the message only where the status is not enough (400,
 403, 404, 412, 422, 429, or none at all). OpenAI's codes are those of its error guide and its SDK in November 2026; beside them stand
-the words of the providers that took the dialect over. A `CAPABILITY` failure has a `param` only where leaving that field out
-would cure it.
+the codes of other providers that use the dialect. A `CAPABILITY` failure has a `param` only where leaving that field
+out would help.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from segue.wire.openai.error_document import Said, find_error, plain_text, read_
 from segue.wire.openai.rate_limits import quota, retry_after
 
 EFFORT_BESIDE_TOOLS = "tools.reasoning_effort"
-"""The `param` of OpenAI's refusal of tools beside reasoning; its cure is to ask for the effort `none`, not to leave it out."""
+"""The `param` of OpenAI's refusal of tools beside reasoning; the remedy is the effort `none`, not leaving it out."""
 
 _K = FailureKind
 _WORDS: dict[FailureKind, str] = {
@@ -76,7 +76,7 @@ _AMBIGUOUS: dict[int | None, FailureKind] = {
     429: _K.RATE,
     None: _K.OVERLOAD,
 }
-"""Statuses whose meaning the message may tell, and what they mean if it does not."""
+"""Statuses whose meaning the message may decide, and what they mean if it does not."""
 
 _FINISHES = {
     "error": _K.OVERLOAD,
@@ -86,7 +86,7 @@ _FINISHES = {
     "malformed_function_call": _K.BROKEN,
     "unexpected_tool_call": _K.BROKEN,
 }
-"""Finish reasons that finish nothing. Google's compatible face says them as `function_call_filter: MALFORMED_FUNCTION_CALL`."""
+"""Finish reasons without an answer. Google's compatible endpoint sends them as `function_call_filter: MALFORMED_FUNCTION_CALL`."""
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -94,10 +94,10 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 _WAITS = frozenset({_K.RATE, _K.MONEY, _K.OVERLOAD})
-"""The kinds that time cures."""
+"""The kinds that pass with time."""
 
 _LIMIT_ZERO = _any(r"\blimit: 0(?![.\d])")
-"""Google's word for a free tier that does not include the model at all."""
+"""Google's message for a free tier that does not include the model at all."""
 _PREFILL = _any(
     r"\bprefill", r"assistant with prefix", r"must end with a user message", r"last message must .{0,20}user"
 )
@@ -180,7 +180,7 @@ _REFUSAL = _any(
     r"\b(not|n't) (yet )?(be )?(support|allow|permit|accept)",
     r"must be '?json_schema",
 )
-"""How a message that has one of these fields in it refuses the field."""
+"""How a message that contains one of these fields refuses the field."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OUR_NAMES = {"reasoning_effort": "effort", "response_format": "output"}
 
@@ -197,7 +197,7 @@ def of_http(status: int, headers: Mapping[str, str], body: bytes, wall: float) -
 
 
 def of_bytes(data: bytes) -> Failure | None:
-    """The error that a JSON document with a 2xx status holds, if it holds one."""
+    """The error in a JSON document with a 2xx status, if there is one."""
     said = read_error(data)
     return _failure(said, {}, 0.0) if said else None
 
@@ -208,7 +208,7 @@ def of_document(document: Any) -> Failure:
 
 
 def of_text(data: bytes) -> Failure:
-    """What an error event means whose data is no JSON."""
+    """What an error event means whose data is not JSON."""
     return _failure(Said(message=plain_text(data)), {}, 0.0)
 
 
@@ -223,7 +223,7 @@ def of_finish(reason: str) -> Failure | None:
 
 
 def broken(message: str) -> Failure:
-    """An answer that is none."""
+    """The failure for an answer without content."""
     return Failure(kind=_K.BROKEN, message=_tidy(message))
 
 
@@ -308,7 +308,7 @@ def _refuses_field(message: str) -> bool:
 
 
 def _named(message: str) -> str:
-    """The field that a refusal names; one that we know before any other word in quotes."""
+    """The field that a refusal names; a known field before any other word in quotes."""
     if found := _FIELD.search(message):
         return found[1]
     quoted = _QUOTED.search(message)
@@ -316,7 +316,7 @@ def _named(message: str) -> str:
 
 
 def _curable(name: str) -> str | None:
-    """The field by our name, if a request can do without it; the whole field where a part of it was refused."""
+    """The field by our name, if a request can go without it; the whole field where a part of it was refused."""
     if name.endswith(".strict"):
         return "strict"
     field = _CAMEL.sub("_", re.split(r"[.\[]", name)[0]).lower().replace(" ", "_")

@@ -1,4 +1,4 @@
-"""Token counts as Chat Completions says them, read and written.
+"""Token counts of Chat Completions, read and written.
 
 OpenAI counts cache reads and writes inside `prompt_tokens`, and reasoning inside `completion_tokens`. Others differ:
 
@@ -6,7 +6,7 @@ OpenAI counts cache reads and writes inside `prompt_tokens`, and reasoning insid
 - some gateways count what the cache held beside `prompt_tokens`: then it exceeds the prompt, or is the rest of `total_tokens`;
 - xAI and Google's compatible face count reasoning beside `completion_tokens`, and only `total_tokens` holds it.
 
-So whatever the total holds beyond prompt and completion is the cache's where it is exactly that much, else output that was billed.
+So the part of the total beyond prompt and completion is the cache's if it is exactly that much, else output that was billed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _NO_COMPLETION_DETAILS = CompletionDetails()
 
 
 def read(wire: WireUsage) -> Usage:
-    """The counts in our classes, which do not overlap; never negative, whatever the wire says."""
+    """The counts in our classes, which do not overlap and are never negative."""
     inside = wire.prompt_tokens_details or _NO_PROMPT_DETAILS
     cached = _first(
         inside.cached_tokens, wire.prompt_cache_hit_tokens, wire.cached_tokens, wire.cache_read_input_tokens
@@ -123,7 +123,7 @@ def write(usage: Usage) -> dict[str, Any]:
 
 
 def _first(*values: int | float | None) -> int:
-    """The first that says something."""
+    """The first that is present."""
     for value in values:
         if value and (count := _count(value)):
             return count

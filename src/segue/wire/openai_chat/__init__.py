@@ -1,1 +1,1 @@
-"""OpenAI Chat Completions, and the many providers that speak it with an accent."""
+"""OpenAI Chat Completions, and the variants of the many providers that use it."""

@@ -1,7 +1,7 @@
-"""`reasoning_details`: a model's reasoning as OpenRouter hands it out, which it wants back unchanged beside the turn's tool calls.
+"""`reasoning_details`: a model's reasoning as OpenRouter sends it, to be sent back unchanged beside the turn's tool calls.
 
 A list of objects, each of a type (`reasoning.text`, `.summary`, `.encrypted`), streamed in pieces: pieces of one type and index are one.
-In our values the list is the signature of a thought: opaque, and of use only to who made it.
+In our values the list is the signature of a thought: opaque, and of use only to its provider.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from segue.wire.lenient import whole_characters
 Detail = dict[str, Any]
 
 _GROWING: Final = ("text", "summary")
-"""The fields that come in pieces."""
+"""The fields that arrive in pieces."""
 
 
 def shown(details: Iterable[Detail]) -> str:
-    """What of it may be read."""
+    """The readable part of the reasoning."""
     texts = (detail.get(name) for detail in details for name in _GROWING)
     return "".join(text for text in texts if isinstance(text, str))
 

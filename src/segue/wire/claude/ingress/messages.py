@@ -1,7 +1,7 @@
 """The content blocks of a caller's messages as parts.
 
-A block that has no place among the parts is said in text where text tells it whole (text documents, search results, compactions), passed
-over where its saying stands beside it (server tools in the assistant's turns), and refused where something would be lost.
+A block that has no part of its kind becomes text where text holds all of it (text documents, search results, compactions), is skipped
+where its content is repeated beside it (server tools in the assistant's turns), and is refused where something would be lost.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _OF_SERVER_TOOLS: Final = ("_tool_result", "server_tool_use", "mcp_tool_use", "f
 
 
 def read(where: str, raw: msgspec.Raw | bytes, decode: Callable[[msgspec.Raw | bytes], T]) -> T:
-    """Decodes the value of the field `where`; what is wrong with it is said with the path to it."""
+    """Decodes the value of the field `where`; errors name the path to what is wrong."""
     try:
         return decode(raw)
     except msgspec.ValidationError as error:
@@ -185,7 +185,7 @@ def _listed(content: str | list[_Block] | None) -> list[_Block]:
 
 
 def _shown(block: _Block, where: str) -> list[Text | Image | File]:
-    """What a block says; what it says about a file goes before that."""
+    """The text of a block, preceded by what it states about a file."""
     part = _said(block, where)
     return [Text(block.context), part] if block.context and isinstance(part, File) else [part]
 
@@ -217,7 +217,7 @@ def _image(block: _Block, where: str) -> Text | Image | File:
         case "url" if source.url:
             return of_image_url(source.url)
         case "base64" | "url":
-            raise refused(f"{where}.source", "it says too little: give the image's url, or its data and media_type")
+            raise refused(f"{where}.source", "incomplete: give the image's url, or its data and media_type")
     raise refused(f"{where}.source.type", f"{source.type!r} can't be sent on to every provider: use 'base64' or 'url'")
 
 
@@ -243,7 +243,7 @@ def _file(block: _Block, source: _Source, where: str) -> Text | Image | File:
         return of_url(source.url, PDF, block.title or "")
     if source.type == "base64" and source.data and source.media_type:
         return of_data(source.data, source.media_type, block.title or "")
-    raise refused(f"{where}.source", "it says too little: give the document's url, or its data and media_type")
+    raise refused(f"{where}.source", "incomplete: give the document's url, or its data and media_type")
 
 
 def _source_of(block: _Block, where: str) -> _Source:

@@ -1,7 +1,7 @@
 """The body of `POST /v1/messages` (and of `/v1/messages/count_tokens`) as a request.
 
 Fields are read one by one, so that an error names the field. What has no place in a `ChatRequest` goes to `extra["claude"]`, in the form
-that `encode` describes; it comes back into the body of a target that speaks this dialect, and no other sees it.
+that `encode` describes; it is copied into the body for a target of this dialect; other targets do not get it.
 """
 
 from __future__ import annotations
@@ -220,6 +220,6 @@ class _Body:
 
 
 def _betas(header: str) -> list[str]:
-    """The names of the header, but for those that promise what is not kept here."""
+    """The names in the header, except for features that are not available here."""
     names = [name.strip() for name in header.split(",")]
     return [name for name in names if name and not name.startswith(("message-threads-", "oauth-"))]

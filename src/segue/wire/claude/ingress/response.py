@@ -1,7 +1,7 @@
 """An answer's events as the bytes that the official SDKs read: a stream of server-sent events, or one JSON document.
 
-Blocks are opened when their first piece comes and closed when something else begins, numbered from 0. `message_start` tells the
-tokens of the prompt, which clients show at once: the provider's count if it came with the answer's beginning, else our estimate. The
+Blocks are opened when their first piece comes and closed when something else begins, numbered from 0. `message_start` holds the
+tokens of the prompt, which clients show immediately: the provider's count if it came with the answer's beginning, else our estimate. The
 totals in `message_delta` replace it.
 """
 
@@ -37,10 +37,10 @@ _WORDS: Final = {
     FinishReason.CONTENT_FILTER: ("refusal",),
     FinishReason.PAUSE: ("pause_turn", "compaction"),
 }
-"""The dialect's words for a reason; the first is said unless the answer came with another of them."""
+"""The dialect's names for a reason; the first is used unless the answer came with another of them."""
 
 _BESIDE: Final[dict[str, dict[str, Any]]] = {"text": {"citations": None}, "thinking": {"signature": ""}}
-"""What a block has beside its text, which is named like the block."""
+"""The fields of a block beside its text, whose field is named like the block."""
 
 PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -74,7 +74,7 @@ class _Form:
 
 
 class StreamEncoder:
-    """See `segue.wire.codec.Encoder`. `estimate` gives the tokens of the prompt where the provider has not told them yet."""
+    """See `segue.wire.codec.Encoder`. `estimate` returns the tokens of the prompt if the provider has not reported them yet."""
 
     content_type = "text/event-stream; charset=utf-8"
 

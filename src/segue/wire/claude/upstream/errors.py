@@ -1,7 +1,7 @@
-"""Which error of the Anthropic API means what. All of that knowledge, and nothing else, is here.
+"""Classifies the errors of the Anthropic API. All knowledge of them, and nothing else, is here.
 
 An error is judged by its `error.details.error_code`, then by its `error.type`, then by its HTTP status. Only where those are ambiguous
-(400, 403, 429) does the message decide, and there money comes before rate: an empty account is told as a 400 or as a 429.
+(400, 403, 429) does the message decide, and there money comes before rate: an empty account is reported as a 400 or as a 429.
 Messages were taken from the API's documentation and from reports in public issue trackers, July to November 2026.
 """
 
@@ -127,7 +127,7 @@ _FIELDS: Final = (
     (re.compile(r"\bimages?\b", re.I), "messages"),
     (re.compile(r"\btools?\b", re.I), "tools"),
 )  # fmt: skip
-"""The request's field that a message speaks of, by the first that matches."""
+"""The request's field that a message is about: the first that matches."""
 
 _PATH: Final = re.compile(r"^([a-z_]+(?:\.[a-z0-9_]+)*): ")
 _REGAIN: Final = re.compile(r"regain access on (\d{4}-\d{2}-\d{2})(?: at (\d{2}:\d{2}))?(?: UTC)?")
@@ -182,7 +182,7 @@ def _kind(status: int | None, type: str | None, code: str | None, message: str) 
         # The API gives a file that is gone, or a wrong path, the type of a model that is gone.
         if type == "not_found_error" and status not in (None, 404):
             return _K.CALLER
-        # A gateway's word for a bad request of any status.
+        # A gateway's code for a bad request of any status.
         if type == "invalid_request_error" and status in _BY_STATUS:
             return _BY_STATUS[status]
         return _BY_TYPE[type]
@@ -263,7 +263,7 @@ def _next_month(wall: float) -> float:
 
 
 def _error_in(body: bytes) -> ErrorBody:
-    """The error object of a body; of one that is none, its text where a person can read it."""
+    """The error object of a body; if the body is not one, its text where that is readable."""
     try:
         document = msgspec.json.decode(body, type=_ErrorDocument)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,9 +1,9 @@
 """Messages as Claude's turns.
 
-What the API insists on, and this file provides: system texts stand outside the turns; images are the user's or a tool's; user and assistant take turns and the user
+What the API requires, and this file provides: system texts stand outside the turns; images are the user's or a tool's; user and assistant take turns and the user
 begins; tool results come first in the user turn that follows their calls; no text is blank; the last assistant text has no trailing
-whitespace; a tool call's id is of letters, digits, `_` and `-`. (The order of calls and results is `wire.fitting.history`'s affair.) The same messages always give the same turns, because
-newer models bind their thinking to the exact words before it.
+whitespace; a tool call's id is of letters, digits, `_` and `-`. (`wire.fitting.history` sees to the order of calls and results.) The same messages always become the same turns, because
+newer models bind their thinking to the exact text before it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DIALECT: Final = "claude"
 Block = dict[str, Any]
 
 OPENING: Final = "(The conversation begins with your message.)"
-"""Said for the user where the transcript begins with the assistant."""
+"""Stands in for the user where the transcript begins with the assistant."""
 
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -31,7 +31,7 @@ _IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
 def tool_id(id: str) -> str:
-    """The id in the characters that the API takes; one that has others gets a digest, so that no two become the same."""
+    """The id in the characters that the API takes; an id with other characters gets a digest, so that no two become the same."""
     clean = _FOREIGN.sub("_", id)
     return (
         clean if clean == id else f"{clean[:40]}_{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
@@ -39,9 +39,9 @@ def tool_id(id: str) -> str:
 
 
 class Transcript:
-    """Fed messages in order; then `system` and `turns` are what the body says, and `omitted` names what they cannot.
+    """Is fed messages in order; then `system` and `turns` are the body's fields, and `omitted` names what has no place
 
-    Adds to `healed` the turns that had to be put in.
+    in them. Adds to `healed` the turns that had to be inserted.
     """
 
     def __init__(self, breakpoints: dict[tuple[int, int], Block], healed: list[str], *, thinking: bool) -> None:
@@ -73,14 +73,14 @@ class Transcript:
             self.turns.append({"role": role, "content": blocks})
 
     def close(self, *, answer_begun: bool) -> None:
-        """All messages were fed. `answer_begun`: a last assistant turn is the start of the model's own answer."""
+        """Call after the last message. `answer_begun`: a last assistant turn is the start of the model's answer."""
         for turn in self.turns:
             if turn["role"] == "user":
                 turn["content"].sort(key=lambda block: block["type"] != "tool_result")
         if not self.turns and self.system:
             self.turns, self.system = [{"role": "user", "content": self.system}], []
         if not self.turns:
-            raise InvalidRequestError("messages: there is nothing to answer: add a message with text", param="messages")
+            raise InvalidRequestError("messages: the conversation is empty: add a message with text", param="messages")
         if self.turns[0]["role"] == "assistant":
             self.turns.insert(0, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
             self._healed.append("begins-with-assistant")
@@ -91,7 +91,7 @@ class Transcript:
             last["text"] = last["text"].rstrip()
 
     def said(self) -> list[Block]:
-        """The turns, a lone text written short."""
+        """The turns; a turn of one text is written as a string."""
         return [{"role": turn["role"], "content": _short(turn["content"])} for turn in self.turns]
 
     def calls_without_thinking(self) -> bool:

@@ -1,8 +1,8 @@
 """A request as the body of `POST /v1/messages`.
 
-What the model is known not to take (the catalogue) and what this target has refused before (`Call.omit`, in the names of the
-request's fields) is left out and named. Fields that only this dialect knows come in `extra["claude"]`: they are copied into the body,
-but for these, which have a meaning of their own:
+What the model is known not to take (the catalogue) and what this target has refused before (`Call.omit`, by
+the names of the request's fields) is left out and named. Fields that only this dialect has come in `extra["claude"]`: they
+are copied into the body, except for these:
 
     betas               names for the `anthropic-beta` header
     thinking            the caller's own wording, translated to what the model takes; None: the model's default
@@ -27,7 +27,7 @@ from segue.wire.fitting.fit import Fitted
 from segue.wire.wording import demand
 
 DEFAULT_MAX_TOKENS: Final = 16_384
-"""Output tokens, thinking among them, where neither caller nor target sets a limit: the API demands one. An agreed number."""
+"""Output tokens, thinking included, where neither caller nor target sets a limit: the API requires one. Chosen here."""
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 _UNKNOWN: Final = ("seed", "frequency_penalty", "presence_penalty")
@@ -80,7 +80,7 @@ class _Body:
         self._rest()
 
     def betas(self) -> list[str]:
-        """Those the caller named, but for what this target does not know."""
+        """Those that the caller named, except for what this target does not know."""
         refused = {
             name for field in self.call.omit if field.startswith(BETAS) for name in field[len(BETAS) :].split(",")
         }
@@ -135,7 +135,7 @@ class _Body:
         return thinking_for(request, said, self.model, max_tokens)
 
     def _compatible(self, thinking: Thinking, transcript: Transcript) -> Thinking:
-        """Gives up thinking that was asked for where something else rules it out: the request matters more than how it is met."""
+        """Drops the thinking that was requested where something else excludes it: an answer without thinking is better than none."""
         if not thinking.asked:
             return thinking
         choice = self.request.tool_choice

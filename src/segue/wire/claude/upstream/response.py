@@ -1,13 +1,13 @@
 """An answer's bytes as events.
 
 A stream goes `message_start`, then blocks one after the other (`content_block_start`, `…_delta`s, `content_block_stop`), then
-`message_delta` with the stop reason and the final usage, then `message_stop`, the last word. `ping` may come anywhere, `error` ends it
-all. With the stop reason the answer is whole, whatever becomes of the rest.
+`message_delta` with the stop reason and the final usage, then `message_stop`. `ping` may come anywhere; `error` ends the stream.
+With the stop reason the answer is complete, whatever happens to the rest.
 
-- What is unknown (events, blocks, deltas, fields) is passed over; what is known and needed, but can't be read, breaks the answer.
-- Blocks of server tools say nothing to the caller: their parts are passed over with them.
+- What is unknown (events, blocks, deltas, fields) is skipped; what is known and needed, but can't be read, makes the answer fail.
+- Blocks of server tools are not for the caller: they are skipped with their parts.
 - Usage counts are totals: a later one replaces an earlier one, an absent one does not.
-- A JSON document, whole or where a stream leaves off, gives the same events: a message or an error.
+- A JSON document, alone or at the end of a stream, is decoded to the same events: a message or an error.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class AnswerDecoder:
             for sent in self._parser.end():
                 self._read(sent.event, sent.data, events)
         if not self.complete and self._finished is None:
-            self._break("the stream ended without its terminal", events)
+            self._break("the stream ended before the answer was complete", events)
         self.complete = True
         return self._mended(events)
 
@@ -187,7 +187,7 @@ class AnswerDecoder:
                 self._fail(failure_in_stream(event.error or ErrorBody()), events)
 
     def _reread(self, name: str, data: bytes, events: list[UpstreamEvent]) -> Event | None:
-        """An event that the typed reading refused; None where there is nothing more to do with it."""
+        """An event that the typed decoder refused, read leniently; None where there is nothing more to do with it."""
         if is_filler(data):
             return Event()
         if self._unknown(name, data):
@@ -204,7 +204,7 @@ class AnswerDecoder:
         return None
 
     def _unknown(self, name: str, data: bytes) -> bool:
-        """Whether an event that can't be read is none of those that carry the answer. An unknown block is passed over whole."""
+        """Whether an event that can't be read carries no part of the answer. An unknown block is skipped as a whole."""
         try:
             kind = read_kind(data).type or name
             if kind == "content_block_delta":
@@ -275,7 +275,7 @@ class AnswerDecoder:
         events.append(TextDelta(text))
 
     def _cite(self, said: object) -> None:
-        """Sources of the open text block. They are told at its end, when its place in the answer is known."""
+        """Sources of the open text block. They are reported at its end, when its place in the answer is known."""
         found = map(citations.read, said) if isinstance(said, list) else ()
         self._cited += [citation for citation in found if citation is not None]
 

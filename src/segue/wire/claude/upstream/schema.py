@@ -1,7 +1,7 @@
-"""JSON Schemas in the part of the language that Claude can be held to.
+"""JSON Schemas in the subset that Claude enforces. Claude's grammar
 
-Claude's grammar knows closed objects only, `anyOf` but not `oneOf`, a few string formats and no bounds. A schema that says more is
-brought into that part: what is lost is written into the descriptions, where the model reads it. A schema that needs an open object
+has closed objects only, `anyOf` but not `oneOf`, a few string formats and no bounds. A schema that uses more is reduced
+to that subset: what is lost is written into the descriptions, where the model reads it. A schema that needs an open object
 (a map from any key to a value) has no such form.
 """
 
@@ -25,7 +25,7 @@ class _OpenObjectError(Exception):
 
 
 def enforceable(schema: dict[str, Any]) -> dict[str, Any] | None:
-    """The schema as Claude's grammar takes it, or None if it can't be said there."""
+    """The schema as Claude's grammar takes it, or None if it can't be expressed there."""
     try:
         return _node(schema, 0)
     except _OpenObjectError:

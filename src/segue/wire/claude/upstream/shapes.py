@@ -32,7 +32,7 @@ class WireUsage(msgspec.Struct):
     output_tokens_details: OutputDetails | None = None
 
     def over(self, old: Usage) -> Usage:
-        """The counts so far, with these in the place of those that they tell."""
+        """The counts so far, with these in place of the ones that they report."""
         made = self.cache_creation or CacheCreation()
         long = _newer(made.ephemeral_1h_input_tokens, old.cache_write_1h_tokens)
         written = self.cache_creation_input_tokens
@@ -123,5 +123,5 @@ read_document = msgspec.json.Decoder(Document).decode
 
 
 def _newer(said: int | None, old: int) -> int:
-    """A count that is absent, or that some servers leave at zero, takes nothing back."""
+    """A count that is absent, or left at zero by some servers, does not replace an earlier one."""
     return max(0, said) if said else old

@@ -1,8 +1,8 @@
-"""How much a model is to think, in the words that the model takes.
+"""How much a model is to think, in the form that the model takes.
 
 Three forms are in use, and each model takes one: a budget of tokens (`thinking.budget_tokens`, up to Claude 4.5), an effort beside
-adaptive thinking (`output_config.effort`, from 4.6 on), or none. Whether thinking is on when nothing is said, and how it is turned
-off, differs as well. All of that is the catalogue's knowledge; this is the translation of a wish into it.
+adaptive thinking (`output_config.effort`, from 4.6 on), or none. Whether thinking is on by default, and how it is turned
+off, differs as well. The catalogue holds all of that; this module translates a request into it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ LEAST_BUDGET: Final = 1024
 """The least `budget_tokens` the API takes."""
 
 _BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
-"""Budgets that stand for an effort on models that know budgets only. Agreed numbers."""
+"""Budgets that stand for an effort on models that take budgets only. Chosen here."""
 
 _LADDER: Final = ("low", "medium", "high", "xhigh", "max")
 
 
 class Thinking(NamedTuple):
-    """What the body says: `config` is its `thinking`, `effort` its `output_config.effort`; `dropped` names wishes not met."""
+    """Fields of the body: `config` is its `thinking`, `effort` its `output_config.effort`; `dropped` names settings that could not be sent."""
 
     config: dict[str, Any] | None = None
     effort: str | None = None
@@ -34,7 +34,7 @@ class Thinking(NamedTuple):
 
 
 def thinking_for(request: ChatRequest, said: dict[str, Any], model: ModelInfo, max_tokens: int) -> Thinking:
-    """`said` holds the caller's own `thinking` and `effort` where the caller spoke this dialect."""
+    """`raw` holds the caller's own `thinking` and `effort` if the request came in this dialect."""
     wish = said.get("thinking") or {}
     level = said.get("effort") or request.effort
     if request.effort == "none" or request.thinking_budget == 0:
@@ -101,7 +101,7 @@ def _display(wish: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nearest(level: str | None, known: tuple[str, ...] | None) -> str | None:
-    """The level itself where the model knows it, else the next one below, else the lowest; None where it knows none."""
+    """The level itself if the model has it, else the next one below, else the lowest; None if the model has no levels."""
     if level is None or known == ():
         return None
     level = "low" if level == "minimal" else level
@@ -117,5 +117,5 @@ def _level_of(budget: int) -> str:
 
 
 def _named(request: ChatRequest) -> tuple[str, ...]:
-    """The wishes as fields of the request."""
+    """The settings as fields of the request."""
     return tuple(name for name in ("effort", "thinking_budget") if getattr(request, name) is not None) or ("thinking",)

@@ -71,7 +71,7 @@ class Ingress:
 
 
 def target(path: str, actions: Sequence[str] = _ACTIONS) -> tuple[str, str]:
-    """The model and the action that a path names. Raises `InvalidRequestError` (404) where it is none of these."""
+    """The model and the action that a path names. Raises `InvalidRequestError` (404) for any other path."""
     resource, _, action = unquote(path).rpartition(":")
     _, found, model = f"/{resource}".rpartition("/models/")
     if not found or not model or action not in actions:

@@ -28,7 +28,7 @@ def fault(message: str, where: str, *, status: int = 400) -> InvalidRequestError
 
 
 def read(fields: Json, name: str, kind: type[T], where: str) -> T | None:
-    """A field that must be of this kind, if it is there. Takes it out of `fields`."""
+    """A field that must be of this kind, if present. Removes it from `fields`."""
     value = fields.pop(name, None)
     return None if value is None else check(value, kind, join(where, name))
 
@@ -40,7 +40,7 @@ def check(value: Any, kind: type[T], where: str) -> T:
 
 
 def number(fields: Json, name: str, least: float, most: float, where: str) -> float | None:
-    """A number within bounds, if it is there. Takes it out of `fields`."""
+    """A number within bounds, if present. Removes it from `fields`."""
     value = fields.pop(name, None)
     if value is None:
         return None
@@ -50,7 +50,7 @@ def number(fields: Json, name: str, least: float, most: float, where: str) -> fl
 
 
 def integer(fields: Json, name: str, least: int | None, where: str) -> int | None:
-    """A whole number, also as protobuf writes it: `5.0` or `"5"`. Takes it out of `fields`."""
+    """A whole number, also as protobuf writes it: `5.0` or `"5"`. Removes it from `fields`."""
     value = fields.pop(name, None)
     if value is None:
         return None
@@ -64,7 +64,7 @@ def integer(fields: Json, name: str, least: int | None, where: str) -> int | Non
 
 
 def items(value: Any, where: str) -> list[tuple[Json, str]]:
-    """The objects of an array, each with where it stands. A lone object counts as an array of one."""
+    """The objects of an array, each with its path. A lone object counts as an array of one."""
     listed = [value] if isinstance(value, dict) else check(value, list, where)
     return [(camel(check(item, dict, f"{where}[{index}]")), f"{where}[{index}]") for index, item in enumerate(listed)]
 

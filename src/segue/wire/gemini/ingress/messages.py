@@ -1,7 +1,7 @@
 """Gemini's `contents` and `systemInstruction` as messages.
 
-Results of calls come in user turns; here they become messages of role `tool`. Old clients give calls no ids: then a call is named by
-its place, and a result belongs to the first call of its name that has none yet.
+Results of calls come in user turns; here they become messages of role `tool`. Old clients send calls without ids: then a call's id is made
+from its position, and a result belongs to the first call of its name that has none yet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MEDIA_TYPE = re.compile(r"\s*[\w.+-]+/[\w.+*-]+\s*(?:;.*)?")
 _USER_ROLES = ("user", "function", "tool", "")
 _MODEL_ROLES = ("model", "assistant")
 _SYSTEM_ROLES = ("system", "developer")
-"""Other dialects' words, which callers that come from them go on to use."""
+"""Other dialects' roles, which callers that come from them still use."""
 _NOTES = frozenset(
     {
         "thought",
@@ -35,11 +35,11 @@ _NOTES = frozenset(
         "speechMetadata",
     }
 )
-"""Fields of a part that say something about it, not what it is."""
+"""Fields of a part that describe it; its kind is in the others."""
 
 
 def system(value: Any, where: str) -> Message | None:
-    """The system message; None if it says nothing."""
+    """The system message; None if it is empty."""
     if isinstance(value, str):
         return Message("system", (Text(value),)) if value else None
     texts: list[Part] = []
@@ -94,9 +94,9 @@ class _Reader:
                 self._say("user", _plain(part, at), joined=at != parts[0][1])
 
     def _say(self, role: Role, parts: list[Part], *, joined: bool = False) -> None:
-        """`joined` parts go on with the turn before if that has the same role.
+        """`joined` parts continue the turn before if that has the same
 
-        So do neighbouring model turns and turns of results: the official SDK keeps a content for each chunk that it was sent.
+        role. So do adjacent model turns and turns of results: the official SDK keeps one content for each chunk that it received.
         """
         if parts and joined and self.turns and self.turns[-1][0] == role:
             self.turns[-1][1].extend(parts)
@@ -118,7 +118,7 @@ class _Reader:
     def _call(self, call: Json, signature: str, where: str) -> ToolCall:
         name = read(call, "name", str, where)
         if not name:
-            raise fault("say which function is called", join(where, "name"))
+            raise fault("name the function that is called", join(where, "name"))
         arguments = read(call, "args", dict, where) or {}
         id = read(call, "id", str, where) or self._new_id(where)
         self._ids.add(id)
@@ -168,7 +168,7 @@ def _plain(part: Json, where: str) -> list[Part]:
         file = camel(check(part["fileData"], dict, at))
         uri = read(file, "fileUri", str, at)
         if not uri:
-            raise fault("say where the file is", join(at, "fileUri"))
+            raise fault("give the file's address", join(at, "fileUri"))
         said = read(file, "mimeType", str, at)
         if said and not said.lower().startswith("image/"):
             return [File(url=uri, media_type=_media_type(said, join(at, "mimeType")))]
@@ -190,4 +190,4 @@ def _plain(part: Json, where: str) -> list[Part]:
 def _media_type(said: str | None, where: str) -> str:
     if said and _MEDIA_TYPE.fullmatch(said):
         return said
-    raise fault("say what it is, e.g. image/png or application/pdf", where)
+    raise fault("name its type, e.g. image/png or application/pdf", where)

@@ -140,7 +140,7 @@ def _tool(declaration: Json, where: str) -> Tool:
 
 
 def _tool_choice(config: Json) -> tuple[ToolChoice | None, Json]:
-    """The choice, and what of the configuration it does not say."""
+    """The choice, and the rest of the configuration."""
     calling = config.pop("functionCallingConfig", None)
     if calling is None:
         return None, config

@@ -47,7 +47,7 @@ _NOTHING: Json = {"text": ""}
 
 
 class Encoder(ABC):
-    """What all three forms share: events → parts, and the chunk around them."""
+    """What all three forms share: events → parts, and the chunk that holds them."""
 
     content_type = "application/json; charset=UTF-8"
 

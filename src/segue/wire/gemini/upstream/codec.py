@@ -47,7 +47,7 @@ class Upstream:
 
 
 def posting(action: str, body: bytes, call: Call, fitted: Fitted | None = None) -> WireRequest:
-    """A request that asks the call's model for something."""
+    """A request to a method of the call's model."""
     return WireRequest(
         method="POST",
         url=f"{_root(call)}/{quote(resource(call.model.id), safe='/@')}:{action}",
@@ -60,7 +60,7 @@ def posting(action: str, body: bytes, call: Call, fitted: Fitted | None = None) 
 
 
 def resource(model: str) -> str:
-    """A bare name is a model's; names of other kinds, such as `tunedModels/…`, say so themselves."""
+    """A bare name is a model's; names of other kinds have a prefix, such as `tunedModels/…`."""
     return model if "/" in model else f"models/{model}"
 
 

@@ -1,4 +1,4 @@
-"""Which Gemini error means what: the one place that knows. Used for HTTP errors, errors inside a 200, and finish reasons alike.
+"""Classifies the errors of Gemini: HTTP errors, errors inside a 200, and finish reasons. All knowledge of them is here.
 
 An error is judged by its machine-readable reason (`google.rpc.ErrorInfo`), then by its gRPC status or HTTP status; the message
 is read only where those are ambiguous (400, 403, 429). Money is tested before rate: both come as `RESOURCE_EXHAUSTED`.
@@ -133,10 +133,10 @@ FINISHES: dict[str, FinishReason] = {
     "IMAGE_PROHIBITED_CONTENT": FinishReason.CONTENT_FILTER,
     "IMAGE_RECITATION": FinishReason.CONTENT_FILTER,
 }
-"""The finish reasons that end an answer. `FUNCTION_CALL` is an emulator's word: Google says `STOP` after tool calls too.
+"""The finish reasons that end an answer. `FUNCTION_CALL` comes from an emulator: Google sends `STOP` after tool calls too.
 
-Every other reason says that the answer is none: `MALFORMED_FUNCTION_CALL`, `MALFORMED_RESPONSE`, `UNEXPECTED_TOOL_CALL`,
-`TOO_MANY_TOOL_CALLS`, `OTHER`, `NO_IMAGE`, `IMAGE_OTHER`, and those that Google has yet to think of.
+Every other reason means that there is no valid answer: `MALFORMED_FUNCTION_CALL`, `MALFORMED_RESPONSE`, `UNEXPECTED_TOOL_CALL`,
+`TOO_MANY_TOOL_CALLS`, `OTHER`, `NO_IMAGE`, `IMAGE_OTHER`, and those that Google adds later.
 """
 _FINISH_FAILURES: dict[str, tuple[FailureKind, Scope]] = {
     "MISSING_THOUGHT_SIGNATURE": (FailureKind.CAPABILITY, Scope.MODEL),
@@ -168,7 +168,7 @@ def from_block(reason: str, message: str) -> Failure:
 
 
 class _Error(NamedTuple):
-    """What could be read of an error's body, however much that is."""
+    """What could be read of an error's body."""
 
     message: str
     code: int | None = None
@@ -289,7 +289,7 @@ def _read(body: bytes) -> _Error:
 
 
 class _Details:
-    """What the `details` of an error say, each in a message of its own `@type`."""
+    """The contents of an error's `details`, each a message with an `@type`."""
 
     def __init__(self, details: Any) -> None:
         self.reason = ""
@@ -341,6 +341,6 @@ def _text(value: Any) -> str:
 
 
 def _show(text: str) -> str:
-    """Fit to be shown: short, without keys."""
+    """A message that may be shown: short, without keys."""
     text = _SECRET.sub("[key]", text).strip()
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

@@ -1,8 +1,8 @@
-"""The arguments of a call that Gemini streams: values at JSON paths, put together into one object.
+"""The arguments of a call that Gemini streams: values at JSON paths, assembled into one object.
 
 With `streamFunctionCallArguments` a call comes as `{name, willContinue: true}`, then parts without a name that carry `partialArgs`,
-then a part that does not say `willContinue`. A partial argument has a path (RFC 9535, of names and indices only) and a value; a
-string whose path is that of the piece before it, which said `willContinue`, is the next piece of one string.
+then a part without `willContinue`. A partial argument has a path (RFC 9535, of names and indices only) and a value; a
+string with the path of the piece before it, which had `willContinue`, is the next piece of one string.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class PartialArgs:
             self._settle()
 
     def _find(self, steps: list[str | int]) -> tuple[Any, str | int]:
-        """Where the last step leads to; what is missing on the way is made."""
+        """The container of the last step; what is missing on the way is created."""
         place: Any = self._root
         for step, following in pairwise(steps):
             if (inner := _at(place, step)) is None:
@@ -93,7 +93,7 @@ def _steps(path: str) -> list[str | int]:
         steps.append(int(index) if index else name or _ESCAPED.sub(r"\1", quoted))
         at = found.end()
     if not steps or at != len(path):
-        raise ValueError(f"no path of an argument: {path[:80]!r}")
+        raise ValueError(f"not a path of an argument: {path[:80]!r}")
     return steps
 
 
@@ -111,4 +111,4 @@ def _put(place: Any, step: str | int, value: Any) -> None:
             place.append(value)
         place[step] = value
     else:
-        raise ValueError(f"an argument has no place at {step!r}")
+        raise ValueError(f"an argument cannot be put at {step!r}")

@@ -31,7 +31,7 @@ _SCALARS = {
     "presence_penalty": "presencePenalty",
 }
 _TOGETHER = (frozenset({"effort", "thinking_budget"}), frozenset({"frequency_penalty", "presence_penalty"}))
-"""Fields that a model takes or refuses together, whichever of them its error names."""
+"""Fields that a model takes or refuses together, no matter which of them its error names."""
 _MOST_STOPS = 5
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
 
@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 
 def body(fitted: Fitted, call: Call) -> bytes:
-    """The body. Adds to `fitted` what was left out and put right. Raises `InvalidRequestError` for what Gemini can't be told."""
+    """The body. Adds to `fitted` what was left out and repaired. Raises `InvalidRequestError` for what can't be expressed for Gemini."""
     request, omitted = fitted.request, fitted.omitted
     taken = _Taken(request, call, omitted)
     said = transcript(request.messages, call, fitted)
@@ -71,7 +71,7 @@ def body(fitted: Fitted, call: Call) -> bytes:
 
 
 class _Taken:
-    """Whether a field is sent. Notes each one that is not, though the caller gave it a value."""
+    """Whether a field is sent. Records each one that is not, although the caller set it."""
 
     def __init__(self, request: ChatRequest, call: Call, omitted: list[str]) -> None:
         self._request = request
@@ -134,7 +134,7 @@ def _generation_config(request: ChatRequest, info: ModelInfo, taken: _Taken) -> 
 
 
 def _in_words(request: ChatRequest, omitted: list[str]) -> list[str]:
-    """What the model can't be held to and is asked for instead."""
+    """What no parameter can enforce, as an instruction in the prompt."""
     wishes = []
     if request.tool_choice is not None and "tool_choice" in omitted:
         wishes.append(demand(request.tool_choice))
@@ -176,7 +176,7 @@ def _output(output: OutputSchema, info: ModelInfo, taken: _Taken) -> Json:
 
 
 def _merged(body: Json, extra: Json) -> Json:
-    """`extra` laid over a body: objects are merged, `tools` are added to, all else is replaced."""
+    """`extra` merged into a body: objects are merged, `tools` are appended, everything else is replaced."""
     into = dict(body)
     for name, value in extra.items():
         present = into.get(name)

@@ -2,9 +2,9 @@
 
 - Each document of the body is one chunk: `candidates`, of which only the first is read, `usageMetadata`, or `error`.
 - `Started` comes with the first chunk; text, thoughts and calls as they stand in `parts`; a call arrives whole.
-- With a `finishReason` the answer is whole. What follows it counts too: usage may come in a chunk of its own, and translating proxies put
+- With a `finishReason` the answer is complete. What follows it counts too: usage may come in a chunk of its own, and translating proxies put
   a `STOP` on every chunk, or on the first ones before any content.
-- A thought signature is on a call, or else on a (possibly empty) text part: then it is given as a `ThinkingDelta` of its own.
+- A thought signature is on a call, or else on a (possibly empty) text part: then it becomes a separate `ThinkingDelta`.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Decoder:
             if self._started and not self._candidates:
                 self._broken("the answer holds no candidates", events)
             else:
-                self._broken("the stream ended without its terminal", events)
+                self._broken("the stream ended before the answer was complete", events)
         self.complete = True
         return self._mended(events)
 
@@ -254,7 +254,7 @@ class Decoder:
         events.append(ToolCallEnd(index))
 
     def _take_piece(self, streamed: _StreamedCall, call: _Call, events: list[UpstreamEvent]) -> None:
-        """More of the arguments. The name said again is a sign of life for those who watch how the answer gets on."""
+        """More of the arguments. The repeated name shows the stall timer that the answer makes progress."""
         for piece in call.partial_args or ():
             streamed.arguments.add(piece)
         if call.will_continue:
@@ -263,7 +263,7 @@ class Decoder:
             self._end_streamed("", events)
 
     def _end_streamed(self, reason: str, events: list[UpstreamEvent]) -> None:
-        """The arguments are whole, unless the answer was cut in them."""
+        """The arguments are complete, unless the answer was cut in them."""
         if (streamed := self._streamed) is None:
             return
         self._streamed = None
@@ -273,7 +273,7 @@ class Decoder:
             events.append(ToolCallEnd(streamed.index))
 
     def _new_id(self, index: int, name: str, arguments: str) -> str:
-        """Older models give none. The same answer gives the same ids, another one others."""
+        """Older models send none. The same answer gets the same ids, another one gets others."""
         seed = "\0".join((self._id, str(index), name, arguments))
         return "call_" + sha256(seed.encode()).hexdigest()[:24]
 
@@ -316,5 +316,5 @@ def _arguments(said: msgspec.Raw) -> str:
     if text and is_object(text):
         return text
     if (meant := mended([text])) is None:
-        raise ValueError("a function call whose arguments are no object")
+        raise ValueError("a function call whose arguments are not an object")
     return meant

@@ -1,6 +1,6 @@
-"""How hard to think, in Gemini's words: a level (Gemini 3 and later) or a budget of tokens (2.5); never both, that is a 400.
+"""How hard to think, by Gemini's fields: a level (Gemini 3 and later) or a budget of tokens (2.5); both together are a 400.
 
-A level that a model lacks is replaced by the next higher one it has; thinking that can't be switched off, by the least there is.
+A level that a model lacks is replaced by the next higher one it has; thinking that can't be switched off is set to the minimum.
 Tokens and levels are converted by the table with which Google's own OpenAI-compatible endpoint does it.
 (Source: ai.google.dev/gemini-api/docs/openai and …/docs/generate-content/thinking, November 2026.)
 """
@@ -22,9 +22,9 @@ _FLASH_BUDGETS = (1, 24_576)
 
 
 def thinking_config(request: ChatRequest, info: ModelInfo) -> dict[str, Any] | None:
-    """`thinkingConfig` for what the request asks; None if it asks nothing or the model does not think.
+    """`thinkingConfig` for the request; None if it does not mention thinking or the model does not think.
 
-    Thoughts are asked for whenever thinking is: they show that the model is alive.
+    Thoughts are always requested with thinking: they show that the model is still working.
     """
     if request.effort is None and request.thinking_budget is None:
         return None

@@ -13,7 +13,7 @@ from segue.wire.openai_chat.upstream.messages import DIALECT
 
 
 class Ingress:
-    """Answers callers that speak to OpenAI."""
+    """Answers callers of OpenAI's Chat Completions."""
 
     dialect = DIALECT
 

@@ -1,6 +1,6 @@
 """The older Completions (`/v1/completions`): a prompt, served as a chat of one user turn.
 
-What only a model that completes text can do is refused by name: `suffix`, `best_of`, log probabilities, prompts of token numbers, and
+What only a text-completion model can do is refused by name: `suffix`, `best_of`, log probabilities, prompts of token numbers, and
 several prompts at once. `echo` repeats the prompt before the answer. All other fields are those of Chat Completions.
 """
 
@@ -29,7 +29,7 @@ _REASONS: Final = {FinishReason.LENGTH: "length", FinishReason.CONTENT_FILTER: "
 
 
 class CompletionsIngress:
-    """Answers callers of the older Completions. See `segue.wire.codec.IngressCodec`."""
+    """The server side of the older Completions. See `segue.wire.codec.IngressCodec`."""
 
     dialect = DIALECT
 
@@ -105,7 +105,7 @@ class StreamEncoder:
 
 
 class WholeEncoder:
-    """One document, given out at the end."""
+    """One document, returned at the end."""
 
     content_type = "application/json"
 
@@ -148,14 +148,14 @@ def _prompt(said: Any) -> str:
     if isinstance(said, list) and said and all(isinstance(one, str) for one in said):
         raise InvalidRequestError("prompt: one is answered at a time; send a request for each", param="prompt")
     if isinstance(said, list) and said:
-        raise InvalidRequestError("prompt: token numbers mean something to one model only; send text", param="prompt")
+        raise InvalidRequestError("prompt: token numbers are valid for one model only; send text", param="prompt")
     raise InvalidRequestError("prompt is missing: send the text to go on from", param="prompt")
 
 
 def _refuse_unsupported(fields: Mapping[str, Any]) -> None:
     if fields.get("suffix"):
         raise InvalidRequestError(
-            "suffix: no gap is filled here; say in the prompt what stands before it and after", param="suffix"
+            "suffix: filling a gap is not supported; put the text before and after it into the prompt", param="suffix"
         )
     if fields.get("best_of") not in (None, 1):
         raise InvalidRequestError("best_of: one answer is made; leave it out or send 1", param="best_of")

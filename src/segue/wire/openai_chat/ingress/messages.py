@@ -1,6 +1,6 @@
 """The messages of a request body of this dialect as messages.
 
-Participants' names and cache breakpoints are hints and are passed over. What other providers could not be given is refused by name.
+Participants' names and cache breakpoints are hints and are passed over. What cannot be sent to other providers is refused by name.
 """
 
 from __future__ import annotations

@@ -23,12 +23,12 @@ from segue.wire.openai_chat.upstream.messages import DIALECT
 _FIELDS = frozenset(Body.__struct_fields__)
 _read_body = msgspec.json.Decoder(Body).decode
 _read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-"""A look at the names alone: the values are passed over."""
+"""Decodes the names only: the values are skipped."""
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 
 
 def read_request(body: bytes) -> IngressRequest:
-    """Raises `InvalidRequestError` for whatever else the bytes may be."""
+    """Raises `InvalidRequestError` for anything else."""
     try:
         wire, fields = _read_body(body), _read_fields(body)
         unknown = {name: msgspec.json.decode(fields[name]) for name in fields.keys() - _FIELDS}
@@ -80,7 +80,7 @@ def _refusal(body: bytes, error: Exception) -> InvalidRequestError:
 
 
 def _misshapen(text: str) -> InvalidRequestError:
-    """The library's words on a field of the wrong shape, with the field in front."""
+    """The library's message about a field of the wrong shape, with the field in front."""
     what, where = split_path(text)
     if missing := _MISSING.fullmatch(what):
         where = f"{where}.{missing[1]}" if where else missing[1]

@@ -1,9 +1,9 @@
 """An answer's events as this dialect's bytes: a stream of chunks, or one document.
 
-The SDKs add deltas up by joining strings, so role, id, type and name are said exactly once. Thinking goes to `reasoning_content`,
+The SDKs merge deltas by joining strings, so role, id, type and name are sent exactly once. Thinking goes to `reasoning_content`,
 which OpenAI lacks and most others share, and its proof, where it is OpenRouter's, to `reasoning_details`; a thought signature to `extra_content`, where Google's compatible face puts it. A refusal
-ends with `stop`, as OpenAI has it; only a filter's cut is `content_filter`. Seams are not shown. `functions`: the caller speaks of
-functions, as in 2023, and gets its call so.
+ends with `stop`, as at OpenAI; only a filter's cut is `content_filter`. Seams are not shown. `functions`: the caller uses functions,
+as in 2023, and gets its call in that form.
 """
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ class StreamEncoder:
         return self._head + b',"choices":[' + _json(choice) + b"]" + self._null_usage + b"}\n\n"
 
     def _called(self, event: ToolCalled) -> bytes:
-        """Two chunks, as OpenAI has it: the call's name first, then its arguments."""
+        """Two chunks, as OpenAI sends them: the call's name first, then its arguments."""
         if self._functions:
-            # There is room for one, and one alone was asked for.
+            # The field holds one call, and only one was requested.
             named = {"name": event.call.name, "arguments": event.call.arguments}
             return b"" if event.index else self._delta({"function_call": named})
         announced = {"index": event.index} | _wire_call(event.call, self._id, event.index)
@@ -148,7 +148,7 @@ class StreamEncoder:
 
 
 class WholeEncoder:
-    """One document, given out at the end."""
+    """One document, returned at the end."""
 
     content_type = "application/json"
 

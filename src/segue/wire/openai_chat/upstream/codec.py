@@ -19,7 +19,7 @@ from segue.wire.openai_chat.upstream.response import AnswerDecoder
 
 
 class Upstream:
-    """Speaks to OpenAI and to whoever answers like it."""
+    """The client side for OpenAI and compatible providers."""
 
     dialect = DIALECT
     base_url = "https://api.openai.com/v1"
@@ -35,7 +35,7 @@ class Upstream:
         return posting("/chat/completions", fields, fitted, call)
 
     def decoder(self, content_type: str) -> AnswerDecoder:
-        """`content_type` is not believed: the answer's first byte tells a stream from a document."""
+        """`content_type` is ignored: the answer's first byte tells a stream from a document."""
         return AnswerDecoder()
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:

@@ -1,8 +1,8 @@
 """Our messages as Chat Completions messages.
 
-Where the dialect has no place for something it is said in the nearest form that every provider accepts: a failed tool result
-begins with "Error: ", and pictures and files that a tool gave back follow in a user message once all results of the turn are said.
-Thinking is left out, unless the provider wants its own back (the quirks `reasoning_field` and `reasoning_details`).
+What the dialect has no field for is sent in the nearest form that every provider accepts: a failed tool result begins
+with "Error: ", and images and files that a tool returned follow in a user message after all results of the turn. Thinking
+is left out, unless the provider expects its own back (the quirks `reasoning_field` and `reasoning_details`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NO_SIGNATURE = "skip_thought_signature_validator"
 
 
 def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -> list[dict[str, Any]]:
-    """The `messages` field. Adds to `omitted` what could not be said; raises `InvalidRequestError` if nothing is left to say."""
+    """The `messages` field. Adds to `omitted` what could not be sent; raises `InvalidRequestError` if nothing is left to send."""
     said: list[dict[str, Any]] = []
     beside: list[Image | File] = []
     for number, message in enumerate(messages):
@@ -51,7 +51,7 @@ def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -
         said = _bridged(said)
     begun = said[-1]["role"] == "assistant" and "tool_calls" not in said[-1]
     if begun and call.quirks.get("prefix") and (call.prefill or not call.quirks.get("prefix_path")):
-        # A caller that ends with the model's turn wants it continued, and Mistral refuses one without the mark.
+        # A transcript that ends with the model's turn is to be continued, and Mistral refuses one without the mark.
         said[-1]["prefix"] = True
     return said
 
@@ -75,7 +75,7 @@ def _assistant(message: Message, call: Call, where: str, omitted: list[str]) -> 
     turn: dict[str, Any] = {"role": "assistant", "content": text or None}
     if field := call.quirks.get("reasoning_field"):
         thoughts = (p.text for p in message.parts if isinstance(p, Thinking) and p.dialect in ("", DIALECT))
-        # DeepSeek refuses a transcript whose turns lack their reasoning; a blank one passes for a turn of another model.
+        # DeepSeek refuses a transcript whose turns lack their reasoning; a blank one is accepted for a turn of another model.
         turn[field] = "".join(thoughts) or " "
     if call.quirks.get("reasoning_details"):
         proofs = (p.signature for p in message.parts if isinstance(p, Thinking) and p.dialect == DIALECT)
@@ -125,7 +125,7 @@ def _results(message: Message, call: Call, beside: list[Image | File]) -> Iterab
 
 
 def _show(beside: list[Image | File], said: list[dict[str, Any]]) -> None:
-    """Says the pictures and files of the tool results gone by."""
+    """Sends the images and files of the tool results before."""
     if beside:
         said.append({"role": "user", "content": [_piece(part, "messages") for part in beside]})
         beside.clear()
@@ -140,7 +140,7 @@ def _only_text(parts: Sequence[Text | Image | File], where: str, omitted: list[s
 
 
 def _content(parts: Sequence[Text | Image | File], call: Call, where: str) -> str | list[dict[str, Any]]:
-    """A string where that is enough: some providers take nothing else."""
+    """A string where that is enough: some providers accept nothing else."""
     kept = [part for part in parts if not isinstance(part, Text) or part.text]
     texts = [part.text for part in kept if isinstance(part, Text)]
     if len(texts) == len(kept) and (len(texts) < 2 or call.quirks.get("plain_content")):
@@ -173,7 +173,7 @@ def _image(image: Image, where: str) -> dict[str, Any]:
 
 
 def _alternating(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """System text first, then turns of changing roles, for chat templates that raise on anything else."""
+    """System text first, then turns of alternating roles, for chat templates that raise on anything else."""
     merged: list[dict[str, Any]] = []
     for turn in sorted(said, key=lambda turn: turn["role"] not in ("system", "developer")):
         last = merged[-1] if merged else None
@@ -186,7 +186,7 @@ def _alternating(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _bridged(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The turns with one of the model's wherever a user's follows results, for servers that refuse that."""
+    """The turns with a model's turn inserted where a user's follows results, for servers that refuse that order."""
     bridged: list[dict[str, Any]] = []
     for turn in said:
         if turn["role"] == "user" and bridged and bridged[-1]["role"] == "tool":

@@ -22,7 +22,7 @@ CHOICES = ("none", "auto", "required", "tool")
 FORMATS = ("json_object", "json_schema")
 _MAX_STOPS = 4
 _NEVER_OMITTED = frozenset({"model", "messages", "stream", "tool_choice"})
-"""Fields that are never taken out again: what can be refused of a tool choice is not said in the first place."""
+"""Fields that are never removed again: what can be refused in a tool choice is not sent in the first place."""
 _OUR_NAMES = {
     "reasoning_effort": "effort",
     "max_completion_tokens": "max_tokens",
@@ -32,7 +32,7 @@ _DEFAULTS = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presen
 
 
 def body(fitted: Fitted, call: Call) -> dict[str, Any]:
-    """The body's fields. Adds to `fitted` what was left out and put right."""
+    """The body's fields. Adds to `fitted` what was left out and repaired."""
     request, omitted = fitted.request, fitted.omitted
     extra = dict(request.extra.get(DIALECT, {}))
     effort = _effort(request, call, extra.pop("reasoning_effort", None), omitted)
@@ -112,7 +112,7 @@ def _sampling(fields: dict[str, Any], request: ChatRequest, call: Call, effort: 
 def _tools(
     fields: dict[str, Any], request: ChatRequest, call: Call, effort: str | None, others: object, omitted: list[str]
 ) -> None:
-    """`others` are tools that are no functions of the caller, as the caller wrote them."""
+    """`others` are tools other than functions, as the caller wrote them."""
     others = others if isinstance(others, list) else []
     if not request.tools and not others:
         return
@@ -131,7 +131,7 @@ def _tools(
 
 
 def _choose(fields: dict[str, Any], choice: ToolChoice, taken: Sequence[str], omitted: list[str]) -> None:
-    """Says the choice, or the same in another way: `taken` are the modes that can be said."""
+    """Writes the choice, or its equivalent: `taken` are the modes that the target takes."""
     if choice.mode in taken:
         fields["tool_choice"] = _choice(choice)
     elif choice.mode == "none":
@@ -198,7 +198,7 @@ def _ask(fields: dict[str, Any], instruction: str) -> None:
 
 
 def _effort(request: ChatRequest, call: Call, word: object, omitted: list[str]) -> str | None:
-    """The effort to ask for, in the model's words; None where nothing is to be said. `word` is the caller's own, from `extra`."""
+    """The effort to send, as one of the model's levels; None if none is sent. `level` is the caller's own, from `extra`."""
     model = call.model
     asked = asked_effort(request, word)
     strict = model.chat_tools_need_no_reasoning and "none" in (model.efforts or ()) and not call.tries_responses

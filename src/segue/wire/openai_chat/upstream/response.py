@@ -1,11 +1,11 @@
 """An answer's bytes as events: a stream of chunks, or one JSON document.
 
-With a `finish_reason`, whatever the provider's word, the answer is whole; `[DONE]` may follow or not. Some servers put one on every chunk,
-or one after each of several calls: what follows it counts too. A `[DONE]` after content without any `finish_reason` is taken for one,
-since it was written on purpose; an end of bytes never is.
+With any `finish_reason` the answer is complete; `[DONE]` may follow or not. Some servers put one on every chunk,
+or one after each of several calls: what follows it counts too. A `[DONE]` after content without any `finish_reason` counts as one,
+since it was sent on purpose; an end of bytes never does.
 
 A stream that has begun can still fail: a chunk with `error` (or `x_groq.error`, or an error in the choice), an `error` event, or
-a JSON tail that is no event at all. What such an error means is said in `upstream_errors.py`.
+a JSON tail outside events. `upstream_errors.py` classifies such errors.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _NO_REASON = frozenset({None, "", "null"})
 _EMPTY = Piece()
 _NOTHING = Usage()
 _REPEAT = 16
-"""Characters from which on a last delta that begins with all that was said before is no coincidence."""
+"""From this many characters on, a last delta that begins with all of the text before it is not a coincidence."""
 
 
 class AnswerDecoder(FramedDecoder):
@@ -123,7 +123,7 @@ class AnswerDecoder(FramedDecoder):
             self._chunk(chunk, events)
 
     def _is_plain(self, data: bytes, events: list[UpstreamEvent]) -> bool:
-        """Deals with data that is not a chunk on purpose: `[DONE]`, or what says nothing."""
+        """Handles data that is not meant to be a chunk: `[DONE]`, or nothing."""
         if data.strip() == b"[DONE]":
             self._done(events)
             return True
@@ -230,13 +230,13 @@ class AnswerDecoder(FramedDecoder):
             self._call(piece, events)
 
     def _end_thought(self, events: list[UpstreamEvent]) -> None:
-        """The thinking is over, for now: what proves it is whole."""
+        """The thinking is over for now: its signature is complete."""
         if self._details:
             events.append(ThinkingDelta(signature=reasoning.signature(self._details), dialect=DIALECT))
             self._details = []
 
     def _unsaid(self, text: str, again: bool, last: bool) -> str:
-        """The text without what of it was said before: a message behind deltas is the whole once more, and so may be the last delta."""
+        """The text without what was sent before: a message after deltas repeats the whole, and so may the last delta."""
         texts = self._texts
         if texts and (again or (last and len(texts) > 1)):
             # Text that is shorter than there were pieces can't hold them all.
@@ -247,7 +247,7 @@ class AnswerDecoder(FramedDecoder):
         return text
 
     def _parts(self, parts: list[Any], events: list[UpstreamEvent]) -> None:
-        """Content as a list: Mistral's way of telling thinking from text."""
+        """Content as a list, in which Mistral separates thinking from text."""
         for part in parts:
             if not isinstance(part, dict):
                 continue
@@ -296,19 +296,19 @@ class AnswerDecoder(FramedDecoder):
         if refusal:
             reason = FinishReason.CONTENT_FILTER
         elif reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
-            # A forced call ends with "stop", and some providers always say "stop".
+            # A forced call ends with "stop", and some providers always send "stop".
             reason = FinishReason.TOOL_CALLS if len(self._calls) else FinishReason.STOP
         self._finished = True
         events.append(Finished(reason, raw, refusal, stop=stop))
 
     def _end(self, events: list[UpstreamEvent]) -> None:
-        """Nothing more comes. Calls that ran into the output limit stay open: their arguments are not whole."""
+        """Nothing more comes. Calls that ran into the output limit stay open: their arguments are incomplete."""
         if not self._cut:
             self._calls.end_rest(events)
         self.complete = True
 
 
 def _stop_sequence(choice: Choice) -> str:
-    """The caller's stop sequence that was met, where the server names it: beside numbers of tokens, and words for the reason."""
+    """The caller's stop sequence that was met, where the server names it. The field may also hold token numbers or a reason."""
     named = choice.stop_reason or choice.matched_stop
     return named if isinstance(named, str) and named.lower() not in _REASONS else ""

@@ -1,7 +1,7 @@
 """The shapes of an answer: a chunk of a stream, or the whole document, which is read as one big chunk.
 
 Only what is used is named; other fields are skipped without being built. Types are as wide as providers are known to be. What was read
-from bytes has no cycles, so the collector of cycles need not look at it.
+from bytes has no cycles, so the garbage collector need not track it.
 """
 
 from __future__ import annotations

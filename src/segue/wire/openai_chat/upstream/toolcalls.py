@@ -1,13 +1,13 @@
 """Tool calls put together from their pieces.
 
 OpenAI sends calls one after the other: a piece with index, id and name, then pieces of arguments under the same index. Others
-leave out the index or the id, send whole calls at once, all under index 0, give two calls one id, repeat the name or send it in
-pieces, make up a new id or index with each piece, or say a whole call once more at the end.
+leave out the index or the id, send whole calls at once, all under index 0, use one id for two calls, repeat the name or send it
+in pieces, invent a new id or index with each piece, or repeat a whole call at the end.
 A piece therefore goes to the call of its index. Under a known index a new call begins only where another id comes with a name and
 the arguments so far are whole, or where a name comes with arguments though those of the call are whole. A piece without a name
 goes to the call of its id, else to the last one. Without index or id, a name begins a call.
 
-Arguments are whole when the provider says so (the next call, a stop reason) and they parse, or at the end of the bytes unless the reason
+Arguments are complete when the provider signals it (the next call, a stop reason) and they parse, or at the end of the bytes unless the reason
 was `length`. `{}` may be a placeholder for arguments that are still to come, so the next call does not end them.
 """
 
@@ -52,7 +52,7 @@ class _Call:
 
 
 class MalformedCall(Exception):
-    """The pieces make no call."""
+    """The pieces do not form a call."""
 
 
 class ToolCalls:
@@ -74,8 +74,8 @@ class ToolCalls:
         return self._named
 
     def feed(self, piece: ToolCallPiece, answer: str, events: list[UpstreamEvent]) -> None:
-        """Adds what the piece says to `events`. `answer` is the answer's id, of which missing call ids are made."""
-        # Mistral's clients send "null" for no id.
+        """Adds the piece's events to `events`. `answer` is the answer's id, of which missing call ids are made."""
+        # Mistral's clients send "null" for a missing id.
         given = "" if piece.id in (None, "null") else str(piece.id)
         function = piece.function
         name = (function.name if function else None) or ""
@@ -163,7 +163,7 @@ class ToolCalls:
             return
         call.signature = call.signature or signature
         if name:
-            # What came before the name was kept back: the first piece of an event stream carries id and name.
+            # What came before the name was held back: the first piece of an event stream carries id and name.
             call.name = name
             call.number = self._named
             self._named += 1

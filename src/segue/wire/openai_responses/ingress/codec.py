@@ -13,7 +13,7 @@ from segue.wire.openai_responses.upstream.messages import DIALECT
 
 
 class Ingress:
-    """Answers callers that speak to OpenAI's Responses API."""
+    """Answers callers of OpenAI's Responses API."""
 
     dialect = DIALECT
 

@@ -30,9 +30,9 @@ _ALWAYS: Final[Table] = {
     "truncation": "disabled",
     "user": None,
 }
-"""What stands there where the caller said nothing: OpenAI's own defaults."""
+"""What stands there by default: OpenAI's defaults."""
 _TIERS: Final = frozenset({"default", "flex", "priority", "scale"})
-"""Tiers that an answer can have; `auto` is one only of requests."""
+"""Tiers that an answer can have; only requests can have `auto`."""
 _FUNCTION: Final[Table] = {"description": None, "parameters": None, "strict": True}
 _SCHEMA: Final[Table] = {"description": None, "strict": False}
 

@@ -1,4 +1,4 @@
-"""Fields of a request read into their shapes, each mistake told with the path of the field at fault."""
+"""Decodes fields of a request; each error names the path of the field at fault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The body as a JSON object. Raises `InvalidRequestError` if it is none."""
+    """The body as a JSON object. Raises `InvalidRequestError` if it is not one."""
     try:
         document = msgspec.json.decode(body)
     except UNREADABLE as error:
@@ -36,7 +36,7 @@ def shaped(value: object, shape: type[T], where: str = "") -> T:
 
 
 def type_of(table: dict[str, Any], where: str, usual: str) -> str:
-    """What a table says it is; `usual` where it does not say."""
+    """The `type` of a table; `usual` where it has none."""
     kind = table.get("type", usual)
     if not isinstance(kind, str):
         raise InvalidRequestError(f"{where}.type must be a string", param=f"{where}.type")

@@ -1,8 +1,8 @@
 """The `input` of a request, text or items, as messages.
 
-What a model said in one turn comes as items of its own (reasoning, text, calls) and becomes one message again; so do the results
+A model's turn comes as separate items (reasoning, text, calls) and becomes one message again; so do the results
 of the turn's calls, which learn their tools' names from them. A search for tools is a call like others; so is a call of one of the API's
-own tools that the caller ran. Reasoning is kept where it carries its proof, and is dropped otherwise, as are the calls that a provider
+built-in tools that the caller ran. Reasoning is kept if it carries its signature, and is dropped otherwise, as are the calls that a provider
 ran: their outcome is in the text that follows.
 
 Items that stand for something kept elsewhere are refused, with what to send instead.
@@ -40,7 +40,7 @@ _OF_AN_ITEM = frozenset({"type", "id", "call_id", "status"})
 _SERVED = "message, function_call, function_call_output, custom_tool_call, custom_tool_call_output, reasoning"
 _ADVICE = {
     "item_reference": "nothing is kept here: send the item itself instead of its id",
-    "compaction": "only the provider that made it can read it: send the items that it stands for",
+    "compaction": "only the provider that created it can read it: send the items that it stands for",
 }
 
 
@@ -60,7 +60,7 @@ def read_input(said: str | list[Table]) -> tuple[Message, ...]:
 
 
 class _Transcript:
-    """Gathers items into turns."""
+    """Collects items into turns."""
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
@@ -100,14 +100,14 @@ class _Transcript:
             self._parts = []
 
     def _in(self, role: Role) -> list[Part]:
-        """The parts of the running turn of `role`."""
+        """The parts of the current turn of `role`."""
         if self._role != role:
             self._end()
             self._role = role
         return self._parts
 
     def _speaking(self) -> list[Part]:
-        """The model's running turn, unless it has said its text and called nothing: then another begins."""
+        """The model's current turn, unless it has text and no calls: then another begins."""
         parts = self._in("assistant")
         if any(isinstance(part, Text) for part in parts) and not any(isinstance(part, ToolCall) for part in parts):
             self._end()
@@ -129,7 +129,7 @@ class _Transcript:
         if not wire.encrypted_content:
             return
         proof = wire.encrypted_content
-        # What we gave out holds the id that its maker gave the item; what comes from elsewhere has it beside.
+        # What we sent holds the id of the provider's item; what comes from elsewhere has it in a separate field.
         proof = proof if ":" in proof else signature(wire.id or "", proof)
         text = "\n\n".join(part.text for part in wire.summary or ())
         self._speaking().append(Thinking(text=text, signature=proof, dialect=DIALECT))
@@ -147,7 +147,7 @@ class _Transcript:
         self._called(wire.call_id, flat_name(wire.name, wire.namespace), custom_arguments(wire.input))
 
     def _own_call(self, name: str, item: Table) -> None:
-        """A call of one of the API's own tools that the caller ran (`local_shell_call`, `computer_call` …)."""
+        """A call of one of the API's built-in tools that the caller ran (`local_shell_call`, `computer_call` …)."""
         said = {field: value for field, value in item.items() if field not in _OF_AN_ITEM}
         self._called(item["call_id"], name, msgspec.json.encode(said.get("action", said)).decode())
 
@@ -160,7 +160,7 @@ class _Transcript:
         self._result({"call_id": item["call_id"], "output": output}, where)
 
     def _search(self, item: Table, where: str) -> None:
-        """A search that was the caller's to make; one that the provider made has no id, and its outcome is among the tools."""
+        """A search that the caller was to make; one that the provider made has no id, and its outcome is among the tools."""
         wire = shaped(item, WireSearchCall, where)
         if wire.call_id:
             self._called(wire.call_id, SEARCH, msgspec.json.encode(wire.arguments or {}).decode())

@@ -1,6 +1,6 @@
-"""What an answer says, as output items: the machine behind a stream and behind a whole answer.
+"""An answer as output items, for a stream and for a whole answer. One item is open
 
-One item is open at a time. It is announced, said in pieces and said again whole when it is done, each step of which goes to `say`:
+at a time. It is announced, sent in pieces and repeated as a whole when it is done; each of these events goes to `emit`:
 
     message        output_item.added, content_part.added, output_text.delta…, output_text.done, content_part.done, output_item.done
     reasoning      output_item.added, reasoning_summary_part.added, reasoning_summary_text.delta…, the same .done, output_item.done
@@ -31,9 +31,9 @@ class Say(Protocol):
 
 
 class Output:
-    """The items of one answer. `id` is the answer's, of which theirs are made; `special` is `ingress_tools.Tools.special`.
+    """The items of one answer. `id` is the answer's, from which theirs are made; `special` is `ingress_tools.Tools.special`.
 
-    `pieces` is what the open part holds. `writing` says that it is text, so that a further piece needs no more than its delta.
+    `pieces` is what the open part holds. `writing`: it is text, so that a further piece needs only its delta.
     `next_logprobs` are those of the next piece of text.
     """
 
@@ -52,7 +52,7 @@ class Output:
 
     @property
     def done(self) -> list[Item]:
-        """The items that are whole."""
+        """The finished items."""
         return self.items if self._open is None else self.items[:-1]
 
     @property
@@ -170,7 +170,7 @@ class Output:
         self._say("output_item.added", output_index=len(self.items) - 1, item=item)
 
     def _begin_part(self, kind: str) -> int:
-        """Opens a part of a message, and the message where none is open. Gives the part's number."""
+        """Opens a part of a message, and the message if none is open. Returns the part's number."""
         if self._kind != "message":
             id = self._new_id("msg")
             self._begin({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []})

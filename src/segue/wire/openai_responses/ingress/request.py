@@ -1,6 +1,6 @@
 """A request body of this dialect, as its official SDKs send it, as a `ChatRequest`.
 
-Nothing is kept between requests, at least not here: whatever stands for an earlier answer or for something stored at the provider
+Nothing is stored between requests here: what refers to an earlier answer or to something stored at the provider
 (`previous_response_id`, `conversation`, `prompt`, `background`) is refused, with what to send instead; `store` is handed on.
 Top-level fields that have no place in `ChatRequest` go to its `extra`, for targets that speak this dialect.
 """
@@ -27,9 +27,9 @@ _STORED = {
 
 
 def read_request(body: bytes) -> IngressRequest:
-    """Raises `InvalidRequestError` for whatever else the bytes may be.
+    """Raises `InvalidRequestError` for anything else.
 
-    The request's `options` hold `about`, which is JSON: what the answer repeats of it; and `tools`, see `ingress_tools.Tools.special`.
+    The request's `options` hold `about`, JSON of the fields that the answer repeats; and `tools`, see `ingress_tools.Tools.special`.
     """
     document = parse_object(body)
     wire = shaped(document, Body)
@@ -63,7 +63,7 @@ def read_request(body: bytes) -> IngressRequest:
 
 
 def _extra(document: Table) -> Table:
-    """The caller's own words for targets of this dialect: unknown fields, and of known ones what `ChatRequest` has no place for."""
+    """The caller's fields for targets of this dialect: unknown fields, and those of the known ones that `ChatRequest` does not have."""
     extra = {name: value for name, value in document.items() if name not in _FIELDS and value is not None}
     if document.get("reasoning"):
         extra["reasoning"] = document["reasoning"]

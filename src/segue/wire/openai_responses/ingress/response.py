@@ -1,9 +1,9 @@
 """An answer's events as this dialect's bytes: a stream of events, or one document, which is what the stream's last event holds.
 
 Every event has a number, from 0 without gaps. A stream begins with `response.created`, which the SDKs insist on, and ends with
-`response.completed`, or `.incomplete` where the answer was cut or filtered; a refusal is part of a completed one. An error is told
-twice, as OpenAI does: by `error`, on which the SDKs raise, and by `response.failed`, for which agents look. Seams are not shown, but
-what is thought after one that starts anew is an item of its own.
+`response.completed`, or `.incomplete` where the answer was cut or filtered; a refusal is part of a completed one. An error is sent
+twice, as OpenAI does: as `error`, on which the SDKs raise, and as `response.failed`, which agents look for. Seams are not shown, but
+thinking after a seam that restarts the answer is a separate item.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Answer:
         self.output = Output(id, options["tools"], say)
         always = {"id": f"resp_{id}", "object": "response", "created_at": created, "background": False, "store": False}
         self._head = _json(always)[:-1] + b","
-        # The caller's own words follow as they are.
+        # The fields that repeat the request follow unchanged.
         self._tail: bytes = b"," + options["about"][1:]
         self._usage: Usage | None = None
 
@@ -98,7 +98,7 @@ class _Answer:
 
 
 class _Events:
-    """The events that are said and not yet given out; apart from the encoder, whose parts hold it, so that nothing holds itself."""
+    """The events that wait to be returned; a separate object, because the encoder's parts refer to it and a cycle would result."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -134,7 +134,7 @@ class StreamEncoder:
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """The items that are whole."""
+        """The finished items."""
         return self._answer.output.done
 
     def feed(self, event: ChatEvent) -> bytes:
@@ -155,7 +155,7 @@ class StreamEncoder:
         return self._events.take()
 
     def ping(self) -> bytes:
-        """OpenAI's own `keepalive`; before anything else was said, the events that open a stream."""
+        """OpenAI's `keepalive`; before anything else was sent, the events that open a stream."""
         if self._over:
             return b""
         if self._begun:
@@ -198,7 +198,7 @@ class StreamEncoder:
 
 
 class WholeEncoder:
-    """One document, given out at the end."""
+    """One document, returned at the end."""
 
     content_type = "application/json"
 
@@ -209,7 +209,7 @@ class WholeEncoder:
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """The items that are whole."""
+        """The finished items."""
         return self._answer.output.done
 
     def feed(self, event: ChatEvent) -> bytes:
@@ -231,7 +231,7 @@ class WholeEncoder:
 
 
 def _nothing(type: str, /, **fields: Any) -> None:
-    """Nobody hears the steps of a whole answer."""
+    """A whole answer has no intermediate events."""
 
 
 def usage_document(usage: Usage) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """The tools a caller offers, as functions that every provider can be offered.
 
-    function           itself
+    function unchanged
     custom             a function of one text, `input`; a grammar for it is put into words. A call comes back as a custom call
     namespace          its tools, each with the namespace before its name; a call comes back with both apart
-    tool_search        a function, where the caller is who searches; else passed over: what it would find is offered from the start
-    all others         (web_search, image_generation, local_shell, mcp …) kept for targets of this dialect; the others answer without,
-                       and say so
+    tool_search        a function, where the caller is who searches; else skipped: what it would find is offered from the start
+    all others (web_search, image_generation, local_shell, mcp …) kept for targets of this dialect; other targets
+                       answer without and report it
 
-Tools come in `tools`, and in items of the input that declare more on the way: they are offered too, each once.
+Tools come in `tools`, and in input items that declare more: they are offered too, each once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _INPUT = {
 class Tools:
     """`functions` are those to offer; `hosted` those that only targets of this dialect know, as the caller wrote them.
 
-    `chosen` is a choice among the latter, as the caller wrote it. `special` says of a function by its name how its calls are told: `type` is "function", "custom" or "tool_search", then the caller's
+    `chosen` is a choice among the latter, as the caller wrote it. `special` maps a function's name to the form of its calls: `type` is "function", "custom" or "tool_search", then the caller's
     `name` and its `namespace`, if any. A function that is just that is not in it.
     """
 
@@ -77,7 +77,7 @@ class Tools:
         elif not namespace:
             self.hosted.append(wire)
         else:
-            raise unserved(f"{where}.type", f"{kind[:40]!r} can't stand in a namespace: use function or custom")
+            raise unserved(f"{where}.type", f"{kind[:40]!r} can't be in a namespace: use function or custom")
 
     def _function(self, wire: WireFunction, namespace: str) -> None:
         name = flat_name(wire.name, namespace)
@@ -111,7 +111,7 @@ class Tools:
 
 
 def flat_name(name: str, namespace: str | None) -> str:
-    """One name for a tool of a namespace; the same whenever it is asked for."""
+    """One name for a tool of a namespace; always the same."""
     if not namespace:
         return name
     flat = f"{namespace.removesuffix('__')}__{name}"
@@ -135,7 +135,7 @@ def custom_arguments(text: str) -> str:
 
 
 def custom_input(arguments: str) -> str:
-    """What a custom tool gets of a function's arguments: all of them, if they are not of the shape that was asked for."""
+    """The input of a custom tool from a function's arguments: all of them, if they do not have the requested shape."""
     try:
         said: Any = msgspec.json.decode(arguments)
     except UNREADABLE:

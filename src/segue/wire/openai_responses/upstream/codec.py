@@ -16,7 +16,7 @@ from segue.wire.openai_responses.upstream.response import AnswerDecoder
 
 
 class Upstream:
-    """Speaks to OpenAI's Responses API and to whoever answers like it."""
+    """The client side for OpenAI's Responses API and compatible providers."""
 
     dialect = DIALECT
     base_url = "https://api.openai.com/v1"
@@ -26,7 +26,7 @@ class Upstream:
         return posting("/responses", body(fitted, call), fitted, call)
 
     def decoder(self, content_type: str) -> AnswerDecoder:
-        """`content_type` is not believed: the answer's first byte tells a stream from a document."""
+        """`content_type` is ignored: the answer's first byte tells a stream from a document."""
         return AnswerDecoder()
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Failure:

@@ -1,6 +1,6 @@
 """What an error of this dialect means.
 
-Errors are those of OpenAI's other dialect, with a few codes of their own; the fields that they name are called by our names.
+Errors are those of OpenAI's other dialect, with a few more codes; the fields that they name get our names.
 Inside a stream an error comes as an `error` event, flat or with an `error` object, or as a response whose status is `failed`.
 """
 
@@ -25,10 +25,10 @@ _AT_FAULT = (
 )
 _CODES: dict[str | None, tuple[FailureKind, str | None]] = {
     **dict.fromkeys(_AT_FAULT, (_K.CALLER, "messages")),
-    # Another provider may reach the picture, or have no rule of residency.
+    # Another provider may reach the image, or have no residency rule.
     "failed_to_download_image": (_K.CAPABILITY, None),
     "data_residency_mismatch": (_K.CAPABILITY, None),
-    # Reasoning of another organization or model, or of a key that was changed since: the turns go without it.
+    # Reasoning of another organization or model, or of a key that was changed since: the turns are sent without it.
     "invalid_encrypted_content": (_K.CAPABILITY, "thinking"),
 }
 _OUR_NAMES = {
@@ -38,7 +38,7 @@ _OUR_NAMES = {
     "text": "output",
 }
 _STRUCTURAL = re.compile(r"(?:input|tools)\b")
-"""Fields that a request can't do without."""
+"""Fields that a request can't go without."""
 
 
 def of_http(status: int, headers: Mapping[str, str], body: bytes, wall: float) -> Failure:
@@ -47,7 +47,7 @@ def of_http(status: int, headers: Mapping[str, str], body: bytes, wall: float) -
 
 
 def of_bytes(data: bytes) -> Failure | None:
-    """The error that a JSON document with a 2xx status holds, if it holds one."""
+    """The error in a JSON document with a 2xx status, if there is one."""
     failure = chat.of_bytes(data)
     return failure and _refined(failure)
 
@@ -58,7 +58,7 @@ def of_document(document: Any) -> Failure:
 
 
 def of_text(data: bytes) -> Failure:
-    """What an error event means whose data is no JSON."""
+    """What an error event means whose data is not JSON."""
     return _refined(chat.of_text(data))
 
 

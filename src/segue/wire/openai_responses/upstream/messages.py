@@ -1,6 +1,6 @@
 """Our messages as input items of the Responses API.
 
-Text and images are messages of parts; tool calls and their results are items of their own, in the order in which they were said.
+Text and images are messages of parts; tool calls and their results are separate items, in their order in the turn.
 A failed tool result begins with "Error: ". Reasoning goes back only to the dialect that made it, and only where something
 follows it in its turn: an item of reasoning without the item it led to is refused.
 """
@@ -22,7 +22,7 @@ _SIGNED = re.compile(r"(?P<id>[\w-]{1,100}):(?P<encrypted>.+)", re.DOTALL)
 
 
 def input_items(messages: Sequence[Message], call: Call, omitted: list[str]) -> list[dict[str, Any]]:
-    """The `input` field. Adds to `omitted` what could not be said; raises `InvalidRequestError` if nothing is left to say."""
+    """The `input` field. Adds to `omitted` what could not be sent; raises `InvalidRequestError` if nothing is left to send."""
     thinks = (call.model.reasoning or not call.model.known) and "thinking" not in call.omit
     items: list[dict[str, Any]] = []
     for number, message in enumerate(messages):
@@ -43,7 +43,7 @@ def text_item(role: str, text: str) -> dict[str, Any]:
 
 
 def signature(id: str, encrypted: str) -> str:
-    """What proves an item of reasoning: its encrypted content, which holds no colon, behind its id if it has one."""
+    """The signature of a reasoning item: its encrypted content, which holds no colon, after its id if it has one."""
     return f"{id}:{encrypted}" if id else encrypted
 
 
@@ -60,7 +60,7 @@ def _speech(message: Message, call: Call, where: str, omitted: list[str]) -> Ite
 def _turn(message: Message, where: str, thinks: bool, omitted: list[str]) -> list[dict[str, Any]]:
     """An assistant's turn: text on both sides of a call stays on its side.
 
-    Text is one string, the one form of it that needs no id of the provider's.
+    Text is one string, the only form that needs no id from the provider.
     """
     items: list[dict[str, Any]] = []
     _only_text([part for part in message.parts if isinstance(part, Text | Image | File)], where, omitted)

@@ -1,10 +1,10 @@
 """A request as the body of a Responses call.
 
-What the model is known not to take is left out and named, by the names of `ChatRequest`; so is what the dialect has no word for
-(`stop`, `seed`, penalties, `top_k`) and what the target has refused before (`Call.omit`, which knows a field by our name or by
-the wire's). Nothing is stored at the provider unless the caller says so: reasoning comes encrypted and goes back with its turn.
+What the model is known not to take is left out and named, by the names of `ChatRequest`; so is what the dialect has no field
+for (`stop`, `seed`, penalties, `top_k`) and what the target has refused before (`Call.omit`, which knows a field by our name or by
+the wire's). Nothing is stored at the provider unless the caller asks for it: reasoning comes encrypted and goes back with its turn.
 
-A request that came in Chat Completions keeps the fields that both dialects name alike. Quirks, both optional:
+A request from Chat Completions keeps the fields that have the same name in both dialects. Quirks, both optional:
 
     system_role  the role of system messages, e.g. "developer"
     leave_out    names of fields the provider refuses whatever the model
@@ -42,7 +42,7 @@ _WORDLESS = ("top_k", "seed", "frequency_penalty", "presence_penalty")
 
 
 def body(fitted: Fitted, call: Call) -> dict[str, Any]:
-    """The body's fields. Adds to `fitted` what was left out and put right."""
+    """The body's fields. Adds to `fitted` what was left out and repaired."""
     request, omitted = fitted.request, fitted.omitted
     extra = _extra(request)
     thinking = _table(extra, "reasoning")
@@ -69,7 +69,7 @@ def body(fitted: Fitted, call: Call) -> dict[str, Any]:
 
 
 def _extra(request: ChatRequest) -> dict[str, Any]:
-    """The caller's own fields of this dialect, before them those of Chat Completions that can be said here too."""
+    """The caller's own fields of this dialect, and before them those of Chat Completions that exist here too."""
     chat = request.extra.get(CHAT, {})
     extra = {name: chat[name] for name in _SHARED if name in chat}
     if effort := chat.get("reasoning_effort"):
@@ -99,7 +99,7 @@ def _sampling(fields: dict[str, Any], request: ChatRequest, call: Call, effort: 
 def _tools(
     fields: dict[str, Any], request: ChatRequest, call: Call, effort: str | None, others: object, omitted: list[str]
 ) -> None:
-    """`others` are tools that are no functions of the caller, as the caller wrote them."""
+    """`others` are tools other than functions, as the caller wrote them."""
     tools = [_tool(tool, omitted) for tool in request.tools] + (others if isinstance(others, list) else [])
     if not tools:
         return
@@ -118,7 +118,7 @@ def _tools(
 
 
 def _tool(tool: Tool, omitted: list[str]) -> dict[str, Any]:
-    """`strict` is always said: here, unlike in Chat Completions, a tool that does not say it is held to its schema."""
+    """`strict` is always sent: here, unlike in Chat Completions, it is on by default."""
     said: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description:
         said["description"] = tool.description
@@ -131,7 +131,7 @@ def _choice(choice: ToolChoice) -> str | dict[str, Any]:
 
 
 def _text(fields: dict[str, Any], request: ChatRequest, call: Call, text: dict[str, Any], omitted: list[str]) -> None:
-    """How the answer is to look: the format, beside what the caller says of it (`verbosity`)."""
+    """The form of the answer: the format, and the caller's own settings (`verbosity`)."""
     output = request.output
     if output is not None:
         if "output" in call.omit:

@@ -1,14 +1,14 @@
 """An answer's bytes as events: a stream of the Responses API, or the response as one JSON document.
 
-An answer is a list of output items. Each is announced (`output_item.added`), said in deltas and said again whole when it is done;
-the terminal says all of them once more. What came in deltas is not taken twice, and what came only whole is taken from there.
+An answer is a list of output items. Each is announced (`output_item.added`), sent in deltas and repeated as a whole when it is
+done; the terminal repeats all of them. What came in deltas is not taken twice, and what came only as a whole is taken from there.
 Terminals: `response.completed`, `.incomplete`, `.failed` and `.cancelled`; the response's own `status` decides. An `error` event
-is one too. An end of bytes never is, nor is `[DONE]`, which some providers send behind the terminal. Where a message is done and no
-other item has been begun, the answer is whole for now: a provisional `Finished` says so. A message of the phase `commentary` announces
+is one too. An end of bytes is not, nor is `[DONE]`, which some providers send after the terminal. When a message is done and no
+other item has started, the answer is complete for now: a provisional `Finished` reports it. A message of the phase `commentary` announces
 more.
 
-Tool calls are numbered as they appear. An item of reasoning ends with its proof, by which it can be sent back (`items.py`).
-Items of other kinds, such as searches that the provider ran, are passed over.
+Tool calls are numbered as they appear. A reasoning item ends with its signature, with which it can be sent back (`items.py`).
+Items of other kinds, such as searches that the provider ran, are skipped.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from segue.wire.sse import ServerSentEvent
 _SHORTEST = 16
 """Bytes; no event of the dialect is shorter."""
 _ABORTED = frozenset({"cancelled", "in_progress", "queued"})
-"""States in which no answer ends. A response that is still being made is none yet."""
+"""States in which no answer ends: the response is still in progress."""
 
 
 class _Call:
@@ -69,7 +69,7 @@ class _Call:
 
 
 class _Unusable(Exception):
-    """The items make no answer."""
+    """The items do not form an answer."""
 
 
 class AnswerDecoder(FramedDecoder):
@@ -94,10 +94,10 @@ class AnswerDecoder(FramedDecoder):
         self._numbered: list[_Call] = []
         self._calls: dict[int | str, _Call] = {}
         self._said: set[int | str] = set()
-        """Items of which deltas came, by index and by id, as are those below."""
+        """Items of which deltas came, by index and by id; the sets below are keyed in the same way."""
         self._done: set[int | str] = set()
         self._thoughts: dict[int | str, int] = {}
-        """The part of its summary at which an item of reasoning is."""
+        """The part of its summary that a reasoning item has reached."""
         self._refusal: list[str] = []
         self._sources = Sources()
         self._begun: set[int | str] = set()
@@ -119,7 +119,7 @@ class AnswerDecoder(FramedDecoder):
             self._fail(events, errors.broken(str(error)))
 
     def _reread(self, event: ServerSentEvent, data: bytes, events: list[UpstreamEvent]) -> None:
-        """What an event says that the typed reading refused."""
+        """Handles an event that the typed decoder refused."""
         if failure := errors.of_bytes(data):
             self._fail(events, failure)
             return
@@ -132,7 +132,7 @@ class AnswerDecoder(FramedDecoder):
             self._fail(events, errors.broken(str(error)))
 
     def _read(self, name: str, data: bytes, events: list[UpstreamEvent], read: Readers) -> None:
-        """What an event says. OpenAI names its type beside the data too, which spares reading it twice."""
+        """Handles an event. OpenAI names its type beside the data too, so that it need not be decoded twice."""
         match name if name.startswith("response.") else read.any(data).type:
             case "response.output_text.delta":
                 self._text(read.delta(data), events)
@@ -169,7 +169,7 @@ class AnswerDecoder(FramedDecoder):
 
     def _document_read(self, response: WireResponse, data: bytes, events: list[UpstreamEvent]) -> None:
         if response.status is None and response.output is None:
-            self._fail(events, errors.of_bytes(data) or errors.broken("a document that is no response"))
+            self._fail(events, errors.of_bytes(data) or errors.broken("a document that is not a response"))
             return
         try:
             self._terminal(response, "completed", events)
@@ -205,7 +205,7 @@ class AnswerDecoder(FramedDecoder):
         events.append(ThinkingDelta(event.delta if part == before else f"\n\n{event.delta}"))
 
     def _arguments(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
-        """Pieces of a call that was not announced are passed over: they come again when it is done."""
+        """Pieces of a call that was not announced are skipped: they come again when it is done."""
         call = self._known(_keys(event.output_index, event.item_id))
         if call is not None and event.delta:
             if call.ended:
@@ -243,7 +243,7 @@ class AnswerDecoder(FramedDecoder):
             events.append(Finished(self._reason(FinishReason.STOP), refusal="".join(self._refusal), provisional=True))
 
     def _take(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
-        """A whole item: what of it was not said yet."""
+        """A whole item: the part of it that was not emitted yet."""
         if self._done.intersection(keys):
             return
         self._done.update(keys)
@@ -338,7 +338,7 @@ class AnswerDecoder(FramedDecoder):
         if raw == "content_filter":
             reason = FinishReason.CONTENT_FILTER
         elif status == "incomplete":
-            # Whatever cut it short, it is not whole.
+            # The answer was cut, so the item is incomplete.
             reason = FinishReason.LENGTH
         reason = self._reason(reason)
         for call in self._numbered:
@@ -354,7 +354,7 @@ class AnswerDecoder(FramedDecoder):
 
 
 def _keys(index: int | None, id: object) -> list[int | str]:
-    """How an item is known: by its place in the output, and by its id."""
+    """The keys of an item: its index in the output, and its id."""
     keys: list[int | str] = [] if index is None else [index]
     return [*keys, id] if isinstance(id, str) and id else keys
 
@@ -364,7 +364,7 @@ def _word(value: object) -> str:
 
 
 def _thought_text(value: object) -> str:
-    """A thought that can't be read costs no answer."""
+    """An unreadable thought does not make the answer fail."""
     try:
         return plain_text(value)
     except Unreadable:

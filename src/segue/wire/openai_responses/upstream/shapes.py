@@ -1,7 +1,7 @@
 """The shapes of a stream's events and of a response.
 
-Only what is used is named; other fields are skipped without being built. Items of kinds that we pass over have fields of the same
-names in other shapes, so an item's fields are looked at one by one.
+Only what is used is named; other fields are skipped without being built. Items of kinds that are skipped have fields of the same
+names in other shapes, so an item's fields are decoded one by one.
 """
 
 from __future__ import annotations
