@@ -44,7 +44,7 @@ def test_every_error_of_segue_has_a_korean_sentence(kind: type[SegueError]) -> N
 
 @pytest.mark.parametrize("outcome", [*FailureKind, "ok", "cancelled", "skipped", "lost", "pending"])
 def test_every_outcome_has_a_korean_reason(outcome: str) -> None:
-    assert english_in(reason(outcome, "the stream ended without its terminal", "ko", 503)) == []
+    assert english_in(reason(outcome, "the stream ended before the answer was complete", "ko", 503)) == []
     assert reason(outcome, "words of a provider", "en", 503) == "words of a provider"
 
 

@@ -17,7 +17,7 @@ from segue.server.protocol import HEAD_MOST
 from segue.server.response_store import Recall, RecallingIngress
 from segue.settings import Settings
 
-from .gateway import Said, asking, call, listening, served
+from .gateway import ErrorFields, asking, call, listening, served
 
 DIALECTS = ("openai_chat", "openai_responses", "claude", "gemini")
 LONG = "gpt-" + "20240101-" * 30_000
@@ -187,7 +187,7 @@ class TestFrames:
 
 async def test_a_body_in_many_pieces_costs_what_its_bytes_cost(settings: Settings) -> None:
     async with served(settings, bounds=Bounds(body=1000)) as gateway:
-        said: Said = await call(gateway, "/v1/chat/completions", b"x" * 1001)
+        said: ErrorFields = await call(gateway, "/v1/chat/completions", b"x" * 1001)
     assert said.status == 413
 
 

@@ -19,7 +19,7 @@ from segue.server.app import Gateway
 from segue.settings_loading import load
 
 from .flood import ARGUMENTS, CONTENT, SHAPELESS, THINKING, Flood, Flow, flooding
-from .gateway import Said, asking, call, served
+from .gateway import ErrorFields, asking, call, served
 
 DIALECTS = ("openai_chat", "openai_responses", "claude", "gemini")
 BYTES, EVENTS = 2 * 2**20, 10_000
@@ -69,7 +69,7 @@ def watched() -> Iterator[Stalls]:
         ticking.cancel()
 
 
-async def ask(flow: Flow, dialect: str, *, stream: bool, **options: Any) -> tuple[Said, Flood, Stalls]:
+async def ask(flow: Flow, dialect: str, *, stream: bool, **options: Any) -> tuple[ErrorFields, Flood, Stalls]:
     with flooding(flow) as flood:
         async with before(flood, dialect, **options) as gateway:
             with watched() as stalls:
@@ -77,7 +77,7 @@ async def ask(flow: Flow, dialect: str, *, stream: bool, **options: Any) -> tupl
     return said, flood, stalls
 
 
-def is_whole(said: Said) -> bool:
+def is_whole(said: ErrorFields) -> bool:
     return said.status == 200 and b'"error"' not in said.body
 
 

@@ -126,7 +126,7 @@ def test_what_is_no_file_to_others_is_what_it_is(dialect: str, wire: dict[str, A
         ("openai_chat", {"type": "file", "file": {"file_id": "f"}}, r"messages\[0\].content\[0\].file.file_data is missing"),
         ("openai_responses", {"type": "input_file", "file_id": "f"}, r"input\[0\].content\[0\]: no files are kept here"),
         ("claude", {"type": "document", "source": {"type": "file", "file_id": "f"}}, "messages.0.content.0.source.type"),
-        ("claude", {"type": "document", "source": {"type": "base64", "data": "JVBE"}}, "it says too little"),
+        ("claude", {"type": "document", "source": {"type": "base64", "data": "JVBE"}}, "incomplete: give"),
         ("gemini", {"inlineData": {"data": "JVBE"}}, r"contents\[0\].parts\[0\].inlineData.mimeType"),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 
 from segue.chat.failure import Failure, FailureKind
 from segue.wire.dialects import DIALECTS, upstream
-from segue.wire.refusals import LACKS, is_for_room, is_for_want
+from segue.wire.refusals import LACKS, is_for_lack, is_for_room
 
 K = FailureKind
 PAGE = b"<!DOCTYPE html><html><head><title>Error</title></head><body>nginx</body></html>"
@@ -126,7 +126,7 @@ def test_a_kind_of_input_that_a_server_lacks_is_no_trouble_of_its(dialect: str, 
 @pytest.mark.parametrize("message", NEITHER)
 def test_other_refusals_are_not_taken_for_either(message: str) -> None:
     assert not is_for_room(message)
-    assert not is_for_want(message)
+    assert not is_for_lack(message)
 
 
 @each

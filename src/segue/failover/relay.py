@@ -184,7 +184,9 @@ class Relay:
         if attempt is self._delivery.attempt and self._delivery.finished is not None:
             self._complete(attempt)
         elif not attempt.over:
-            self._fail(attempt, Failure(kind=FailureKind.BROKEN, message="the stream ended without its terminal"))
+            self._fail(
+                attempt, Failure(kind=FailureKind.BROKEN, message="the stream ended before the answer was complete")
+            )
 
     # The lead.
 

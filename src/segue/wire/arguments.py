@@ -32,7 +32,7 @@ def object_text(arguments: str) -> str:
     return text if is_object(text) else msgspec.json.encode({"not_json": text}).decode()
 
 
-def mended(pieces: Sequence[str]) -> str | None:
+def joined_arguments(pieces: Sequence[str]) -> str | None:
     """The arguments that pieces mean which joined are not the JSON text of an object; None if their meaning is unclear.
 
     Servers send a placeholder (`{}`, `""`, `null`) before or after the arguments, the whole arguments again, each time longer

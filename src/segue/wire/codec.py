@@ -50,8 +50,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `base_url` has no trailing slash and includes the version path where the dialect's SDK includes it. `stream` is False only for a
     target known not to stream. `omit` names request fields that this target has refused before. `prefill`: the last message
-    is the start of the model's turn, to be continued. `quirks` holds a preset's deviations, e.g. `{"prefix": True}`. `tries_responses`: a request
-    that Chat Completions refuses is repeated in the Responses API.
+    is the start of the model's turn, to be continued. `quirks` holds a preset's deviations, e.g. `{"prefix": True}`. `tries_responses`: a
+    request that Chat Completions refuses is repeated in the Responses API.
     """
 
     model: ModelInfo

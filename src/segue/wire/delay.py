@@ -50,8 +50,8 @@ def moment(text: str, wall: float) -> float | None:
     """Seconds from `wall` that a header means: a number of seconds, a Unix time in seconds or milliseconds, a duration, or a date."""
     number = seconds(text)
     if number is None:
-        spoken = duration(text.strip().lower())
-        return spoken if spoken is not None else until(text, wall)
+        length = duration(text.strip().lower())
+        return length if length is not None else until(text, wall)
     if number > UNIX_TIME * 1000:
         number /= 1000
     return max(0.0, number - wall) if number > UNIX_TIME else number

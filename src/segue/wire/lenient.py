@@ -82,30 +82,30 @@ class Leniency:
 
     def mend(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
         """The events with whole characters. A half at the end of a text is held back until its other half may have arrived."""
-        mended: list[UpstreamEvent] = []
+        whole: list[UpstreamEvent] = []
         for event in events:
             match event:
                 case TextDelta(text):
                     if text := self._whole("text", text):
-                        mended.append(TextDelta(text))
+                        whole.append(TextDelta(text))
                 case ThinkingDelta(text=text) if text:
-                    mended.append(msgspec.structs.replace(event, text=self._whole("thinking", text)))
+                    whole.append(msgspec.structs.replace(event, text=self._whole("thinking", text)))
                 case ToolCallDelta(index, arguments=arguments):
-                    mended.append(msgspec.structs.replace(event, arguments=self._whole(index, arguments)))
+                    whole.append(msgspec.structs.replace(event, arguments=self._whole(index, arguments)))
                 case ToolCallEnd(index):
                     if self._halves.pop(index, ""):
-                        mended.append(ToolCallDelta(index, arguments=_REPLACEMENT))
-                    mended.append(event)
+                        whole.append(ToolCallDelta(index, arguments=_REPLACEMENT))
+                    whole.append(event)
                 case Finished():
                     if self._halves.pop("text", ""):
-                        mended.append(TextDelta(_REPLACEMENT))
-                    mended.append(event)
+                        whole.append(TextDelta(_REPLACEMENT))
+                    whole.append(event)
                 case Failed():
                     self._halves.clear()
-                    mended.append(event)
+                    whole.append(event)
                 case _:
-                    mended.append(event)
-        return [_encodable(event) for event in mended]
+                    whole.append(event)
+        return [_encodable(event) for event in whole]
 
     def _whole(self, channel: str | int, text: str) -> str:
         text = self._halves.pop(channel, "") + text

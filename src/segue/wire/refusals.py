@@ -74,7 +74,7 @@ def meaning(
     `status` is None for an error inside an answer; `message` and `codes` are what could be read of `body`, `known` what the codes
     mean in the dialect, if they are known.
     """
-    if status not in _SURE and known in _VAGUE and (is_for_room(message, *codes) or is_for_want(message)):
+    if status not in _SURE and known in _VAGUE and (is_for_room(message, *codes) or is_for_lack(message)):
         return FailureKind.CAPABILITY
     if status is None or not 300 <= status < 500 or status in _DEFINED - _AMBIGUOUS:
         return None
@@ -93,6 +93,6 @@ def is_for_room(message: str, *codes: str | None) -> bool:
     return bool(WINDOW_CODES.intersection(codes)) or _WINDOW.search(message[:MOST]) is not None
 
 
-def is_for_want(message: str) -> bool:
+def is_for_lack(message: str) -> bool:
     """Whether a refusal means that the server lacks what the request needs: images, recordings, tools."""
     return _INPUT.search(message[:MOST]) is not None or _TOOLS.search(message[:MOST]) is not None

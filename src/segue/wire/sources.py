@@ -8,15 +8,15 @@ from segue.chat.events import Citation
 
 
 class Sources:
-    __slots__ = ("_told",)
+    __slots__ = ("_reported",)
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, int | None, int | None]] = set()
+        self._reported: set[tuple[str, int | None, int | None]] = set()
 
     def new(self, citations: Iterable[Citation]) -> list[Citation]:
         found: list[Citation] = []
         for one in citations:
-            if (place := (one.url, one.start, one.end)) not in self._told:
-                self._told.add(place)
+            if (place := (one.url, one.start, one.end)) not in self._reported:
+                self._reported.add(place)
                 found.append(one)
         return found

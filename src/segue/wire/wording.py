@@ -18,7 +18,7 @@ def demand(choice: ToolChoice) -> str:
     return f"Answer by calling {which}."
 
 
-def json_in_words(output: OutputSchema) -> str:
+def json_instruction(output: OutputSchema) -> str:
     """An answer in JSON, by its schema if it has one."""
     if output.schema is None:
         return "Answer with one JSON object and with nothing else."

@@ -34,7 +34,7 @@ from segue.failover.splice.fences import Context, fence_state
 from segue.failover.splice.prefill_seam import PrefillSeam
 from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.splice import Next, Splice
-from segue.wire.arguments import is_object, mended
+from segue.wire.arguments import is_object, joined_arguments
 
 CLEAN = (FinishReason.STOP, FinishReason.TOOL_CALLS)
 SEAM_CHARS = 60
@@ -72,7 +72,7 @@ def open_call(events: list[UpstreamEvent], index: int) -> ToolCall | None:
     return ToolCall(
         id=next((delta.id for delta in reversed(deltas) if delta.id), ""),
         name=next((delta.name for delta in reversed(deltas) if delta.name), ""),
-        arguments=text if not text.strip() or is_object(text) else mended(pieces) or text,
+        arguments=text if not text.strip() or is_object(text) else joined_arguments(pieces) or text,
     )
 
 
@@ -115,7 +115,7 @@ def calls_due(events: list[UpstreamEvent], at: int) -> list[ToolCall | None]:
 
 
 @dataclass
-class Said:
+class ErrorFields:
     """What comes of an attempt's events: things to say, how it ended, and how many events it took until then."""
 
     items: list[UpstreamEvent | ToolCall] = field(default_factory=list)
@@ -142,19 +142,19 @@ class Attempt:
     taken_back: str = ""
     validated: bool = False
     events: list[UpstreamEvent] = field(default_factory=list)
-    known: tuple[int, Said] = field(default_factory=lambda: (0, Said()))
+    known: tuple[int, ErrorFields] = field(default_factory=lambda: (0, ErrorFields()))
 
     @property
     def content_seen(self) -> bool:
         return any(map(brings, self.events[: self.said().heard]))
 
-    def said(self) -> Said:
+    def said(self) -> ErrorFields:
         if len(self.events) != self.known[0]:
             self.known = len(self.events), self.work_out()
         return self.known[1]
 
-    def work_out(self) -> Said:
-        said = Said()
+    def work_out(self) -> ErrorFields:
+        said = ErrorFields()
         for at, event in enumerate(self.events):
             if event is TOOLS_END:
                 said.failure, said.finished = None, Finished(FinishReason.TOOL_CALLS)
@@ -166,7 +166,7 @@ class Attempt:
                 said.items.append(event)
         return said
 
-    def hear(self, said: Said, at: int) -> None:
+    def hear(self, said: ErrorFields, at: int) -> None:
         event, calls = self.events[at], calls_due(self.events, at)
         if None in calls:
             said.failure = "malformed tool call"
@@ -187,7 +187,7 @@ class Attempt:
             case ThinkingDelta() if self.before is None and event != ThinkingDelta():
                 said.items.append(event)
 
-    def say_text(self, said: Said, upto: int, *, forced: bool) -> None:
+    def say_text(self, said: ErrorFields, upto: int, *, forced: bool) -> None:
         """Says what text may be shown after so many events and was not said before."""
         visible = self.visible(self.events[:upto], forced)
         if visible is None:
@@ -216,7 +216,7 @@ class Attempt:
             return PrefillSeam(self.taken_back)
         return RepeatSeam(self.before, in_code=fence_state(self.before) is not Context.PROSE, max_chars=SEAM_CHARS)
 
-    def finish(self, said: Said, event: Finished) -> None:
+    def finish(self, said: ErrorFields, event: Finished) -> None:
         text = (self.before or "") + said.text
         cut = event.reason is FinishReason.LENGTH
         if said.calls or not (cut or event.reason in CLEAN):

@@ -305,7 +305,10 @@ def test_a_decoder_is_complete_at_its_last_word_and_not_before() -> None:
 def test_a_stream_that_ends_before_its_stop_reason_is_broken(cut: int) -> None:
     *said, last = events_of([sse(*HELLO[:cut])])
     assert isinstance(last, Failed)
-    assert (last.failure.kind, last.failure.message) == (FailureKind.BROKEN, "the stream ended without its terminal")
+    assert (last.failure.kind, last.failure.message) == (
+        FailureKind.BROKEN,
+        "the stream ended before the answer was complete",
+    )
     assert not [event for event in said if isinstance(event, Finished | Failed)]
 
 

@@ -162,7 +162,7 @@ def test_what_both_of_openais_dialects_know_is_said_in_either() -> None:
 def test_a_prompt_that_is_kept_at_gemini_goes_to_no_other(target: str) -> None:
     asked = request("gemini", cachedContent="cachedContents/1")
     assert body("gemini", asked)["cachedContent"] == "cachedContents/1"
-    with pytest.raises(InvalidRequestError, match="kept at Gemini"):
+    with pytest.raises(InvalidRequestError, match="stored at Gemini"):
         wire(target, asked)
 
 

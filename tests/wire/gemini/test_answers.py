@@ -54,7 +54,7 @@ USED = UsageReport(Usage(input_tokens=10, output_tokens=4))
 STARTED = Started("r1", "gemini-x")
 HELLO = {"text": "Hello"}
 OVERLOADED = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
-CUT = "the stream ended without its terminal"
+CUT = "the stream ended before the answer was complete"
 
 
 def call(index: int, id: str, name: str, arguments: str, signature: str = "") -> list[UpstreamEvent]:

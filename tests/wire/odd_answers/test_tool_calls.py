@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from segue.chat.events import FinishReason
-from segue.wire.arguments import mended
+from segue.wire.arguments import joined_arguments
 
 from .harness import read, stream
 from .test_text import COMPLETED, RESPONSE, STARTED, STOPPED, chat, claude, gemini, responses
@@ -403,4 +403,4 @@ def test_a_text_that_rightly_repeats_itself_loses_nothing(pieces: list[str]) -> 
     ],
 )
 def test_arguments_without_a_plain_meaning_are_not_guessed_at(pieces: list[str]) -> None:
-    assert mended(pieces) is None
+    assert joined_arguments(pieces) is None

@@ -437,30 +437,34 @@ def test_an_answer_gives_its_events_however_its_bytes_are_split(data: bytes, eve
 
 
 BREAKS: dict[str, tuple[bytes, FailureKind, str]] = {
-    "nothing at all": (b"", FailureKind.BROKEN, "the stream ended without its terminal"),
-    "only blanks": (b"\n \n", FailureKind.BROKEN, "the stream ended without its terminal"),
-    "only comments": (b": ping\n\n: ping\n\n", FailureKind.BROKEN, "the stream ended without its terminal"),
+    "nothing at all": (b"", FailureKind.BROKEN, "the stream ended before the answer was complete"),
+    "only blanks": (b"\n \n", FailureKind.BROKEN, "the stream ended before the answer was complete"),
+    "only comments": (b": ping\n\n: ping\n\n", FailureKind.BROKEN, "the stream ended before the answer was complete"),
     "an end in the middle": (
         sse(text("a"), done=False),
         FailureKind.BROKEN,
-        "the stream ended without its terminal",
+        "the stream ended before the answer was complete",
     ),
     "an end in the middle of a chunk": (
         sse(text("a"), text("b"), done=False)[:-40],
         FailureKind.BROKEN,
-        "the stream ended without its terminal",
+        "the stream ended before the answer was complete",
     ),
     "[DONE] before any content": (
         sse(chunk({"role": "assistant", "content": ""})),
         FailureKind.BROKEN,
-        "the stream ended without its terminal",
+        "the stream ended before the answer was complete",
     ),
     "[DONE] in the middle of a call": (
         sse(tool(piece('{"a":', "f", index=0, id="a"))),
         FailureKind.BROKEN,
-        "the stream ended without its terminal",
+        "the stream ended before the answer was complete",
     ),
-    "a page": (b"<html><title>Hello</title></html>", FailureKind.BROKEN, "the stream ended without its terminal"),
+    "a page": (
+        b"<html><title>Hello</title></html>",
+        FailureKind.BROKEN,
+        "the stream ended before the answer was complete",
+    ),
     "a chunk that is no JSON": (sse(text("a"), b"data: {oops\n\n"), FailureKind.BROKEN, "not JSON"),
     "a chunk that is no object": (sse(b"data: [1, 2]\n\n"), FailureKind.BROKEN, "out of place"),
     "a chunk of the wrong types": (sse({"id": "a", "choices": "none"}), FailureKind.BROKEN, "choices"),

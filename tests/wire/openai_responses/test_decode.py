@@ -332,7 +332,7 @@ def test_a_stream_without_its_terminal_is_broken(said: list[dict[str, Any]], exp
     last = decoded([sse(*said[:-1]) + b"data: [DONE]\n\n"])[-1]
     assert isinstance(last, Failed)
     assert last.failure.kind is FailureKind.BROKEN
-    assert last.failure.message == "the stream ended without its terminal"
+    assert last.failure.message == "the stream ended before the answer was complete"
 
 
 DOCUMENTS: dict[str, tuple[dict[str, Any], list[UpstreamEvent]]] = {

@@ -87,7 +87,7 @@ WRONG: dict[str, tuple[Any, str | None, str]] = {
     "a namespace in a namespace": (
         ASKED | {"tools": [{"type": "namespace", "name": "a", "tools": [{"type": "namespace"}]}]},
         "tools[0].tools[0].type",
-        "'namespace' can't stand in a namespace",
+        "'namespace' can't be in a namespace",
     ),
     "a choice of no tool": (
         ASKED | {"tools": [FUNCTION], "tool_choice": {"type": "function", "name": "other"}},

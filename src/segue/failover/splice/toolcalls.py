@@ -11,7 +11,7 @@ import msgspec
 
 from segue.chat.events import ToolCallDelta
 from segue.chat.messages import ToolCall
-from segue.wire.arguments import is_object, mended
+from segue.wire.arguments import is_object, joined_arguments
 
 
 class MalformedToolCallError(ValueError):
@@ -73,7 +73,7 @@ class ToolCallCollector:
 def _joined(call: _Open) -> ToolCall:
     text = "".join(call.arguments)
     if text.strip() and not is_object(text):
-        text = mended(call.arguments) or text
+        text = joined_arguments(call.arguments) or text
     return ToolCall(id=call.id, name=call.name, arguments=text, signature=call.signature)
 
 

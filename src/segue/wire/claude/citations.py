@@ -14,14 +14,14 @@ _DIALECT = "claude"
 def read(citation: object) -> Citation | None:
     if not isinstance(citation, dict):
         return None
-    said = {name: value for name, value in citation.items() if isinstance(value, str)}
-    url = said.get("url") or _address(said.get("source", ""))
-    if not url and "cited_text" not in said:
+    texts = {name: value for name, value in citation.items() if isinstance(value, str)}
+    url = texts.get("url") or _address(texts.get("source", ""))
+    if not url and "cited_text" not in texts:
         return None
     return Citation(
         url=url,
-        title=said.get("title") or said.get("document_title", ""),
-        quote=said.get("cited_text", ""),
+        title=texts.get("title") or texts.get("document_title", ""),
+        quote=texts.get("cited_text", ""),
         native=citation,
         dialect=_DIALECT,
     )

@@ -94,7 +94,7 @@ def _tools(fitted: Fitted, dialect: str, called: Collection[str]) -> None:
         if own:
             changes["extra"] = _with_own(request, dialect, own, dict(zip(tools, offered, strict=True)))
     if names or properties:
-        changes["messages"] = tuple(_said(message, names, properties) for message in request.messages)
+        changes["messages"] = tuple(_renamed_message(message, names, properties) for message in request.messages)
         fitted.answers = Answers(
             {sent: name for name, sent in names.items()},
             {names.get(tool, tool): {sent: name for name, sent in odd.items()} for tool, odd in properties.items()},
@@ -125,15 +125,15 @@ def _with_own(
     request: ChatRequest, dialect: str, own: Sequence[dict[str, Any]], offered: Mapping[str, Tool]
 ) -> dict[str, dict[str, Any]]:
     """The tools as the caller wrote them in this dialect, with the names and schemas that were changed in ours."""
-    said = []
+    renamed = []
     for raw in own:
         tool = offered.get(str(raw.get("name")))
         if tool is not None and "input_schema" in raw and tool not in request.tools:
             raw = {**raw, "name": tool.name, "input_schema": tool.parameters}
             if tool.description:
                 raw["description"] = tool.description
-        said.append(raw)
-    return {**request.extra, dialect: {**request.extra[dialect], "tools": said}}
+        renamed.append(raw)
+    return {**request.extra, dialect: {**request.extra[dialect], "tools": renamed}}
 
 
 def _choice(
@@ -148,7 +148,9 @@ def _choice(
     return choice
 
 
-def _said(message: Message, names: Mapping[str, str], properties: Mapping[str, Mapping[str, str]]) -> Message:
+def _renamed_message(
+    message: Message, names: Mapping[str, str], properties: Mapping[str, Mapping[str, str]]
+) -> Message:
     if message.role not in ("assistant", "tool"):
         return message
     return Message(message.role, tuple(_renamed(part, names, properties) for part in message.parts))

@@ -30,7 +30,7 @@ HEALED: Final = {
     "same-name": "several tools had one name: the last of them was offered",
     "ends-with-assistant": "the conversation ended with the model's turn: a user's turn was added that asks to go on",
     "begins-with-assistant": "the conversation began with the model's turn: a user's turn was put before it",
-    "little-room": "max_tokens leaves little room to think: the least thinking was requested, and a limit of 1024 tokens where even that takes more",
+    "little-room": "max_tokens leaves little room to think: the least thinking was requested, and at least 1024 tokens",
 }
 """The repairs of a request so that a provider takes it, and their descriptions. The keys are those of `x-segue-healed`."""
 
@@ -94,8 +94,8 @@ class _Turn:
 
 
 class _Call:
-    def __init__(self, said: str, call: ToolCall, turn: _Turn) -> None:
-        self.said = said
+    def __init__(self, original_id: str, call: ToolCall, turn: _Turn) -> None:
+        self.original_id = original_id
         self.call = call
         self.turn = turn
         self.place: Place | None = None
@@ -133,14 +133,14 @@ class _Healing:
         messages: list[Message] = []
         places: dict[Place, Place] = {}
 
-        def say(role: Role, parts: list[tuple[Place | None, Part]]) -> None:
+        def add(role: Role, parts: list[tuple[Place | None, Part]]) -> None:
             places.update({place: (len(messages), nth) for nth, (place, _) in enumerate(parts) if place is not None})
             messages.append(Message(role, tuple(part for _, part in parts)))
 
         for turn in self._turns:
-            say(turn.role, turn.parts)
+            add(turn.role, turn.parts)
             if turn.calls:
-                say("tool", [(call.place, call.result or self._missing(call.call)) for call in turn.calls])
+                add("tool", [(call.place, call.result or self._missing(call.call)) for call in turn.calls])
         return Healed(tuple(messages), dict.fromkeys(self._by_name), tuple(self._what), places)
 
     def _called(self, part: ToolCall, turn: _Turn) -> ToolCall:
@@ -158,19 +158,19 @@ class _Healing:
     def _wait(self, call: _Call) -> None:
         """Records that a result is expected. An id that is used again stands for the calls of its last turn."""
         call.turn.calls.append(call)
-        same = self._by_id.get(call.said)
+        same = self._by_id.get(call.original_id)
         if same is None or same[-1].turn is not call.turn:
-            same = self._by_id[call.said] = deque()
+            same = self._by_id[call.original_id] = deque()
         same.append(call)
         self._by_name.setdefault(call.call.name, deque()).append(call)
         self._waiting.append(call)
 
-    def _own_id(self, said: str) -> str:
-        id = said or f"call_{len(self._waiting)}"
+    def _own_id(self, original: str) -> str:
+        id = original or f"call_{len(self._waiting)}"
         while id in self._ids:
-            self._ids[said] = self._ids.get(said, 1) + 1
-            id = f"{said or 'call'}_{self._ids[said]}"
-        if said and id != said:
+            self._ids[original] = self._ids.get(original, 1) + 1
+            id = f"{original or 'call'}_{self._ids[original]}"
+        if original and id != original:
             self._what["repeated-id"] = None
         self._ids.setdefault(id, 1)
         return id
@@ -179,7 +179,7 @@ class _Healing:
         call = self._answered_by(result)
         if call is None:
             self._what["result-without-call"] = None
-            self._tell(place, result)
+            self._write_as_text(place, result)
         elif call.result is not None:
             self._what["second-result"] = None
             call.result = msgspec.structs.replace(call.result, content=call.result.content + result.content)
@@ -199,7 +199,7 @@ class _Healing:
             calls.popleft()
         return calls[0] if calls and (result.call_id or calls[0].result is None) else None
 
-    def _tell(self, place: Place, result: ToolResult) -> None:
+    def _write_as_text(self, place: Place, result: ToolResult) -> None:
         """Writes a result as text in a user's turn."""
         which = f"the tool `{result.name}`" if result.name else "a tool"
         failed = " It failed." if result.is_error else ""

@@ -27,7 +27,7 @@ def with_likelihoods(request: ChatRequest, dialect: str) -> ChatRequest:
         if source != dialect and (asked := _asked(source, own)) is not None:
             count, rest = asked
             extra: Extra = {**request.extra, source: rest}
-            extra[dialect] = _said(dialect, request.extra.get(dialect, {}), count)
+            extra[dialect] = _fields_for(dialect, request.extra.get(dialect, {}), count)
             return msgspec.structs.replace(request, extra=extra)
     return request
 
@@ -39,7 +39,7 @@ def _asked(source: str, own: dict[str, Any]) -> tuple[int | None, dict[str, Any]
         return rest.pop("top_logprobs", None), rest
     include = own.get("include")
     if source == "openai_responses" and isinstance(include, list) and INCLUDED in include:
-        rest["include"] = [word for word in include if word != INCLUDED]
+        rest["include"] = [item for item in include if item != INCLUDED]
         return rest.pop("top_logprobs", None), rest
     config = own.get("generationConfig")
     if source == "gemini" and isinstance(config, dict) and config.get("responseLogprobs") is True:
@@ -48,7 +48,7 @@ def _asked(source: str, own: dict[str, Any]) -> tuple[int | None, dict[str, Any]
     return None
 
 
-def _said(dialect: str, own: dict[str, Any], count: int | None) -> dict[str, Any]:
+def _fields_for(dialect: str, own: dict[str, Any], count: int | None) -> dict[str, Any]:
     if dialect == "gemini":
         asked = {"responseLogprobs": True} | ({"logprobs": count} if count is not None else {})
         return {**own, "generationConfig": {**(own.get("generationConfig") or {}), **asked}}

@@ -29,7 +29,7 @@ def with_room(request: ChatRequest, model: ModelInfo) -> ChatRequest:
     limit = request.max_tokens
     if limit is None or limit >= LITTLE or not model.known or not model.reasons():
         return request
-    if request.effort is not None or request.thinking_budget is not None or _says_thinking(request):
+    if request.effort is not None or request.thinking_budget is not None or _sets_thinking(request):
         return request
     if model.reasoning_off in ("explicit", "between_tools", "default") or "none" in (model.efforts or ()):
         return msgspec.structs.replace(request, effort="none")
@@ -42,6 +42,6 @@ def with_room(request: ChatRequest, model: ModelInfo) -> ChatRequest:
     return msgspec.structs.replace(request, thinking_budget=budget, max_tokens=LITTLE)
 
 
-def _says_thinking(request: ChatRequest) -> bool:
+def _sets_thinking(request: ChatRequest) -> bool:
     """Whether a caller sets by a dialect's fields how much to think."""
     return any(extra.keys() & {"thinking", "reasoning", "reasoning_effort"} for extra in request.extra.values())

@@ -173,8 +173,8 @@ def strings(value: Any) -> list[str]:
 
 
 def _is(schema: Schema, kind: str) -> bool:
-    said = schema.get("type")
-    return said == kind or (isinstance(said, list) and kind in said)
+    types = schema.get("type")
+    return types == kind or (isinstance(types, list) and kind in types)
 
 
 class _NotStrictError(Exception):

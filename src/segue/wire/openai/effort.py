@@ -12,9 +12,9 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _BUDGETS = ((0, "none"), (1024, "low"), (8192, "medium"))
 
 
-def asked_effort(request: ChatRequest, word: object = None) -> str | None:
+def asked_effort(request: ChatRequest, level: object = None) -> str | None:
     """The requested level; `level` is the caller's own in this dialect, which may be finer than ours (`xhigh`)."""
-    asked = word if isinstance(word, str) else request.effort
+    asked = level if isinstance(level, str) else request.effort
     if asked is None and request.thinking_budget is not None:
         asked = next((name for most, name in _BUDGETS if request.thinking_budget <= most), "high")
     return asked

@@ -16,7 +16,7 @@ from segue.wire.lenient import UNREADABLE
 _MOST_TEXT = 2000
 
 
-class Said(NamedTuple):
+class ErrorFields(NamedTuple):
     """The fields of an error document; "" and None where they are missing."""
 
     message: str = ""
@@ -28,7 +28,7 @@ class Said(NamedTuple):
     retry_after: float | None = None
 
 
-def read_error(data: bytes) -> Said | None:
+def read_error(data: bytes) -> ErrorFields | None:
     """The error in the document; None if it is not JSON or not an error document."""
     try:
         return find_error(msgspec.json.decode(data))
@@ -36,7 +36,7 @@ def read_error(data: bytes) -> Said | None:
         return None
 
 
-def find_error(document: Any, depth: int = 0) -> Said | None:
+def find_error(document: Any, depth: int = 0) -> ErrorFields | None:
     """The error in the document; None if it is not an error document."""
     if isinstance(document, list):
         return find_error(document[0], depth + 1) if document and depth < 2 else None
@@ -47,7 +47,7 @@ def find_error(document: Any, depth: int = 0) -> Said | None:
     if isinstance(error, dict):
         return _of_object(error)
     if error:
-        return Said(message=str(error), code=_word(document.get("code")), status=_status(document))
+        return ErrorFields(message=str(error), code=_code(document.get("code")), status=_status(document))
     if "choices" in document:
         return None
     if detail := document.get("detail"):
@@ -58,51 +58,51 @@ def find_error(document: Any, depth: int = 0) -> Said | None:
     return None
 
 
-def _of_object(error: dict[str, Any]) -> Said:
+def _of_object(error: dict[str, Any]) -> ErrorFields:
     message = error.get("message")
     if isinstance(message, dict | list):
         detail = message.get("detail", message) if isinstance(message, dict) else message
         return _of_detail(detail)._replace(status=_status(error))
-    said = Said(
+    fields = ErrorFields(
         message=message[:_MOST_TEXT] if isinstance(message, str) else "",
-        code=_word(error.get("code")) or _word(error.get("status")),
-        type=_word(error.get("type")),
-        param=_word(error.get("param")),
+        code=_code(error.get("code")) or _code(error.get("status")),
+        type=_code(error.get("type")),
+        param=_code(error.get("param")),
         status=_status(error),
     )
     inner = error.get("innererror")
-    if isinstance(inner, dict) and not said.code:
-        said = said._replace(code=_word(inner.get("code")))
+    if isinstance(inner, dict) and not fields.code:
+        fields = fields._replace(code=_code(inner.get("code")))
     metadata = error.get("metadata")
-    return _with_metadata(said, metadata) if isinstance(metadata, dict) else said
+    return _with_metadata(fields, metadata) if isinstance(metadata, dict) else fields
 
 
-def _with_metadata(said: Said, metadata: dict[str, Any]) -> Said:
+def _with_metadata(fields: ErrorFields, metadata: dict[str, Any]) -> ErrorFields:
     """OpenRouter's own message, and the reason of the provider behind it."""
     wait = metadata.get("retry_after_seconds")
-    said = said._replace(
-        code=said.code or _word(metadata.get("error_type")),
+    fields = fields._replace(
+        code=fields.code or _code(metadata.get("error_type")),
         retry_after=float(wait) if isinstance(wait, int | float) and wait >= 0 else None,
     )
     raw = metadata.get("raw")
     if isinstance(raw, str) and raw:
-        inner = read_error(raw.encode("utf-8", "replace")) or Said(message=raw)
-        said = said._replace(
-            message=inner.message or said.message, code=inner.code or said.code, type=inner.type, param=inner.param
+        inner = read_error(raw.encode("utf-8", "replace")) or ErrorFields(message=raw)
+        fields = fields._replace(
+            message=inner.message or fields.message, code=inner.code or fields.code, type=inner.type, param=inner.param
         )
-    return said
+    return fields
 
 
-def _of_detail(detail: Any) -> Said:
+def _of_detail(detail: Any) -> ErrorFields:
     """FastAPI's form: a text, or a list of fields at fault."""
     first = detail[0] if isinstance(detail, list) and detail else detail
     if not isinstance(first, dict):
-        return Said(message=first if isinstance(first, str) else "")
+        return ErrorFields(message=first if isinstance(first, str) else "")
     place = first.get("loc")
     steps = [str(step) for step in place if step != "body"] if isinstance(place, list) else []
     param = ".".join(steps)
-    text = _word(first.get("msg")) or _word(first.get("message"))
-    return Said(message=f"{param}: {text}" if param else text, code=_word(first.get("type")), param=param)
+    text = _code(first.get("msg")) or _code(first.get("message"))
+    return ErrorFields(message=f"{param}: {text}" if param else text, code=_code(first.get("type")), param=param)
 
 
 def _status(error: dict[str, Any]) -> int | None:
@@ -115,7 +115,7 @@ def _status(error: dict[str, Any]) -> int | None:
     return None
 
 
-def _word(value: Any) -> str:
+def _code(value: Any) -> str:
     """A code as text; numbers that are HTTP statuses do not count as codes."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""

@@ -32,7 +32,7 @@ class FramedDecoder:
         self._leniency = Leniency()
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
-        return [] if self.complete else self._mended(self._feed(data))
+        return [] if self.complete else self._repaired(self._feed(data))
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
@@ -46,9 +46,9 @@ class FramedDecoder:
             self._fail(events, upstream_errors.broken(NO_TERMINAL))
         if not self.complete:
             self._end(events)
-        return self._mended(events)
+        return self._repaired(events)
 
-    def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+    def _repaired(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
         return self._leniency.mend(events) if self._leniency.used else events
 
     def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:

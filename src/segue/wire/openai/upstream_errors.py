@@ -14,7 +14,7 @@ from typing import Any
 
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.wire import delay, refusals
-from segue.wire.openai.error_document import Said, find_error, plain_text, read_error
+from segue.wire.openai.error_document import ErrorFields, find_error, plain_text, read_error
 from segue.wire.openai.rate_limits import quota, retry_after
 
 EFFORT_BESIDE_TOOLS = "tools.reasoning_effort"
@@ -192,24 +192,24 @@ _MOST_TEXT = 400
 
 def of_http(status: int, headers: Mapping[str, str], body: bytes, wall: float) -> Failure:
     """What an answer other than 2xx means. `headers` have lower-case names; `wall` is epoch seconds."""
-    said = read_error(body) or Said(message=plain_text(body))
-    return _failure(said._replace(status=status), headers, wall, body)
+    error = read_error(body) or ErrorFields(message=plain_text(body))
+    return _failure(error._replace(status=status), headers, wall, body)
 
 
 def of_bytes(data: bytes) -> Failure | None:
     """The error in a JSON document with a 2xx status, if there is one."""
-    said = read_error(data)
-    return _failure(said, {}, 0.0) if said else None
+    error = read_error(data)
+    return _failure(error, {}, 0.0) if error else None
 
 
 def of_document(document: Any) -> Failure:
     """What a parsed error document means."""
-    return _failure(find_error(document) or Said(), {}, 0.0)
+    return _failure(find_error(document) or ErrorFields(), {}, 0.0)
 
 
 def of_text(data: bytes) -> Failure:
     """What an error event means whose data is not JSON."""
-    return _failure(Said(message=plain_text(data)), {}, 0.0)
+    return _failure(ErrorFields(message=plain_text(data)), {}, 0.0)
 
 
 def of_finish(reason: str) -> Failure | None:
@@ -227,34 +227,34 @@ def broken(message: str) -> Failure:
     return Failure(kind=_K.BROKEN, message=_tidy(message))
 
 
-def _failure(said: Said, headers: Mapping[str, str], wall: float, body: bytes = b"") -> Failure:
-    prefill = said.status in (400, 422, None) and bool(_PREFILL.search(said.message))
-    kind = _K.CAPABILITY if prefill else _kind(said, body)
-    not_for_free = kind is _K.MONEY and bool(_LIMIT_ZERO.search(said.message))
-    code = said.code or said.type
+def _failure(error: ErrorFields, headers: Mapping[str, str], wall: float, body: bytes = b"") -> Failure:
+    prefill = error.status in (400, 422, None) and bool(_PREFILL.search(error.message))
+    kind = _K.CAPABILITY if prefill else _kind(error, body)
+    not_for_free = kind is _K.MONEY and bool(_LIMIT_ZERO.search(error.message))
+    code = error.code or error.type
     return Failure(
         kind=kind,
-        message=_tidy(said.message) or _nameless(said),
-        status=said.status,
+        message=_tidy(error.message) or _nameless(error),
+        status=error.status,
         code=code[:80] or None,
-        retry_after=retry_after(said, headers, wall, rate=kind is _K.RATE) if kind in _WAITS else None,
-        param=_param(said, kind),
+        retry_after=retry_after(error, headers, wall, rate=kind is _K.RATE) if kind in _WAITS else None,
+        param=_param(error, kind),
         should_retry=delay.should_retry(headers),
         scope=Scope.CREDENTIAL if kind in (_K.MONEY, _K.AUTH) and not not_for_free else Scope.MODEL,
-        quota=quota(said) if kind is _K.RATE else None,
+        quota=quota(error) if kind is _K.RATE else None,
         prefill_rejected=prefill,
     )
 
 
-def _kind(said: Said, body: bytes) -> FailureKind:
-    status, message = said.status, said.message
-    words = [_of_word(word.lower()) for word in (said.code, said.type)]
+def _kind(error: ErrorFields, body: bytes) -> FailureKind:
+    status, message = error.status, error.message
+    words = [_kind_of_code(word.lower()) for word in (error.code, error.type)]
     if status == 402 or _K.MONEY in words:
         return _K.MONEY
     if status in (429, None) and _LIMIT_ZERO.search(message):
         return _K.MONEY
     kind = next((kind for kind in words if kind), None)
-    if shared := refusals.meaning(status, message, said.code, said.type, known=kind, body=body):
+    if shared := refusals.meaning(status, message, error.code, error.type, known=kind, body=body):
         return shared
     if kind in (_K.RATE, None) and (status == 413 or _TOO_LARGE.search(message)):
         # A minute's allowance that is smaller than this request: waiting does not help.
@@ -263,7 +263,7 @@ def _kind(said: Said, body: bytes) -> FailureKind:
         return kind
     if status not in _AMBIGUOUS:
         return _by_status(status or 0)
-    if status is None and said.type == "invalid_request_error":
+    if status is None and error.type == "invalid_request_error":
         return _by_message(message) or _K.CALLER
     if status is None and _SERVER_TROUBLE.search(message):
         return _K.OVERLOAD
@@ -275,7 +275,7 @@ def _kind(said: Said, body: bytes) -> FailureKind:
     return found or _AMBIGUOUS[status]
 
 
-def _of_word(word: str) -> FailureKind | None:
+def _kind_of_code(word: str) -> FailureKind | None:
     return _K.MONEY if word.endswith("_spend_limit_exceeded") else _KINDS.get(word)
 
 
@@ -291,16 +291,16 @@ def _by_message(message: str) -> FailureKind | None:
     return next((kind for pattern, kind in _MESSAGES if pattern.search(unnamed)), None)
 
 
-def _param(said: Said, kind: FailureKind) -> str | None:
+def _param(error: ErrorFields, kind: FailureKind) -> str | None:
     if kind is _K.CAPABILITY:
-        if refusals.is_for_want(said.message):
+        if refusals.is_for_lack(error.message):
             return refusals.LACKS
-        if said.param == "reasoning_effort" and said.message.startswith("Function tools with"):
+        if error.param == "reasoning_effort" and error.message.startswith("Function tools with"):
             return EFFORT_BESIDE_TOOLS
-        if not (_refuses_field(said.message) or said.code.startswith(("unsupported_", "unknown_", "extra_"))):
+        if not (_refuses_field(error.message) or error.code.startswith(("unsupported_", "unknown_", "extra_"))):
             return None
-        return _curable(said.param or _named(said.message))
-    return said.param[:120] or None
+        return _curable(error.param or _named(error.message))
+    return error.param[:120] or None
 
 
 def _refuses_field(message: str) -> bool:
@@ -323,8 +323,8 @@ def _curable(name: str) -> str | None:
     return _OUR_NAMES.get(field, field)[:120] if field and field not in _STRUCTURAL else None
 
 
-def _nameless(said: Said) -> str:
-    return said.code or said.type or (f"HTTP {said.status}" if said.status else "an error without a message")
+def _nameless(error: ErrorFields) -> str:
+    return error.code or error.type or (f"HTTP {error.status}" if error.status else "an error without a message")
 
 
 def _tidy(text: str) -> str:

@@ -29,10 +29,10 @@ ALL_FAILED: Final = 500
 
 
 def error_body(error: SegueError) -> bytes:
-    said: dict[str, Any] = {"type": _type(error), "message": str(error)}
+    document: dict[str, Any] = {"type": _type(error), "message": str(error)}
     if isinstance(error, InvalidRequestError) and error.code is not None:
-        said["details"] = {"error_code": error.code}
-    return msgspec.json.encode({"type": "error", "error": said, "request_id": error.request_id or None})
+        document["details"] = {"error_code": error.code}
+    return msgspec.json.encode({"type": "error", "error": document, "request_id": error.request_id or None})
 
 
 def error_answer(error: SegueError) -> tuple[int, dict[str, str], bytes]:

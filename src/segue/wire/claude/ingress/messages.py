@@ -167,7 +167,7 @@ class _Reading:
                 return Text(summary) if isinstance(summary, str) else None
             case kind if kind.endswith(_OF_SERVER_TOOLS):
                 return None
-        return _said(block, where)
+        return _part_of(block, where)
 
     def _call(self, block: _Block, where: str) -> ToolCall:
         arguments = bytes(block.input).decode("utf-8", "replace").strip() or "{}"
@@ -186,11 +186,11 @@ def _listed(content: str | list[_Block] | None) -> list[_Block]:
 
 def _shown(block: _Block, where: str) -> list[Text | Image | File]:
     """The text of a block, preceded by what it states about a file."""
-    part = _said(block, where)
+    part = _part_of(block, where)
     return [Text(block.context), part] if block.context and isinstance(part, File) else [part]
 
 
-def _said(block: _Block, where: str) -> Text | Image | File:
+def _part_of(block: _Block, where: str) -> Text | Image | File:
     match block.type:
         case "text":
             return Text(block.text)

@@ -140,7 +140,7 @@ class _Body:
         tools, raw_tools = [], []
         for nth, raw in enumerate(self.take("tools", _raw_tools) or ()):
             tool: _Tool = read(f"tools.{nth}", raw, _tool)
-            said = read(f"tools.{nth}", raw, _dict)
+            fields = read(f"tools.{nth}", raw, _dict)
             custom = tool.type in (None, "custom")
             if custom:
                 if not tool.name:
@@ -149,58 +149,58 @@ class _Body:
                 tools.append(
                     Tool(name=tool.name, description=description, parameters=tool.input_schema, strict=tool.strict)
                 )
-            if not custom or said.keys() - _PLAIN_TOOL:
-                raw_tools.append(said)
+            if not custom or fields.keys() - _PLAIN_TOOL:
+                raw_tools.append(fields)
         if raw_tools:
             self.extra["tools"] = raw_tools
         return tuple(tools)
 
     def _tool_choice(self) -> tuple[ToolChoice | None, bool | None]:
-        said: _Choice | None = self.take("tool_choice", _choice)
-        if said is None:
+        choice: _Choice | None = self.take("tool_choice", _choice)
+        if choice is None:
             return None, None
-        if said.type not in _CHOICES:
-            raise refused("tool_choice.type", f"{said.type!r} is unknown: use 'auto', 'any', 'tool' or 'none'")
-        if said.type == "tool" and not said.name:
+        if choice.type not in _CHOICES:
+            raise refused("tool_choice.type", f"{choice.type!r} is unknown: use 'auto', 'any', 'tool' or 'none'")
+        if choice.type == "tool" and not choice.name:
             raise refused("tool_choice.name", "it is missing: name the tool to call")
-        mode: Any = _CHOICES[said.type]
-        choice = ToolChoice(mode=mode, name=said.name if said.type == "tool" else None)
-        return choice, False if said.disable_parallel_tool_use else None
+        mode: Any = _CHOICES[choice.type]
+        name = choice.name if choice.type == "tool" else None
+        return ToolChoice(mode=mode, name=name), False if choice.disable_parallel_tool_use else None
 
     def _thinking(self) -> int | None:
         """The budget of tokens; 0 where thinking is not wanted."""
         raw = self.fields.pop("thinking", None)
         if raw is None:
             return None
-        said: _Thinking = read("thinking", raw, _thinking)
+        thinking: _Thinking = read("thinking", raw, _thinking)
         self.extra["thinking"] = read("thinking", raw, _dict)
-        self.options["thinking"] = said.type
-        if said.display is not None:
-            self.options["display"] = said.display
-        match said.type:
+        self.options["thinking"] = thinking.type
+        if thinking.display is not None:
+            self.options["display"] = thinking.display
+        match thinking.type:
             case "adaptive":
                 return None
             case "disabled" | "between_tools":
                 return 0
-            case "enabled" if said.budget_tokens is not None and 0 < said.budget_tokens <= _MOST:
-                return said.budget_tokens
+            case "enabled" if thinking.budget_tokens is not None and 0 < thinking.budget_tokens <= _MOST:
+                return thinking.budget_tokens
             case "enabled":
                 raise refused("thinking.budget_tokens", "it is missing: give the tokens to think with, 1024 or more")
-        raise refused("thinking.type", f"{said.type!r} is unknown: use 'adaptive', 'enabled' or 'disabled'")
+        raise refused("thinking.type", f"{thinking.type!r} is unknown: use 'adaptive', 'enabled' or 'disabled'")
 
     def _output(self) -> tuple[Effort | None, OutputSchema | None]:
         raw = self.fields.pop("output_config", None)
         effort, output = None, self.take("output_format", _format)
         if raw is not None:
-            said: _OutputConfig = read("output_config", raw, _output_config)
+            config: _OutputConfig = read("output_config", raw, _output_config)
             rest = {key: value for key, value in read("output_config", raw, _dict).items() if key != "format"}
-            output = said.format or output
-            if said.effort is not None:
-                if said.effort not in _EFFORTS:
+            output = config.format or output
+            if config.effort is not None:
+                if config.effort not in _EFFORTS:
                     raise refused(
-                        "output_config.effort", f"{said.effort!r} is unknown: use one of {', '.join(_EFFORTS)}"
+                        "output_config.effort", f"{config.effort!r} is unknown: use one of {', '.join(_EFFORTS)}"
                     )
-                effort = _EFFORTS[said.effort]
+                effort = _EFFORTS[config.effort]
                 # An effort alone does not turn thinking on in this dialect, as it does in others.
                 self.extra["thinking"] = None
             if rest:
@@ -213,10 +213,10 @@ class _Body:
         raw = self.fields.get("metadata")
         if raw is None:
             return None
-        said: _Metadata = read("metadata", raw, _metadata)
+        metadata: _Metadata = read("metadata", raw, _metadata)
         if read("metadata", raw, _dict).keys() <= {"user_id"}:
             del self.fields["metadata"]
-        return said.user_id
+        return metadata.user_id
 
 
 def _betas(header: str) -> list[str]:

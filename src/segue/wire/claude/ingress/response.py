@@ -96,14 +96,14 @@ class StreamEncoder:
         if isinstance(event, UsageReport):
             self._usage = event.usage
             return b""
-        return self._begin() + self._said(event) if self._started is not None else self._said(event)
+        return self._begin() + self._written(event) if self._started is not None else self._written(event)
 
     def _begin(self) -> bytes:
         started, self._started = self._started, None
         self._usage = self._usage or Usage(input_tokens=self._estimate())
         return _event("message_start", message=self._form.message(started.model if started else "", self._usage))
 
-    def _said(self, event: ChatEvent) -> bytes:
+    def _written(self, event: ChatEvent) -> bytes:
         match event:
             case TextDelta(text):
                 return self._piece("text", "text", "text_delta", text) if text else b""

@@ -17,7 +17,7 @@ import msgspec
 from segue.chat.failure import Failure, FailureKind, Scope
 from segue.wire.codec import BETAS
 from segue.wire.delay import retry_after, should_retry, until
-from segue.wire.refusals import LACKS, MONEY_CODES, is_for_want, meaning
+from segue.wire.refusals import LACKS, MONEY_CODES, is_for_lack, meaning
 
 _K = FailureKind
 
@@ -157,7 +157,7 @@ def _judge(status: int | None, error: ErrorBody, body: bytes = b"") -> Failure:
     param, prefill = None, False
     shared = meaning(status, message, code, error.type, known=_BY_TYPE.get(error.type or ""), body=body)
     if shared is not None and code not in _BY_CODE:
-        kind, param = shared, LACKS if is_for_want(message) else None
+        kind, param = shared, LACKS if is_for_lack(message) else None
     elif code not in _BY_CODE and kind in (_K.CALLER, _K.RATE, _K.AUTH):
         kind, param, prefill = _read(kind, message)
     elif kind is _K.CAPABILITY:

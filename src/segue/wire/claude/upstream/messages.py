@@ -1,9 +1,9 @@
 """Messages as Claude's turns.
 
-What the API requires, and this file provides: system texts stand outside the turns; images are the user's or a tool's; user and assistant take turns and the user
-begins; tool results come first in the user turn that follows their calls; no text is blank; the last assistant text has no trailing
-whitespace; a tool call's id is of letters, digits, `_` and `-`. (`wire.fitting.history` sees to the order of calls and results.) The same messages always become the same turns, because
-newer models bind their thinking to the exact text before it.
+What the API requires, and this file provides: system texts stand outside the turns; images are the user's or a tool's; user and assistant
+take turns and the user begins; tool results come first in the user turn that follows their calls; no text is blank; the last assistant text
+has no trailing whitespace; a tool call's id is of letters, digits, `_` and `-`. (`wire.fitting.history` sees to the order of calls and
+results.) The same messages always become the same turns, because newer models bind their thinking to the exact text before it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Transcript:
         if self.turns[-1]["role"] == "assistant" and (last := self.turns[-1]["content"][-1])["type"] == "text":
             last["text"] = last["text"].rstrip()
 
-    def said(self) -> list[Block]:
+    def blocks(self) -> list[Block]:
         """The turns; a turn of one text is written as a string."""
         return [{"role": turn["role"], "content": _short(turn["content"])} for turn in self.turns]
 
@@ -130,13 +130,13 @@ class Transcript:
         return None
 
     def _result(self, part: ToolResult, where: str) -> Block:
-        block: Block = {"type": "tool_result", "tool_use_id": tool_id(part.call_id)}
-        content = [said for item in part.content if (said := self._block(item, where)) is not None]
+        result: Block = {"type": "tool_result", "tool_use_id": tool_id(part.call_id)}
+        content = [block for item in part.content if (block := self._block(item, where)) is not None]
         if content:
-            block["content"] = _short(content)
+            result["content"] = _short(content)
         if part.is_error:
-            block["is_error"] = True
-        return block
+            result["is_error"] = True
+        return result
 
 
 def _short(blocks: list[Block]) -> list[Block] | str:

@@ -69,7 +69,7 @@ class _Body:
         thinking = self._thinking(max_tokens)
         transcript = self._transcript()
         thinking = self._compatible(thinking, transcript)
-        self.body = {"model": self.model.id, "max_tokens": max_tokens, "messages": transcript.said()}
+        self.body = {"model": self.model.id, "max_tokens": max_tokens, "messages": transcript.blocks()}
         self._tools(thinking)
         self._output()
         if system := [*transcript.system, *({"type": "text", "text": text} for text in self.instructions)]:
@@ -125,14 +125,14 @@ class _Body:
         if refused:
             request = msgspec.structs.replace(request, **dict.fromkeys(refused))
             self.omitted.extend(name for name in refused if getattr(self.request, name) is not None)
-        said = {"effort": self.output_config.pop("effort", None)}
+        raw = {"effort": self.output_config.pop("effort", None)}
         if "thinking" in self.extra:
-            said["thinking"] = self.extra["thinking"]
+            raw["thinking"] = self.extra["thinking"]
         if "effort" in refused:
-            said["effort"] = None
+            raw["effort"] = None
         if "thinking_budget" in refused:
-            said["thinking"] = None
-        return thinking_for(request, said, self.model, max_tokens)
+            raw["thinking"] = None
+        return thinking_for(request, raw, self.model, max_tokens)
 
     def _compatible(self, thinking: Thinking, transcript: Transcript) -> Thinking:
         """Drops the thinking that was requested where something else excludes it: an answer without thinking is better than none."""
@@ -175,16 +175,16 @@ class _Body:
             self.body["tool_choice"] = choice
 
     def _tool(self, tool: Tool) -> Block:
-        said: Block = {"name": tool.name, "input_schema": tool.parameters}
+        block: Block = {"name": tool.name, "input_schema": tool.parameters}
         if tool.description:
-            said["description"] = tool.description
+            block["description"] = tool.description
         if tool.strict:
             schema = None if "strict" in self.call.omit else enforceable(tool.parameters)
             if schema is None or not self.model.json_schema:
                 self.omitted.append("strict")
             else:
-                said["input_schema"], said["strict"] = schema, True
-        return said
+                block["input_schema"], block["strict"] = schema, True
+        return block
 
     def _choice(self) -> Block:
         choice = self.request.tool_choice

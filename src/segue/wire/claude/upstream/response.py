@@ -138,7 +138,7 @@ class AnswerDecoder:
             self._document = None
         for sent in self._parser.feed(data):
             self._read(sent.event, sent.data, events)
-        return self._mended(events)
+        return self._repaired(events)
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
@@ -154,9 +154,9 @@ class AnswerDecoder:
         if not self.complete and self._finished is None:
             self._break("the stream ended before the answer was complete", events)
         self.complete = True
-        return self._mended(events)
+        return self._repaired(events)
 
-    def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+    def _repaired(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
         return self._leniency.mend(events) if self._leniency.used else events
 
     def _read(self, name: str, data: bytes, events: list[UpstreamEvent]) -> None:
@@ -274,9 +274,9 @@ class AnswerDecoder:
         self._text_length += len(text)
         events.append(TextDelta(text))
 
-    def _cite(self, said: object) -> None:
+    def _cite(self, value: object) -> None:
         """Sources of the open text block. They are reported at its end, when its place in the answer is known."""
-        found = map(citations.read, said) if isinstance(said, list) else ()
+        found = map(citations.read, value) if isinstance(value, list) else ()
         self._cited += [citation for citation in found if citation is not None]
 
     def _end_citations(self, events: list[UpstreamEvent]) -> None:
@@ -304,10 +304,10 @@ class AnswerDecoder:
         if self._reason is not None:
             self._stop(events)
 
-    def _count(self, said: WireUsage | None, events: list[UpstreamEvent]) -> None:
-        if said is None:
+    def _count(self, reported: WireUsage | None, events: list[UpstreamEvent]) -> None:
+        if reported is None:
             return
-        self._usage = said.over(self._usage)
+        self._usage = reported.over(self._usage)
         if self._usage != _NOTHING:
             events.append(UsageReport(self._usage))
 

@@ -40,9 +40,9 @@ def _node(schema: Any, depth: int) -> dict[str, Any]:
     for key in ("$defs", "definitions"):
         if isinstance(lost.get(key), dict):
             node[key] = {name: _node(value, depth + 1) for name, value in lost.pop(key).items()}
-    for key, said in _BRANCHES.items():
+    for key, keyword in _BRANCHES.items():
         if isinstance(lost.get(key), list):
-            node[said] = [*node.get(said, ()), *(_node(branch, depth + 1) for branch in lost.pop(key))]
+            node[keyword] = [*node.get(keyword, ()), *(_node(branch, depth + 1) for branch in lost.pop(key))]
     if _is_object(schema):
         node["properties"] = _properties(schema, lost.pop("properties", None), depth)
         node["additionalProperties"] = False

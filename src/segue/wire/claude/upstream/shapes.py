@@ -122,6 +122,6 @@ read_inner = msgspec.json.Decoder(Inner).decode
 read_document = msgspec.json.Decoder(Document).decode
 
 
-def _newer(said: int | None, old: int) -> int:
+def _newer(new: int | None, old: int) -> int:
     """A count that is absent, or left at zero by some servers, does not replace an earlier one."""
-    return max(0, said) if said else old
+    return max(0, new) if new else old

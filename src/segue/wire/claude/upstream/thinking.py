@@ -22,7 +22,7 @@ _LADDER: Final = ("low", "medium", "high", "xhigh", "max")
 
 
 class Thinking(NamedTuple):
-    """Fields of the body: `config` is its `thinking`, `effort` its `output_config.effort`; `dropped` names settings that could not be sent."""
+    """Fields of the body: `config` is its `thinking`, `effort` its `output_config.effort`; `dropped` names settings that are not sent."""
 
     config: dict[str, Any] | None = None
     effort: str | None = None
@@ -33,24 +33,24 @@ class Thinking(NamedTuple):
         return self.config is not None and self.config["type"] in ("enabled", "adaptive")
 
 
-def thinking_for(request: ChatRequest, said: dict[str, Any], model: ModelInfo, max_tokens: int) -> Thinking:
+def thinking_for(request: ChatRequest, raw: dict[str, Any], model: ModelInfo, max_tokens: int) -> Thinking:
     """`raw` holds the caller's own `thinking` and `effort` if the request came in this dialect."""
-    wish = said.get("thinking") or {}
-    level = said.get("effort") or request.effort
+    config = raw.get("thinking") or {}
+    level = raw.get("effort") or request.effort
     if request.effort == "none" or request.thinking_budget == 0:
-        return _off(said, model)
-    if request.thinking_budget is None and level is None and not wish:
+        return _off(raw, model)
+    if request.thinking_budget is None and level is None and not config:
         return Thinking()
     if model.known and not model.reasoning:
         return Thinking(dropped=_named(request))
     effort = _nearest(level, model.efforts)
     if model.reasoning_control == "adaptive":
-        return _adaptive(request, said, wish, model, effort)
-    return _budgeted(request, said, wish, model, effort, max_tokens)
+        return _adaptive(request, raw, config, model, effort)
+    return _budgeted(request, raw, config, model, effort, max_tokens)
 
 
-def _off(said: dict[str, Any], model: ModelInfo) -> Thinking:
-    effort = _nearest(said.get("effort"), model.efforts)
+def _off(raw: dict[str, Any], model: ModelInfo) -> Thinking:
+    effort = _nearest(raw.get("effort"), model.efforts)
     match model.reasoning_off:
         case "explicit":
             return Thinking({"type": "disabled"}, effort)
@@ -62,42 +62,42 @@ def _off(said: dict[str, Any], model: ModelInfo) -> Thinking:
 
 
 def _adaptive(
-    request: ChatRequest, said: dict[str, Any], wish: dict[str, Any], model: ModelInfo, effort: str | None
+    request: ChatRequest, raw: dict[str, Any], config: dict[str, Any], model: ModelInfo, effort: str | None
 ) -> Thinking:
     dropped: tuple[str, ...] = ()
     if request.thinking_budget is not None and request.thinking_budget > 0:
         dropped = ("thinking_budget",)
         effort = effort or _nearest(_level_of(request.thinking_budget), model.efforts)
-    off_unless_asked = model.reasoning_off == "default" and "thinking" not in said
-    if not wish and not off_unless_asked:
+    off_unless_asked = model.reasoning_off == "default" and "thinking" not in raw
+    if not config and not off_unless_asked:
         return Thinking(None, effort, dropped)
-    return Thinking({"type": "adaptive", **_display(wish)}, effort, dropped)
+    return Thinking({"type": "adaptive", **_display(config)}, effort, dropped)
 
 
 def _budgeted(
     request: ChatRequest,
-    said: dict[str, Any],
-    wish: dict[str, Any],
+    raw: dict[str, Any],
+    config: dict[str, Any],
     model: ModelInfo,
     effort: str | None,
     max_tokens: int,
 ) -> Thinking:
     if not model.known and request.thinking_budget is None:
-        return Thinking(wish or None, effort)
-    if "thinking" in said and not wish:
+        return Thinking(config or None, effort)
+    if "thinking" in raw and not config:
         return Thinking(None, effort, () if effort else _named(request))
     budget = request.thinking_budget
     if budget is None or budget < 0:
-        level = said.get("effort") or request.effort or "medium"
+        level = raw.get("effort") or request.effort or "medium"
         budget = min(_BUDGETS.get(level, _BUDGETS["high"]), max_tokens * 3 // 4)
     budget = min(max(budget, LEAST_BUDGET), max_tokens - 1)
     if budget < LEAST_BUDGET:
         return Thinking(None, effort, _named(request))
-    return Thinking({"type": "enabled", "budget_tokens": budget, **_display(wish)}, effort)
+    return Thinking({"type": "enabled", "budget_tokens": budget, **_display(config)}, effort)
 
 
-def _display(wish: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in wish.items() if key not in ("type", "budget_tokens")}
+def _display(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in ("type", "budget_tokens")}
 
 
 def _nearest(level: str | None, known: tuple[str, ...] | None) -> str | None:

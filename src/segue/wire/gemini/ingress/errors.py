@@ -32,10 +32,10 @@ def error(error: SegueError) -> tuple[int, dict[str, str], bytes]:
         details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait}s"})
     if error.request_id:
         details.append({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": error.request_id})
-    said: Json = {"code": status, "message": str(error), "status": _status(status)}
+    document: Json = {"code": status, "message": str(error), "status": _status(status)}
     if details:
-        said["details"] = details
-    return status, headers, msgspec.json.encode({"error": said})
+        document["details"] = details
+    return status, headers, msgspec.json.encode({"error": document})
 
 
 def _status(status: int) -> str:

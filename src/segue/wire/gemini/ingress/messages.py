@@ -81,19 +81,19 @@ class _Reader:
         parts = items(content.get("parts", []), join(where, "parts"))
         if role in _SYSTEM_ROLES:
             for part, at in parts:
-                self._say("system", _plain(part, at), joined=at != parts[0][1])
+                self._add("system", _plain(part, at), joined=at != parts[0][1])
             return
         if role in _MODEL_ROLES:
             for part, at in parts:
-                self._say("assistant", self._model_part(part, at), joined=True)
+                self._add("assistant", self._model_part(part, at), joined=True)
             return
         for part, at in parts:
             if "functionResponse" in part:
-                self._say("tool", [self._result(camel(check(part["functionResponse"], dict, at)), at)], joined=True)
+                self._add("tool", [self._result(camel(check(part["functionResponse"], dict, at)), at)], joined=True)
             else:
-                self._say("user", _plain(part, at), joined=at != parts[0][1])
+                self._add("user", _plain(part, at), joined=at != parts[0][1])
 
-    def _say(self, role: Role, parts: list[Part], *, joined: bool = False) -> None:
+    def _add(self, role: Role, parts: list[Part], *, joined: bool = False) -> None:
         """`joined` parts continue the turn before if that has the same
 
         role. So do adjacent model turns and turns of results: the official SDK keeps one content for each chunk that it received.
@@ -112,8 +112,8 @@ class _Reader:
         if read(part, "thought", bool, where):
             text = read(part, "text", str, where) or ""
             return [Thinking(text=text, signature=signature, dialect=DIALECT)] if text or signature else []
-        said = _plain(part, where)
-        return [*said, Thinking(signature=signature, dialect=DIALECT)] if signature else said
+        plain = _plain(part, where)
+        return [*plain, Thinking(signature=signature, dialect=DIALECT)] if signature else plain
 
     def _call(self, call: Json, signature: str, where: str) -> ToolCall:
         name = read(call, "name", str, where)
@@ -138,7 +138,7 @@ class _Reader:
         called = self._unanswered.pop(id, "")
         texts, is_error = _output(read(result, "response", dict, where) or {})
         parts = items(result.get("parts", []), join(where, "parts"))
-        shown = [said for part, at in parts for said in _plain(part, at) if isinstance(said, Text | Image | File)]
+        shown = [one for part, at in parts for one in _plain(part, at) if isinstance(one, Text | Image | File)]
         return ToolResult(call_id=id, name=name or called, content=(*texts, *shown), is_error=is_error)
 
 
@@ -147,8 +147,8 @@ def _output(response: Json) -> tuple[list[Text], bool]:
     if len(response) == 1:
         for key, is_error in (("error", True), ("output", False)):
             if key in response:
-                said = response[key]
-                text = said if isinstance(said, str) else msgspec.json.encode(said).decode()
+                output = response[key]
+                text = output if isinstance(output, str) else msgspec.json.encode(output).decode()
                 return ([Text(text)] if text else []), is_error
     return ([Text(msgspec.json.encode(response).decode())] if response else []), False
 
@@ -169,10 +169,10 @@ def _plain(part: Json, where: str) -> list[Part]:
         uri = read(file, "fileUri", str, at)
         if not uri:
             raise fault("give the file's address", join(at, "fileUri"))
-        said = read(file, "mimeType", str, at)
-        if said and not said.lower().startswith("image/"):
-            return [File(url=uri, media_type=_media_type(said, join(at, "mimeType")))]
-        return [Image(url=uri, media_type=said)]
+        declared = read(file, "mimeType", str, at)
+        if declared and not declared.lower().startswith("image/"):
+            return [File(url=uri, media_type=_media_type(declared, join(at, "mimeType")))]
+        return [Image(url=uri, media_type=declared)]
     if "executableCode" in part:
         code = camel(check(part["executableCode"], dict, join(where, "executableCode")))
         return [Text(f"```{str(code.get('language', '')).lower()}\n{code.get('code', '')}\n```")]
@@ -187,7 +187,7 @@ def _plain(part: Json, where: str) -> list[Part]:
     return []
 
 
-def _media_type(said: str | None, where: str) -> str:
-    if said and _MEDIA_TYPE.fullmatch(said):
-        return said
+def _media_type(value: str | None, where: str) -> str:
+    if value and _MEDIA_TYPE.fullmatch(value):
+        return value
     raise fault("name its type, e.g. image/png or application/pdf", where)

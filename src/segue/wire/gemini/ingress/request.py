@@ -28,19 +28,19 @@ def chat_request(body: Json) -> ChatRequest:
     messages = contents.messages(fields.pop("contents", []), "contents")
     if not messages:
         raise fault("give at least one content with text", "contents")
-    said: dict[str, Any] = {"messages": (first, *messages) if first else tuple(messages)}
+    values: dict[str, Any] = {"messages": (first, *messages) if first else tuple(messages)}
     rest: Json = {}
     if (tools := fields.pop("tools", None)) is not None:
-        said["tools"], rest["tools"] = _tools(tools)
+        values["tools"], rest["tools"] = _tools(tools)
     if (config := read(fields, "toolConfig", dict, "")) is not None:
-        said["tool_choice"], rest["toolConfig"] = _tool_choice(camel(config))
+        values["tool_choice"], rest["toolConfig"] = _tool_choice(camel(config))
     if (config := read(fields, _CONFIG, dict, "")) is not None:
         config = camel(config)
-        said |= _sampling(config) | _thinking(config) | _output(config)
+        values |= _sampling(config) | _thinking(config) | _output(config)
         _refuse_other_forms(config)
         rest[_CONFIG] = config
     extra = {name: value for name, value in (rest | fields).items() if value not in ({}, [])}
-    return ChatRequest(**said, extra={DIALECT: extra} if extra else {})
+    return ChatRequest(**values, extra={DIALECT: extra} if extra else {})
 
 
 def wants_thoughts(body: Json) -> bool:
@@ -72,19 +72,19 @@ def _thinking(config: Json) -> Json:
     if thinking is None:
         return {}
     thinking = camel(thinking)
-    said: Json = {}
+    fields: Json = {}
     if level := read(thinking, "thinkingLevel", str, where):
         if level.upper() not in (*_EFFORTS, "THINKING_LEVEL_UNSPECIFIED"):
             raise fault(f"must be one of {', '.join(_EFFORTS)}", join(where, "thinkingLevel"))
-        said["effort"] = _EFFORTS.get(level.upper())
+        fields["effort"] = _EFFORTS.get(level.upper())
     budget = integer(thinking, "thinkingBudget", -1, where)
     if budget == -1:
         thinking["thinkingBudget"] = budget
     elif budget is not None:
-        said["thinking_budget"] = budget
+        fields["thinking_budget"] = budget
     if thinking:
         config["thinkingConfig"] = thinking
-    return said
+    return fields
 
 
 def _output(config: Json) -> Json:

@@ -63,12 +63,12 @@ class Encoder(ABC):
     def feed(self, event: ChatEvent) -> bytes:
         if isinstance(event, TextDelta):
             self._texts.append(event.text)
-            return self._say({"text": event.text}) if event.text else b""
+            return self._write({"text": event.text}) if event.text else b""
         if isinstance(event, ThinkingDelta):
             part = self._thought(event)
-            return self._say(part) if part else b""
+            return self._write(part) if part else b""
         if isinstance(event, ToolCalled):
-            return self._say(_call(event.call))
+            return self._write(_call(event.call))
         if isinstance(event, Finished):
             return self._finish(event)
         if isinstance(event, UsageReport):
@@ -82,12 +82,12 @@ class Encoder(ABC):
         return b""
 
     def ping(self) -> bytes:
-        return self._say(_NOTHING)
+        return self._write(_NOTHING)
 
     def fail(self, error: SegueError) -> bytes:
         return self._frame(errors.error(error)[2], last=True)
 
-    def _say(self, part: Json) -> bytes:
+    def _write(self, part: Json) -> bytes:
         return self._frame(msgspec.json.encode(self._chunk([part])))
 
     def _finish(self, event: Finished) -> bytes:
@@ -154,7 +154,7 @@ class WholeEncoder(Encoder):
     def ping(self) -> bytes:
         return b""
 
-    def _say(self, part: Json) -> bytes:
+    def _write(self, part: Json) -> bytes:
         text = part.get("text")
         last = self._parts[-1] if self._parts else {}
         if text is not None and "text" in last and "thoughtSignature" not in last and _thinks(part) == _thinks(last):
@@ -192,13 +192,13 @@ def _call(call: ToolCall) -> Json:
 
 
 def _usage(usage: Usage) -> Json:
-    said: Json = {
+    counts: Json = {
         "promptTokenCount": usage.prompt_tokens,
         "candidatesTokenCount": usage.output_tokens - usage.reasoning_tokens,
         "totalTokenCount": usage.total_tokens,
     }
     if usage.cache_read_tokens:
-        said["cachedContentTokenCount"] = usage.cache_read_tokens
+        counts["cachedContentTokenCount"] = usage.cache_read_tokens
     if usage.reasoning_tokens:
-        said["thoughtsTokenCount"] = usage.reasoning_tokens
-    return said
+        counts["thoughtsTokenCount"] = usage.reasoning_tokens
+    return counts

@@ -177,7 +177,7 @@ class _Error(NamedTuple):
     retry: float | None = None
     violations: tuple[dict[str, Any], ...] = ()
     field: str | None = None
-    word: str = ""
+    type: str = ""
     """The type that servers of other dialects give."""
     body: bytes = b""
 
@@ -214,17 +214,17 @@ def _judge(error: _Error, http: int | None, headers: Mapping[str, str], wall: fl
 
 def _verdict(error: _Error, http: int | None) -> _Verdict:
     exhausted = http == 429 or error.status == "RESOURCE_EXHAUSTED"
-    if http == 402 or error.word in refusals.MONEY_CODES or (exhausted and _MONEY.search(error.message)):
+    if http == 402 or error.type in refusals.MONEY_CODES or (exhausted and _MONEY.search(error.message)):
         return _Verdict(FailureKind.MONEY, Scope.CREDENTIAL)
     if exhausted and (_NO_QUOTA.search(error.message) or any(v.get("quotaValue") == "0" for v in error.violations)):
         return _Verdict(FailureKind.MONEY)
     if found := _REASONS.get(error.reason):
         return _Verdict(*found)
     known = _STATUSES.get(error.status)
-    codes = (error.reason, error.status, error.word)
+    codes = (error.reason, error.status, error.type)
     if shared := refusals.meaning(http, error.message, *codes, known=known, body=error.body):
         scope = Scope.CREDENTIAL if shared is FailureKind.AUTH else Scope.MODEL
-        return _Verdict(shared, scope, refusals.LACKS if refusals.is_for_want(error.message) else None)
+        return _Verdict(shared, scope, refusals.LACKS if refusals.is_for_lack(error.message) else None)
     if error.reason.startswith(_KEY_REASONS):
         return _Verdict(FailureKind.AUTH, Scope.CREDENTIAL)
     if error.status == "INVALID_ARGUMENT" or (http == 400 and error.status in ("", "FAILED_PRECONDITION")):
@@ -274,8 +274,8 @@ def _read(body: bytes) -> _Error:
     code, details = error.get("code"), _Details(error.get("details"))
     message = _text(error.get("message")).strip()[:_LONGEST_READ]
     retry = details.retry
-    if retry is None and (said := _RETRY_IN.search(message)):
-        retry = _duration(said[1])
+    if retry is None and (found := _RETRY_IN.search(message)):
+        retry = _duration(found[1])
     return _Error(
         message=message,
         code=code if isinstance(code, int) and 100 <= code <= 599 else None,
@@ -284,7 +284,7 @@ def _read(body: bytes) -> _Error:
         retry=retry,
         violations=details.violations,
         field=details.field,
-        word=_text(error.get("type")),
+        type=_text(error.get("type")),
     )
 
 

@@ -175,9 +175,9 @@ def _result(result: ToolResult, names: dict[str, str], info: ModelInfo, where: s
     beside: list[Json] = []
     for part in result.content:
         if isinstance(part, Image | File):
-            said = image(part, where) if isinstance(part, Image) else _file(part)
+            written = image(part, where) if isinstance(part, Image) else _file(part)
             inside = info.signatures and (isinstance(part, Image) or part.media_type in _IN_RESULTS)
-            (response.setdefault("parts", []) if inside else beside).append(said)
+            (response.setdefault("parts", []) if inside else beside).append(written)
     return [{"functionResponse": response}, *beside]
 
 

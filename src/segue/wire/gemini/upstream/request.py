@@ -18,7 +18,7 @@ from segue.wire.fitting.fit import Fitted
 from segue.wire.gemini.schema import to_gemini
 from segue.wire.gemini.upstream.messages import DIALECT, transcript
 from segue.wire.gemini.upstream.thinking import thinking_config
-from segue.wire.wording import demand, json_in_words
+from segue.wire.wording import demand, json_instruction
 
 _SCALARS = {
     "temperature": "temperature",
@@ -42,12 +42,12 @@ def body(fitted: Fitted, call: Call) -> bytes:
     """The body. Adds to `fitted` what was left out and repaired. Raises `InvalidRequestError` for what can't be expressed for Gemini."""
     request, omitted = fitted.request, fitted.omitted
     taken = _Taken(request, call, omitted)
-    said = transcript(request.messages, call, fitted)
-    document: Json = {"contents": said.contents}
-    if said.system and "system" in call.omit:
-        said.contents[0]["parts"] = said.system + said.contents[0]["parts"]
-    elif said.system:
-        document["systemInstruction"] = {"parts": said.system}
+    contents = transcript(request.messages, call, fitted)
+    document: Json = {"contents": contents.contents}
+    if contents.system and "system" in call.omit:
+        contents.contents[0]["parts"] = contents.system + contents.contents[0]["parts"]
+    elif contents.system:
+        document["systemInstruction"] = {"parts": contents.system}
     if request.tools and taken("tools", request.tools):
         document["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in request.tools]}]
         if choice := _tool_config(request.tool_choice, call.model, taken):
@@ -56,8 +56,8 @@ def body(fitted: Fitted, call: Call) -> bytes:
         omitted.append("parallel_tool_calls")
     if config := _generation_config(request, call.model, taken):
         document["generationConfig"] = config
-    if wishes := _in_words(request, omitted):
-        _instruct(document, wishes, call)
+    if instructions := _instructions(request, omitted):
+        _instruct(document, instructions, call)
     document = _merged(document, request.extra.get(DIALECT, {}))
     if "logprobs" in call.omit and document.get("generationConfig", {}).pop("responseLogprobs", None):
         omitted.append("logprobs")
@@ -133,23 +133,23 @@ def _generation_config(request: ChatRequest, info: ModelInfo, taken: _Taken) -> 
     return config
 
 
-def _in_words(request: ChatRequest, omitted: list[str]) -> list[str]:
+def _instructions(request: ChatRequest, omitted: list[str]) -> list[str]:
     """What no parameter can enforce, as an instruction in the prompt."""
-    wishes = []
+    instructions = []
     if request.tool_choice is not None and "tool_choice" in omitted:
-        wishes.append(demand(request.tool_choice))
+        instructions.append(demand(request.tool_choice))
     if request.output is not None and "output" in omitted:
-        wishes.append(json_in_words(request.output))
-    return wishes
+        instructions.append(json_instruction(request.output))
+    return instructions
 
 
-def _instruct(document: Json, wishes: list[str], call: Call) -> None:
-    parts = [{"text": wish} for wish in wishes]
+def _instruct(document: Json, instructions: list[str], call: Call) -> None:
+    parts = [{"text": instruction} for instruction in instructions]
     if "system" in call.omit:
         document["contents"][0]["parts"] = parts + document["contents"][0]["parts"]
     else:
-        said = document.get("systemInstruction", {}).get("parts", [])
-        document["systemInstruction"] = {"parts": [*said, *parts]}
+        existing = document.get("systemInstruction", {}).get("parts", [])
+        document["systemInstruction"] = {"parts": [*existing, *parts]}
 
 
 def _thinking(request: ChatRequest, info: ModelInfo, taken: _Taken) -> Json:

@@ -2,7 +2,8 @@
 
 - Each document of the body is one chunk: `candidates`, of which only the first is read, `usageMetadata`, or `error`.
 - `Started` comes with the first chunk; text, thoughts and calls as they stand in `parts`; a call arrives whole.
-- With a `finishReason` the answer is complete. What follows it counts too: usage may come in a chunk of its own, and translating proxies put
+- With a `finishReason` the answer is complete. What follows it counts too: usage may come in a chunk of its own, and translating proxies
+put
   a `STOP` on every chunk, or on the first ones before any content.
 - A thought signature is on a call, or else on a (possibly empty) text part: then it becomes a separate `ThinkingDelta`.
 """
@@ -29,7 +30,7 @@ from segue.chat.events import (
 )
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
-from segue.wire.arguments import is_object, mended
+from segue.wire.arguments import is_object, joined_arguments
 from segue.wire.gemini import grounding
 from segue.wire.gemini.logprobs import LogprobsResult
 from segue.wire.gemini.upstream import errors
@@ -126,7 +127,7 @@ class Decoder:
         self._finished = False
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
-        return [] if self.complete else self._mended(self._read(self._frames.feed(data)))
+        return [] if self.complete else self._repaired(self._read(self._frames.feed(data)))
 
     def eof(self) -> list[UpstreamEvent]:
         if self.complete:
@@ -138,9 +139,9 @@ class Decoder:
             else:
                 self._broken("the stream ended before the answer was complete", events)
         self.complete = True
-        return self._mended(events)
+        return self._repaired(events)
 
-    def _mended(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+    def _repaired(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
         return self._leniency.mend(events) if self._leniency.used else events
 
     def _read(self, documents: list[bytes]) -> list[UpstreamEvent]:
@@ -277,14 +278,14 @@ class Decoder:
         seed = "\0".join((self._id, str(index), name, arguments))
         return "call_" + sha256(seed.encode()).hexdigest()[:24]
 
-    def _take_usage(self, said: _UsageMetadata, events: list[UpstreamEvent]) -> None:
-        prompt = max(0, said.prompt_token_count or 0)
-        cached = min(prompt, max(0, said.cached_content_token_count or 0))
-        thoughts = max(0, said.thoughts_token_count or 0)
-        tools = max(0, said.tool_use_prompt_token_count or 0)
-        answer = max(0, said.candidates_token_count or 0)
+    def _take_usage(self, counts: _UsageMetadata, events: list[UpstreamEvent]) -> None:
+        prompt = max(0, counts.prompt_token_count or 0)
+        cached = min(prompt, max(0, counts.cached_content_token_count or 0))
+        thoughts = max(0, counts.thoughts_token_count or 0)
+        tools = max(0, counts.tool_use_prompt_token_count or 0)
+        answer = max(0, counts.candidates_token_count or 0)
         # What the total holds beside the other counts was billed as output.
-        output = max(answer + thoughts, (said.total_token_count or 0) - prompt - tools)
+        output = max(answer + thoughts, (counts.total_token_count or 0) - prompt - tools)
         usage = Usage(
             input_tokens=prompt - cached + tools,
             cache_read_tokens=cached,
@@ -311,10 +312,10 @@ class Decoder:
         events.append(Failed(failure))
 
 
-def _arguments(said: msgspec.Raw) -> str:
-    text = bytes(said).decode("utf-8", "replace")
+def _arguments(raw: msgspec.Raw) -> str:
+    text = bytes(raw).decode("utf-8", "replace")
     if text and is_object(text):
         return text
-    if (meant := mended([text])) is None:
+    if (meant := joined_arguments([text])) is None:
         raise ValueError("a function call whose arguments are not an object")
     return meant

@@ -93,12 +93,12 @@ class StreamEncoder:
         return self._chunk(choices=[_choice(echo + text, None)])
 
     def _finish(self, event: Finished) -> bytes:
-        said = self._text(event.refusal) if event.refusal or self._echo else b""
+        data = self._text(event.refusal) if event.refusal or self._echo else b""
         self._over = True
-        said += self._chunk(choices=[_choice("", _REASONS.get(event.reason, "stop"))])
+        data += self._chunk(choices=[_choice("", _REASONS.get(event.reason, "stop"))])
         if self._include_usage and self._usage is not None:
-            said += self._chunk(choices=[], usage=usage.write(self._usage))
-        return said + b"data: [DONE]\n\n"
+            data += self._chunk(choices=[], usage=usage.write(self._usage))
+        return data + b"data: [DONE]\n\n"
 
     def _chunk(self, **fields: Any) -> bytes:
         return b"data: " + _json(self._about | fields) + b"\n\n"
@@ -140,14 +140,14 @@ def _choice(text: str, reason: str | None) -> dict[str, Any]:
     return {"text": text, "index": 0, "logprobs": None, "finish_reason": reason}
 
 
-def _prompt(said: Any) -> str:
-    if isinstance(said, list) and len(said) == 1:
-        said = said[0]
-    if isinstance(said, str) and said:
-        return said
-    if isinstance(said, list) and said and all(isinstance(one, str) for one in said):
+def _prompt(prompt: Any) -> str:
+    if isinstance(prompt, list) and len(prompt) == 1:
+        prompt = prompt[0]
+    if isinstance(prompt, str) and prompt:
+        return prompt
+    if isinstance(prompt, list) and prompt and all(isinstance(one, str) for one in prompt):
         raise InvalidRequestError("prompt: one is answered at a time; send a request for each", param="prompt")
-    if isinstance(said, list) and said:
+    if isinstance(prompt, list) and prompt:
         raise InvalidRequestError("prompt: token numbers are valid for one model only; send text", param="prompt")
     raise InvalidRequestError("prompt is missing: send the text to go on from", param="prompt")
 

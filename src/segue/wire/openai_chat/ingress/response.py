@@ -137,14 +137,14 @@ class StreamEncoder:
 
     def _finish(self, event: Finished) -> bytes:
         self._over = True
-        said = self._delta({"refusal": event.refusal}) if event.refusal else b""
+        data = self._delta({"refusal": event.refusal}) if event.refusal else b""
         if self._citations:
             # All at once: the official SDK can't add to a list whose items have no index.
-            said += self._delta({"annotations": self._citations})
-        said += self._delta({}, _reason(event, functions=self._functions))
+            data += self._delta({"annotations": self._citations})
+        data += self._delta({}, _reason(event, functions=self._functions))
         if self._include_usage and self._usage is not None:
-            said += self._head + b',"choices":[],"usage":' + _json(usage.write(self._usage)) + b"}\n\n"
-        return said + b"data: [DONE]\n\n"
+            data += self._head + b',"choices":[],"usage":' + _json(usage.write(self._usage)) + b"}\n\n"
+        return data + b"data: [DONE]\n\n"
 
 
 class WholeEncoder:
@@ -232,11 +232,11 @@ def _details(event: ThinkingDelta) -> list[reasoning.Detail]:
 
 
 def _wire_call(call: ToolCall, answer: str, index: int) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    wire: dict[str, Any] = {
         "id": call.id or f"call_{answer.removeprefix('chatcmpl-')}_{index}",
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
     if call.signature:
-        said["extra_content"] = {"google": {"thought_signature": call.signature}}
-    return said
+        wire["extra_content"] = {"google": {"thought_signature": call.signature}}
+    return wire

@@ -29,31 +29,31 @@ _NO_SIGNATURE = "skip_thought_signature_validator"
 
 def wire_messages(messages: Sequence[Message], call: Call, omitted: list[str]) -> list[dict[str, Any]]:
     """The `messages` field. Adds to `omitted` what could not be sent; raises `InvalidRequestError` if nothing is left to send."""
-    said: list[dict[str, Any]] = []
+    turns: list[dict[str, Any]] = []
     beside: list[Image | File] = []
     for number, message in enumerate(messages):
         if message.role == "tool":
-            said.extend(_results(message, call, beside))
+            turns.extend(_results(message, call, beside))
             continue
-        _show(beside, said)
+        _show(beside, turns)
         if message.role == "assistant":
             turn = _assistant(message, call, f"messages[{number}]", omitted)
         else:
             turn = _speech(message, call, f"messages[{number}]", omitted)
         if turn is not None:
-            said.append(turn)
-    _show(beside, said)
-    if not said:
+            turns.append(turn)
+    _show(beside, turns)
+    if not turns:
         raise InvalidRequestError("messages is empty: send at least one message with content", param="messages")
     if call.quirks.get("alternate"):
-        said = _alternating(said)
+        turns = _alternating(turns)
     if call.quirks.get("assistant_after_tools"):
-        said = _bridged(said)
-    begun = said[-1]["role"] == "assistant" and "tool_calls" not in said[-1]
+        turns = _bridged(turns)
+    begun = turns[-1]["role"] == "assistant" and "tool_calls" not in turns[-1]
     if begun and call.quirks.get("prefix") and (call.prefill or not call.quirks.get("prefix_path")):
         # A transcript that ends with the model's turn is to be continued, and Mistral refuses one without the mark.
-        said[-1]["prefix"] = True
-    return said
+        turns[-1]["prefix"] = True
+    return turns
 
 
 def _speech(message: Message, call: Call, where: str, omitted: list[str]) -> dict[str, Any] | None:
@@ -88,7 +88,7 @@ def _assistant(message: Message, call: Call, where: str, omitted: list[str]) -> 
 
 def _calls(calls: Sequence[ToolCall], call: Call) -> list[dict[str, Any]]:
     length = call.quirks.get("tool_id_length")
-    said: list[dict[str, Any]] = [
+    wires: list[dict[str, Any]] = [
         {
             "id": tool_id(one.id, length),
             "type": "function",
@@ -97,11 +97,11 @@ def _calls(calls: Sequence[ToolCall], call: Call) -> list[dict[str, Any]]:
         for one in calls
     ]
     if call.model.signatures:
-        for one, wire in zip(calls, said, strict=True):
+        for one, wire in zip(calls, wires, strict=True):
             if one.signature:
                 wire["extra_content"] = {"google": {"thought_signature": one.signature}}
-        said[0].setdefault("extra_content", {"google": {"thought_signature": _NO_SIGNATURE}})
-    return said
+        wires[0].setdefault("extra_content", {"google": {"thought_signature": _NO_SIGNATURE}})
+    return wires
 
 
 def _results(message: Message, call: Call, beside: list[Image | File]) -> Iterable[dict[str, Any]]:
@@ -124,10 +124,10 @@ def _results(message: Message, call: Call, beside: list[Image | File]) -> Iterab
         yield {"role": "tool", "tool_call_id": tool_id(result.call_id, length), "content": content}
 
 
-def _show(beside: list[Image | File], said: list[dict[str, Any]]) -> None:
+def _show(beside: list[Image | File], turns: list[dict[str, Any]]) -> None:
     """Sends the images and files of the tool results before."""
     if beside:
-        said.append({"role": "user", "content": [_piece(part, "messages") for part in beside]})
+        turns.append({"role": "user", "content": [_piece(part, "messages") for part in beside]})
         beside.clear()
 
 
@@ -172,10 +172,10 @@ def _image(image: Image, where: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url, "detail": image.detail} if image.detail else {"url": url}}
 
 
-def _alternating(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _alternating(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """System text first, then turns of alternating roles, for chat templates that raise on anything else."""
     merged: list[dict[str, Any]] = []
-    for turn in sorted(said, key=lambda turn: turn["role"] not in ("system", "developer")):
+    for turn in sorted(turns, key=lambda turn: turn["role"] not in ("system", "developer")):
         last = merged[-1] if merged else None
         if last is None or last["role"] != turn["role"] or turn["role"] == "tool" or "tool_calls" in last:
             merged.append(dict(turn))
@@ -185,10 +185,10 @@ def _alternating(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return merged
 
 
-def _bridged(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _bridged(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The turns with a model's turn inserted where a user's follows results, for servers that refuse that order."""
     bridged: list[dict[str, Any]] = []
-    for turn in said:
+    for turn in turns:
         if turn["role"] == "user" and bridged and bridged[-1]["role"] == "tool":
             bridged.append({"role": "assistant", "content": "…"})
         bridged.append(turn)

@@ -16,7 +16,7 @@ from segue.wire.openai.effort import asked_effort, fitting_effort
 from segue.wire.openai.output import held_to, mentions_json, schema_fields
 from segue.wire.openai.upstream_errors import EFFORT_BESIDE_TOOLS
 from segue.wire.openai_chat.upstream.messages import DIALECT, wire_messages
-from segue.wire.wording import demand, json_in_words
+from segue.wire.wording import demand, json_instruction
 
 CHOICES = ("none", "auto", "required", "tool")
 FORMATS = ("json_object", "json_schema")
@@ -180,9 +180,9 @@ def _output(fields: dict[str, Any], request: ChatRequest, call: Call, omitted: l
         fields["response_format"] = {"type": "json_object"}
     if output.schema is not None:
         omitted.append("output.schema")
-        _ask(fields, json_in_words(output))
+        _ask(fields, json_instruction(output))
     elif not mentions_json(request) or "json_object" not in formats:
-        _ask(fields, json_in_words(output))
+        _ask(fields, json_instruction(output))
 
 
 def _ask(fields: dict[str, Any], instruction: str) -> None:

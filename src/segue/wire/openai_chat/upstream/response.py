@@ -72,10 +72,10 @@ class AnswerDecoder(FramedDecoder):
         "_calls",
         "_cut",
         "_details",
+        "_has_content",
         "_id",
         "_in_deltas",
         "_refusal",
-        "_said",
         "_sources",
         "_started",
         "_texts",
@@ -92,7 +92,7 @@ class AnswerDecoder(FramedDecoder):
         self._details: list[reasoning.Detail] = []
         self._cut = False
         self._refusal: list[str] = []
-        self._said = False
+        self._has_content = False
         self._texts: list[str] = []
         self._thought = False
         self._in_deltas = False
@@ -131,7 +131,7 @@ class AnswerDecoder(FramedDecoder):
 
     def _done(self, events: list[UpstreamEvent]) -> None:
         if not self._finished:
-            if not self._said or not self._calls.all_whole:
+            if not self._has_content or not self._calls.all_whole:
                 self._fail(events, upstream_errors.broken(NO_TERMINAL))
                 return
             self._finish("[DONE]", events)
@@ -214,9 +214,9 @@ class AnswerDecoder(FramedDecoder):
         if content := piece.content:
             if isinstance(content, str):
                 if again or choice.finish_reason is not None:
-                    content = self._unsaid(content, again, choice.finish_reason not in _NO_REASON)
+                    content = self._without_repeat(content, again, choice.finish_reason not in _NO_REASON)
                 if content:
-                    self._said = True
+                    self._has_content = True
                     self._texts.append(content)
                     events.append(TextDelta(content))
             elif not (again and self._texts):
@@ -224,7 +224,7 @@ class AnswerDecoder(FramedDecoder):
         if piece.annotations:
             events += self._sources.new(citations.read(piece.annotations))
         if piece.refusal and not (again and self._refusal):
-            self._said = True
+            self._has_content = True
             self._refusal.append(piece.refusal)
         if (piece.tool_calls or piece.function_call) and not (again and len(self._calls)):
             self._call(piece, events)
@@ -235,14 +235,14 @@ class AnswerDecoder(FramedDecoder):
             events.append(ThinkingDelta(signature=reasoning.signature(self._details), dialect=DIALECT))
             self._details = []
 
-    def _unsaid(self, text: str, again: bool, last: bool) -> str:
+    def _without_repeat(self, text: str, again: bool, last: bool) -> str:
         """The text without what was sent before: a message after deltas repeats the whole, and so may the last delta."""
         texts = self._texts
         if texts and (again or (last and len(texts) > 1)):
             # Text that is shorter than there were pieces can't hold them all.
-            said = "".join(texts) if len(text) >= len(texts) and text.startswith(texts[0]) else ""
-            if said and text.startswith(said) and (again or len(said) >= _REPEAT):
-                return text[len(said) :]
+            before = "".join(texts) if len(text) >= len(texts) and text.startswith(texts[0]) else ""
+            if before and text.startswith(before) and (again or len(before) >= _REPEAT):
+                return text[len(before) :]
             return "" if again else text
         return text
 
@@ -259,12 +259,12 @@ class AnswerDecoder(FramedDecoder):
                 self._thought = True
                 events.append(ThinkingDelta(thought))
             if isinstance(text, str) and text:
-                self._said = True
+                self._has_content = True
                 self._texts.append(text)
                 events.append(TextDelta(text))
 
     def _call(self, piece: Piece, events: list[UpstreamEvent]) -> None:
-        self._said = True
+        self._has_content = True
         pieces = piece.tool_calls or []
         if piece.function_call is not None:
             pieces = [*pieces, ToolCallPiece(index=0, function=piece.function_call)]

@@ -7,8 +7,8 @@ A piece therefore goes to the call of its index. Under a known index a new call 
 the arguments so far are whole, or where a name comes with arguments though those of the call are whole. A piece without a name
 goes to the call of its id, else to the last one. Without index or id, a name begins a call.
 
-Arguments are complete when the provider signals it (the next call, a stop reason) and they parse, or at the end of the bytes unless the reason
-was `length`. `{}` may be a placeholder for arguments that are still to come, so the next call does not end them.
+Arguments are complete when the provider signals it (the next call, a stop reason) and they parse, or at the end of the bytes unless the
+reason was `length`. `{}` may be a placeholder for arguments that are still to come, so the next call does not end them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 
 from segue.chat.events import ToolCallDelta, ToolCallEnd, UpstreamEvent
-from segue.wire.arguments import is_object, json_text, mended
+from segue.wire.arguments import is_object, joined_arguments, json_text
 from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
 
 
@@ -89,12 +89,12 @@ class ToolCalls:
                 return
             call = self._begin(piece.index, given, events)
         if call.ended:
-            if text.strip() and mended([*call.arguments, text]) is None:
+            if text.strip() and joined_arguments([*call.arguments, text]) is None:
                 raise MalformedCall("a tool call went on after its end")
             return
         if text:
             call.arguments.append(text)
-        self._say(call, given, name, text, thought_signature(piece), answer, events)
+        self._emit(call, given, name, text, thought_signature(piece), answer, events)
 
     def end_whole(self, events: list[UpstreamEvent], *, cut: bool) -> None:
         """A stop reason came: ends the calls whose arguments are whole. Others may go on; `cut` says they ran into the output limit."""
@@ -118,7 +118,7 @@ class ToolCalls:
 
     @property
     def all_whole(self) -> bool:
-        return all(call.ended or call.whole or mended(call.arguments) is not None for call in self._calls)
+        return all(call.ended or call.whole or joined_arguments(call.arguments) is not None for call in self._calls)
 
     def _find(self, index: int | None, given: str, name: str, text: str) -> _Call | None:
         last = self._calls[-1] if self._calls else None
@@ -150,7 +150,7 @@ class ToolCalls:
             last.ended = True
             events.append(ToolCallEnd(last.number))
 
-    def _say(
+    def _emit(
         self, call: _Call, given: str, name: str, text: str, signature: str, answer: str, events: list[UpstreamEvent]
     ) -> None:
         call.given_id = call.given_id or given

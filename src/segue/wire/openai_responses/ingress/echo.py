@@ -39,13 +39,13 @@ _SCHEMA: Final[Table] = {"description": None, "strict": False}
 
 def about(document: Table) -> bytes:
     """The request's fields, each as an answer has it, as JSON."""
-    said = {name: document[name] for name in _ALWAYS if document.get(name) is not None}
+    echoed = {name: document[name] for name in _ALWAYS if document.get(name) is not None}
     for name in ("reasoning", "text"):
-        said[name] = _ALWAYS[name] | {key: value for key, value in said.get(name, {}).items() if value is not None}
-    if (form := said["text"]["format"]).get("type") == "json_schema":
-        said["text"] = said["text"] | {"format": _SCHEMA | form}
-    if "tools" in said:
-        said["tools"] = [_FUNCTION | tool if tool.get("type") == "function" else tool for tool in said["tools"]]
-    if said.get("service_tier") not in _TIERS:
-        said.pop("service_tier", None)
-    return msgspec.json.encode(_ALWAYS | said)
+        echoed[name] = _ALWAYS[name] | {key: value for key, value in echoed.get(name, {}).items() if value is not None}
+    if (form := echoed["text"]["format"]).get("type") == "json_schema":
+        echoed["text"] = echoed["text"] | {"format": _SCHEMA | form}
+    if "tools" in echoed:
+        echoed["tools"] = [_FUNCTION | tool if tool.get("type") == "function" else tool for tool in echoed["tools"]]
+    if echoed.get("service_tier") not in _TIERS:
+        echoed.pop("service_tier", None)
+    return msgspec.json.encode(_ALWAYS | echoed)

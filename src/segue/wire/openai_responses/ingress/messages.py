@@ -2,8 +2,8 @@
 
 A model's turn comes as separate items (reasoning, text, calls) and becomes one message again; so do the results
 of the turn's calls, which learn their tools' names from them. A search for tools is a call like others; so is a call of one of the API's
-built-in tools that the caller ran. Reasoning is kept if it carries its signature, and is dropped otherwise, as are the calls that a provider
-ran: their outcome is in the text that follows.
+built-in tools that the caller ran. Reasoning is kept if it carries its signature, and is dropped otherwise, as are the calls that a
+provider ran: their outcome is in the text that follows.
 
 Items that stand for something kept elsewhere are refused, with what to send instead.
 """
@@ -44,14 +44,14 @@ _ADVICE = {
 }
 
 
-def read_input(said: str | list[Table]) -> tuple[Message, ...]:
+def read_input(value: str | list[Table]) -> tuple[Message, ...]:
     """Raises `InvalidRequestError` that names the item at fault."""
-    if isinstance(said, str):
-        if not said:
+    if isinstance(value, str):
+        if not value:
             raise InvalidRequestError("input is empty: send a text or at least one item", param="input")
-        return (Message("user", (Text(said),)),)
+        return (Message("user", (Text(value),)),)
     transcript = _Transcript()
-    for number, item in enumerate(said):
+    for number, item in enumerate(value):
         transcript.add(item, f"input[{number}]")
     messages = transcript.finish()
     if not messages:
@@ -106,7 +106,7 @@ class _Transcript:
             self._role = role
         return self._parts
 
-    def _speaking(self) -> list[Part]:
+    def _assistant_parts(self) -> list[Part]:
         """The model's current turn, unless it has text and no calls: then another begins."""
         parts = self._in("assistant")
         if any(isinstance(part, Text) for part in parts) and not any(isinstance(part, ToolCall) for part in parts):
@@ -117,7 +117,7 @@ class _Transcript:
         wire = shaped(item, WireMessage, where)
         parts = _parts(wire.content, f"{where}.content")
         if wire.role == "assistant":
-            self._speaking().extend(parts)
+            self._assistant_parts().extend(parts)
             return
         self._end()
         self._role = "user" if wire.role == "user" else "system"
@@ -132,7 +132,7 @@ class _Transcript:
         # What we sent holds the id of the provider's item; what comes from elsewhere has it in a separate field.
         proof = proof if ":" in proof else signature(wire.id or "", proof)
         text = "\n\n".join(part.text for part in wire.summary or ())
-        self._speaking().append(Thinking(text=text, signature=proof, dialect=DIALECT))
+        self._assistant_parts().append(Thinking(text=text, signature=proof, dialect=DIALECT))
 
     def _call(self, item: Table, where: str) -> None:
         wire = shaped(item, WireCall, where)
@@ -148,8 +148,8 @@ class _Transcript:
 
     def _own_call(self, name: str, item: Table) -> None:
         """A call of one of the API's built-in tools that the caller ran (`local_shell_call`, `computer_call` …)."""
-        said = {field: value for field, value in item.items() if field not in _OF_AN_ITEM}
-        self._called(item["call_id"], name, msgspec.json.encode(said.get("action", said)).decode())
+        fields = {field: value for field, value in item.items() if field not in _OF_AN_ITEM}
+        self._called(item["call_id"], name, msgspec.json.encode(fields.get("action", fields)).decode())
 
     def _own_result(self, item: Table, where: str) -> None:
         output = item.get("output")

@@ -26,7 +26,7 @@ from segue.wire.openai_responses.upstream.messages import DIALECT
 Item = dict[str, Any]
 
 
-class Say(Protocol):
+class Emit(Protocol):
     def __call__(self, type: str, /, **fields: Any) -> None: ...
 
 
@@ -37,7 +37,7 @@ class Output:
     `next_logprobs` are those of the next piece of text.
     """
 
-    def __init__(self, id: str, special: dict[str, dict[str, str]], say: Say) -> None:
+    def __init__(self, id: str, special: dict[str, dict[str, str]], emit: Emit) -> None:
         self.items: list[Item] = []
         self.pieces: list[str] = []
         self.writing = False
@@ -47,7 +47,7 @@ class Output:
         self._early: list[Item] = []
         self._id = id
         self._special = special
-        self._say = say
+        self._emit = emit
         self._open: Item | None = None
 
     @property
@@ -67,7 +67,7 @@ class Output:
         self.pieces.append(piece)
         logprobs, self.next_logprobs = self.next_logprobs, []
         self._logprobs += logprobs
-        self._say("output_text.delta", **self.place, content_index=0, delta=piece, logprobs=logprobs)
+        self._emit("output_text.delta", **self.place, content_index=0, delta=piece, logprobs=logprobs)
         for waiting in self._early:
             self._annotate(waiting)
         self._early = []
@@ -83,15 +83,15 @@ class Output:
         number = len(self._annotations)
         self._annotations.append(annotation)
         about = {**self.place, "content_index": 0, "annotation_index": number}
-        self._say("output_text.annotation.added", **about, annotation=annotation)
+        self._emit("output_text.annotation.added", **about, annotation=annotation)
 
     def refuse(self, text: str) -> None:
         if self.writing:
             self._end_text()
         number = self._begin_part("refusal")
         about = {**self.place, "content_index": number}
-        self._say("refusal.delta", **about, delta=text)
-        self._say("refusal.done", **about, refusal=text)
+        self._emit("refusal.delta", **about, delta=text)
+        self._emit("refusal.done", **about, refusal=text)
         self._end_part(number, {"type": "refusal", "refusal": text})
 
     def think(self, event: ThinkingDelta) -> None:
@@ -101,9 +101,9 @@ class Output:
                 self._begin(self._new_reasoning())
             if not self.pieces:
                 empty = {"type": "summary_text", "text": ""}
-                self._say("reasoning_summary_part.added", **self.place, summary_index=0, part=empty)
+                self._emit("reasoning_summary_part.added", **self.place, summary_index=0, part=empty)
             self.pieces.append(event.text)
-            self._say("reasoning_summary_text.delta", **self.place, summary_index=0, delta=event.text)
+            self._emit("reasoning_summary_text.delta", **self.place, summary_index=0, delta=event.text)
         if proof:
             if self._kind != "reasoning":
                 self._begin(self._new_reasoning())
@@ -126,8 +126,8 @@ class Output:
         if call.signature:
             about["extra_content"] = {"google": {"thought_signature": call.signature}}
         self._begin({"id": self._new_id(prefix), "type": kind, **about, field: ""})
-        self._say(f"{steps}.delta", **self.place, delta=value)
-        self._say(f"{steps}.done", **self.place, **{field: value})
+        self._emit(f"{steps}.delta", **self.place, delta=value)
+        self._emit(f"{steps}.done", **self.place, **{field: value})
         self.items[-1][field] = value
         self.close()
 
@@ -150,7 +150,7 @@ class Output:
             self._end_summary(item)
         else:
             item["status"] = status
-        self._say("output_item.done", output_index=len(self.items) - 1, item=item)
+        self._emit("output_item.done", output_index=len(self.items) - 1, item=item)
 
     @property
     def _kind(self) -> str:
@@ -167,7 +167,7 @@ class Output:
         self.pieces = []
         self._open = item
         self.items.append(item)
-        self._say("output_item.added", output_index=len(self.items) - 1, item=item)
+        self._emit("output_item.added", output_index=len(self.items) - 1, item=item)
 
     def _begin_part(self, kind: str) -> int:
         """Opens a part of a message, and the message if none is open. Returns the part's number."""
@@ -176,16 +176,16 @@ class Output:
             self._begin({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []})
         number = len(self.items[-1]["content"])
         part = {"type": "refusal", "refusal": ""} if kind == "refusal" else _text_part("")
-        self._say("content_part.added", **self.place, content_index=number, part=part)
+        self._emit("content_part.added", **self.place, content_index=number, part=part)
         return number
 
     def _end_part(self, number: int, part: Item) -> None:
-        self._say("content_part.done", **self.place, content_index=number, part=part)
+        self._emit("content_part.done", **self.place, content_index=number, part=part)
         self.items[-1]["content"].append(part)
 
     def _end_text(self) -> None:
         text = "".join(self.pieces)
-        self._say("output_text.done", **self.place, content_index=0, text=text, logprobs=self._logprobs)
+        self._emit("output_text.done", **self.place, content_index=0, text=text, logprobs=self._logprobs)
         part = {**_text_part(text), "annotations": self._annotations, "logprobs": self._logprobs}
         self._annotations, self._logprobs = [], []
         self._end_part(0, part)
@@ -196,8 +196,8 @@ class Output:
             return
         text = "".join(self.pieces)
         part = {"type": "summary_text", "text": text}
-        self._say("reasoning_summary_text.done", **self.place, summary_index=0, text=text)
-        self._say("reasoning_summary_part.done", **self.place, summary_index=0, part=part)
+        self._emit("reasoning_summary_text.done", **self.place, summary_index=0, text=text)
+        self._emit("reasoning_summary_part.done", **self.place, summary_index=0, part=part)
         item["summary"] = [part]
 
 

@@ -30,7 +30,7 @@ from segue.errors import InvalidRequestError, RateLimitError, SegueError
 from segue.wire.openai import citations
 from segue.wire.openai.ingress_errors import error_body
 from segue.wire.openai.logprobs import written
-from segue.wire.openai_responses.ingress.output_items import Output, Say
+from segue.wire.openai_responses.ingress.output_items import Emit, Output
 
 _json = msgspec.json.encode
 
@@ -46,9 +46,9 @@ _DELTA = (
 class _Answer:
     """What a stream and a whole answer have in common."""
 
-    def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any], say: Say) -> None:
+    def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any], emit: Emit) -> None:
         self.model = model
-        self.output = Output(id, options["tools"], say)
+        self.output = Output(id, options["tools"], emit)
         always = {"id": f"resp_{id}", "object": "response", "created_at": created, "background": False, "store": False}
         self._head = _json(always)[:-1] + b","
         # The fields that repeat the request follow unchanged.
@@ -85,7 +85,7 @@ class _Answer:
         return status, self.response(status, incomplete_details={"reason": reason} if reason else None)
 
     def response(self, status: str, **more: Any) -> bytes:
-        said: dict[str, Any] = {
+        echoed: dict[str, Any] = {
             "status": status,
             "completed_at": None,
             "error": None,
@@ -94,7 +94,7 @@ class _Answer:
             "output": self.output.done,
             "usage": None if self._usage is None else usage_document(self._usage),
         }
-        return self._head + _json(said | more)[1:-1] + self._tail
+        return self._head + _json(echoed | more)[1:-1] + self._tail
 
 
 class _Events:
@@ -102,20 +102,20 @@ class _Events:
 
     def __init__(self) -> None:
         self.number = 0
-        self._said: list[bytes] = []
+        self._waiting: list[bytes] = []
 
-    def say(self, type: str, /, **fields: Any) -> None:
+    def emit(self, type: str, /, **fields: Any) -> None:
         self.event(f"response.{type}", b"," + _json(fields)[1:-1])
 
     def event(self, type: str, fields: bytes) -> None:
         name = type.encode()
         data = b'event: %b\ndata: {"type":"%b","sequence_number":%d%b}\n\n' % (name, name, self.number, fields)
-        self._said.append(data)
+        self._waiting.append(data)
         self.number += 1
 
     def take(self) -> bytes:
-        said, self._said = self._said, []
-        return b"".join(said)
+        events, self._waiting = self._waiting, []
+        return b"".join(events)
 
 
 class StreamEncoder:
@@ -125,7 +125,7 @@ class StreamEncoder:
 
     def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
         self._events = _Events()
-        self._answer = _Answer(id=id, created=created, model=model, options=options, say=self._events.say)
+        self._answer = _Answer(id=id, created=created, model=model, options=options, emit=self._events.emit)
         self._begun = False
         self._over = False
         self._delta = b""
@@ -203,7 +203,7 @@ class WholeEncoder:
     content_type = "application/json"
 
     def __init__(self, *, id: str, created: int, model: str, options: dict[str, Any]) -> None:
-        self._answer = _Answer(id=id, created=created, model=model, options=options, say=_nothing)
+        self._answer = _Answer(id=id, created=created, model=model, options=options, emit=_nothing)
         self.whole = b""
         """The finished `response`."""
 

@@ -51,8 +51,8 @@ _INPUT = {
 class Tools:
     """`functions` are those to offer; `hosted` those that only targets of this dialect know, as the caller wrote them.
 
-    `chosen` is a choice among the latter, as the caller wrote it. `special` maps a function's name to the form of its calls: `type` is "function", "custom" or "tool_search", then the caller's
-    `name` and its `namespace`, if any. A function that is just that is not in it.
+    `chosen` is a choice among the latter, as the caller wrote it. `special` maps a function's name to the form of its calls: `type` is
+    "function", "custom" or "tool_search", then the caller's `name` and its `namespace`, if any. A function that is just that is not in it.
     """
 
     def __init__(self) -> None:
@@ -137,10 +137,10 @@ def custom_arguments(text: str) -> str:
 def custom_input(arguments: str) -> str:
     """The input of a custom tool from a function's arguments: all of them, if they do not have the requested shape."""
     try:
-        said: Any = msgspec.json.decode(arguments)
+        decoded: Any = msgspec.json.decode(arguments)
     except UNREADABLE:
         return arguments
-    text = said.get("input") if isinstance(said, dict) else None
+    text = decoded.get("input") if isinstance(decoded, dict) else None
     return text if isinstance(text, str) else arguments
 
 

@@ -20,7 +20,7 @@ from segue.wire.fitting.fit import Fitted
 from segue.wire.openai.effort import asked_effort, fitting_effort
 from segue.wire.openai.output import held_to, mentions_json, schema_fields
 from segue.wire.openai_responses.upstream.messages import DIALECT, input_items, text_item
-from segue.wire.wording import demand, json_in_words
+from segue.wire.wording import demand, json_instruction
 
 CHAT = "openai_chat"
 """The dialect whose extra fields are read too."""
@@ -119,11 +119,11 @@ def _tools(
 
 def _tool(tool: Tool, omitted: list[str]) -> dict[str, Any]:
     """`strict` is always sent: here, unlike in Chat Completions, it is on by default."""
-    said: dict[str, Any] = {"type": "function", "name": tool.name}
+    function: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description:
-        said["description"] = tool.description
+        function["description"] = tool.description
     schema, held = held_to(tool.parameters, omitted) if tool.strict else (tool.parameters, False)
-    return said | {"parameters": schema, "strict": held}
+    return function | {"parameters": schema, "strict": held}
 
 
 def _choice(choice: ToolChoice) -> str | dict[str, Any]:
@@ -136,16 +136,16 @@ def _text(fields: dict[str, Any], request: ChatRequest, call: Call, text: dict[s
     if output is not None:
         if "output" in call.omit:
             omitted.append("output.schema" if output.schema is not None else "output")
-            _ask(fields, json_in_words(output))
+            _ask(fields, json_instruction(output))
         elif output.schema is not None and call.model.json_schema:
             text["format"] = {"type": "json_schema", **schema_fields(output, omitted)}
         else:
             text["format"] = {"type": "json_object"}
             if output.schema is not None:
                 omitted.append("output.schema")
-                _ask(fields, json_in_words(output))
+                _ask(fields, json_instruction(output))
             elif not mentions_json(request):
-                _ask(fields, json_in_words(output))
+                _ask(fields, json_instruction(output))
     if text:
         fields["text"] = text
 

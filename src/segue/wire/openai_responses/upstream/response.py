@@ -79,9 +79,9 @@ class AnswerDecoder(FramedDecoder):
         "_begun",
         "_calls",
         "_done",
+        "_emitted",
         "_numbered",
         "_refusal",
-        "_said",
         "_sources",
         "_started",
         "_thoughts",
@@ -93,7 +93,7 @@ class AnswerDecoder(FramedDecoder):
         self._started = False
         self._numbered: list[_Call] = []
         self._calls: dict[int | str, _Call] = {}
-        self._said: set[int | str] = set()
+        self._emitted: set[int | str] = set()
         """Items of which deltas came, by index and by id; the sets below are keyed in the same way."""
         self._done: set[int | str] = set()
         self._thoughts: dict[int | str, int] = {}
@@ -185,14 +185,14 @@ class AnswerDecoder(FramedDecoder):
 
     def _text(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
         if event.delta:
-            if event.output_index is None or event.output_index not in self._said:
-                self._said.update(_keys(event.output_index, event.item_id))
+            if event.output_index is None or event.output_index not in self._emitted:
+                self._emitted.update(_keys(event.output_index, event.item_id))
             if event.logprobs:
                 events.append(Logprobs(tuple(event.logprobs)))
             events.append(TextDelta(event.delta))
 
     def _refused(self, event: DeltaEvent) -> None:
-        self._said.update(_keys(event.output_index, event.item_id))
+        self._emitted.update(_keys(event.output_index, event.item_id))
         self._refusal.append(event.delta)
 
     def _thought(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
@@ -216,10 +216,10 @@ class AnswerDecoder(FramedDecoder):
     def _arguments_done(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
         call = self._known(_keys(event.output_index, event.item_id))
         if call is not None and not call.pieces:
-            self._say_arguments(call, event.arguments, events)
+            self._add_arguments(call, event.arguments, events)
 
-    def _say_arguments(self, call: _Call, said: object, events: list[UpstreamEvent]) -> None:
-        if arguments := _json_text(said):
+    def _add_arguments(self, call: _Call, raw: object, events: list[UpstreamEvent]) -> None:
+        if arguments := _json_text(raw):
             call.pieces.append(arguments)
             events.append(ToolCallDelta(call.number, arguments=arguments))
 
@@ -256,15 +256,15 @@ class AnswerDecoder(FramedDecoder):
                 self._call_done(item, keys, events)
 
     def _message(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
-        said = bool(self._said.intersection(keys))
+        emitted = bool(self._emitted.intersection(keys))
         for part in _tables(item.content):
-            if not said:
+            if not emitted:
                 self._part(part, keys, events)
             events += self._sources.new(citations.read(part.get("annotations")))
 
     def _part(self, part: dict[str, Any], keys: list[int | str], events: list[UpstreamEvent]) -> None:
         if text := plain_text(part.get("text")):
-            self._said.update(keys)
+            self._emitted.update(keys)
             if tokens := _tokens(part.get("logprobs")):
                 events.append(Logprobs(tokens))
             events.append(TextDelta(text))
@@ -297,7 +297,7 @@ class AnswerDecoder(FramedDecoder):
     def _call_done(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
         call = self._begin(item, keys, events)
         if not call.pieces:
-            self._say_arguments(call, item.arguments, events)
+            self._add_arguments(call, item.arguments, events)
         if item.status != "incomplete" or call.whole:
             self._end_call(call, events)
 
@@ -314,9 +314,9 @@ class AnswerDecoder(FramedDecoder):
 
     # The end.
 
-    def _terminal(self, response: WireResponse, word: str, events: list[UpstreamEvent]) -> None:
+    def _terminal(self, response: WireResponse, event_status: str, events: list[UpstreamEvent]) -> None:
         self._start(response, events)
-        status = response.status or word
+        status = response.status or event_status
         failed = status == "failed" or bool(response.error)
         aborted = status in _ABORTED
         if not failed and not aborted:
@@ -347,10 +347,10 @@ class AnswerDecoder(FramedDecoder):
         events.append(Finished(reason, raw, "".join(self._refusal)))
         self._finished = self.complete = True
 
-    def _reason(self, said: FinishReason) -> FinishReason:
+    def _reason(self, reported: FinishReason) -> FinishReason:
         if self._refusal:
             return FinishReason.CONTENT_FILTER
-        return FinishReason.TOOL_CALLS if said is FinishReason.STOP and self._numbered else said
+        return FinishReason.TOOL_CALLS if reported is FinishReason.STOP and self._numbered else reported
 
 
 def _keys(index: int | None, id: object) -> list[int | str]:
