@@ -42,15 +42,13 @@ from segue.monitoring.log import RequestLog
 from segue.monitoring.redaction import Redactor, redactor_of
 from segue.router import Router, is_free
 from segue.routing import resolve
+from segue.routing.feedback import FEEDBACK
 from segue.routing.target import Target
 from segue.routing.targets import Chain, Targets
 from segue.settings import Settings
 from segue.transport.base import Transport
 from segue.transport.default import default_transport
 from segue.wire.dialects import upstream
-
-FEEDBACK = "feedback:"
-"""The ledger keeps the feedback on a request's answer under this prefix and the request's id."""
 
 
 class Runtime:

@@ -17,6 +17,7 @@ from segue.cli.doctor.command import doctor
 from segue.cli.drill.command import drill
 from segue.cli.estimate.command import estimate
 from segue.cli.keys import keys
+from segue.cli.narrow import adapt_streams
 from segue.cli.providers.command import providers
 from segue.cli.route.command import route
 from segue.cli.sandbox.command import sandbox
@@ -56,4 +57,5 @@ def root(
 
 def main() -> None:
     """Runs the command line of this process."""
+    adapt_streams()
     app(prog_name="segue")

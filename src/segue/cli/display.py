@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from segue.cli.cleaning import clean, clean_json
+from segue.cli.narrow import shown_json
 
 if TYPE_CHECKING:
     from segue.errors import AttemptSummary
@@ -53,7 +55,8 @@ def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
 
 def write_json(document: Any) -> None:
     """A document as JSON on standard output, fit for a terminal too."""
-    typer.echo(clean_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()))
+    text = clean_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    typer.echo(shown_json(text, sys.stdout.encoding))
 
 
 def money(amount: Decimal | None) -> str:

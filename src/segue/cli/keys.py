@@ -54,8 +54,8 @@ def list_keys() -> None:
     from segue.budgets.lease import day_of
     from segue.cli.display import console, money, notes, table
     from segue.ledger.stores.money import from_pico
-    from segue.server.auth import budget_of
     from segue.server.keys.factory import how_to_have_one, keyring_of
+    from segue.server.keys.store import budget_of
     from segue.settings_loading import load
 
     settings = load()

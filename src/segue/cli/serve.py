@@ -12,7 +12,6 @@ import typer
 
 from segue.cli.exit_status import guarded
 from segue.errors import ConfigurationError
-from segue.routing.resolve import variable
 
 if TYPE_CHECKING:
     from segue.runtime import Runtime
@@ -52,6 +51,8 @@ def serve(
 
 
 def _welcome(runtime: Runtime, options: ServeOptions, said: str) -> None:
+    from segue.routing.resolve import variable
+
     if said:
         typer.echo(said)
     targets = runtime.targets

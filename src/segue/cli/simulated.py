@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from segue.routing.resolve import usable
-from segue.sandbox import Sandbox
 from segue.settings import Settings
 
 NO_KEY = "simulated: no API key is set, local stand-ins answer"
@@ -36,6 +35,8 @@ def ready(
 
     Stand-ins answer if they are `forced`, if there are `faults`, which nothing else can be given, or if no target can be used.
     """
+    from segue.sandbox import Sandbox
+
     forced = forced or bool(faults)
     if not forced and any(usable(name, settings.target(name)) for name in names):
         yield settings, ""

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
+FEEDBACK = "feedback:"
+"""The ledger keeps the feedback on a request's answer under this prefix and the request's id."""
+
 LEAST_JUDGED, LEAST_OF_A_KIND = 20, 3
 """Judged answers of targets that are not strong, and good and bad ones among them, below which nothing is learned."""
 USUAL = log(0.9 / 0.1)

@@ -18,7 +18,7 @@ from segue.budgets.lease import Budget
 from segue.errors import InvalidRequestError
 from segue.health.minute import MinuteLog
 from segue.ledger.stores.money import to_pico
-from segue.server.keys.store import Key, KeyRing, Scope
+from segue.server.keys.store import Key, KeyRing, Scope, budget_of
 from segue.server.model_selection import AUTO, plain_word
 
 
@@ -82,11 +82,6 @@ class Gatekeeper:
                 retry_after=minute.requests_leave_at(requests - rate + 1) - now,
             )
         minute.add(now, 0)
-
-
-def budget_of(key: Key) -> str:
-    """The name of a key's budget, where budgets are shared."""
-    return f"key:{key.id}"
 
 
 def _unknown(presented: str) -> InvalidRequestError:

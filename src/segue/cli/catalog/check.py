@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-import msgspec
 import typer
 
 from segue.catalog.staleness import findings, price_list
-from segue.cli.display import console, table
+from segue.cli.display import console, table, write_json
 from segue.cli.exit_status import FAILED
 from segue.errors import ConfigurationError
 
@@ -21,7 +20,7 @@ def show_check(day: str | None, *, as_json: bool) -> None:
         raise ConfigurationError(f"--day {day} is no day: use one such as 2026-12-31") from None
     found = findings(today)
     if as_json:
-        typer.echo(msgspec.json.encode([finding._asdict() for finding in found]))
+        write_json([finding._asdict() for finding in found])
     elif found:
         shown = table("", "what", "problem", "where to look")
         for finding in found:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from segue.cli.exit_status import guarded
+from segue.cli.narrow import read_input
 from segue.errors import ConfigurationError
 
 
@@ -42,7 +42,7 @@ def chat(
     from segue.catalog.providers import LOCAL
     from segue.cli.chat.run import converse
 
-    question = sys.stdin.read() if prompt == "-" else prompt
+    question = read_input() if prompt == "-" else prompt
     if not question.strip():
         raise ConfigurationError("there is no question: give it as text, or - to read it from standard input")
     options: dict[str, Any] = {"model": model, "system": system, "deadline": deadline}

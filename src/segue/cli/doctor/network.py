@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,10 +24,12 @@ from segue.catalog.providers import PROVIDERS
 from segue.chat.failure import Failure, FailureKind
 from segue.cli.doctor.offline import Checkup
 from segue.embedded.model_file import problem_with
+from segue.errors import ConfigurationError
 from segue.failover.local_upstream import LocalUpstream
 from segue.routing.resolve import variable
 from segue.routing.target import Target
 from segue.transport.base import Transport, TransportError
+from segue.transport.default import default_transport
 from segue.transport.proxies import Proxies
 from segue.transport.tls import tls_context
 from segue.wire.codec import Call
@@ -50,6 +52,28 @@ class PingResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     steps: dict[str, float]
     skew: float | None
+
+
+def ask_all(targets: Sequence[Target], timeout: float) -> list[Checkup]:
+    """What all targets say, asked at once, each within `timeout` seconds."""
+    try:
+        transport = default_transport()
+    except ConfigurationError as error:
+        return [
+            Checkup(
+                about="network", what="proxy", state="fault", said=str(error), advice="correct or unset the variable"
+            )
+        ]
+
+    async def ask() -> list[tuple[list[Checkup], float | None]]:
+        try:
+            return list(await asyncio.gather(*(check_reach(target, transport, timeout=timeout) for target in targets)))
+        finally:
+            await transport.aclose()
+
+    answers = asyncio.run(ask())
+    skews = {target.name: skew for target, (_, skew) in zip(targets, answers, strict=True) if skew is not None}
+    return [check for checks, _ in answers for check in checks] + list(check_clock(skews))
 
 
 async def check_reach(target: Target, transport: Transport, *, timeout: float) -> tuple[list[Checkup], float | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,7 +10,6 @@ from importlib import import_module
 from rich.text import Text
 
 from segue.cli.display import console, table, write_json
-from segue.cli.doctor.network import check_clock, check_reach
 from segue.cli.doctor.offline import (
     Checkup,
     check_ledger,
@@ -22,11 +20,11 @@ from segue.cli.doctor.offline import (
     check_target,
     names_of,
 )
+from segue.cli.progress import waiting
 from segue.errors import ConfigurationError
 from segue.routing.target import Target
 from segue.settings import Settings
 from segue.settings_loading import load
-from segue.transport.default import default_transport
 
 _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "warning": ("!", "yellow"), "fault": ("✗", "red")}
 
@@ -76,24 +74,11 @@ def _on_this_machine(settings: Settings, timeout: float | None) -> Iterator[Chec
 
 
 def _asked(targets: Sequence[Target], timeout: float) -> list[Checkup]:
-    try:
-        transport = default_transport()
-    except ConfigurationError as error:
-        return [
-            Checkup(
-                about="network", what="proxy", state="fault", said=str(error), advice="correct or unset the variable"
-            )
-        ]
+    from segue.cli.doctor.network import ask_all
 
-    async def ask() -> list[tuple[list[Checkup], float | None]]:
-        try:
-            return list(await asyncio.gather(*(check_reach(target, transport, timeout=timeout) for target in targets)))
-        finally:
-            await transport.aclose()
-
-    answers = asyncio.run(ask())
-    skews = {target.name: skew for target, (_, skew) in zip(targets, answers, strict=True) if skew is not None}
-    return [check for checks, _ in answers for check in checks] + list(check_clock(skews))
+    names = ", ".join(target.name for target in targets)
+    with waiting(f"asking {names} for their models, {timeout:g} s at most …"):
+        return ask_all(targets, timeout)
 
 
 def _mongodb(settings: Settings, timeout: float | None) -> Checkup:

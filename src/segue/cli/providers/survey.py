@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,19 +9,13 @@ import msgspec
 
 from segue.catalog.models import lifecycle
 from segue.catalog.prices import UnitPrices, price_of, read_overrides
-from segue.catalog.providers import PROVIDERS
 from segue.cli.display import console, label, table, write_json
-from segue.embedded.model_file import problem_with
+from segue.cli.progress import waiting
 from segue.errors import ConfigurationError
-from segue.failover.local_upstream import LocalUpstream
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings
 from segue.settings_loading import load
-from segue.transport.base import Transport, TransportError
-from segue.transport.default import default_transport
-from segue.wire.codec import Call
-from segue.wire.dialects import upstream
 
 MILLION = 1_000_000
 
@@ -48,7 +40,7 @@ class Finding(msgspec.Struct, kw_only=True):
 
 def show_survey(*, timeout: float | None, as_json: bool) -> None:
     """Prints a row for each target. `timeout` is in seconds; with None nothing is asked over the network."""
-    findings = asyncio.run(survey(load(), timeout=timeout))
+    findings = survey(load(), timeout=timeout)
     if as_json:
         write_json(findings)
         return
@@ -66,66 +58,46 @@ def show_survey(*, timeout: float | None, as_json: bool) -> None:
     console.print(shown)
 
 
-async def survey(settings: Settings, *, timeout: float | None) -> list[Finding]:
+def survey(settings: Settings, *, timeout: float | None) -> list[Finding]:
     """What is known of each target of the settings, the default chain's first."""
-    transport = default_transport()
-    try:
-        names = dict.fromkeys([*settings.chain, *settings.targets])
-        return list(await asyncio.gather(*(_find(name, settings, transport, timeout) for name in names)))
-    finally:
-        await transport.aclose()
+    found, asked = [], []
+    for name in dict.fromkeys([*settings.chain, *settings.targets]):
+        finding, target = _find(name, settings)
+        found.append(finding)
+        if target is not None:
+            asked.append((finding, target))
+    if asked and timeout is not None:
+        from segue.cli.providers.reach import ask_all
+
+        names = ", ".join(target.name for _, target in asked)
+        with waiting(f"asking {names} for their models, {timeout:g} s at most …"):
+            answers = ask_all([target for _, target in asked], timeout)
+        for (finding, _), (problem, waited) in zip(asked, answers, strict=True):
+            finding.problem, finding.reachable, finding.seconds = problem, problem is None, waited
+    return found
 
 
-async def _find(name: str, settings: Settings, transport: Transport, timeout: float | None) -> Finding:
+def _find(name: str, settings: Settings) -> tuple[Finding, Target | None]:
+    """What is known without asking, and the target if it can be asked."""
     said = settings.target(name)
     finding = Finding(target=name, key="set" if said.api_key else "none", simulated=said.simulated)
     try:
         target = resolve.target(name, said)
     except ConfigurationError as error:
         finding.problem = str(error)
-        return finding
+        return finding, None
     finding.model = "the first it lists" if target.model.id == resolve.ANY_MODEL else target.model.id
     finding.lifecycle = lifecycle(target.model, datetime.now(UTC).date()).message
     if (prices := _prices(target, settings)) is not None:
         finding.input_price, finding.output_price = prices.input * MILLION, prices.output * MILLION
-    if resolve.usable(name, said):
-        finding.key = "set" if target.key else "not needed"
-        if timeout is not None:
-            began = time.monotonic()
-            finding.problem = await _unreachable(target, transport, timeout)
-            finding.reachable, finding.seconds = finding.problem is None, time.monotonic() - began
-    return finding
+    if not resolve.usable(name, said):
+        return finding, None
+    finding.key = "set" if target.key else "not needed"
+    return finding, target
 
 
 def _prices(target: Target, settings: Settings) -> UnitPrices | None:
     return price_of(target.provider, target.model.id, datetime.now(UTC), read_overrides(settings.prices))
-
-
-async def _unreachable(target: Target, transport: Transport, timeout: float) -> str | None:
-    """Why the models list did not come, or None; a model on this machine has none, but must be there."""
-    if target.file:
-        return problem_with(target.file)
-    if len(target.lookup) > 1:
-        failure = await LocalUpstream(target, PROVIDERS, transport, time.time).probe(connect=timeout)
-        return failure.message if failure is not None else None
-    codec = upstream(target.dialect)
-    call = Call(
-        model=target.model, base_url=target.base_url, key=target.key, headers=target.headers, quirks=target.quirks
-    )
-    try:
-        async with asyncio.timeout(timeout):
-            answer = await transport.send(codec.list_models(call), connect=timeout)
-            try:
-                if 200 <= answer.status < 300:
-                    return None
-                failure = codec.failure(answer.status, answer.headers, await answer.read(), wall=time.time())
-                return f"{failure.kind} (HTTP {answer.status}): {failure.message}"
-            finally:
-                answer.close()
-    except TimeoutError:
-        return f"silent for {timeout:g} s"
-    except TransportError as error:
-        return error.message
 
 
 def _reach_text(finding: Finding) -> str:

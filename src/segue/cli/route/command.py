@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.exit_status import guarded
+from segue.cli.narrow import read_input
 
 route = typer.Typer(name="route", help="Explain and compare the policies that order a chain.", no_args_is_help=True)
 
@@ -24,11 +25,9 @@ def explain(
 
     With what makes it so, and why in that order. Makes no requests.
     """
-    import sys
-
     from segue.cli.route.explain import show_explanation
 
-    show_explanation(sys.stdin.read() if text == "-" else text, chain=chain, as_json=as_json)
+    show_explanation(read_input() if text == "-" else text, chain=chain, as_json=as_json)
 
 
 @route.command()

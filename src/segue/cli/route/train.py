@@ -20,9 +20,8 @@ from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
 from segue.router import blended
 from segue.routing import resolve
-from segue.routing.feedback import Judged, Learned, Line, learn, line_for
+from segue.routing.feedback import FEEDBACK, Judged, Learned, Line, learn, line_for
 from segue.routing.policy import Candidate, strong_ones
-from segue.runtime import FEEDBACK
 from segue.settings import Settings
 from segue.settings_loading import load
 
@@ -76,9 +75,9 @@ def show_training(*, wanted: float, days: float, chain: str | None, as_json: boo
 
 def training(settings: Settings, store: LedgerStore, *, since: float, chain: str | None, wanted: float) -> Training:
     """Raises `ConfigurationError` where there are too few judgements."""
-    strong = _strong(settings, chain)
     answers = _answers(store.records(since=since, limit=None))
     said = store.states(FEEDBACK, AFTER)
+    strong = _strong(settings, chain) if said else frozenset()
     try:
         learned = learn(_judged(answers, said, strong))
     except ValueError as error:

@@ -53,6 +53,11 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         return self.scope in (scope, "admin")
 
 
+def budget_of(key: Key) -> str:
+    """The name of a key's budget, where budgets are shared."""
+    return f"key:{key.id}"
+
+
 Hashed: TypeAlias = tuple[bytes, Key]
 """A key and the hash of its secret."""
 

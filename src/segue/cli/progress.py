@@ -1,0 +1,79 @@
+"""What a command is waiting for, on standard error, so that no screen stays blank while the network is silent."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final
+
+import typer
+
+from segue.cli.cleaning import clean
+
+PATIENCE: Final = 1.5
+"""Seconds before it is said where standard error is not a terminal: a log need not have what was quick."""
+_ERASE: Final = "\r\x1b[2K"
+
+
+class Waiting:
+    """Says what is waited for. On a terminal at once, in a line that is erased again; elsewhere in a line that stays, if it takes long.
+
+    May be used from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._shown = False
+        self._terminal = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self._forget()
+            if self._terminal:
+                self._show(text)
+            else:
+                self._timer = threading.Timer(PATIENCE, self._write, [text])
+                self._timer.daemon = True
+                self._timer.start()
+
+    def clear(self) -> None:
+        """What was waited for is there."""
+        with self._lock:
+            self._forget()
+
+    def __enter__(self) -> Waiting:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
+
+    def _show(self, text: str) -> None:
+        self._shown = True
+        typer.echo(clean(text), err=True, nl=False)
+
+    def _write(self, text: str) -> None:
+        with self._lock:
+            if self._timer is not None:
+                typer.echo(clean(text), err=True)
+
+    def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._shown:
+            self._shown = False
+            typer.echo(_ERASE, err=True, nl=False)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Says what is waited for while the block runs."""
+    with Waiting() as shown:
+        shown.say(text)
+        yield
