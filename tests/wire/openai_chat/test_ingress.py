@@ -76,10 +76,10 @@ WRONG: dict[str, tuple[Any, str | None, str]] = {
         "messages[0].content[0].image_url.url",
         "is missing",
     ),
-    "a custom call": (
+    "a custom call without its input": (
         with_turns({"role": "assistant", "tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "f"}}]}),
-        "messages[0].tool_calls[0].type",
-        "only calls of functions",
+        "messages[0].tool_calls[0].custom.input",
+        "is missing",
     ),
     "too hot": (ASKED | {"temperature": 3}, "temperature", "2.0"),
     "temperature as text": (ASKED | {"temperature": "0.7"}, "temperature", "`str`"),
@@ -90,7 +90,11 @@ WRONG: dict[str, tuple[Any, str | None, str]] = {
     "several choices": (ASKED | {"n": 2}, "n", "send 2 requests instead"),
     "spoken answers": (ASKED | {"modalities": ["text", "audio"]}, "modalities", "text only"),
     "a voice": (ASKED | {"audio": {"voice": "x"}}, "audio", "text only"),
-    "a custom tool": (ASKED | {"tools": [FUNCTION, {"type": "custom"}]}, "tools[1].type", "only tools of type"),
+    "a custom tool without its name": (
+        ASKED | {"tools": [FUNCTION, {"type": "custom"}]},
+        "tools[1].custom",
+        "is missing",
+    ),
     "a tool without a name": (ASKED | {"tools": [{"type": "function", "function": {}}]}, None, "is missing"),
     "a choice of no tool": (
         ASKED | {"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": "other"}}},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from segue.errors import SegueError
 from segue.wire.codec import IngressRequest
@@ -22,11 +22,17 @@ class Ingress:
 
     def encoder(self, request: IngressRequest, *, id: str, created: int) -> StreamEncoder | WholeEncoder:
         name, functions = f"chatcmpl-{id}", bool(request.options.get("functions"))
+        custom: Set[str] = request.options.get("custom", frozenset())
         if not request.stream:
-            return WholeEncoder(id=name, created=created, model=request.model, functions=functions)
+            return WholeEncoder(id=name, created=created, model=request.model, functions=functions, custom=custom)
         include_usage = bool(request.options.get("include_usage"))
         return StreamEncoder(
-            id=name, created=created, model=request.model, include_usage=include_usage, functions=functions
+            id=name,
+            created=created,
+            model=request.model,
+            include_usage=include_usage,
+            functions=functions,
+            custom=custom,
         )
 
     def error(self, error: SegueError) -> tuple[int, dict[str, str], bytes]:

@@ -13,6 +13,7 @@ from segue.chat.media import of_data_url
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.files import named_type, of_data, of_image_url
+from segue.wire.openai.custom_tools import arguments_of
 from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
 from segue.wire.openai_chat import reasoning
 from segue.wire.openai_chat.ingress.shapes import ImageUrl, WireCall, WireFile, WireMessage, WirePart
@@ -66,8 +67,10 @@ def _assistant(wire: WireMessage, where: str) -> Message:
 
 
 def _call(wire: WireCall, where: str) -> ToolCall:
+    if wire.custom is not None and wire.function is None:
+        return ToolCall(id=wire.id, name=wire.custom.name, arguments=arguments_of(wire.custom.input))
     if wire.function is None:
-        raise InvalidRequestError(f"{where}.type: only calls of functions are served", param=f"{where}.type")
+        raise InvalidRequestError(f"{where}.function is missing: add it", param=f"{where}.function")
     arguments = wire.function.arguments or "{}"
     if isinstance(arguments, dict):
         arguments = msgspec.json.encode(arguments).decode()

@@ -1,6 +1,6 @@
 """A request body of this dialect, as its official SDKs send it, as a `ChatRequest`.
 
-What cannot be served is refused by name, with what to send instead: several choices, audio, custom tools. Top-level fields that have
+What cannot be served is refused by name, with what to send instead: several choices, audio. Top-level fields that have
 no place in `ChatRequest` go to its `extra`, for targets that speak this dialect; so do tools that run at a provider.
 """
 
@@ -16,6 +16,7 @@ from segue.errors import InvalidRequestError
 from segue.wire.codec import IngressRequest
 from segue.wire.lenient import UNREADABLE
 from segue.wire.mistakes import split_path
+from segue.wire.openai.custom_tools import as_function
 from segue.wire.openai_chat.ingress.messages import read_messages
 from segue.wire.openai_chat.ingress.shapes import Body, Declared, Format, WireChoice, WireTool
 from segue.wire.openai_chat.upstream.messages import DIALECT
@@ -65,6 +66,8 @@ def read_request(body: bytes) -> IngressRequest:
     options: dict[str, Any] = {"include_usage": include_usage} if wire.stream else {}
     if wire.functions is not None:
         options["functions"] = True
+    elif custom := {tool.custom.name for tool in wire.tools or () if tool.type == "custom" and tool.custom}:
+        options["custom"] = custom
     return IngressRequest(request=request, model=wire.model or "", stream=bool(wire.stream), options=options)
 
 
@@ -123,17 +126,21 @@ def _tools(
     if choice is None or isinstance(choice, str):
         return tools, ToolChoice(mode=choice) if choice else None
     if choice.allowed_tools is not None:
-        allowed = {tool.function.name for tool in choice.allowed_tools.tools if tool.function}
+        allowed = {tool.name for tool in choice.allowed_tools.tools}
         return tuple(tool for tool in tools if tool.name in allowed), ToolChoice(mode=choice.allowed_tools.mode)
-    if choice.function is None or choice.function.name not in {tool.name for tool in tools}:
-        raise InvalidRequestError("tool_choice names no function that is among the tools", param="tool_choice")
-    return tools, ToolChoice(mode="tool", name=choice.function.name)
+    if choice.name is None or choice.name not in {tool.name for tool in tools}:
+        raise InvalidRequestError(f"tool_choice names no {choice.type} that is among the tools", param="tool_choice")
+    return tools, ToolChoice(mode="tool", name=choice.name)
 
 
 def _tool(wire: WireTool, where: str) -> Tool:
-    if wire.type != "function" or wire.function is None:
-        raise InvalidRequestError(f"{where}.type: only tools of type 'function' are served", param=f"{where}.type")
-    return _declared(wire.function)
+    if wire.type == "custom" and (custom := wire.custom) is not None:
+        grammar = custom.format.grammar if custom.format else None
+        syntax, definition = (grammar.syntax, grammar.definition) if grammar else (None, None)
+        return as_function(custom.name, custom.description, syntax, definition)
+    if wire.type == "function" and wire.function is not None:
+        return _declared(wire.function)
+    raise InvalidRequestError(f"{where}.{wire.type} is missing: add it", param=f"{where}.{wire.type}")
 
 
 def _declared(declared: Declared) -> Tool:

@@ -2,12 +2,13 @@
 
 The SDKs merge deltas by joining strings, so role, id, type and name are sent exactly once. Thinking goes to `reasoning_content`,
 which OpenAI lacks and most others share, and its proof, where it is OpenRouter's, to `reasoning_details`; a thought signature to `extra_content`, where Google's compatible face puts it. A refusal
-ends with `stop`, as at OpenAI; only a filter's cut is `content_filter`. Seams are not shown. `functions`: the caller uses functions,
-as in 2023, and gets its call in that form.
+ends with `stop`, as at OpenAI; only a filter's cut is `content_filter`. Seams are not shown. `functions`: the caller
+uses the `functions` of 2023, and gets a `function_call`. `custom`: names of the caller's custom tools, whose calls carry one text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from segue.chat.messages import ToolCall
 from segue.chat.usage import Usage
 from segue.errors import SegueError
 from segue.wire.openai import citations, usage
+from segue.wire.openai.custom_tools import input_of
 from segue.wire.openai.ingress_errors import error_body
 from segue.wire.openai.logprobs import written
 from segue.wire.openai_chat import reasoning
@@ -49,8 +51,18 @@ class StreamEncoder:
 
     content_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, *, id: str, created: int, model: str, include_usage: bool, functions: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        id: str,
+        created: int,
+        model: str,
+        include_usage: bool,
+        functions: bool = False,
+        custom: Set[str] = frozenset(),
+    ) -> None:
         self._functions = functions
+        self._custom = custom
         self._id = id
         self._created = created
         self._model = model
@@ -130,10 +142,12 @@ class StreamEncoder:
             # The field holds one call, and only one was requested.
             named = {"name": event.call.name, "arguments": event.call.arguments}
             return b"" if event.index else self._delta({"function_call": named})
-        announced = {"index": event.index} | _wire_call(event.call, self._id, event.index)
-        announced["function"] = announced["function"] | {"arguments": ""}
-        arguments = {"index": event.index, "function": {"arguments": event.call.arguments}}
-        return self._delta({"tool_calls": [announced]}) + self._delta({"tool_calls": [arguments]})
+        announced = {"index": event.index} | _wire_call(event.call, self._id, event.index, self._custom)
+        kind, field = ("custom", "input") if announced["type"] == "custom" else ("function", "arguments")
+        content = announced[kind][field]
+        announced[kind] = announced[kind] | {field: ""}
+        rest = {"index": event.index, kind: {field: content}}
+        return self._delta({"tool_calls": [announced]}) + self._delta({"tool_calls": [rest]})
 
     def _finish(self, event: Finished) -> bytes:
         self._over = True
@@ -152,8 +166,11 @@ class WholeEncoder:
 
     content_type = "application/json"
 
-    def __init__(self, *, id: str, created: int, model: str, functions: bool = False) -> None:
+    def __init__(
+        self, *, id: str, created: int, model: str, functions: bool = False, custom: Set[str] = frozenset()
+    ) -> None:
         self._functions = functions
+        self._custom = custom
         self._id = id
         self._created = created
         self._model = model
@@ -174,7 +191,7 @@ class WholeEncoder:
             self._thoughts.append(event.text)
             self._details += _details(event)
         elif isinstance(event, ToolCalled):
-            self._calls.append(_wire_call(event.call, self._id, event.index))
+            self._calls.append(_wire_call(event.call, self._id, event.index, self._custom))
         elif isinstance(event, Citation):
             self._citations += [citations.nested(event)] if event.url else []
         elif isinstance(event, Logprobs):
@@ -231,12 +248,13 @@ def _details(event: ThinkingDelta) -> list[reasoning.Detail]:
     return reasoning.of_signature(event.for_dialect(DIALECT).signature)
 
 
-def _wire_call(call: ToolCall, answer: str, index: int) -> dict[str, Any]:
-    wire: dict[str, Any] = {
-        "id": call.id or f"call_{answer.removeprefix('chatcmpl-')}_{index}",
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
-    }
+def _wire_call(call: ToolCall, answer: str, index: int, custom: Set[str]) -> dict[str, Any]:
+    id = call.id or f"call_{answer.removeprefix('chatcmpl-')}_{index}"
+    wire: dict[str, Any]
+    if call.name in custom:
+        wire = {"id": id, "type": "custom", "custom": {"name": call.name, "input": input_of(call.arguments)}}
+    else:
+        wire = {"id": id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
     if call.signature:
         wire["extra_content"] = {"google": {"thought_signature": call.signature}}
     return wire

@@ -41,9 +41,15 @@ class WireFunction(msgspec.Struct):
     arguments: str | dict[str, Any] | None = None
 
 
+class WireCustom(msgspec.Struct):
+    name: str
+    input: str
+
+
 class WireCall(msgspec.Struct):
     id: str = ""
     function: WireFunction | None = None
+    custom: WireCustom | None = None
     extra_content: Any = None
 
 
@@ -67,9 +73,26 @@ class Declared(msgspec.Struct):
     strict: bool | None = None
 
 
+class Grammar(msgspec.Struct):
+    definition: str
+    syntax: str = "lark"
+
+
+class CustomFormat(msgspec.Struct):
+    type: Literal["text", "grammar"] = "text"
+    grammar: Grammar | None = None
+
+
+class DeclaredCustom(msgspec.Struct):
+    name: str
+    description: str | None = None
+    format: CustomFormat | None = None
+
+
 class WireTool(msgspec.Struct):
     type: str = "function"
     function: Declared | None = None
+    custom: DeclaredCustom | None = None
 
 
 class Named(msgspec.Struct):
@@ -79,6 +102,12 @@ class Named(msgspec.Struct):
 class Chosen(msgspec.Struct):
     type: str = "function"
     function: Named | None = None
+    custom: Named | None = None
+
+    @property
+    def name(self) -> str | None:
+        named = self.custom if self.type == "custom" else self.function
+        return named.name if named else None
 
 
 class Allowed(msgspec.Struct):

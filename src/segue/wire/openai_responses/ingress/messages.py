@@ -18,6 +18,7 @@ from segue.chat.media import of_data_url
 from segue.chat.messages import File, Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
 from segue.errors import InvalidRequestError
 from segue.wire.files import named_type, of_data, of_image_url, of_url
+from segue.wire.openai.custom_tools import arguments_of
 from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
 from segue.wire.openai_responses.ingress.fields import missing, shaped, type_of, unserved
 from segue.wire.openai_responses.ingress.shapes import (
@@ -31,7 +32,7 @@ from segue.wire.openai_responses.ingress.shapes import (
     WireReasoning,
     WireSearchCall,
 )
-from segue.wire.openai_responses.ingress.tools import SEARCH, custom_arguments, flat_name, names
+from segue.wire.openai_responses.ingress.tools import SEARCH, flat_name, names
 from segue.wire.openai_responses.upstream.messages import DIALECT, signature
 
 _TEXTS = ("input_text", "output_text", "text")
@@ -144,7 +145,7 @@ class _Transcript:
 
     def _custom_call(self, item: Table, where: str) -> None:
         wire = shaped(item, WireCustomCall, where)
-        self._called(wire.call_id, flat_name(wire.name, wire.namespace), custom_arguments(wire.input))
+        self._called(wire.call_id, flat_name(wire.name, wire.namespace), arguments_of(wire.input))
 
     def _own_call(self, name: str, item: Table) -> None:
         """A call of one of the API's built-in tools that the caller ran (`local_shell_call`, `computer_call` …)."""

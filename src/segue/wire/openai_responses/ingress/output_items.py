@@ -19,8 +19,9 @@ import msgspec
 
 from segue.chat.events import ThinkingDelta
 from segue.chat.messages import ToolCall
+from segue.wire.openai.custom_tools import input_of
 from segue.wire.openai_responses.ingress.fields import is_object
-from segue.wire.openai_responses.ingress.tools import SEARCH, custom_input
+from segue.wire.openai_responses.ingress.tools import SEARCH
 from segue.wire.openai_responses.upstream.messages import DIALECT
 
 Item = dict[str, Any]
@@ -121,7 +122,7 @@ class Output:
         custom = how["type"] == "custom"
         prefix, kind, field = ("ctc", "custom_tool_call", "input") if custom else ("fc", "function_call", "arguments")
         steps = "custom_tool_call_input" if custom else "function_call_arguments"
-        value = custom_input(call.arguments) if custom else call.arguments
+        value = input_of(call.arguments) if custom else call.arguments
         about |= {name: how[name] for name in ("name", "namespace") if name in how}
         if call.signature:
             about["extra_content"] = {"google": {"thought_signature": call.signature}}

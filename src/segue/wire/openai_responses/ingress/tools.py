@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
-
-import msgspec
 
 from segue.chat.request import Tool, ToolChoice
-from segue.wire.lenient import UNREADABLE
+from segue.wire.openai.custom_tools import as_function
 from segue.wire.openai_responses.ingress.fields import missing, shaped, type_of, unserved
 from segue.wire.openai_responses.ingress.shapes import (
     Body,
     Chosen,
+    Grammar,
     Table,
     WireCustom,
     WireDeclared,
@@ -39,13 +37,6 @@ SEARCH = "tool_search"
 """The name of the tool that finds tools."""
 
 _DECLARING = ("additional_tools", "tool_search_output")
-
-_INPUT = {
-    "type": "object",
-    "properties": {"input": {"type": "string", "description": "The whole input of the tool, as plain text."}},
-    "required": ["input"],
-    "additionalProperties": False,
-}
 
 
 class Tools:
@@ -90,11 +81,8 @@ class Tools:
     def _custom(self, wire: WireCustom, namespace: str) -> None:
         name = flat_name(wire.name, namespace)
         how = {"type": "custom", "name": wire.name} | ({"namespace": namespace} if namespace else {})
-        description = wire.description or ""
-        if wire.format is not None and wire.format.definition:
-            grammar = f"The input follows this {wire.format.syntax} grammar:\n{wire.format.definition}"
-            description = f"{description}\n\n{grammar}" if description else grammar
-        self._offer(Tool(name=name, description=description, parameters=_INPUT), how)
+        grammar = wire.format or Grammar()
+        self._offer(as_function(name, wire.description, grammar.syntax, grammar.definition), how)
 
     def _search(self, wire: WireSearch) -> None:
         if wire.execution == "client":
@@ -127,21 +115,6 @@ def names(wires: Iterable[Table], where: str) -> list[str]:
     for number, wire in enumerate(wires):
         tools.add(wire, f"{where}[{number}]")
     return [tool.name for tool in tools.functions]
-
-
-def custom_arguments(text: str) -> str:
-    """A custom call's input as a function's arguments."""
-    return msgspec.json.encode({"input": text}).decode()
-
-
-def custom_input(arguments: str) -> str:
-    """The input of a custom tool from a function's arguments: all of them, if they do not have the requested shape."""
-    try:
-        decoded: Any = msgspec.json.decode(arguments)
-    except UNREADABLE:
-        return arguments
-    text = decoded.get("input") if isinstance(decoded, dict) else None
-    return text if isinstance(text, str) else arguments
 
 
 def read_tools(body: Body) -> tuple[Tools, ToolChoice | None]:
