@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from segue.chat.messages import Image, Message, Text, assistant, system, user
 from segue.chat.request import ChatRequest, OutputSchema, Tool
-from segue.routing import features
+from segue.routing import classes
+from segue.routing.classes import LONGEST_KEPT, MOST_KEPT, classes_of
 from segue.routing.complexity import HARD, LIGHT, calibrated, complexity, explain, of_request, weights
 from segue.routing.features import NAMES, WINDOW, measure
 from segue.routing.housekeeping import is_housekeeping
@@ -200,7 +201,7 @@ def test_every_text_has_finite_features_and_a_score_from_0_to_1_or_none(text: st
 )
 def test_no_repetition_makes_reading_grow_with_the_text(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    pattern = features._TOKEN
+    pattern = classes._TOKEN
 
     class Spy:
         def findall(self, text: str) -> list[str]:
@@ -208,9 +209,42 @@ def test_no_repetition_makes_reading_grow_with_the_text(piece: str, monkeypatch:
             found: list[str] = pattern.findall(text)
             return found
 
-    monkeypatch.setattr(features, "_TOKEN", Spy())
+    monkeypatch.setattr(classes, "_TOKEN", Spy())
     measure(piece * 1_000_000)
     assert read == [WINDOW + 1]
     read.clear()
     of_request(ask(user(piece * 1_000_000)))
     assert sum(read) <= 20 * WINDOW
+
+
+def test_what_is_kept_of_words_is_bounded_and_changes_no_score() -> None:
+    text = "Implement a thread-safe LRU cache in Python and prove its complexity."
+    before = measure(text)
+    for number in range(2 * MOST_KEPT):
+        classes_of([f"w{number}x"])
+    assert len(classes._KEPT) <= MOST_KEPT
+    assert measure("x" * WINDOW) == measure("x" * WINDOW)
+    assert max(map(len, classes._KEPT)) <= LONGEST_KEPT
+    assert measure(text) == before
+
+
+@pytest.mark.parametrize(
+    ("token", "found"),
+    [
+        ("implement", "F"),
+        ("Implementing", "F"),
+        ("proved", "C"),
+        ("demuestre", "C"),
+        ("ecuacion", "G"),
+        ("Berlin", "n"),
+        ("table2", "S0"),
+        ("snake_case", "w-w"),
+        ("Python으로", "Kk"),
+        ("計算して", "iiiijD"),
+        ("x", "v"),
+        ("42", "0"),
+        ("число", "f"),
+    ],
+)
+def test_a_word_is_known_with_its_endings_its_capital_and_without_its_accents(token: str, found: str) -> None:
+    assert classes_of([token]) == found

@@ -119,8 +119,21 @@ def calibrated(raw: float) -> float:
     return (above - 1 + (raw - low) / (high - low)) / (len(quantiles) - 1)
 
 
+@lru_cache(maxsize=1)
+def _lines() -> tuple[tuple[float, float, float], ...]:
+    """Each feature's factor, what is then taken off, and the most that is left either way."""
+    return tuple(
+        (one.weight / one.spread, one.weight * one.mean / one.spread, abs(one.weight) * BOUND)
+        for one in weights().features
+    )
+
+
 def _raw(values: list[float]) -> float:
-    return sum([_part(feature, value) for feature, value in zip(weights().features, values, strict=True)])
+    raw = 0.0
+    for value, (factor, less, most) in zip(values, _lines(), strict=True):
+        part = value * factor - less
+        raw += part if -most <= part <= most else most if part > 0 else -most
+    return raw
 
 
 def _part(feature: Feature, value: float) -> float:

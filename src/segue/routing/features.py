@@ -6,20 +6,11 @@ one of that length. The numbers say what kind of work is asked for and how much 
 
 from __future__ import annotations
 
-import re
 from math import log1p
 from typing import NamedTuple
 
-from segue.routing.vocabulary import (
-    EAST_FIRST,
-    EAST_LENGTHS,
-    EAST_TABLE,
-    HANGUL_TABLE,
-    LATIN_STEMS,
-    LATIN_TABLE,
-    WORK,
-    Cue,
-)
+from segue.routing.classes import class_of, classes_of, tokens_of
+from segue.routing.vocabulary import WORK, Cue
 
 HEAD, TAIL = 600, 600
 WINDOW = HEAD + TAIL
@@ -32,8 +23,6 @@ USUAL_LETTERS, USUAL_NAMES = 4.4, 0.04
 IDEOGRAPH_WORDS = 0.6
 """English words for one Chinese or Japanese character, which stand without spaces."""
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|\S")
-
 _SILENT = frozenset({Cue.FACT, Cue.QUESTION, Cue.STOP, Cue.COMMON, Cue.GERMAN})
 """Cues that are no features: newer strong models gain as much on short facts as on hard science, and the others only tell sentences and
 languages."""
@@ -42,7 +31,8 @@ DENSE = frozenset({Cue.CREATIVE, Cue.CHAT, Cue.TRANSFORM, Cue.EXPLAIN})
 """Cues of light work: a word of these says much in a short prompt and nothing in a long one."""
 
 NAMES = (
-    *(cue.name.lower() for cue in CUES),
+    *(cue.name.lower() for cue in CUES if cue not in DENSE),
+    *(cue.name.lower() for cue in CUES if cue in DENSE),
     "numbers",
     "variables",
     "names",
@@ -62,7 +52,14 @@ FEW_WORDS = 12
 LEAST_KNOWN = 0.08
 """The least share of words of a language that is read which are known, function words included; below it the language is another."""
 
-_COUNTS = len(Cue)
+_CUE_CLASSES = tuple(class_of(cue) for cue in Cue)
+_LOGARITHMS = tuple(cue.value for cue in CUES if cue not in DENSE)
+_DENSITIES = tuple(cue.value for cue in CUES if cue in DENSE)
+_QUESTION, _STOP, _FORMULA, _OPERATOR = Cue.QUESTION.value, Cue.STOP.value, Cue.FORMULA.value, Cue.OPERATOR.value
+_COMMON, _GERMAN, _FACT = Cue.COMMON.value, Cue.GERMAN.value, Cue.FACT.value
+_WORK_CLASSES = frozenset(class_of(cue) for cue in WORK)
+_BEGINNING = f"{class_of(Cue.QUESTION)}n", f"{class_of(Cue.STOP)}n"
+"""A capital after the end of a sentence."""
 
 
 class Reading(NamedTuple):
@@ -80,118 +77,44 @@ def measure(text: str) -> list[float]:
 
 def works(text: str) -> bool:
     """Whether a text has a word that asks for work."""
-    for token in _TOKEN.findall(text[:WINDOW]):
-        if token[0] > "\u2fff":
-            counts = [0] * _COUNTS
-            _read_east(token, counts)
-            if any(counts[cue] for cue in WORK):
-                return True
-        elif _cue(token) in WORK:
-            return True
-    return False
+    return not _WORK_CLASSES.isdisjoint(classes_of(tokens_of(text[:WINDOW])))
 
 
 def read(text: str) -> Reading:
     """Reads a text, of a long one both ends."""
     length = len(text)
     part = text if length <= WINDOW else text[:HEAD] + "\n" + text[-TAIL:]
-    tokens = _TOKEN.findall(part)
-    counts = [0] * _COUNTS
-    words, letters, spelt, numbers, variables, names, foreign = 0.0, 0, 0, 0, 0, 0, 0.0
-    look, stem = LATIN_TABLE.get, LATIN_STEMS.get
-    begins = True
-    for token in tokens:
-        first = token[0]
-        cue = look(token)
-        if cue is not None:
-            counts[cue] += 1
-            if first.isalpha():
-                words += 1.0
-                spelt += 1
-                letters += len(token)
-            else:
-                begins = cue >= Cue.QUESTION
-                continue
-        elif first > "\u2fff":
-            words += _read_east(token, counts)
-        elif first.isalpha():
-            words += 1.0
-            spelt += 1
-            size = len(token)
-            letters += size
-            if capital := first.isupper():
-                cue = look(token.lower())
-            if cue is None and size > 4:
-                plain = token.lower() if capital else token
-                cue = stem(plain[:6]) or stem(plain[:5])
-            if cue is not None:
-                counts[cue] += 1
-            elif capital and size > 1 and not begins:
-                names += 1
-            elif first > "\u036f":
-                foreign += 1.0
-            if size == 1 and token not in "aAIyoàyÀ":
-                variables += 1
-        elif first.isdigit():
-            numbers += 1
-        begins = False
+    tokens = tokens_of(part)
+    classes = classes_of(tokens)
+    count = classes.count
+    counts = [count(one) for one in _CUE_CLASSES]
+    question, stop, formula, operator = counts[_QUESTION], counts[_STOP], counts[_FORMULA], counts[_OPERATOR]
+    numbers, variables, names, foreign = count("0"), count("v"), count("n"), count("f")
+    cued_korean, cued_ideographs, ideographs = count("c"), count("j"), count("i")
+    korean = count("k") + cued_korean
+    marks = count("-") + count("'") + question + stop + formula + operator
+    spelt = len(classes) - numbers - marks - korean - cued_korean - ideographs - 2 * cued_ideographs
+    words = spelt + HANGUL_WORDS * korean + IDEOGRAPH_WORDS * ideographs
+    if variables and "'" in classes:
+        variables -= count("'v") + count("v'")  # it's, l'an
+    if names:
+        names -= count(_BEGINNING[0]) + count(_BEGINNING[1]) + (classes[0] == "n")
     density = words + 10.0
-    latin = 2 * spelt > words and counts[Cue.GERMAN] <= counts[Cue.COMMON]
-    values = [counts[cue] / density if cue in DENSE else log1p(counts[cue]) for cue in CUES]
+    latin = 2 * spelt > words and counts[_GERMAN] <= counts[_COMMON]
+    values = [log1p(counts[cue]) for cue in _LOGARITHMS]
+    values += [counts[cue] / density for cue in _DENSITIES]
     values += (
         log1p(numbers),
-        log1p(variables),
+        log1p(variables) if variables > 0 else 0.0,
         names / words if latin else USUAL_NAMES,
         log1p(words * length / (len(part) or 1)),
-        letters / spelt if latin else USUAL_LETTERS,
+        (len("".join(tokens)) - marks) / (spelt + numbers) if latin else USUAL_LETTERS,
         len(set(tokens)) / (len(tokens) or 1),
     )
-    known = sum(counts) - counts[Cue.QUESTION] - counts[Cue.STOP]
-    cues = known - counts[Cue.COMMON] - counts[Cue.GERMAN] - counts[Cue.FACT]
+    known = sum(counts) - question - stop
+    cues = known - counts[_COMMON] - counts[_GERMAN] - counts[_FACT]
     if cues or numbers > 1:
-        understood = foreign < words / 2 or counts[Cue.FORMULA] + counts[Cue.OPERATOR] > 0
+        understood = foreign < words / 2 or formula + operator > 0
     else:
         understood = words >= FEW_WORDS and known >= LEAST_KNOWN * words
     return Reading(values, understood)
-
-
-def _cue(token: str) -> int | None:
-    """The cue of a word in Latin letters, or of a mark."""
-    cue = LATIN_TABLE.get(token)
-    if cue is None and token[0].isalpha():
-        plain = token.lower()
-        cue = LATIN_TABLE.get(plain)
-        if cue is None and len(plain) > 4:
-            cue = LATIN_STEMS.get(plain[:6]) or LATIN_STEMS.get(plain[:5])
-    return cue
-
-
-def _read_east(token: str, counts: list[int]) -> float:
-    """Counts the cues of a run of characters that are not in Latin letters; returns its length in English words."""
-    if not "가" <= token[0] <= "힣":
-        return _read_ideographs(token, counts) if token[0].isalpha() else 0.0
-    look = HANGUL_TABLE.get
-    cue = look(token[:4])
-    if cue is None:
-        cue = look(token[:3])
-        if cue is None and len(token) > 1:
-            cue = look(token[:2])
-    if cue is not None:
-        counts[cue] += 1
-    return HANGUL_WORDS
-
-
-def _read_ideographs(token: str, counts: list[int]) -> float:
-    """Counts the cues anywhere in a run of Japanese or Chinese, the longest first at each place."""
-    at, size = 0, len(token)
-    while at < size:
-        step = 1
-        if token[at] in EAST_FIRST:
-            for length in EAST_LENGTHS:
-                cue = EAST_TABLE.get(token[at : at + length])
-                if cue is not None:
-                    counts[cue] += 1
-                    step = length
-                    break
-        at += step
-    return size * IDEOGRAPH_WORDS

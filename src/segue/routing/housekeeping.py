@@ -35,8 +35,8 @@ PHRASES = (
     "summarize this coding conversation",
     "summarize the conversation so far",
 )
-_HINTS = ("title", "topic", "speak", "snapshot", "compaction", "summar")
-"""Each phrase holds one of these: most requests are told apart by fewer looks."""
+_HINTS = ("itle", "opic", "peak", "napshot", "ompaction", "ummar")
+"""Each phrase holds one of these, with or without its capital: most requests are told apart by fewer looks."""
 FIELDS = frozenset({"title", "isnewtopic", "next_speaker", "reasoning"})
 """A schema of these fields alone is asked for by such a call."""
 
@@ -58,5 +58,9 @@ def is_housekeeping(request: ChatRequest) -> bool:
         return False  # an agent that works has its tools with it
     rules = next((message.text for message in request.messages if message.role == "system"), "")
     said = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
-    looked = f"{rules[:HEAD]}\n{said[:HEAD]}\n{said[-HEAD:]}".lower()
-    return any(hint in looked for hint in _HINTS) and any(phrase in looked for phrase in PHRASES)
+    looked = f"{rules[:HEAD]}\n{said[:HEAD]}\n{said[-HEAD:]}" if len(said) > HEAD else f"{rules[:HEAD]}\n{said}"
+    for hint in _HINTS:  # a generator costs as much as the search
+        if hint in looked:
+            looked = looked.lower()
+            return any(phrase in looked for phrase in PHRASES)
+    return False

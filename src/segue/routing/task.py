@@ -86,15 +86,19 @@ def instruction(text: str) -> Found:
 
 def _edge(text: str, *, first: bool) -> str:
     """The first or last paragraph of a text; where that is long, its first or last line, or its question there."""
-    at = 0 if first else -1
-    piece = text.split("\n\n")[at].strip()
+    piece = _end(text, "\n\n", first=first)
     if len(piece) > PARAGRAPH:
-        piece = piece.split("\n")[at].strip()
+        piece = _end(piece, "\n", first=first)
     if len(piece) > PARAGRAPH:
-        sentence = _SENTENCE.split(piece[:EDGE] if first else piece[-EDGE:])[at].strip()
+        sentence = _SENTENCE.split(piece[:EDGE] if first else piece[-EDGE:])[0 if first else -1].strip()
         # A sentence of a long text is its prose, unless it asks or announces.
         piece = sentence if _strength(sentence, first=first) == 3 else ""
     return piece
+
+
+def _end(text: str, mark: str, *, first: bool) -> str:
+    """What stands before the first `mark`, or after the last one."""
+    return (text.partition(mark)[0] if first else text.rpartition(mark)[2]).strip()
 
 
 def _strength(piece: str, *, first: bool) -> int:

@@ -8,7 +8,9 @@ have to be the whole word. Japanese and Chinese words are found anywhere, as tho
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
+from unicodedata import combining, normalize
 
 
 class Cue(IntEnum):
@@ -297,36 +299,35 @@ MARKS: dict[Cue, str] = {
 }
 
 
-def _entries(words: dict[Cue, str]) -> list[tuple[str, int]]:
-    return [(word, cue.value) for cue, line in words.items() for word in line.split()]
-
-
 def table(*languages: dict[Cue, str]) -> dict[str, int]:
     """From each whole word to its cue's value; the first cue that names a word keeps it."""
     found: dict[str, int] = {}
-    for words in languages:
-        for word, cue in _entries(words):
-            if not word.endswith("*"):
-                found.setdefault(word, cue)
+    for word, cue in _entries(languages):
+        if not word.endswith("*"):
+            found.setdefault(word, cue)
     return found
 
 
 def stems(*languages: dict[Cue, str]) -> dict[str, int]:
-    """From the first `STEM` letters of each `word*` to its cue's value."""
+    """From each `word*` to its cue's value; the first cue that names it keeps it."""
     found: dict[str, int] = {}
-    for words in languages:
-        for word, cue in _entries(words):
-            if word.endswith("*"):
-                found.setdefault(word[:-1][:STEM], cue)
+    for word, cue in _entries(languages):
+        if word.endswith("*"):
+            found.setdefault(word[:-1], cue)
     return found
 
 
-STEM = 6
-"""Letters of a stem that are looked at; a stem has five at least."""
+def _entries(languages: tuple[dict[Cue, str], ...]) -> Iterator[tuple[str, int]]:
+    """All words, then, as many write them so, the same without accents."""
+    entries = [(word, cue.value) for words in languages for cue, line in words.items() for word in line.split()]
+    yield from entries
+    for word, cue in entries:
+        if not word.isascii():
+            yield "".join(one for one in normalize("NFD", word) if not combining(one)), cue
+
+
 _EUROPEAN = (SPANISH, GERMAN, FRENCH)
 LATIN_TABLE = table(ENGLISH, MARKS, FUNCTION_WORDS, *_EUROPEAN)
-LATIN_STEMS = stems(*_EUROPEAN)
+LATIN_STEMS = stems(ENGLISH, *_EUROPEAN)
 HANGUL_TABLE = table(KOREAN)
-EAST_TABLE = {word[:4]: cue for word, cue in table(JAPANESE, CHINESE).items()}
-EAST_LENGTHS = (4, 3, 2)
-EAST_FIRST = frozenset(word[0] for word in EAST_TABLE)
+EAST_WORDS = table(JAPANESE, CHINESE)

@@ -1,0 +1,126 @@
+"""A text as a string of classes: a character for each of its words and marks, so that counting is counting characters. Pure.
+
+| class | stands for |
+|---|---|
+| `A`, `B` … | a cue (vocabulary.py): `chr(65 + cue)` |
+| `w` `n` `v` | a word without a cue; one with a capital; a single letter |
+| `f` | a word in a script that is not read |
+| `k` `c` | a Korean word; one whose cue follows |
+| `i` `j` | a Chinese or Japanese character; a cue that is found there follows the `j` |
+| `0` `'` `-` | a number; an apostrophe; any other mark |
+
+A word's class is looked up once and kept: texts repeat their words. What is kept is bounded, and nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from segue.routing.vocabulary import EAST_WORDS, HANGUL_TABLE, LATIN_STEMS, LATIN_TABLE
+
+_TOKEN = re.compile(r"\w+|\S")
+_PART = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]+|[가-힣]+|[々ぁ-ヿ㐀-鿿]+|\d+|[^\W\d_]+|_")
+"""Words of one script within a token: 3개, Python으로, snake_case."""
+MOST_KEPT, LONGEST_KEPT = 16_384, 24
+"""Words that are kept, and the characters of a word that is: 2 MB at most."""
+STEM_LENGTHS = sorted({len(stem) for stem in LATIN_STEMS}, reverse=True)
+STEM_BEGINNINGS = frozenset(stem[: STEM_LENGTHS[-1]] for stem in LATIN_STEMS)
+WORDS_OF_A_LETTER = "aAIyoàÀ"
+ENDINGS = ("ing", "ed", "es", "s", "d")
+"""English endings, tried off a word that is not known."""
+
+
+def class_of(cue: int) -> str:
+    return chr(65 + cue)
+
+
+def trie(words: dict[str, int]) -> re.Pattern[str]:
+    """Finds the longest of the words at each place."""
+    ends: dict[str, list[str]] = {}
+    for word in sorted(words, key=len, reverse=True):
+        ends.setdefault(word[0], []).append(re.escape(word[1:]))
+    return re.compile("|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in ends.items()))
+
+
+_EAST = trie(EAST_WORDS)
+_EAST_CLASSES = {word: f"j{class_of(cue)}" for word, cue in EAST_WORDS.items()}
+
+
+class _Classes(dict[str, str]):
+    """From a word or a mark to its classes; one that is not there yet is looked up."""
+
+    def __missing__(self, token: str) -> str:
+        if token.isascii() and (token.isalpha() or len(token) == 1):
+            found = _looked_up(token)
+        else:
+            found = "".join(map(_looked_up, _PART.findall(token) or [token]))
+        if len(token) <= LONGEST_KEPT:
+            if len(self) >= MOST_KEPT:
+                self.clear()
+            self[token] = found
+        return found
+
+
+_KEPT = _Classes()
+
+
+def tokens_of(text: str) -> list[str]:
+    """The words, numbers and marks of a text."""
+    return _TOKEN.findall(text)
+
+
+def classes_of(tokens: list[str]) -> str:
+    return "".join(map(_KEPT.__getitem__, tokens))
+
+
+def _looked_up(token: str) -> str:
+    first = token[0]
+    if first.isdigit():
+        return "0"
+    if not first.isalpha():
+        cue = LATIN_TABLE.get(token)
+        return class_of(cue) if cue is not None else "'" if token in "'’" else "-"
+    if "가" <= first <= "힣":
+        cue = _of_korean(token)
+        return "k" if cue is None else f"c{class_of(cue)}"
+    if first > "\u2fff":
+        return "i" * len(token) + "".join(map(_EAST_CLASSES.__getitem__, _EAST.findall(token)))
+    cue = LATIN_TABLE.get(token)
+    if cue is None:
+        plain = token.lower()
+        cue = LATIN_TABLE.get(plain)
+        if cue is None and len(plain) > STEM_LENGTHS[-1]:
+            cue = _of_stem(plain)
+    if cue is not None:
+        return class_of(cue)
+    if len(token) == 1:
+        return "w" if token in WORDS_OF_A_LETTER else "v"
+    return "f" if first > "\u024f" else "n" if first.isupper() else "w"
+
+
+def _of_korean(token: str) -> int | None:
+    """The cue of the longest stem that a word begins with; a stem of one syllable has to be the whole word."""
+    if len(token) == 1:
+        return HANGUL_TABLE.get(token)
+    for length in (4, 3, 2):
+        if (cue := HANGUL_TABLE.get(token[:length])) is not None:
+            return cue
+    return None
+
+
+def _of_stem(word: str) -> int | None:
+    """The cue of the longest stem that a word begins with, else that of the word without its English ending."""
+    if word[: STEM_LENGTHS[-1]] in STEM_BEGINNINGS:
+        for length in STEM_LENGTHS:
+            if (cue := LATIN_STEMS.get(word[:length])) is not None:
+                return cue
+    if word[-1] in "gds":
+        for ending in ENDINGS:
+            if word.endswith(ending):
+                stem = word[: -len(ending)]
+                cue = LATIN_TABLE.get(stem)
+                if cue is None and ending in ("ing", "ed"):
+                    cue = LATIN_TABLE.get(f"{stem}e")
+                if cue is not None:
+                    return cue
+    return None
