@@ -108,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Tables of prices by model, as `catalog.prices.read_overrides` takes them: US dollars a million tokens."""
     ledger: str | None = None
     """Path of the ledger's file; None for the default place, "none" for memory."""
+    ledger_days: Annotated[float, msgspec.Meta(ge=1.0, le=20_000.0, description="days, 1 or more")] | None = None
+    """Days after which attempts leave the ledger's file, and only their sums stay; without it they stay. For MongoDB: `mongodb_ttl_days`."""
     keys: str | None = None
     """Path of the file with the gateway's keys; None for the default place."""
     daily_budget: Decimal | None = None

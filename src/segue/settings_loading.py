@@ -21,6 +21,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_HOME         the directory of the ledger and of the gateway's keys
     SEGUE_POLICY       in which order a chain's targets are asked: priority, cost, latency, smart or weights
     SEGUE_LEDGER       the ledger's file; `none` keeps it in memory
+    SEGUE_LEDGER_DAYS  days after which attempts leave that file, and only their sums stay; without it they stay
     SEGUE_KEYS         the file of the gateway's keys, where they are not in MongoDB
     SEGUE_ORIGINS      web pages that may ask the gateway from a browser, e.g. `https://chat.example.com,app://obsidian.md`
     SEGUE_HOOKS        names of hooks that see requests and attempts, in order, e.g. `blocklist` (docs/extending.md)
@@ -35,7 +36,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     MONGODB_URL        where usage, budgets and the gateway's keys are kept for several machines
     MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
 
-`segue.toml` has the same by other means: `chain`, `ledger`, `keys`, `daily_budget`, `timezone`, `mongodb_ttl_days`, `[targets.NAME]`,
+`segue.toml` has the same by other means: `chain`, `ledger`, `ledger_days`, `keys`, `daily_budget`, `timezone`, `mongodb_ttl_days`, `[targets.NAME]`,
 `[chains.NAME]`, `[policy]`, `[prices.MODEL]`, `[monitoring]`, `origins` and `hooks`.
 `policy = "smart"` stands for `[policy]` with that one line.
 """
@@ -82,7 +83,18 @@ _VARIABLES: Final = frozenset(
         *_MONITORING.values(),
         *(
             f"SEGUE_{name}"
-            for name in ("CHAIN", "LOCAL", "CONFIG", "HOME", "POLICY", "LEDGER", "KEYS", "ORIGINS", "HOOKS")
+            for name in (
+                "CHAIN",
+                "LOCAL",
+                "CONFIG",
+                "HOME",
+                "POLICY",
+                "LEDGER",
+                "LEDGER_DAYS",
+                "KEYS",
+                "ORIGINS",
+                "HOOKS",
+            )
         ),
         *(f"SEGUE_{name}" for name in ("DAILY_BUDGET", "TIMEZONE", "KEY", "SERVE")),
     }
@@ -179,6 +191,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str, *, trusted: b
         policy=policy,
         prices=convert("prices", document.get("prices", {}), dict[str, dict[str, Any]], place=place),
         ledger=_setting(env, document, "ledger", "SEGUE_LEDGER", path),
+        ledger_days=_setting(env, document, "ledger_days", "SEGUE_LEDGER_DAYS", path),
         keys=_setting(env, document, "keys", "SEGUE_KEYS", path),
         daily_budget=_said(env, document, "daily_budget", "SEGUE_DAILY_BUDGET", _budget, path),
         timezone=_said(env, document, "timezone", "SEGUE_TIMEZONE", _timezone, path) or "UTC",

@@ -221,7 +221,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path, attemp
     assert not connection.in_transaction
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    assert tables == {"attempts", "states", "schema_version"}
+    assert tables == {"attempts", "states", "sums", "schema_version"}
     assert [record.attempt_id for record in store.records()] == ["a"]
 
 
@@ -235,7 +235,7 @@ def test_a_file_of_a_later_version_is_neither_read_nor_written(tmp_path: Path, a
     later = quick(store.path)
     later.settle(attempt("b"))
     assert not later.flush()
-    with pytest.raises(ConfigurationError, match=r"later version \(schema 9, this one knows 2\): upgrade"):
+    with pytest.raises(ConfigurationError, match=r"later version \(schema 9, this one knows 3\): upgrade"):
         later.records()
     assert not later.close()
     assert connection.execute("SELECT attempt_id FROM attempts").fetchall() == [("a",)]

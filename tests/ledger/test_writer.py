@@ -26,6 +26,7 @@ class FakeSink:
         self.open.set()
         self.batches: list[Batch] = []
         self.closed = False
+        self.tidied = 0
 
     def commit(self, batch: Batch) -> int:
         self.open.wait(10)
@@ -33,6 +34,9 @@ class FakeSink:
             raise self.problem
         self.batches.append(batch.copy())
         return self.unstorable
+
+    def tidy(self) -> None:
+        self.tidied += 1
 
     def close(self) -> None:
         self.closed = True

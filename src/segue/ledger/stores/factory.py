@@ -86,6 +86,8 @@ def ledger_of(settings: Settings) -> LedgerStore:
     """
     local = shared_store(settings.ledger)
     if not settings.mongodb_url or not isinstance(local, SqliteStore):
+        if isinstance(local, SqliteStore) and settings.ledger_days is not None:
+            local.keep(settings.ledger_days)
         return local
     import_module("segue.ledger.stores.mongodb_connection")  # which says so where PyMongo is missing
     outbox = import_module("segue.ledger.stores.outbox")  # PyMongo is an extra, and its import takes 0.1 s

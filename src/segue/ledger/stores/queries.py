@@ -48,6 +48,16 @@ _BOUND = (
     "CASE WHEN settlement IN ('settled', 'free') THEN COALESCE(cost_pico, bound_pico)"
     " ELSE COALESCE(bound_pico, cost_pico) END"
 )
+UNPRICED = "SUM(settlement <> 'free' AND cost_pico IS NULL AND bound_pico IS NULL)"
+MONEY_AND_TIME = ", ".join(
+    (
+        f"COALESCE(SUM(cost_pico / {MICRO}), 0)",
+        f"COALESCE(SUM(cost_pico % {MICRO}), 0)",
+        f"COALESCE(SUM(({_BOUND}) / {MICRO}), 0)",
+        f"COALESCE(SUM(({_BOUND}) % {MICRO}), 0)",
+        "SUM(seconds)",
+    )
+)
 _SUMS = ", ".join(
     (
         "COUNT(DISTINCT request_id)",
@@ -55,12 +65,8 @@ _SUMS = ", ".join(
         "SUM(settlement = 'reserved')",
         "SUM(settlement = 'estimated')",
         "SUM(settlement = 'free')",
-        "SUM(settlement <> 'free' AND cost_pico IS NULL AND bound_pico IS NULL)",
-        f"COALESCE(SUM(cost_pico / {MICRO}), 0)",
-        f"COALESCE(SUM(cost_pico % {MICRO}), 0)",
-        f"COALESCE(SUM(({_BOUND}) / {MICRO}), 0)",
-        f"COALESCE(SUM(({_BOUND}) % {MICRO}), 0)",
-        "SUM(seconds)",
+        UNPRICED,
+        MONEY_AND_TIME,
         *(f"SUM({name})" for name in USAGE),
     )
 )
@@ -71,29 +77,36 @@ _DAYS_A_STATEMENT = 300
 def select(
     since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
 ) -> tuple[str, list[Any]]:
-    conditions, values = _conditions(where)
+    clauses, values = conditions(where)
     for comparison, moment in (("started >= ?", since), ("started < ?", until)):
         if moment is not None:
-            conditions.append(comparison)
+            clauses.append(comparison)
             values.append(moment)
     order = "DESC" if newest_first else "ASC"
-    clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    clause = f" WHERE {' AND '.join(clauses)}" if clauses else ""
     statement = f"SELECT {', '.join(READ)} FROM attempts{clause} ORDER BY started {order}, attempt_id {order} LIMIT ?"
     return statement, [*values, -1 if limit is None else limit]
 
 
 def daily(days: Sequence[DayBounds], by: Sequence[Dimension], where: Where) -> tuple[str, list[Any]]:
-    conditions, values = _conditions(where)
-    bounds = [value for day in days for value in (day.day.isoformat(), day.start, day.end)]
+    clauses, values = conditions(where)
     columns = ", ".join(("days.day", *by))
-    clause = " AND ".join(("started >= days.opens", "started < days.closes", *conditions))
+    clause = " AND ".join(("started >= days.opens", "started < days.closes", *clauses))
     # For many days SQLite would rather make an index of its own, by `conditions`, and go through all of it for each day.
     statement = (
-        f"WITH days (day, opens, closes) AS (VALUES {', '.join(['(?, ?, ?)'] * len(days))})"
-        f" SELECT {columns}, {_SUMS} FROM days CROSS JOIN attempts INDEXED BY attempts_by_start WHERE {clause}"
+        f"WITH {days_table(days)} SELECT {columns}, {_SUMS} FROM days CROSS JOIN attempts INDEXED BY attempts_by_start WHERE {clause}"
         f" GROUP BY {columns} ORDER BY {columns}"
     )
-    return statement, [*bounds, *values]
+    return statement, [*day_values(days), *values]
+
+
+def days_table(days: Sequence[DayBounds]) -> str:
+    """The days as a table of a statement's own, whose parameters are `day_values`."""
+    return f"days (day, opens, closes) AS (VALUES {', '.join(['(?, ?, ?)'] * len(days))})"
+
+
+def day_values(days: Sequence[DayBounds]) -> list[Any]:
+    return [value for day in days for value in (day.day.isoformat(), day.start, day.end)]
 
 
 def chunks(days: Sequence[DayBounds]) -> Iterator[Sequence[DayBounds]]:
@@ -101,8 +114,9 @@ def chunks(days: Sequence[DayBounds]) -> Iterator[Sequence[DayBounds]]:
         yield days[start : start + _DAYS_A_STATEMENT]
 
 
-def _conditions(where: Where) -> tuple[list[str], list[Any]]:
-    conditions = where.conditions()
-    return [f"{name} = ?" for name in conditions], [
-        value.value if hasattr(value, "value") else value for value in conditions.values()
+def conditions(where: Where) -> tuple[list[str], list[Any]]:
+    """Of `where`, as clauses and their parameters."""
+    meant = where.conditions()
+    return [f"{name} = ?" for name in meant], [
+        value.value if hasattr(value, "value") else value for value in meant.values()
     ]

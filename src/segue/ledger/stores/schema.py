@@ -64,6 +64,40 @@ MIGRATIONS: Migrations = (
         "ALTER TABLE attempts ADD COLUMN shipped INTEGER NOT NULL DEFAULT 0",  # 1: MongoDB has it as it is here
         "CREATE INDEX attempts_reserved ON attempts (owner) WHERE settlement = 'reserved'",
     ),
+    (
+        # What remains of attempts that have left, see `retention`.
+        """
+        CREATE TABLE sums (
+            slot INTEGER NOT NULL,
+            target TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            settlement TEXT NOT NULL,
+            chain TEXT NOT NULL,
+            key TEXT NOT NULL,
+            simulated INTEGER NOT NULL,
+            tracked INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            requests_at_target INTEGER NOT NULL,
+            requests_alike INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            unpriced INTEGER NOT NULL,
+            cost_micro INTEGER NOT NULL,
+            cost_rest INTEGER NOT NULL,
+            bound_micro INTEGER NOT NULL,
+            bound_rest INTEGER NOT NULL,
+            seconds REAL NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            cache_read_tokens INTEGER NOT NULL,
+            cache_write_tokens INTEGER NOT NULL,
+            cache_write_1h_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            reasoning_tokens INTEGER NOT NULL,
+            PRIMARY KEY (slot, target, provider, model, outcome, settlement, chain, key, simulated, tracked)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 

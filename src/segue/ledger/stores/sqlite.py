@@ -21,21 +21,22 @@ import sqlite3
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
-from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where
+from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where, add_up
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
 from segue.ledger.store import StoreStatus
-from segue.ledger.stores import queries
+from segue.ledger.stores import queries, retention
 from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.process_lock import Lock
 from segue.ledger.stores.reference_queries import DayBounds, check_dimensions, day_bounds, select, summarise
+from segue.ledger.stores.retention import Retention
 from segue.ledger.stores.rows import from_row, to_row
 from segue.ledger.stores.schema import explained, in_wal_mode, migrate, set_aside
 from segue.ledger.stores.writer import Batch, Forget, GroupWriter, State
@@ -56,6 +57,9 @@ _UNSTORABLE = (
 LOOK_FOR_DEAD = 60.0
 """Seconds between looks for processes that died, while something is written."""
 
+DailyQuery: TypeAlias = Callable[[Sequence[DayBounds], Sequence[Dimension], Where], tuple[str, list[Any]]]
+"""A statement of daily sums, and its parameters."""
+
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 _inherited: list[sqlite3.Connection] = []
@@ -73,6 +77,7 @@ class _File:
         self._alive: Lock | None = None
         self._name = ""
         self._looked = 0.0
+        self.retention: Retention | None = None
 
     def commit(self, batch: Batch) -> int:
         if self._connection is not None and not self._path.exists():
@@ -89,6 +94,14 @@ class _File:
         except BaseException:
             self._disconnect()
             raise
+
+    def tidy(self) -> None:
+        if self.retention is None or self._connection is None:
+            return
+        try:
+            self.retention.tidy(self._connection)
+        except sqlite3.Error as error:
+            logger.warning("ledger %s: old attempts can't be taken out: %s", self._path, error)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -198,8 +211,9 @@ class SqliteStore:
     ) -> None:
         self.path = Path(path).expanduser().absolute()
         self._busy = busy
+        self._file = _File(self.path, busy=busy)
         self._writer = GroupWriter(
-            _File(self.path, busy=busy),
+            self._file,
             gather=gather,
             retry=retry,
             max_pending=max_pending,
@@ -211,6 +225,12 @@ class SqliteStore:
     @property
     def closed(self) -> bool:
         return self._writer.closed
+
+    def keep(self, days: float) -> None:
+        """From now on attempts leave the file `days` after they began, and their sums stay (`retention`)."""
+        known = self._file.retention
+        if known is None or known.days != days:
+            self._file.retention = Retention(days)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
@@ -282,8 +302,12 @@ class SqliteStore:
         days = list(day_bounds(day_from, day_to, tz))
         held = self._held().records
         if held and days:
-            return summarise(self._books_with(held, days[0].start, days[-1].end), days, by, where)
-        return self._add_up(days, by, where)
+            present = summarise(self._books_with(held, days[0].start, days[-1].end), days, by, where)
+        else:
+            present = self._add_up(queries.daily, days, by, where)
+        if where.request_id is not None or not (past := self._add_up(retention.daily, days, by, where)):
+            return present
+        return _together([*past, *present], by)
 
     def status(self) -> StoreStatus:
         return self._writer.status()
@@ -317,13 +341,15 @@ class SqliteStore:
         with self._reading() as connection:
             return [from_row(row) for row in connection.execute(statement, values)] if connection else []
 
-    def _add_up(self, days: Sequence[DayBounds], by: Sequence[Dimension], where: Where) -> list[DailyRow]:
+    def _add_up(
+        self, query: DailyQuery, days: Sequence[DayBounds], by: Sequence[Dimension], where: Where
+    ) -> list[DailyRow]:
         rows: list[DailyRow] = []
         with self._reading() as connection:
             if connection is None:
                 return rows
             for chunk in queries.chunks(days):
-                statement, values = queries.daily(chunk, by, where)
+                statement, values = query(chunk, by, where)
                 rows.extend(_daily_row(row, by) for row in connection.execute(statement, values))
         return rows
 
@@ -359,6 +385,14 @@ class SqliteStore:
             connection.close()
             raise
         return connection
+
+
+def _together(rows: Iterable[DailyRow], by: Sequence[Dimension]) -> list[DailyRow]:
+    """The rows of one day and group added up, in order of day and group."""
+    added = [
+        msgspec.structs.replace(row, group={name: row.group[name] for name in by}) for row in add_up(rows, ("day", *by))
+    ]
+    return sorted(added, key=lambda row: (row.day, *row.group.values()))
 
 
 def _daily_row(row: tuple[Any, ...], by: Sequence[Dimension]) -> DailyRow:

@@ -91,6 +91,10 @@ class Sink(Protocol):
         """Stores the batch whole or raises; says how many items it had to leave out because they can't be stored at all."""
         ...
 
+    def tidy(self) -> None:
+        """Does a little work that no one waits for, after a batch. Doesn't raise."""
+        ...
+
     def close(self) -> None: ...
 
     def abandon(self) -> None:
@@ -288,6 +292,8 @@ class GroupWriter:
             for barrier in barriers:
                 barrier.left = batch.copy()
                 barrier.done.set()
+            if written and not stop:
+                self._sink.tidy()
         self._give_up(batch)
 
     def _collect(self, batch: Batch, delay: float) -> tuple[list[_Barrier], list[_Waiting]]:
