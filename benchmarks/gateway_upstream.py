@@ -1,9 +1,9 @@
 """The provider behind the gateways of `benchmarks.gateways`, as cheap as Python can make it.
 
-    python -m benchmarks.gateway_upstream PORT
+    python -m benchmarks.gateway_upstream PORT [SECONDS]
 
 It answers Chat Completions with the same twenty words: as one document, as a burst of chunks, or, where the prompt says "slowly", as chunks
-5 ms apart.
+so many seconds apart (0.005).
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ DOCUMENT = _document()
 
 
 class Provider(asyncio.Protocol):
-    def __init__(self) -> None:
+    def __init__(self, pace: float) -> None:
+        self._pace = pace
         self._parser = httptools.HttpRequestParser(self)
         self._body = b""
 
@@ -87,11 +88,12 @@ class Provider(asyncio.Protocol):
             self._transport.write(LAST)
             return
         self._transport.write(PIECES[word])
-        asyncio.get_running_loop().call_later(PACE, self._say, word + 1)
+        asyncio.get_running_loop().call_later(self._pace, self._say, word + 1)
 
 
 async def main() -> None:
-    server = await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", int(sys.argv[1]), backlog=4096)
+    port, pace = int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else PACE
+    server = await asyncio.get_running_loop().create_server(lambda: Provider(pace), "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 

@@ -77,9 +77,11 @@ class Caller:
         self._request = request
         self.seconds: list[float] = []
 
-    async def run(self, until: float) -> None:
+    async def run(self, more: Callable[[], bool]) -> None:
+        """Asks while there is `more` to ask, one request after the other."""
         reader, writer = await asyncio.open_connection(HOST, self._port)
-        while (began := time.perf_counter()) < until:
+        while more():
+            began = time.perf_counter()
             writer.write(self._request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             body = await (self._sized(reader, head) if b"content-length:" in head else _chunked(reader))
@@ -102,17 +104,22 @@ async def _chunked(reader: asyncio.StreamReader) -> bytes:
     return body
 
 
-async def load(peer: Peer, port: int, case: Case, seconds: float) -> list[float]:
+def callers(peer: Peer, port: int, case: Case) -> list[Caller]:
     fields = {"model": peer.model, "stream": case.stream, "messages": [{"role": "user", "content": case.prompt}]}
     body = json.dumps(fields).encode()
     headers = {"host": HOST, "content-type": "application/json", "content-length": str(len(body)), **peer.headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     request = f"POST {peer.path} HTTP/1.1\r\n{lines}\r\n".encode() + body
-    callers = [Caller(port, request, stream=case.stream) for _ in range(case.connections)]
+    return [Caller(port, request, stream=case.stream) for _ in range(case.connections)]
+
+
+async def load(peer: Peer, port: int, case: Case, seconds: float) -> list[float]:
+    """Asks for so many seconds; returns how long each answer took, in seconds, sorted."""
+    asking = callers(peer, port, case)
     until = time.perf_counter() + seconds
     async with asyncio.timeout(seconds + PATIENCE):
-        await asyncio.gather(*(caller.run(until) for caller in callers))
-    return sorted(second for caller in callers for second in caller.seconds)
+        await asyncio.gather(*(caller.run(lambda: time.perf_counter() < until) for caller in asking))
+    return sorted(second for caller in asking for second in caller.seconds)
 
 
 def family(pid: int) -> list[int]:
