@@ -51,7 +51,7 @@ async def test_a_schema_goes_with_each_request_and_the_resume_is_in_it(resume: R
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        pytest.param("I'm sorry", "the answer is no JSON", id="no JSON"),
+        pytest.param("I'm sorry", "the answer is not JSON", id="no JSON"),
         pytest.param(changed(good_questions(), ["questions"], []), "questions has 0 items", id="against the schema"),
         pytest.param(
             changed(good_questions(), ["questions", 1, "type"], "performance"), "3 different types", id="against a rule"
@@ -88,7 +88,7 @@ async def test_all_targets_failing_is_told_with_each_reason(resume: Resume) -> N
     with pytest.raises(LLMServiceUnavailableError) as caught:
         await coach.path(resume)
     assert "first reason" in str(caught.value)
-    assert "the answer is no JSON" in str(caught.value)
+    assert "the answer is not JSON" in str(caught.value)
 
 
 async def test_one_task_failing_leaves_the_other_its_result(resume: Resume) -> None:

@@ -127,7 +127,7 @@ async def test_a_tool_that_was_demanded_is_called_or_the_demand_is_reported(name
             ]
             assert "tool_choice" not in answer.omitted
         else:
-            with pytest.raises(LLMServiceUnavailableError, match="calls no tool, though a call was demanded"):
+            with pytest.raises(LLMServiceUnavailableError, match="calls no tool, although a call was required"):
                 await segue.acomplete(ROUND, **asked)
     assert provider.refused == []
 

@@ -54,13 +54,13 @@ def call(name: str = "look_up", arguments: str = '{"key":"k0"}') -> ToolCall:
 TOOLS = (Tool(name="look_up"), Tool(name="look_away"))
 ANY, NAMED = ToolChoice(mode="required"), ToolChoice(mode="tool", name="look_up")
 KINDS: dict[str, tuple[Asked, Reference, str]] = {
-    "prose for a schema": (asked("json"), says("I can't do that."), "is no JSON"),
+    "prose for a schema": (asked("json"), says("I can't do that."), "is not JSON"),
     "JSON against its schema": (asked("json"), says('{"entries": []}'), "$ lacks items"),
-    "JSON that stops early": (asked("json"), says('{"items": [1, 2'), "is no JSON"),
-    "JSON among prose": (asked("json"), says('Here it is: {"items": []}'), "is no JSON"),
-    "JSON's words that are none": (asked("json"), says('{"items": [NaN]}'), "is no JSON"),
-    "prose for JSON": (asked("json", output=OutputSchema()), says("I can't do that."), "is no JSON"),
-    "a number for JSON": (asked("json", output=OutputSchema()), says("12"), "is no JSON object"),
+    "JSON that stops early": (asked("json"), says('{"items": [1, 2'), "is not JSON"),
+    "JSON among prose": (asked("json"), says('Here it is: {"items": []}'), "is not JSON"),
+    "JSON's words that are none": (asked("json"), says('{"items": [NaN]}'), "is not JSON"),
+    "prose for JSON": (asked("json", output=OutputSchema()), says("I can't do that."), "is not JSON"),
+    "a number for JSON": (asked("json", output=OutputSchema()), says("12"), "is not a JSON object"),
     "prose for a call": (asked("bare tools", tool_choice=ANY), says("I would look."), "calls no tool"),
     "prose for a named call": (asked("bare tools", tool_choice=NAMED), says("I would look."), "calls no tool"),
     "another call than the named": (asked("bare tools", tool_choice=NAMED, tools=TOOLS), says("", call("look_away")), "was demanded"),

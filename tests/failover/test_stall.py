@@ -97,7 +97,7 @@ def test_silence_before_content_is_hedged_once_and_then_given_up() -> None:
 def test_keep_alives_do_not_put_off_the_verdict_on_silence() -> None:
     watch = Watch(KNOWN, 0.0)
     for tick in range(1, 100):
-        watch.heard(tick / 10)
+        watch.received(tick / 10)
     assert watch.check(9.99).action is Action.HEDGE
     assert watch.check(10.0) == Verdict(Action.GIVE_UP, "no content for 10.0 s")
 
@@ -133,7 +133,7 @@ def test_gaps_in_thinking_and_tool_arguments_are_never_hedged_and_given_up_late(
 
 def test_a_connection_without_a_byte_is_given_up_where_nothing_else_would_end_it() -> None:
     watch = Watch(KNOWN.replace(hedge_first=None, give_up_first=None), 0.0)
-    watch.heard(100.0)
+    watch.received(100.0)
     assert watch.next_check() == 280.0
     assert watch.check(279.9).action is Action.WAIT
     assert watch.check(280.0) == Verdict(Action.GIVE_UP, "no byte for 180.0 s")
@@ -219,7 +219,7 @@ def test_the_verdict_changes_exactly_at_the_next_check_and_never_before(
     for phase, size, wait in steps:
         now += wait
         if phase is None:
-            watch.heard(now)
+            watch.received(now)
         else:
             watch.progress(phase, size, now)
     while (ahead := watch.next_check()) < inf:

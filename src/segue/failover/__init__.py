@@ -1,1 +1,1 @@
-"""Going on when a target drops out: budgets, timers and the splice decide; attempts and the engine act."""
+"""Failover: budgets, timers and the splice decide; attempts and the engine act."""

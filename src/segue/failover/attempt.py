@@ -1,7 +1,7 @@
 """One attempt: a request on its way to one target, running beside the caller.
 
-An attempt is a task that reads its upstream and posts what arrives to a mailbox. It judges nothing: it stamps arrivals on its
-watch, remembers the latest usage, and stops reading while the mailbox is full, so that a caller who reads slowly bounds what is held.
+An attempt is a task that reads its upstream and posts what arrives to a mailbox. It makes no decisions: it records arrivals
+on its watch, remembers the latest usage, and stops reading while the mailbox is full, so that little is buffered for a slow reader.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ SAME_READ = 1e-6
 """Seconds within which two moments are one: they are sums of the clock's numbers."""
 
 GAP_SAMPLING = 16
-"""One gap in so many is kept for the estimate of what gaps are usual."""
+"""One gap in this many is kept for the estimate of usual gaps."""
 
 Post: TypeAlias = "Callable[[Attempt, list[UpstreamEvent] | None], None]"
-"""Takes what an attempt brought, or None for its end."""
+"""Takes an attempt's events, or None for its end."""
 
 
 class Part(NamedTuple):
-    """What one attempt is asked for.
+    """What one attempt requests.
 
-    `tokens` is the prompt's estimate. `continuation`: the rest of an answer that broke off; its beginning is given as a `prefill` or
-    as a finished turn. `taken_back` is the end of that beginning that the model is not shown.
+    `tokens` is the prompt's estimate. `continuation`: the rest of an answer that broke off; its beginning is sent as a `prefill`
+    or as a finished turn. `taken_back` is the end of that beginning that the model is not shown.
     """
 
     request: ChatRequest
@@ -53,10 +53,11 @@ class Part(NamedTuple):
 class Attempt:
     """A running attempt.
 
-    `overdue`: silent beyond its hedge point. `spared`: silent beyond its give-up point too, but there is no one else to ask: only a
-    dead line or the deadline ends it. `lost`: another leads, and this one runs on only to show whether its target, being probed, is
-    well. `proven`: its first content was told to its target's health, and True where that was a probe's success. `over`: its fate is booked, nothing it still says counts. `limit` is the moment by which it must have shown content, so
-    that others keep their time; None where there are none.
+    `overdue`: silent beyond its hedge point. `spared`: silent beyond its give-up point too, but no other target is left: only a dead
+    connection or the deadline ends it. `lost`: another leads, and this one runs on only to show whether its target, being probed,
+    is healthy. `proven`: its first content was reported to its target's health, and True where that was a probe's success. `over`: its
+    outcome is booked, later events do not count. `limit` is the moment by which it must have shown content, so that other targets keep
+    their time; None if there are none.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Attempt:
         self._task = loop.create_task(self._pump(upstream, post, loop.time))
 
     def hold(self) -> None:
-        """Has it stop reading: nobody takes what it brings."""
+        """Stops its reading: nothing takes its events any more."""
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
 
@@ -114,13 +115,13 @@ class Attempt:
             room.set_result(None)
 
     def stop(self) -> None:
-        """Ends the reading and closes the socket, unless all is said and only the body's end is waited for, briefly."""
+        """Ends the reading and closes the socket, unless the answer is complete and it waits briefly for the body's end."""
         self.over = True
         if self._task is not None and not self.receipt.complete:
             self._task.cancel()
 
     def next_moment(self) -> float:
-        """When its silence may have something to say."""
+        """The moment at which its silence may need a decision."""
         check, late = self.watch.next_check(), self.late_at
         return check if check < late else late
 
@@ -131,8 +132,8 @@ class Attempt:
 
     @property
     def late_at(self) -> float:
-        """From when on its silence costs others the time that is theirs: without content at the limit itself, in thinking and in tool
-        arguments once it has also lasted as long as a gap in text may. In text the watch is strict enough."""
+        """The moment from which its silence uses up the time of other targets: without content the limit itself, in thinking and
+        in tool arguments once it has also lasted as long as a gap in text may. In text the watch is strict enough."""
         if self.limit is None or self.watch.phase is Phase.TEXT:
             return float("inf")
         if self.watch.phase is Phase.BEFORE:
@@ -140,7 +141,7 @@ class Attempt:
         return max(self.limit, self.last_content + (self.watch.limits.give_up_gap or 0.0))
 
     def spare(self) -> None:
-        """Lets its silence go on."""
+        """Accepts its silence."""
         self.overdue = self.spared = True
         self.limit = None
         self.watch.spare()
@@ -165,7 +166,7 @@ class Attempt:
         except asyncio.CancelledError:
             # Not passed on: the task would keep it, and by its traceback the attempt, which holds the task: a cycle around the prompt.
             return
-        except Exception as error:  # an upstream that raises is a defect in it, and the chain goes on all the same
+        except Exception as error:  # an upstream that raises has a defect; the chain still continues
             failure = Failure(kind=FailureKind.BROKEN, message=f"the upstream raised {type(error).__name__}")
             post(self, [Failed(failure)])
         finally:
@@ -173,7 +174,7 @@ class Attempt:
         post(self, None)
 
     def _stamp(self, batch: list[UpstreamEvent], now: float) -> None:
-        self.watch.heard(now)
+        self.watch.received(now)
         for event in batch:
             if isinstance(event, TextDelta):
                 self._content(Phase.TEXT, event.text, now)

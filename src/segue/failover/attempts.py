@@ -1,7 +1,7 @@
 """The attempts of one request that run, and the books of those that have ended.
 
-`Attempts` starts attempts and ends them, each exactly once: with an answer, a failure, or without a verdict. Every end goes to the target's
-health, to the listeners and into the report. Why an attempt starts or ends is the relay's affair.
+`Attempts` starts attempts and ends each exactly once: with an answer, a failure, or without a verdict. Every end goes to the target's
+health, to the listeners and into the report. The relay decides why an attempt starts or ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from segue.routing.target import Target
 
 
 class Attempts:
-    """The running attempts of one request, and what was posted by them."""
+    """The running attempts of one request, and the events they posted."""
 
     def __init__(self, engine: Engine, job: Job, report: Report, tokens: int, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
@@ -46,15 +46,15 @@ class Attempts:
 
     @property
     def racers(self) -> list[Attempt]:
-        """Those that may still come to lead, or do."""
+        """Those that lead or may still lead."""
         return [attempt for attempt in self.running if not attempt.lost]
 
     def next_moment(self) -> float:
-        """The earliest moment at which one's silence may have something to say; infinite if none."""
+        """The earliest moment at which an attempt's silence may need a decision; infinite if none."""
         return min([attempt.next_moment() for attempt in self.running], default=FOREVER)
 
     def take(self) -> tuple[Attempt, list[UpstreamEvent] | None] | None:
-        """The oldest post: what an attempt brought, or None for its end."""
+        """The oldest post: an attempt's events, or None for its end."""
         if (item := self.mail.take()) is None:
             return None
         self._waiting -= len(item[1] or ())
@@ -94,7 +94,7 @@ class Attempts:
         attempt.run(engine.upstream(target), self._post, self._loop)
 
     def answered(self, attempt: Attempt, *, cancelled: bool = False) -> None:
-        """Its target has proved to be well: by a whole answer, or, `cancelled`, by as much of one as there was need for."""
+        """Its target has proved to be healthy: by a whole answer, or, if `cancelled`, by as much of one as was needed."""
         self._engine.answered(attempt, self._now())
         if not cancelled:
             for misfit in self._misfits:
@@ -103,7 +103,7 @@ class Attempts:
         self._end(attempt, "cancelled" if cancelled else "ok")
 
     def _after(self, target: Target) -> str:
-        """Who failed before, if it was another; told once."""
+        """The target that failed before, if it is another; reported once."""
         failed, self._failed = self._failed, ""
         return failed if failed != target.name else ""
 
@@ -120,7 +120,7 @@ class Attempts:
         self._end(attempt, "cancelled")
 
     def leave(self, attempt: Attempt) -> None:
-        """Stops a probe that lost its race and showed nothing: it was silent beyond what is usual, or it had too little time to tell."""
+        """Stops a probe that lost its race and showed nothing: it was silent for longer than usual, or it had too little time to judge."""
         silence = self._now() - attempt.last_content
         if attempt.overdue:
             self.failed(attempt, Failure(kind=FailureKind.STALL, message=f"a probe, silent for {silence:.1f} s"))
@@ -142,7 +142,7 @@ class Attempts:
             await attempt.stopped()
 
     def summary(self, skipped: Sequence[Skipped]) -> list[AttemptSummary]:
-        """What was tried, and what was passed over and why."""
+        """What was tried, and what was skipped and why."""
         now = self._now()
         return self._report.attempts + [
             AttemptSummary(
@@ -188,7 +188,7 @@ class Attempts:
                 seconds=seconds,
                 failure=failure,
                 usage=attempt.usage,
-                # A stop reason may stand on every chunk: of an attempt that was cancelled only the last word makes its report final.
+                # A stop reason may stand on every chunk: for a cancelled attempt only the end of the answer makes its report final.
                 usage_is_final=attempt.finished and (outcome != "cancelled" or attempt.receipt.complete),
                 first_content=attempt.first_content,
                 status=attempt.receipt.status,

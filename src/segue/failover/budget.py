@@ -1,4 +1,4 @@
-"""What failing over may cost: hedges in requests, attempts in time, rounds in waiting."""
+"""Limits of failing over: hedges in requests, attempts in time, rounds in waiting."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ FOREVER: Final = float("inf")
 """A moment that never comes, on the event loop's clock."""
 
 HEDGE: Final = 1.0
-"""What racing a silent target costs."""
+"""Tokens that racing a silent target costs."""
 
 CONTINUATION: Final = 2.0
-"""What going on with a broken answer elsewhere costs: the prompt and the delivered text are both billed again."""
+"""Tokens that continuing a broken answer elsewhere costs: the prompt and the delivered text are both billed again."""
 
 _OPEN_LIMIT: Final = 0.5
 _ROUNDING: Final = 1e-9
@@ -41,12 +41,12 @@ class HedgeBudget:
         self._level = min(self._capacity, self._level + self._per_success)
 
     def take(self, cost: float, *, share_open: float = 0.0) -> bool:
-        """Pays `cost` (more than 0) and says True, or leaves the bucket as it is and says False.
+        """Pays `cost` (more than 0) and returns True, or leaves the bucket unchanged and returns False.
 
-        `share_open` is the share of targets whose breaker is open, 0 to 1. From one half on nothing is paid out: extra load would
-        only push the remaining targets over.
+        `share_open` is the share of targets whose breaker is open, 0 to 1. From one half on nothing is paid out: extra load
+        would only overload the remaining targets.
         """
-        # Twenty gains of 0.05 add up to a hair less or more than 1.
+        # Twenty gains of 0.05 do not add up to exactly 1.
         if share_open >= _OPEN_LIMIT or cost > self._level + _ROUNDING:
             return False
         self._level = max(0.0, self._level - cost)
@@ -75,8 +75,8 @@ class Deadline(msgspec.Struct, frozen=True):
         """The moment by which an attempt that begins now must have shown content; None is no limit.
 
         For the last live target that is the deadline itself. Earlier ones leave it its share: `started + total × (1 - last_share)`.
-        One that would have less than half such a share until then is itself the last hop, whoever is behind it: to ask and not to
-        wait for the answer would be paid for nothing.
+        One that would have less than half such a share until then is itself the last hop, even if others follow it: a request
+        whose answer is not waited for costs money for nothing.
         """
         if self.total is None:
             return None

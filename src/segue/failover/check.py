@@ -1,15 +1,15 @@
-"""What a request asks of its answer, checked: an answer that does not fit is the failure of the target that gave it.
+"""Checks an answer against its request: an answer that does not fit is a failure of its target.
 
 | asked for                        | does not fit                                                       |
 |----------------------------------|--------------------------------------------------------------------|
-| a JSON schema                    | a text that is no JSON, or is against the schema                   |
-| JSON without a schema            | a text that is no JSON object or array                             |
+| a JSON schema                    | a text that is not JSON, or violates the schema                   |
+| JSON without a schema            | a text that is not a JSON object or array                             |
 | a tool call (any, or a named one)| an answer without a call; a call of another tool than the named one |
 | tools, or none                   | a call of a tool that was not offered, or of any where none may be |
-| `validate`                       | a text of which it says what is wrong                              |
+| `validate`                       | a text for which it returns what is wrong                              |
 
-A text is looked at only where there are no calls beside it. JSON in a code fence fits, and is delivered without the fence. What a
-caller's own token limit cut, what a model declined and a turn that pauses are delivered with their finish reason: they are no misfit
+A text is looked at only where there are no calls beside it. JSON in a code fence fits, and is delivered without the fence. An answer
+cut by the caller's own token limit, a declined answer and a turn that pauses are delivered with their finish reason: they are not misfits
 (`validate` sees a text that was cut). That the arguments of a call are a JSON object is checked in `splice.toolcalls`.
 """
 
@@ -25,20 +25,20 @@ from segue.chat.messages import ToolCall
 from segue.chat.request import ChatRequest
 
 Validate: TypeAlias = Callable[[str], str | None]
-"""Says what is wrong with a text, or None."""
+"""Returns what is wrong with a text, or None."""
 
 _FENCE: Final = re.compile(r"```(?:json)?[ \t]*\r?\n", re.IGNORECASE)
 
 
 class SchemaJudge:
-    """A `validate` that knows the schema better than JSON Schema says it (a pydantic class): nothing else judges the text."""
+    """A `validate` that is more exact than the JSON Schema (a pydantic class): nothing else checks the text."""
 
     def __call__(self, text: str) -> str | None:
         raise NotImplementedError
 
 
 class Check:
-    """The check of one request's answers. `whole`: an answer must be there whole before any of it is given out."""
+    """The check of one request's answers. `whole`: an answer must be complete before any of it is delivered."""
 
     __slots__ = ("_choice", "_demands_call", "_offered", "_output", "_validate", "whole")
 
@@ -49,7 +49,7 @@ class Check:
         names = {tool.name for tool in request.tools}
         listed = [tool for fields in request.extra.values() for tool in _listed(fields.get("tools"))]
         hosted = [tool for tool in listed if tool.get("name") not in names]
-        # What a provider's own tools call, and whether it is seen here, only that provider knows.
+        # Calls of a provider's own tools may or may not be visible here.
         self._offered = (
             None if any("name" not in tool for tool in hosted) else names | {tool["name"] for tool in hosted}
         )
@@ -62,7 +62,7 @@ class Check:
         if self._offered is not None and call.name not in self._offered:
             return f"the tool {call.name[:64]!r} was called, which was not offered"
         if choice is not None and choice.mode == "none":
-            return f"the tool {call.name[:64]!r} was called, though no call was allowed"
+            return f"the tool {call.name[:64]!r} was called, although no call was allowed"
         if choice is not None and choice.mode == "tool" and call.name != choice.name:
             return f"the tool {call.name[:64]!r} was called, though {choice.name!r} was demanded"
         return None
@@ -74,11 +74,11 @@ class Check:
         if cut:
             return None
         if self._demands_call:
-            return "the answer calls no tool, though a call was demanded"
+            return "the answer calls no tool, although a call was required"
         return None if self._output is None else self._json(bare(text))
 
     def delivered(self, text: str) -> str:
-        """A text that fits, as it is given out."""
+        """A text that fits, as it is delivered."""
         return text if self._output is None else bare(text)
 
     def _json(self, text: str) -> str | None:
@@ -86,17 +86,17 @@ class Check:
         try:
             value = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
-            return "the answer is no JSON, though JSON was asked for"
+            return "the answer is not JSON, although JSON was requested"
         if (schema := self._output.schema) is None:
             fits = isinstance(value, dict | list)
-            return None if fits else "the answer is no JSON object, though one was asked for"
+            return None if fits else "the answer is not a JSON object, although one was requested"
         check = import_module("segue.failover.schema_check").schema_check(schema)  # its import takes 0.15 s
         problem = None if check is None else check.problem(value)
         return None if problem is None else f"the answer does not follow its schema: {problem}"
 
 
 def bare(text: str) -> str:
-    """What stands in a code fence, if that is all there is; else the text."""
+    """The contents of a code fence, if there is nothing else; else the text."""
     stripped = text.strip()
     fence = _FENCE.match(stripped)
     return stripped[fence.end() : -3].rstrip() if fence is not None and stripped.endswith("```") else text
@@ -107,4 +107,4 @@ def _listed(tools: Any) -> list[dict[str, Any]]:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

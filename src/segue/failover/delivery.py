@@ -1,6 +1,6 @@
-"""What the caller of one request is shown: the attempt in the lead speaks, through the splice.
+"""What the caller of one request is shown: the leading attempt's events, through the splice.
 
-No clock and no tasks here; `now` is passed in. Who leads, and what follows when the leader breaks off, is the relay's affair.
+No clock and no tasks here; `now` is passed in. The relay decides who leads, and what follows when the leader breaks off.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from segue.routing.target import Target
 
 
 class Delivery:
-    """Who speaks, and what was said.
+    """The leading attempt and the
 
-    `attempt` leads now, `spoke` was the last to speak; both None before there is content, which first came at `first_content`. `out` is what the
-    caller has not taken yet. `finished` is the last stop reason: with it the answer is whole, and what follows is waited for until
-    `linger_until`. `doubtful`: content came after a stop reason, so that those of this attempt prove little. `seam_until` is when text
-    that a seam withholds goes out all the same. `tools`: the model may call some, so that a provisional end proves nothing.
+    answer so far. `attempt` leads now, `last_leader` was the last to deliver content; both None before there is content, which first came
+    at `first_content`. `out` is what the caller has not taken yet. `finished` is the last stop reason: with it the answer is complete, and
+    what follows is waited for until `linger_until`. `doubtful`: content came after a stop reason, so that the stop reasons of this attempt
+    prove little. `seam_until` is when text that a seam withholds is delivered anyway. `tools`: the model may call some, so that a
+    provisional end proves nothing.
     """
 
     __slots__ = (
@@ -43,11 +44,11 @@ class Delivery:
         "doubtful",
         "finished",
         "first_content",
+        "last_leader",
         "linger_until",
         "out",
         "seam_until",
         "splice",
-        "spoke",
     )
 
     def __init__(self, policy: Policy, *, hold: bool, check: Check, tools: bool = False) -> None:
@@ -55,7 +56,7 @@ class Delivery:
         self._tools = tools
         self.splice = Splice(hold=hold, continuations=policy.continuations, seam_chars=policy.seam_chars, check=check)
         self.attempt: Attempt | None = None
-        self.spoke: Attempt | None = None
+        self.last_leader: Attempt | None = None
         self.first_content: float | None = None
         self.out: list[ChatEvent] = []
         self.finished: Finished | None = None
@@ -65,35 +66,38 @@ class Delivery:
 
     @property
     def speaker(self) -> Target | None:
-        """Who speaks, or spoke last; None before there is content."""
-        return self.spoke.target if self.spoke is not None else None
+        """The attempt that delivers content, or did last; None before there is content."""
+        return self.last_leader.target if self.last_leader is not None else None
 
     @property
     def goes_on(self) -> bool:
-        """Whether the next attempt is asked for the rest of an answer, not for a whole one."""
-        return self.spoke is not None and self.splice.on_break() is Next.CONTINUE
+        """Whether the next attempt continues an answer."""
+        return self.last_leader is not None and self.splice.on_break() is Next.CONTINUE
 
     def take(self, attempt: Attempt, now: float) -> None:
         """The attempt has content: it leads from here on."""
-        if self.spoke is None:
+        if self.last_leader is None:
             self.first_content = now
         elif attempt.start.continuation:
             self.splice.continue_with(
-                self.spoke.target.name, attempt.target.name, prefill=attempt.prefill, taken_back=attempt.taken_back
+                self.last_leader.target.name,
+                attempt.target.name,
+                prefill=attempt.prefill,
+                taken_back=attempt.taken_back,
             )
         else:
-            self.splice.restart(self.spoke.target.name, attempt.target.name)
-        self.attempt = self.spoke = attempt
+            self.splice.restart(self.last_leader.target.name, attempt.target.name)
+        self.attempt = self.last_leader = attempt
 
     def lose(self) -> Next:
-        """The leader is gone. Gives how the answer can go on."""
+        """The leader is gone. Returns how the answer can go on."""
         self.attempt = self.finished = None
         self.doubtful = False
         self.seam_until = self.linger_until = FOREVER
         return self.splice.on_break()
 
-    def say(self, attempt: Attempt, event: UpstreamEvent, now: float) -> Failure | None:
-        """The leader says something. Gives what is wrong with it, if anything."""
+    def deliver(self, attempt: Attempt, event: UpstreamEvent, now: float) -> Failure | None:
+        """Takes an event of the leader. Returns what is wrong with it, if anything."""
         if isinstance(event, Finished):
             return self._stop(attempt, event, now)
         if self.finished is not None:
@@ -116,13 +120,13 @@ class Delivery:
         """Ends the answer with its last stop reason. Returns what is wrong with the whole of it, if anything."""
         assert self.finished is not None
         shown = self.splice.feed(msgspec.structs.replace(self.finished, provisional=False))
-        if shown and self.spoke is not None:
-            self.spoke.shown = True
+        if shown and self.last_leader is not None:
+            self.last_leader.shown = True
         self.out += [event for event in shown if not isinstance(event, (UsageReport, Finished))]
         return self.splice.failure
 
     def flush(self) -> Failure | None:
-        """Shows what a seam withholds. Gives what is wrong with it, if anything."""
+        """Delivers what a seam withholds. Returns what is wrong with it, if anything."""
         self.seam_until = FOREVER
         self.out += self.splice.flush()
         return self.splice.failure
@@ -135,12 +139,12 @@ class Delivery:
         return finished
 
     def _stop(self, attempt: Attempt, event: Finished, now: float) -> Failure | None:
-        """A stop reason. Returns a failure where it is a refusal that another target is to be asked instead of."""
+        """Handles a stop reason. Returns a failure if it is a refusal after which another target is to be asked."""
         refused = event.reason is FinishReason.CONTENT_FILTER
         if refused and self._policy.failover_on_refusal and not self.splice.delivered:
             return Failure(kind=FailureKind.POLICY, message="the model declined to answer")
         if event.provisional and self._tools:
-            return None  # a call may be still to come
+            return None  # a call may still follow
         self.finished = event
         if event.provisional or self.doubtful:
             self.linger_until = now + _pause(attempt)
@@ -152,7 +156,7 @@ class Delivery:
         return None
 
     def _go_on(self, attempt: Attempt, event: UpstreamEvent, finished: Finished, now: float) -> None:
-        """What follows a stop reason: usage and the like, or more of the answer."""
+        """Handles what follows a stop reason: usage and the like, or more of the answer."""
         if finished.provisional and isinstance(event, (TextDelta, ThinkingDelta, ToolCallDelta)):
             self.finished = None
             self.linger_until = FOREVER
@@ -162,5 +166,5 @@ class Delivery:
 
 
 def _pause(attempt: Attempt) -> float:
-    """Seconds that an answer may pause where it is not sure that it is over."""
+    """Seconds that an answer may pause where its end is uncertain."""
     return attempt.watch.limits.give_up_gap or FOREVER

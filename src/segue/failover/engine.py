@@ -1,7 +1,7 @@
-"""What all requests of a process share, and the door through which each of them goes.
+"""What all requests of a process share, and the entry point for each of them.
 
-The engine holds the health book, latencies, quotas and the hedge budget; a `Relay` carries one request. Clock, randomness, ids and
-upstreams are given to it, so that a test can run years of trouble in a second.
+The engine holds the health book, latencies, quotas and the hedge budget; a `Relay` carries one request. Clock, randomness, ids
+and upstreams are passed in, so that a test can run years of failures in a second.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ from segue.routing.target import Target
 log = logging.getLogger("segue")
 
 MOST_REMEMBERED = 1000
-"""Targets whose age and whose keys are remembered; a caller of the gateway may name any number of models."""
+"""Targets whose lifecycle and health names are cached; a caller of the gateway may name any number of models."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
 EVENTS = ("request_started", "request_ended", "attempt_started", "attempt_ended")
-"""What listeners are told of, by the names of their methods."""
+"""The events of listeners, by the names of their methods."""
 
 QUOTA_PATIENCE = 1.0
-"""Seconds that a request waits for a quota's room; a target that needs longer is passed over …"""
+"""Seconds that a request waits for a quota's room; a target that needs longer is skipped …"""
 QUOTA_MINUTE = 60.0
-"""… and one that needs longer than this is no last resort either: it has used up its day."""
+"""… and one that needs longer than this is not a last resort either: its daily quota is used up."""
 
 
 class Engine:
     """Shared by all requests of a process, in any number of event loops one after another.
 
-    `enough` samples make an estimate of a target's usual waits (`StallPolicy.enough`). `limits_of` is called once for each model that is
-    asked of a target: a successor has a quota of its own.
+    `enough` samples make an estimate of a target's usual waits (`StallPolicy.enough`). `limits_of` is called once for each model
+    that is asked of a target: a successor has its own quota.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Engine:
         self.quota = QuotaBook()
         self.budget = HedgeBudget()
         self._listening: dict[str, list[Callable[[Any], None]]] = {name: [] for name in EVENTS}
-        self._tells_requests = False
+        self._reports_requests = False
         for listener in listeners:
             self.listen(listener)
         self.wall = wall
@@ -91,7 +91,7 @@ class Engine:
         self._keys: dict[tuple[str, str, str], HealthKeys] = {}
         self._names: dict[HealthKeys, str] = {}
 
-    # ---- what a relay asks
+    # ---- queries of a relay
 
     def current(self, targets: tuple[Target, ...], policy: Policy) -> tuple[Target, ...]:
         """The targets on this day, the same tuple where nothing has changed."""
@@ -105,7 +105,7 @@ class Engine:
         return targets if all(map(operator.is_, found, targets)) else tuple(found)
 
     def _age(self, target: Target, day: int, replace: bool) -> tuple[Target, tuple[int, bool], Target]:
-        """What becomes of a target on a day; what there is to say of its model is logged once."""
+        """The target on a day: its model or the successor; a notice on the model is logged once."""
         aged = aging.current(target, date.fromordinal(_EPOCH + day), replace=replace)
         if aged.notice and (target.name, aged.notice) not in self._warned:
             self._warned.add((target.name, aged.notice))
@@ -128,7 +128,7 @@ class Engine:
         return keys
 
     def name_of(self, keys: HealthKeys) -> str:
-        """A target whose health is kept under these names; "" if none was asked yet, or long ago."""
+        """A target whose health is kept under these names; "" if none was used yet, or not recently."""
         return self._names.get(keys, "")
 
     def look(self, target: Target, tokens: int, now: float) -> Availability:
@@ -153,12 +153,12 @@ class Engine:
         return self.quota.wait(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
 
     def reserve(self, target: Target, tokens: int, now: float) -> float:
-        """Takes room in the target's quota; gives the seconds to wait first, 0.0 when taken."""
+        """Takes room in the target's quota; returns the seconds to wait first, 0.0 when taken."""
         keys = self.keys(target)
         return self.quota.reserve(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
 
     def limits(self, target: Target, request: ChatRequest, tokens: int, policy: Policy) -> Limits:
-        """An attempt's timers, from what was seen of its target."""
+        """An attempt's timers, from the measured waits of its target."""
         key = latency_key(target, request, tokens)
         return limits(
             target.stall or policy.stall,
@@ -175,15 +175,15 @@ class Engine:
         return estimate_request_tokens(request)
 
     def successor(self, target: Target) -> Target | None:
-        """The same target with the model that took its model's place."""
+        """The same target with its model's successor."""
         return aging.successor(target, date.fromordinal(_EPOCH + int(self.wall() // 86400)))
 
-    # ---- what a relay tells
+    # ---- reports of a relay
 
     def request_started(self, job: Job, request_id: str) -> RequestStart | None:
         """Starts the probes that are due for the job's targets; returns what the listeners were called with, None if none listens."""
         self._key_probe.start_due(job.targets, connect=job.policy.connect)
-        if not self._tells_requests:
+        if not self._reports_requests:
             return None
         start = RequestStart(
             request_id=request_id,
@@ -194,24 +194,24 @@ class Engine:
             hold=job.hold,
             metadata=job.metadata,
         )
-        self._tell("request_started", start)
+        self._notify("request_started", start)
         return start
 
     def listen(self, listener: Listener) -> None:
-        """Tells `listener` too, after those that listen already, of all that begins from now on."""
+        """Adds a listener after the present ones, for everything that begins from now on."""
         for name, calls in self._listening.items():
             if (call := getattr(listener, name, None)) is not None:
                 calls.append(call)
-        self._tells_requests = bool(self._listening["request_started"] or self._listening["request_ended"])
+        self._reports_requests = bool(self._listening["request_started"] or self._listening["request_ended"])
 
     def request_ended(self, end: RequestEnd) -> None:
-        self._tell("request_ended", end)
+        self._notify("request_ended", end)
 
     def began(self, start: AttemptStart) -> None:
-        self._tell("attempt_started", start)
+        self._notify("attempt_started", start)
 
     def ended(self, end: AttemptEnd) -> None:
-        self._tell("attempt_ended", end)
+        self._notify("attempt_ended", end)
 
     def proved(self, attempt: Attempt, now: float) -> None:
         """The attempt has shown its first content."""
@@ -230,7 +230,7 @@ class Engine:
         self._observe(attempt, now)
 
     def failed(self, attempt: Attempt, failure: Failure, now: float) -> None:
-        """The attempt failed; its target's health and quota hear of it."""
+        """The attempt failed; updates its target's health and quota."""
         keys = self.keys(attempt.target)
         jitter = self.rng.uniform(-1.0, 1.0)
         self.health.failed(keys, failure, now, jitter, started=attempt.began, proven=bool(attempt.proven))
@@ -242,12 +242,12 @@ class Engine:
         self._observe(attempt, now)
 
     def surpassed(self, attempt: Attempt, now: float) -> None:
-        """The attempt's answer did not fit the request, and another target's did: so it was the target's fault, not the request's."""
+        """The attempt's answer did not fit the request, and another target's did: the target is at fault, not the request."""
         failure = Failure(kind=FailureKind.BROKEN, message="its answer did not fit the request, another target's did")
         self.health.failed(self.keys(attempt.target), failure, now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
 
     def released(self, attempt: Attempt, now: float) -> None:
-        """The attempt ended without saying anything of its target's health."""
+        """The attempt ended without a verdict on its target's health."""
         keys = self.keys(attempt.target)
         self.health.release(keys, started=attempt.began, proven=bool(attempt.proven))
         self._call_waiting(keys, now)
@@ -258,7 +258,7 @@ class Engine:
         self.health.unproven(self.keys(attempt.target), now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
 
     def learned(self, entry: Entry) -> None:
-        """The attempt without the fields that were refused went through: they are left out from now on, if it was not their values."""
+        """The attempt without the refused fields succeeded: they are left out from now on, unless only their values were refused."""
         if lasting := entry.omit - entry.passing:
             self.refusals.learn(entry.target, lasting)
 
@@ -276,7 +276,7 @@ class Engine:
             difference = attempt.usage.prompt_tokens - attempt.start.prompt_tokens
             self.quota.adjust(QuotaKey(keys.credential, keys.model), difference, now, reserved_at=attempt.began)
 
-    def _tell(self, method: str, event: Any) -> None:
+    def _notify(self, method: str, event: Any) -> None:
         for call in self._listening[method]:
             try:
                 call(event)

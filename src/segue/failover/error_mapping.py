@@ -1,4 +1,4 @@
-"""What a request that nobody answered raises: the attempts' failures, mapped to the error tree at this one seam."""
+"""The error of a request without an answer: the attempts' failures, mapped to the error tree at this one seam."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _SHARED_CAUSE: tuple[tuple[frozenset[str], type[LLMServiceUnavailableError]], ..
 )
 
 
-def speaks_of_form(failure: Failure) -> bool:
-    """Whether a refusal speaks of what is written differently in each dialect: tools, media, the order of turns, betas.
+def is_about_form(failure: Failure) -> bool:
+    """Whether a refusal is about what each dialect writes differently: tools, media, the order of turns,
 
-    Where the caller's words were translated, such a refusal may be of the translation, and another target may take what was said.
+    betas. If the request was translated, the translation may be at fault, and another target may accept the request.
     """
     return bool(_FORM.search(f"{failure.param or ''} {failure.message}"))
 
 
 def stopped(failure: Failure, target: str, attempts: Sequence[AttemptSummary]) -> InvalidRequestError:
-    """The error for a failure that no other target can cure: the caller's own, or a refusal."""
+    """The error for a failure that is the same at every target: a caller's mistake, or a refusal."""
     refused = failure.kind is FailureKind.POLICY
     kind = ContentRefusedError if refused else InvalidRequestError
     status = failure.status if failure.status is not None and 400 <= failure.status < 500 else 400
@@ -57,9 +57,9 @@ def unanswered(
     *,
     unfit: bool,
 ) -> SegueError:
-    """The error when nobody is left to ask.
+    """The error when no target is left.
 
-    `last` is the last failure and whose it was; `tried` names beside the attempts those that were passed over. `unfit`: none of these can
+    `last` is the last failure and its target; `tried` names the attempts and the targets that were skipped. `unfit`: none of these can
     take the request at all.
     """
     outcomes = {attempt.outcome for attempt in attempts} - {"cancelled"}

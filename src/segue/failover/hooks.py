@@ -1,7 +1,7 @@
-"""Hooks: what the engine reports of its work, and who may look at a request before it.
+"""Hooks: what the engine reports of its work, and the checks that see a request first.
 
-A hook is called in the event loop's thread and must return at once. What a `Listener` raises is logged and goes no further: observing
-never disturbs serving. What a `RequestCheck` raises is the caller's error.
+A hook is called in the event loop's thread and must return at once. An exception of a `Listener` is logged and goes no further: observing
+never disturbs serving. An exception of a `RequestCheck` is raised to the caller.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from segue.routing.target import Target
 
 
 class RequestStart(msgspec.Struct, frozen=True, kw_only=True):
-    """A request was taken on. `wall` is epoch seconds; `target` the first of its chain; `hold`: its answer is given out whole only."""
+    """A request was accepted. `wall` is epoch seconds; `target` the first of its chain; `hold`: its answer is delivered only as a whole."""
 
     request_id: str
     request: ChatRequest
@@ -34,7 +34,7 @@ class RequestStart(msgspec.Struct, frozen=True, kw_only=True):
 class RequestEnd(msgspec.Struct, frozen=True, kw_only=True):
     """A request is over, and so are all its attempts. Exactly one for each `RequestStart`.
 
-    "cancelled": its reader left before the end. `target` and `model` are those that spoke last, "" if none did. `first_content` is in
+    "cancelled": its reader left before the end. `target` and `model` are the last that delivered content, "" if none did. `first_content` is in
     seconds from the request's start. `text` is what the caller was shown, without thinking and tool calls.
     """
 
@@ -56,7 +56,7 @@ class RequestEnd(msgspec.Struct, frozen=True, kw_only=True):
 class AttemptStart(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt is about to be sent. `wall` is epoch seconds; `prompt_tokens` an estimate; `max_tokens` bounds the output.
 
-    `after` names the target whose failure it follows, if that is another one: then it is a failover.
+    `after` names the target whose failure it follows, if that is another one: then this is a failover.
     """
 
     attempt_id: str
@@ -77,7 +77,7 @@ class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt is over. Exactly one for each `AttemptStart`.
 
     `failure` is None if it answered or was cancelled. `usage` is the provider's latest report, if any; `usage_is_final` says that its
-    terminal was read. `sent` is False where not a byte went out. `text` is all it brought, shown or not: text, thinking and tool arguments.
+    terminal was read. `sent` is False if no byte was sent. `text` is everything it sent, shown or not: text, thinking and tool arguments.
     """
 
     start: AttemptStart
@@ -94,10 +94,10 @@ class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listener(Protocol):
-    """A listener that also has `request_started(RequestStart)` or `request_ended(RequestEnd)` is told of whole requests too.
+    """A listener may also have `request_started(RequestStart)` and `request_ended(RequestEnd)`, which are called for whole requests,
 
-    One that has `attempt_booked(AttemptEnd, AttemptRecord)` is told what an ended attempt cost, as the ledger has it: at once, but in the
-    first second of a process, while prices are read, later and from another thread.
+    and `attempt_booked(AttemptEnd, AttemptRecord)`, which is called with the ledger's record of an ended attempt and its cost: immediately,
+    except in the first second of a process, while prices are loaded: then later and from another thread.
     """
 
     def attempt_started(self, start: AttemptStart) -> None: ...
@@ -107,18 +107,19 @@ class Listener(Protocol):
 
 @runtime_checkable
 class RequestCheck(Protocol):
-    """Looks at every chat request before its chain is asked, wherever it comes from: may change it, or refuse it."""
+    """Sees every chat request before its chain is asked, from every interface: may change it, or refuse it."""
 
     def check_request(self, request: ChatRequest, metadata: Mapping[str, str]) -> ChatRequest:
-        """Returns the request to send, the same or a changed one. `metadata` is what the caller wants booked, and the gateway's `key`.
+        """Returns the request to send, the same or a changed one. `metadata` is the caller's metadata for the ledger, and the gateway's
+        `key`.
 
-        Raises `InvalidRequestError`, or another `SegueError`, to refuse it: the caller gets that, in the caller's dialect.
+        Raises `InvalidRequestError`, or another `SegueError`, to refuse it: the caller gets that error in the caller's dialect.
         """
         ...
 
 
 def register(name: str, make: Callable[[], Any]) -> None:
-    """Adds a hook to this process; it runs where the setting `hooks` names it. `make` returns a `Listener`, a `RequestCheck`, or both."""
+    """Adds a hook to this process; it runs if the setting `hooks` names it. `make` returns a `Listener`, a `RequestCheck`, or both."""
     plugins.register("hooks", name, make)
 
 

@@ -1,4 +1,4 @@
-"""A request as the engine takes it, and what it is known by."""
+"""A request as the engine takes it, and its id."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if hasattr(os, "register_at_fork"):
 def new_id() -> str:
     """The time in milliseconds and 80 random bits, 32 characters of hex: unique, not secret.
 
-    By their time, new ids stand together at the end of a ledger's indexes, so that many records share the pages that are written. Asking
-    the system for the random bits would cost more than all else that starts an attempt.
+    As they begin with the time, new ids stand together at the end of a ledger's indexes, so that many records share the pages that are
+    written. Getting the random bits from the system would cost more than everything else that starts an attempt.
     """
     return f"{time.time_ns() // 1_000_000 << 80 | _ids.getrandbits(80):032x}"
 
@@ -32,9 +32,10 @@ def new_id() -> str:
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One request as the engine takes it.
 
-    `targets` is the chain in order, at least one. `hold`: nothing is given out before the whole answer is there, so that a restart
-    loses nothing; an answer that is checked whole (`Check.whole`) is held in any case. `validate` looks at a whole text and says what is
-    wrong with it, or None. `metadata` goes to the listeners. `dialect` is the one in which the caller wrote the request, "" if in none.
+    `targets` is the chain in order, at least one. `hold`: nothing is delivered before the answer is complete, so that a restart
+    loses nothing; an answer that is checked as a whole (`Check.whole`) is always held. `validate` takes a whole text and returns
+    what is wrong with it, or None. `metadata` goes to the listeners. `dialect` is the one in which the caller wrote the request, "" if in
+    none.
     """
 
     request: ChatRequest
@@ -46,7 +47,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     dialect: str = ""
     route: Route | None = None
-    """Why the targets stand in this order; None as written."""
+    """Why the targets are in this order; None: the configured order."""
 
 
 def latency_key(target: Target, request: ChatRequest, tokens: int) -> LatencyKey:

@@ -12,7 +12,7 @@ from segue.routing.target import Target
 
 
 class KeyProbe:
-    """Runs the probes that the health book finds due, beside the requests, one at a time for each credential."""
+    """Runs the probes that are due by the health book, beside the requests, one at a time for each credential."""
 
     def __init__(
         self, health: HealthBook, keys: Callable[[Target], HealthKeys], upstream: Callable[[Target], Upstream]

@@ -1,6 +1,6 @@
-"""A local server as the last resort: found when it is needed, by asking those that may run for their lists of models.
+"""A local server as the last resort: found when it is needed, by a request for the list of models to each candidate.
 
-On loopback a port where nobody listens refuses at once, so that looking costs next to nothing; one that says nothing is given up after
+On loopback a port without a listener refuses immediately, so that the search is nearly free; one that does not answer is given up after
 `LOOK_WAIT`.
 """
 
@@ -27,7 +27,7 @@ from segue.wire.sse import EndlessError
 LOOK_WAIT = 0.5
 """Seconds that a server may take to list its models."""
 _NO_CHAT = ("embed", "rerank", "whisper")
-"""Parts of the names of models that answer no chat."""
+"""Parts of the names of models that are not for chat."""
 
 
 class _Models(msgspec.Struct):
@@ -38,7 +38,7 @@ class _Models(msgspec.Struct):
 
 
 class LocalUpstream:
-    """Asks the first of `target.lookup` that is found running, until it is found gone."""
+    """Uses the first running server of `target.lookup`, until it is gone."""
 
     def __init__(
         self, target: Target, providers: Mapping[str, Provider], transport: Transport, wall: Callable[[], float]
@@ -53,7 +53,7 @@ class LocalUpstream:
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
         server = await self._server()
         if server is None:
-            yield [Failed(self._nobody())]
+            yield [Failed(self._not_found())]
             return
         receipt.model = self._model
         async with aclosing(server.stream(ask, receipt)) as batches:
@@ -63,7 +63,7 @@ class LocalUpstream:
                 yield events
 
     async def probe(self, *, connect: float) -> Failure | None:
-        return None if await self._server() is not None else self._nobody()
+        return None if await self._server() is not None else self._not_found()
 
     async def _server(self) -> HttpUpstream | None:
         if self._found is None:
@@ -89,7 +89,7 @@ class LocalUpstream:
         )
 
     async def _models(self, name: str) -> list[str]:
-        """What the server lists for chats; nothing if none runs there."""
+        """The chat models that the server lists; none if no server runs there."""
         target = self._as(name, ANY_MODEL)
         call = Call(model=target.model, base_url=target.base_url, key=target.key, headers=target.headers)
         try:
@@ -104,7 +104,7 @@ class LocalUpstream:
             return []
         return [model.id for model in models if not any(word in model.id.lower() for word in _NO_CHAT)]
 
-    def _nobody(self) -> Failure:
+    def _not_found(self) -> Failure:
         addresses = ", ".join(f"{name} ({self._as(name, ANY_MODEL).base_url})" for name in self._presets)
         message = f"no local server with a model was found: looked for {addresses}"
         return Failure(kind=FailureKind.TRANSPORT, message=message, code="connect", scope=Scope.ENDPOINT)

@@ -1,4 +1,4 @@
-"""Where attempts put what arrives and one relay takes it: a queue whose reader can also wait for a moment in time."""
+"""Where attempts put their events and one relay takes them: a queue whose reader can also wait for a point in time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NEVER = float("inf")
 
 
 class Mailbox(Generic[Item]):
-    """One reader, any number of writers, all in one event loop. `close` it when nobody reads it any more.
+    """One reader, any number of writers, all in one event loop. `close` it after the last read. It rarely
 
-    It rarely holds more than one item, which a list does in a tenth of a deque's memory. Most waits end by an arrival. So the alarm that
-    ends the others outlives its wait, and is set anew only where it would go off too late; one that goes off too early costs less than
-    one for each wait.
+    holds more than one item, for which a list needs a tenth of a deque's memory. Most waits end by an arrival. So the alarm
+    that ends the others is kept after its wait, and is reset only if it would go off too late; one that goes off too early costs
+    less than one for each wait.
     """
 
     __slots__ = ("_alarm", "_alarm_at", "_items", "_loop", "_reader", "_until")
@@ -48,10 +48,10 @@ class Mailbox(Generic[Item]):
     async def wait(self, until: float) -> bool:
         """Returns when there is an item, when woken, or at `until` (the loop's clock; may be infinite): then with True.
 
-        A timer may go off a little before its moment, by the resolution of the loop's clock: its word counts, not the clock's.
+        A timer may go off slightly early, by the resolution of the loop's clock: the timer decides, not the clock.
         """
         if self._items:
-            await asyncio.sleep(0)  # there was more than could be taken at once
+            await asyncio.sleep(0)  # there was more than one read took
             return False
         self._until = until
         if until < self._alarm_at:
@@ -64,7 +64,7 @@ class Mailbox(Generic[Item]):
             self._reader = None
 
     def close(self) -> None:
-        """Takes the alarm back; a reader who waits looks again."""
+        """Cancels the alarm; a waiting reader looks again."""
         self._set_alarm(NEVER)
         self.wake()
 

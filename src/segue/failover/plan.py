@@ -1,16 +1,17 @@
-"""Who is asked next, for one request. Pure: the health of targets is looked up through a function, `now` is passed in.
+"""The order in which targets are asked, for one request. Pure: the health of targets is looked up through a function, `now` is passed in.
 
-The chain is walked in rounds. In a round every target stands in the queue once, in the chain's order:
+The chain is walked in rounds. In a round every target is in the queue once, in the chain's order:
 
-- A target that is unwell (breaker open, cooling, quota spent) or unfit for the request stays queued and is passed over; it costs nothing.
-- A failure may put the same target back at the front: the quick second try of a blip, a try without a parameter or a prefill it
-  refused, or its successor where the model is gone. Each happens once per target.
-- A context that was too long for one model bars those with a window no larger. A refusal that names no field is taken for that only
-  where the prompt may have filled the window.
+- A target that is unhealthy (breaker open, cooling down, quota used up) or unfit for the request stays queued and is skipped; it costs
+nothing.
+- A failure may put the same target back at the front: the quick second try after a short failure, a try without a parameter or a
+  prefill it refused, or its successor if the model is gone. Each happens once per target.
+- A context that was too long for one model excludes those with an equal or smaller window. A refusal that names no field counts as
+  that only if the prompt may have filled the window.
 
-When none in the queue can be asked, the next round begins as soon as one recovers: one that failed in passing or one that was passed over
-because it rests, after the time that was stated, else after an exponential wait; while rounds, patience and deadline last. Where that is not to
-be, and nothing was sent yet, the target that recovers first gets one last-resort attempt, never one without money or key.
+When none in the queue can be asked, the next round begins as soon as one recovers: one with a transient failure or one that was skipped
+because it cools down, after the stated time, else after an exponential wait; while rounds, patience and deadline last. Otherwise,
+if nothing was sent yet, the target that recovers first gets one last-resort attempt, never one without money or key.
 """
 
 from __future__ import annotations
@@ -42,23 +43,23 @@ OMITTABLE = frozenset(
         "service_tier", "verbosity", "include", NO_RESPONSES,
     }
 )  # fmt: skip
-"""Request fields that a target may refuse: they are left out, or said in another way where the codec has one (the limit by its other
-name, a schema and a forced tool call in words, the system text in the first turn). `thinking` is earlier turns' reasoning.
-`responses` is no field: it is the Responses API, which an address turned out not to speak."""
+"""Request fields that a target may refuse: they are left out, or expressed differently where the codec can (the limit by its other
+name, a schema and a forced tool call as an instruction, the system text in the first turn). `thinking` is earlier turns' reasoning.
+`responses` is not a field: it is the Responses API, which an address does not offer."""
 
 
 SOON = 0.2
 """Seconds that a quick second try is waited for before others are asked."""
 STRETCH = 0.2
-"""The most by which a stated wait is stretched at random."""
+"""The greatest random extension of a stated wait, as a share of it."""
 
 
 class Entry(msgspec.Struct, kw_only=True):
     """A place in the queue.
 
-    `tried` is how often it failed in passing. `not_before` is a moment, 0 for at once; `stated` the one that the target itself named; `passing` are those fields of `omit` that other requests may still have;
-    `prefill` and `take_back` say how it may be asked to go on with an answer; `retried` says it is a second try of the same target,
-    `resort` that the target is to be asked although it is barred.
+    `tried` counts its transient failures. `not_before` is a moment, 0 for now; `stated` the one that the target itself named; `passing` are
+    those fields of `omit` that other requests may still have; `prefill` and `take_back` are the ways in which it may continue an answer;
+    `retried`: it is a second try of the same target; `resort`: the target is to be asked although it is excluded.
     """
 
     target: Target
@@ -74,7 +75,7 @@ class Entry(msgspec.Struct, kw_only=True):
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A target that was passed over, and why. `unfit`: it can't take this request at all."""
+    """A target that was skipped, and why. `unfit`: it can't take this request at all."""
 
     target: Target
     reason: str
@@ -133,14 +134,14 @@ class Plan:
         prefer: Callable[[Target], bool] | None = None,
         now: float = FOREVER,
     ) -> Entry | None:
-        """What `next` would take."""
+        """The entry that `next` would take."""
         first = None
         for entry in self._queue:
             target = entry.target
             if entry.not_before > now + SOON or target.provider in providers or unfit(target, self._need):
                 continue
             if (availability := look(target)).barred:
-                if availability.gone and (self._succeed(target) or self._tell(target)):
+                if availability.gone and (self._succeed(target) or self._give_notice(target)):
                     return self.peek(look, providers=providers, prefer=prefer, now=now)
                 continue
             if prefer is None or prefer(target):
@@ -149,7 +150,7 @@ class Plan:
         return first
 
     def skipped(self, look: Look) -> list[Skipped]:
-        """Who waits in the queue and can't be asked, and why."""
+        """The queued targets that can't be asked, and why."""
         found = []
         for entry in self._queue:
             reason = unfit(entry.target, self._need)
@@ -161,21 +162,21 @@ class Plan:
         return found
 
     def put_back(self, entry: Entry) -> None:
-        """An attempt ended without a verdict, because another was faster: its target can be asked again, at its old place."""
+        """An attempt ended without a verdict, because another was faster: its target can be asked again, at its old position."""
         order = [target.name for target in self._targets]
         place = order.index(entry.target.name)
         after = [order.index(other.target.name) > place for other in self._queue]
         self._queue.insert(after.index(True) if True in after else len(after), entry)
 
     def give_back(self, entry: Entry) -> None:
-        """An entry that was taken was not sent after all."""
+        """An entry that was taken was not sent."""
         self._sent -= 1
         self.put_back(_replace(entry, resort=False))
 
     def failed(self, entry: Entry, failure: Failure, now: float, *, healthy: bool, pause: float = 0.0) -> None:
-        """Notes that an attempt failed and queues what follows from it.
+        """Records that an attempt failed and queues what follows
 
-        `healthy` says the target was well until now; `pause` is the wait before a quick second try, in seconds.
+        from it. `healthy`: the target was healthy until now; `pause` is the wait before a quick second try, in seconds.
         """
         target, kind = entry.target, failure.kind
         if kind in TRANSIENT and failure.should_retry is not False:
@@ -186,12 +187,12 @@ class Plan:
         if kind is FailureKind.CAPABILITY:
             self._adapt(entry, failure)
         elif kind is FailureKind.MODEL_GONE:
-            _ = self._succeed(target) or self._tell(target)
+            _ = self._succeed(target) or self._give_notice(target)
         elif _is_blip(failure) and healthy and self._once(target, "blip"):
             self._queue.insert(0, _replace(entry, not_before=now + pause, retried=True))
 
     def last_resort(self, look: Look, now: float) -> Entry | None:
-        """Takes the target to try although all are unwell: the one that recovers first. None if something was sent already."""
+        """Takes the target to try although none is healthy: the one that recovers first. None if something was sent already."""
         if self._sent:
             return None
         candidates = [
@@ -206,10 +207,10 @@ class Plan:
         return _replace(entry, resort=True)
 
     def next_round(self, look: Look, now: float, *, until: float, jitter: float) -> float | None:
-        """Queues again what failed in passing. Returns the moment at which one can be asked, or None if none can before `until`.
+        """Queues the transient failures again. Returns the moment at which one can be asked, or None if none can before
 
-        Targets that rest are waited for whether they failed in this request or were passed over. None is asked before the time it named,
-        which `jitter` (0 to 1) stretches by up to a fifth.
+        `until`. Targets that cool down are waited for whether they failed in this request or were skipped. None is asked before the
+        time it stated, which `jitter` (0 to 1) extends by up to a fifth.
         """
         if self._policy.rounds == 1:
             return None
@@ -242,7 +243,7 @@ class Plan:
         ]
 
     def recovered(self, is_it: Callable[[Target], bool], now: float) -> None:
-        """A queued target has shown another request that it is well: it can be asked at once, unless it stated a wait itself."""
+        """A queued target has answered another request: it can be asked now, unless it stated a wait itself."""
         for entry in self._queue:
             if entry.not_before > now >= entry.stated and is_it(entry.target):
                 self._queue.remove(entry)
@@ -250,7 +251,7 @@ class Plan:
                 return
 
     def _due(self, entry: Entry, look: Look, now: float, jitter: float) -> float | None:
-        """When a target that failed in passing may be asked again; None if not at all."""
+        """When a target with a transient failure may be asked again; None if not at all."""
         availability = look(entry.target)
         if availability.hopeless:
             return None
@@ -287,11 +288,11 @@ class Plan:
             self._need = _replace(self._need, window=max(self._need.window, window + 1))
 
     def _may_fill(self, window: int) -> bool:
-        """Whether a refusal that names no field can be for want of room: the real prompt may be twice its estimate."""
+        """Whether a refusal that names no field can be due to the prompt's length: the real prompt may be twice its estimate."""
         return 2 * self._need.prompt_tokens > window
 
     def _succeed(self, target: Target) -> bool:
-        """Whether what takes the place of a model that is gone was put first in the queue."""
+        """Puts the successor of a model that is gone first in the queue; returns whether there is one."""
         allowed = self._policy.successor and self._policy.fallback
         if not allowed or (heir := self._successor(target)) is None:
             return False
@@ -301,8 +302,8 @@ class Plan:
         self._queue.insert(0, Entry(target=heir))
         return True
 
-    def _tell(self, target: Target) -> bool:
-        """Whether those that are left were given a notice that they answer for a model that is gone."""
+    def _give_notice(self, target: Target) -> bool:
+        """Adds a notice to the remaining targets that they answer for a model that is gone; returns whether there are any."""
         if not self._once(target, "gone"):
             return False
         notice = f"{target.name} has no model {target.model.id}"
@@ -321,7 +322,7 @@ class Plan:
 
 
 def _stretched(at: float, now: float, jitter: float) -> float:
-    """A stated moment, up to a fifth of the wait later: those who wait for it do not all come at once."""
+    """A stated moment, up to a fifth of the wait later, so that the waiting requests do not all come together."""
     return at + max(0.0, at - now) * STRETCH * jitter
 
 

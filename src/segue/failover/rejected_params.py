@@ -1,4 +1,4 @@
-"""Which request fields models refuse, as their refusals have told."""
+"""The request fields that models refuse, learned from their refusals."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _PASSING: Final = re.compile(
 def lasts(failure: Failure) -> bool:
     """Whether a refusal of a field is one of all its values and beside all other fields, so that the field may be left out from now on.
 
-    Where only this value was refused, as a limit above the model's, others must not lose theirs by it.
+    If only this value was refused, such as a limit above the model's, other requests must keep their values.
     """
     return not _PASSING.search(failure.message)
 
 
 class RejectedParams:
-    """Fields by the address and name of a model, whoever's key asks it. `on_learned` is told a key and all its fields when there are more."""
+    """Fields by the address and name of a model. `on_learned` is called with these and all the fields when there are more."""
 
     def __init__(self) -> None:
         self._fields: dict[str, frozenset[str]] = {}
@@ -42,12 +42,12 @@ class RejectedParams:
         if fields <= known:
             return
         self._fields[key] = known | fields
-        # Which model a local server will have next time nobody knows.
+        # A local server may have another model next time.
         if self.on_learned is not None and not target.lookup:
             self.on_learned(key, self._fields[key])
 
     def recall(self, key: str, fields: frozenset[str]) -> None:
-        """Takes up what an earlier process has learned."""
+        """Loads what an earlier process has learned."""
         self._fields[key] = self._fields.get(key, NONE) | fields
 
 

@@ -1,12 +1,12 @@
-"""One request on its way: attempts run, the one in the lead speaks to the caller, and when it breaks off the next takes over.
+"""One request: attempts run, the leading one is delivered to the caller, and when it breaks off the next takes over.
 
 An attempt leads once it shows content. Until then nothing is shown, so failing over loses nothing; from then on the others are
-stopped. When the leader breaks off, the splice says how the answer can go on, and the next attempt is started for just that.
+stopped. When the leader breaks off, the splice decides how the answer can go on, and the next attempt is started for that. What
 
-What decides is elsewhere and pure: the plan (who is next), the watch (how long silence may last), the splice (what was shown), the
-health book (who is well). The relay carries their decisions out, in one loop in the caller's own task:
+decides is elsewhere and pure: the plan (which target is next), the watch (how long silence may last), the splice (what was shown), the
+health book (which targets are healthy). The relay carries out their decisions, in one loop in the caller's task:
 
-    take what arrived → start what is missing → let the timers speak → wait for an arrival or for the next moment of a timer
+    take what arrived → start what is missing → check the timers → wait for an arrival or for the next moment of a timer
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ def start(engine: Engine, job: Job) -> Relay:
 
 
 AT_ONCE = 512
-"""Events after which others of the event loop have their turn."""
+"""Events after which other tasks of the event loop get a turn."""
 
 
 class Relay:
     """One request. Made by `start`, read by one task with `next()`, closed if it is not read to its end.
 
-    `told`: its beginning was told to listeners, so its end will be too.
+    `announced`: its beginning was reported to listeners, so its end will be too.
     """
 
-    def __init__(self, engine: Engine, job: Job, request_id: str, told: RequestStart | None = None) -> None:
+    def __init__(self, engine: Engine, job: Job, request_id: str, announced: RequestStart | None = None) -> None:
         self._engine = engine
         self._policy = policy = job.policy
         loop = asyncio.get_running_loop()
         self._now = loop.time
         self._began = self._now()
-        self._told = told
+        self._announced = announced
         self._last: tuple[str, Failure] | None = None
         self._error: SegueError | None = None
         self._done = False
@@ -83,9 +83,9 @@ class Relay:
     # The reader's side.
 
     async def next(self) -> list[ChatEvent]:
-        """The next events, at least one; the last is `Finished`, and after it there is [] for ever.
+        """The next events, at least one; the last is `Finished`, and after it always [].
 
-        Raises the request's `SegueError`, after all that was to be shown before it. Cancelling closes the relay.
+        Raises the request's `SegueError`, after all events before it. Cancelling closes the relay.
         """
         delivery = self._delivery
         try:
@@ -106,40 +106,42 @@ class Relay:
             try:
                 raise error
             finally:
-                # Its traceback holds this frame, which would hold it, and the prompt with it, until a collection.
+                # Its traceback refers to this frame, which would keep it, and the prompt with it, until a garbage collection.
                 del error
         out, delivery.out = delivery.out, []
         return out
 
     async def _take_turns(self) -> None:
-        """More has come than was taken: others of the event loop come first, and the deadline holds also while content comes without end."""
+        """More has come than was taken: other tasks come first, and the deadline holds also while content comes without end."""
         await asyncio.sleep(0)
         deadline = self._deadline.at
         if deadline is not None and self._delivery.finished is None and (now := self._now()) >= deadline:
             self._run_out(now)
 
     def close(self) -> None:
-        """Stops what still runs; sockets close before the event loop's next turn is over. May be called again."""
+        """Stops what still runs; sockets close within the event loop's next turn. May be called again."""
         self._done = True
         self.report.rounds = self._plan.round
         self._scheduler.leave_lines()
         self._attempts.close()
-        if (start := self._told) is not None:
-            self._told = None
+        if (start := self._announced) is not None:
+            self._announced = None
             self._engine.request_ended(
                 ending(start, self.report, self._delivery, self._error, began=self._began, now=self._now())
             )
 
     @property
     def speaker(self) -> Target | None:
-        """Who speaks, or spoke last; None before there is content."""
+        """The attempt that delivers content, or did last; None before there is content."""
         return self._delivery.speaker
 
     @property
-    def heard(self) -> bool:
-        """Whether a target has answered, if only with the head of its answer, and has not failed since."""
+    def answered(self) -> bool:
+        """Whether a target has answered, at least with the head of its answer, and has not failed since."""
         heads = [attempt.receipt.status for attempt in self._attempts.running]
-        return self._delivery.spoke is not None or any(status is not None and 200 <= status < 300 for status in heads)
+        return self._delivery.last_leader is not None or any(
+            status is not None and 200 <= status < 300 for status in heads
+        )
 
     async def closed(self) -> None:
         """Waits until no task of this relay is left."""
@@ -157,9 +159,9 @@ class Relay:
             for event in events or ():
                 if attempt.over or self._done:
                     break
-                self._hear(attempt, event)
+                self._receive(attempt, event)
 
-    def _hear(self, attempt: Attempt, event: UpstreamEvent) -> None:
+    def _receive(self, attempt: Attempt, event: UpstreamEvent) -> None:
         if isinstance(event, Failed):
             if (
                 attempt is self._delivery.attempt
@@ -191,7 +193,7 @@ class Relay:
     # The lead.
 
     def _begin(self, attempt: Attempt, first: UpstreamEvent) -> None:
-        """The attempt begins to speak. A stop reason that came before any content said nothing, unless nothing else came."""
+        """The attempt shows content. A stop reason before any content does not count, unless nothing else came."""
         self._take_lead(attempt)
         early = [event for event in attempt.preamble if not isinstance(event, Finished)]
         attempt.preamble.clear()
@@ -209,14 +211,14 @@ class Relay:
             self._overtake(before, attempt)
 
     def _show(self, attempt: Attempt, event: UpstreamEvent) -> None:
-        """The leader says something to the caller."""
-        if (failure := self._delivery.say(attempt, event, self._now())) is not None:
+        """Delivers an event of the leader to the caller."""
+        if (failure := self._delivery.deliver(attempt, event, self._now())) is not None:
             self._fail(attempt, failure)
         elif len(self._attempts.running) > 1 and (self._delivery.finished is not None or is_content(event)):
             self._leave_behind(attempt)
 
     def _leave_behind(self, winner: Attempt) -> None:
-        """The winner has content: the others end, but for a probe, which may still show that its target is well."""
+        """The winner has content: the others end, except for a probe, which may still show that its target is healthy."""
         for other in self._attempts.racers:
             if other is not winner:
                 self._overtake(other, winner)
@@ -235,12 +237,12 @@ class Relay:
             self._plan.put_back(attempt.entry)
 
     def _acquit(self, attempt: Attempt) -> None:
-        """A probe that lost its race has shown content: its target is well, and that was all there was to learn."""
+        """A probe that lost its race has shown content: its target is healthy, and nothing else was to be learned."""
         self._attempts.answered(attempt, cancelled=True)
         self._plan.put_back(attempt.entry)
 
     def _complete(self, attempt: Attempt) -> None:
-        """The answer is whole and its usage known, or waited for long enough. As a whole it may still prove to be none."""
+        """The answer is complete and its usage known, or waited for long enough. As a whole it may still turn out to be invalid."""
         if (failure := self._delivery.close()) is not None:
             self._fail(attempt, failure)
             return
@@ -250,7 +252,7 @@ class Relay:
         self._sign_off(self._delivery.splice.finished)
 
     def _sign_off(self, finished: Finished) -> None:
-        """The last words to the caller, and the report."""
+        """The last events for the caller, and the report."""
         sign(self.report, self._delivery)
         if self.report.usage.total_tokens:
             self._delivery.out.append(UsageReport(self.report.usage))
@@ -260,11 +262,11 @@ class Relay:
     # Failures.
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
-        """An attempt failed: its target's health hears of it, and the plan or the caller."""
+        """An attempt failed: updates its target's health, and the plan or the caller."""
         now = self._now()
         led = attempt is self._delivery.attempt
         healthy = attempt.first_content is None and self._engine.healthy(attempt.target)
-        if attempt.prefill and failure.status == 400:  # in whatever words: it is asked again without
+        if attempt.prefill and failure.status == 400:  # for whatever reason: it is asked again without
             failure = msgspec.structs.replace(failure, kind=FailureKind.CAPABILITY, prefill_rejected=True)
         self._attempts.failed(attempt, failure)
         if attempt.lost:
@@ -273,10 +275,10 @@ class Relay:
             self._last = attempt.target.name, failure
         kind = failure.kind
         if kind is FailureKind.INVALID:
-            self._engine.learned(attempt.entry)  # its answer did not fit, but its request was taken
+            self._engine.learned(attempt.entry)  # its answer did not fit, but its request was accepted
         ends = kind is FailureKind.POLICY and not self._policy.failover_on_refusal
         ends = ends or (
-            kind is FailureKind.CALLER and not (attempt.receipt.translated and error_mapping.speaks_of_form(failure))
+            kind is FailureKind.CALLER and not (attempt.receipt.translated and error_mapping.is_about_form(failure))
         )
         if ends and not attempt.start.continuation and not attempt.shown:
             self._raise(error_mapping.stopped(failure, attempt.target.name, self.report.attempts))
@@ -308,10 +310,10 @@ class Relay:
         self._error = error
         self.close()
 
-    # What is missing is started, what is silent is judged.
+    # Starting what is missing, judging what is silent.
 
     def _advance(self, now: float) -> float:
-        """Does what is due; gives the moment at which something may be due again."""
+        """Does what is due; returns the moment at which something may be due again."""
         delivery, deadline = self._delivery, self._deadline.at
         if delivery.finished is not None and delivery.attempt is not None:
             until = delivery.linger_until if deadline is None else min(delivery.linger_until, deadline)
@@ -369,7 +371,7 @@ class Relay:
             self._raise(error_mapping.late(self._policy.deadline, self._summary()))
 
     def _give_up(self) -> None:
-        """Nobody is left to ask."""
+        """No target is left."""
         if self._delivery.splice.delivered:
             self._raise(self._interrupted(self._last[1].message if self._last is not None else "no target is left"))
             return

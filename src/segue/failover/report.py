@@ -1,4 +1,4 @@
-"""What became of a request: for its caller, and for listeners."""
+"""The outcome of a request: for its caller, and for listeners."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from segue.wire.fitting.history import HEALED
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What became of a request; whole once its relay is done.
+    """The outcome of a request; complete once its relay
 
-    `target` and `model` are those that spoke last. `usage` sums what was reported by the attempts that spoke. `omitted` names request
-    fields that were left out because the model does not take them, `healed` what was put right in the request so that it could be taken, in
-    the words of `wire.fitting.history.HEALED`. `notices` are sentences: on the model that spoke (its end is near, or it was asked in
-    another's place) and on what was healed. `route` says why the chain was in this order; None as written.
+    is done. `target` and `model` are the last that delivered content. `usage` sums the reports of the attempts that delivered content.
+    `omitted` names request fields that were left out because the model does not take them, `healed` what was repaired in the request,
+    by the keys of `wire.fitting.history.HEALED`. `notices` are sentences: on the model that answered (it retires soon, or
+    it replaces another) and on what was repaired. `route` is why the chain was in this order; None: the configured order.
     """
 
     request_id: str
@@ -36,11 +36,11 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def sign(report: Report, delivery: Delivery) -> None:
-    """Notes in the report whose answer it is."""
-    assert delivery.spoke is not None
-    target = delivery.spoke.target
+    """Writes into the report whose answer it is."""
+    assert delivery.last_leader is not None
+    target = delivery.last_leader.target
     report.target = target.name
-    report.model = delivery.spoke.receipt.model or target.model.id
+    report.model = delivery.last_leader.receipt.model or target.model.id
     report.notices = (*((target.notice,) if target.notice else ()), *(HEALED.get(what, what) for what in report.healed))
     report.seams = delivery.splice.seams
     report.usage = delivery.splice.usage

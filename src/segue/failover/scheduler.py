@@ -1,6 +1,6 @@
-"""Who is asked next for one request, when, and for what.
+"""Which target is asked next for one request, when, and for
 
-The plan says who; health, quota, the budget for racing and the deadline say when; what was shown so far says for what.
+what. The plan decides which; health, quota, the budget for racing and the deadline decide when; what was shown so far decides for what.
 """
 
 from __future__ import annotations
@@ -74,17 +74,17 @@ class Scheduler:
         return self._engine.look(target, self._tokens, self._now())
 
     def has_another(self) -> bool:
-        """Whether there is someone who could be asked now."""
+        """Whether a target could be asked now."""
         return self._plan.peek(self.look, now=self._now()) is not None
 
     def skipped(self) -> list[Skipped]:
-        """Those that can't be asked now, and why."""
+        """The targets that can't be asked now, and why."""
         return self._plan.skipped(self.look)
 
     def race(self, now: float) -> float | None:
-        """Starts the next attempt where none runs, or one beside those that are silent.
+        """Starts the next attempt where none runs, or one beside those that are
 
-        Gives when it may be due again, infinite for when something arrives; None where none runs and nobody is left to ask.
+        silent. Returns when it may be due again, infinite for when something arrives; None where none runs and no target is left.
         """
         racers = self._attempts.racers
         if not racers:
@@ -100,9 +100,9 @@ class Scheduler:
         return FOREVER
 
     def _hedge(self, now: float, racers: list[Attempt]) -> float:
-        """Races the silent ones, if another provider is well and the budget allows it. Beside a fresh probe it costs nothing.
+        """Races the silent attempts, if another provider is healthy and the budget allows it. Beside a new probe it costs nothing.
 
-        Gives when to look again: a target that can't be asked now may be well later.
+        Returns when to look again: a target that can't be asked now may be healthy later.
         """
         providers = {attempt.target.provider for attempt in racers}
         entry = None
@@ -126,7 +126,7 @@ class Scheduler:
         return FOREVER
 
     def _start_next(self, now: float) -> float | None:
-        """Starts the next attempt of the plan. Gives when to look again, None where there is none to come."""
+        """Starts the next attempt of the plan. Returns when to look again, None if none follows."""
         if now < self._round_at:
             return self._round_at
         entry = self._waited_for() or self._plan.next(self.look, prefer=self._prefers, now=now)
@@ -148,7 +148,7 @@ class Scheduler:
         return FOREVER
 
     def _waited_for(self) -> Entry | None:
-        """The entry whose moment or quota was waited for, unless others found its target unwell in the meantime."""
+        """The entry whose moment or quota was waited for, unless its target was found unhealthy in the meantime."""
         entry, self._pending = self._pending, None
         if entry is not None and not entry.resort and self.look(entry.target).barred:
             self._plan.give_back(entry)
@@ -161,7 +161,7 @@ class Scheduler:
     def _wait(self, now: float) -> float | None:
         """None can be asked now. Returns when to look again, None where waiting is of no use.
 
-        Where many wait for one target, they are let in one after another as it proves well; the others are passed over meanwhile.
+        If many wait for one target, they are admitted one after another as it answers; meanwhile the others are skipped.
         """
         if self._waits_until is None:
             deadline = FOREVER if self._deadline.at is None else self._deadline.at
@@ -195,7 +195,7 @@ class Scheduler:
             self._engine.waiting.leave(self, self._lines)
 
     def _part(self, entry: Entry) -> Part:
-        """What an attempt that starts now is asked for: the whole answer, or the rest of one that broke off."""
+        """What an attempt that starts now requests: the whole answer, or the rest of one that broke off."""
         if not self._delivery.goes_on:
             return Part(self._job.request, self._tokens)
         prefill = entry.prefill and takes_prefill(entry.target)
@@ -211,14 +211,14 @@ class Scheduler:
         self._attempts.start(entry, part, limit=limit, hedge=hedge)
 
     def _prefers(self, target: Target) -> bool:
-        """Whether a target can be given the beginning of its own answer. Without an answer to go on with, all are alike."""
+        """Whether a target can be given the beginning of its own answer. Without an answer to continue, all are equal."""
         return not self._delivery.goes_on or takes_prefill(target)
 
 
 def judge(attempt: Attempt, now: float, attempts: Attempts, scheduler: Scheduler) -> Failure | None:
-    """Lets an attempt's silence speak. Gives the failure that it amounts to, if it does.
+    """Returns a stall failure if the attempt has been silent too long, else
 
-    A silence that is to be raced leaves the attempt `overdue`. A probe that lost its race is ended here, by its own books.
+    None. A silence that is to be raced leaves the attempt `overdue`. A probe that lost its race is ended here.
     """
     verdict = attempt.watch.check(now)
     before = attempt.watch.phase is Phase.BEFORE
@@ -233,18 +233,21 @@ def judge(attempt: Attempt, now: float, attempts: Attempts, scheduler: Scheduler
             attempts.leave(attempt)
             return None
         if final or attempts.racers != [attempt] or scheduler.has_another():
-            return _stalled(verdict.reason or f"no content for {silence:.1f} s, the rest of the deadline is others'")
+            return _stalled(
+                verdict.reason
+                or f"no content for {silence:.1f} s, the rest of the deadline is reserved for other targets"
+            )
         if before:
             attempt.spare()
         else:
             attempt.limit = None
-    if attempt.overdue and _is_better_left(attempt, attempts, scheduler):
-        return _stalled(f"silent for {silence:.1f} s, and others find it unwell")
+    if attempt.overdue and _is_better_stopped(attempt, attempts, scheduler):
+        return _stalled(f"silent for {silence:.1f} s, and other requests find it unhealthy")
     return None
 
 
-def _is_better_left(attempt: Attempt, attempts: Attempts, scheduler: Scheduler) -> bool:
-    """A silent target that has been found unwell meanwhile is not waited for, if there is another: that costs no budget."""
+def _is_better_stopped(attempt: Attempt, attempts: Attempts, scheduler: Scheduler) -> bool:
+    """A silent target that was found unhealthy meanwhile is not waited for, if there is another: that costs no budget."""
     if attempt.lost or attempt.probe or attempts.racers != [attempt]:
         return False
     return scheduler.look(attempt.target).barred and scheduler.has_another()

@@ -1,13 +1,13 @@
 """Whether a value follows a JSON Schema, in bounded time: the schema comes from a caller, and the check runs on the event loop.
 
-A schema is compiled once and kept (the `KEPT` latest). These bounds hold for any schema and any value:
+A schema is compiled once and kept (the `KEPT` latest). These limits hold for any schema and any value:
 
 - `MOST_SECONDS` of this thread's CPU time for one check, looked at before every keyword: exponential references and wide unions end there.
 - Patterns run on an engine with a time limit, what is left of the check's; very long patterns and texts are not matched at all.
 - References are resolved inside the schema only; nothing is fetched.
 - Recursion ends at Python's own limit; `unevaluatedItems` and `unevaluatedProperties`, whose rules can't be bounded, are not checked.
 
-A schema that can't be checked within them, or that is no schema, finds no fault with any value: that is not the target's failure.
+A schema that can't be checked within them, or that is invalid, accepts every value: that is not the target's failure.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class SchemaCheck:
 
 
 def schema_check(schema: dict[str, Any]) -> SchemaCheck | None:
-    """The check for a schema; None if it is none, or too large to be checked."""
+    """The check for a schema; None if it is invalid, or too large to be checked."""
     try:
         encoded = msgspec.json.encode(schema)
         return _compiled(encoded) if len(encoded) <= MOST_BYTES else None
-    except Exception:  # it is no schema, in one of many ways
+    except Exception:  # the schema is invalid, in one of many ways
         return None
 
 
@@ -88,8 +88,8 @@ def _described(error: jsonschema.ValidationError) -> str:
         missing = [name for name in wanted if name not in instance]
         return f"{path} lacks {', '.join(missing)[:120]}"
     if isinstance(wanted, str | int | float) and not isinstance(wanted, bool):
-        return f"{path} is against {keyword}: {str(wanted)[:120]}"
-    return f"{path} is against {keyword}"
+        return f"{path} violates {keyword}: {str(wanted)[:120]}"
+    return f"{path} violates {keyword}"
 
 
 # Keywords, each within the check's time.
@@ -108,7 +108,7 @@ def _timed(rule: _Keyword) -> _Keyword:
     def timed(validator: Any, wanted: Any, instance: Any, schema: Any) -> Any:
         if time.thread_time() > _limit.at:
             raise _TooCostlyError
-        if instance is None and schema.get("nullable") is True:  # OpenAPI's way to allow null
+        if instance is None and schema.get("nullable") is True:  # OpenAPI's form of allowing null
             return None
         return rule(validator, wanted, instance, schema)
 
@@ -116,7 +116,7 @@ def _timed(rule: _Keyword) -> _Keyword:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether a pattern is found in a text; True where that can't be told."""
+    """Whether a pattern is found in a text; True where that is unknown."""
     if len(text) > MOST_MATCHED or (compiled := _pattern(pattern)) is None:
         return True
     left = max(0.001, _limit.at - time.thread_time())
@@ -164,7 +164,7 @@ def _unique_items(validator: Any, wanted: bool, instance: Any, _: Any) -> Iterat
     if wanted and isinstance(instance, list):
         distinct = {msgspec.json.encode(item, order="deterministic") for item in instance}
         if len(distinct) < len(instance):
-            yield jsonschema.ValidationError("an item is there twice")
+            yield jsonschema.ValidationError("an item is repeated")
 
 
 _OWN: Final = {

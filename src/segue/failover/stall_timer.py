@@ -1,16 +1,16 @@
-"""When silence becomes a verdict. Pure: `now` is passed in, in seconds of a monotonic clock.
+"""When silence counts as a stall. Pure: `now` is passed in, in seconds of a monotonic clock.
 
-Silence is measured on content, never on bytes: keep-alives prove that the transport lives, not that the model gets on. What the
-silence means depends on the phase it falls into:
+Silence is measured on content, never on bytes: keep-alives prove that the connection is up, not that the model makes progress.
+What silence means depends on the phase:
 
 | phase            | hedge point | give-up point   | besides                                             |
 |------------------|-------------|-----------------|-----------------------------------------------------|
 | before content   | hedge_first | give_up_first   |                                                     |
 | text             | hedge_gap   | give_up_gap     | fewer than drip_floor characters in drip_window     |
 | thinking, tool   |             | quiet_give_up   |                                                     |
-| any              |             | no_byte         | the only one that a keep-alive puts off             |
+| any              |             | no_byte         | the only one that a keep-alive delays             |
 
-A hedge is asked for once in each silence; content ends the silence.
+A hedge is requested once in each silence; content ends the silence.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Action(StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What to do about an attempt, and why, fit to be shown to the caller."""
+    """What to do about an attempt, and why, in a form that may be shown to the caller."""
 
     action: Action
     reason: str = ""
@@ -85,8 +85,8 @@ def limits(
     """The timers of an attempt, from what is known of its target.
 
     The three quantiles are None until they are known from enough samples. `timeout` is the attempt's own upper bound to its first
-    content. A target that does not stream is silent for as long as it writes: its first content is its whole answer, so it gets
-    the patience of a reasoning model, and no upper bound on a hedge point that was measured.
+    content. A target that does not stream is silent while it generates: its first content is its whole answer, so
+    it gets the timers of a reasoning model, and no upper bound on a measured hedge point.
     """
     slow = reasoning or not streams
     give_up = max(
@@ -128,10 +128,10 @@ def _clamp(value: float, low: float, high: float) -> float:
 
 
 class Watch:
-    """The clock of one attempt: told what arrives, it says when silence has lasted too long.
+    """The clock of one attempt: it is fed what arrives and returns when silence has lasted
 
-    Nothing changes its verdict but input or time reaching `next_check()`, so a driver needs one timer. Set `finished` at the terminal:
-    from then on the verdict is to wait.
+    too long. Its verdict changes only by input or when time reaches `next_check()`, so a driver needs one timer. Set `finished` at the
+    terminal: from then on the verdict is to wait.
     """
 
     __slots__ = (
@@ -155,7 +155,7 @@ class Watch:
         self._content = started
         self._hedged = False
         self._text_since = started
-        # The newest pieces of text that together reach the floor: older ones can't put the drip verdict off any more.
+        # The newest pieces of text that together reach the floor: older ones can't delay the drip verdict any more.
         self._drip: list[tuple[float, int]] = []
         self._drip_size = 0
         self.finished = False
@@ -169,8 +169,8 @@ class Watch:
     def limits(self) -> Limits:
         return self._limits
 
-    def heard(self, now: float) -> None:
-        """A byte came, of whatever kind."""
+    def received(self, now: float) -> None:
+        """A byte came, of any kind."""
         self._byte = now
 
     def progress(self, phase: Phase, size: int, now: float) -> None:
@@ -190,7 +190,7 @@ class Watch:
                 self._drip_size -= self._drip.pop(0)[1]
 
     def resume(self, now: float) -> None:
-        """Nobody read for a while: that time was no silence of the target's."""
+        """Reading paused for a while: that time does not count as the target's silence."""
         self._byte = now
         self._content = now
         self._hedged = False
@@ -202,7 +202,7 @@ class Watch:
         self._enter(self._phase)
 
     def check(self, now: float) -> Verdict:
-        """The verdict now. `HEDGE` is given once in a silence; `GIVE_UP` goes before it, with its earliest reason."""
+        """The verdict now. `HEDGE` is returned once in a silence; `GIVE_UP` takes precedence, with its earliest reason."""
         if now < self.next_check():
             return _WAIT
         due = [moment for moment in self._moments() if moment[0] <= now]
@@ -219,7 +219,7 @@ class Watch:
         return min(self._content + wait, self._byte + self._no_byte, self._drip_ends())
 
     def _moments(self) -> tuple[tuple[float, Action, str], ...]:
-        """What lies ahead if nothing arrives: when, what, and the name of its reason."""
+        """The next verdict if nothing arrives: when, which, and the name of its reason."""
         silence = self._phase.value
         return (
             (inf if self._hedged else self._content + self._hedge, Action.HEDGE, silence),

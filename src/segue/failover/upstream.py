@@ -1,6 +1,6 @@
-"""What answers for a target: the seam between an attempt and the world beyond it.
+"""What answers for a target: the seam between an attempt and the network.
 
-`HttpUpstream` speaks a dialect over a transport. Others (a LangChain model, a test's script) implement the same protocol.
+`HttpUpstream` uses a dialect over a transport. Others (a LangChain model, a test's script) implement the same protocol.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from segue.wire.dialects import upstream
 from segue.wire.sse import EndlessError
 
 ANSWER_MOST = 64 * 1024 * 1024
-"""Bytes of an answer, in every dialect; the longest there are, with pictures in them, have some 30 MB …"""
+"""Bytes of an answer, in every dialect; the longest, with images in them, have some 30 MB …"""
 
 EVENTS_MOST = 500_000
 """… and events: twice as many as the longest output of any model has tokens."""
 
 SLICE = 32 * 1024
-"""Bytes that are decoded before others of the event loop have their turn."""
+"""Bytes that are decoded before other tasks of the event loop get a turn."""
 
 ERROR_BODY = 64 * 1024
-"""Bytes of an error's body that are read; more tells nothing …"""
+"""Bytes of an error's body that are read; more is of no use …"""
 
 ERROR_WAIT = 1.0
-"""… and seconds it is waited for: the status alone is verdict enough."""
+"""… and seconds it is waited for: the status alone is enough."""
 
 DRAIN_WAIT = 0.05
-"""Seconds an answer's end is waited for after its last word; closing before it would cost the connection."""
+"""Seconds an answer's end is waited for after its last event; closing before it would lose the connection."""
 
 PROBE_WAIT = 5.0
 """Seconds a free probe may take."""
 
 _NO_SUCH_PATH = frozenset({404, 405, 501})
-"""What an address answers that does not speak a dialect."""
+"""Statuses by which an address shows that it does not offer a dialect."""
 
 UNSENT = frozenset({"resolve", "connect", "tls"})
-"""Phases of the network before a byte of the request is on its way."""
+"""Phases of the network before a byte of the request is sent."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +62,12 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt:
-    """What an upstream tells of an attempt beside its events.
+    """What an upstream reports of an attempt beside its
 
-    `sent`: a part of the request may have gone out. `complete`: the answer's last word was read, and only the end of the body may follow.
-    `model`: which model was asked, where the target does not say. `omitted` and `healed`: what the caller asked for in vain, and what was
-    put right in the request so that the target takes it. `translated`: the request was written in another dialect than the target's, or
-    in none, so that a refusal may be of our words and not of the caller's.
+    events. `sent`: a part of the request may have been sent. `complete`: the end of the answer was read, and only the end of the body
+    may follow. `model`: which model was asked, if the target does not name it. `omitted` and `healed`: what the caller asked for and
+    did not get, and what was repaired in the request so that the target takes it. `translated`: the request was written in another
+    dialect than the target's, or in none, so that a refusal may be about our translation.
     """
 
     __slots__ = ("complete", "healed", "model", "omitted", "sent", "status", "translated")
@@ -86,16 +86,16 @@ class Upstream(Protocol):
     """Something that answers for a target: a codec over a transport, or a LangChain model."""
 
     def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
-        """Events as they arrive; an empty list for bytes that mean nothing. Raises nothing: what goes wrong is `Failed`."""
+        """Events as they arrive; an empty list for bytes without an event. Raises nothing: errors are `Failed` events."""
         ...
 
     async def probe(self, *, connect: float) -> Failure | None:
-        """Asks for something free, to learn whether the key and the address work; None if they do."""
+        """Sends a free request to learn whether the key and the address work; None if they do."""
         ...
 
 
 class HttpUpstream:
-    """A target reached over HTTP in one of the dialects: `codec`'s, or the other one that a target with `responses` speaks."""
+    """A target reached over HTTP in one of the dialects: `codec`'s, or the other one that a target with `responses` offers."""
 
     def __init__(self, target: Target, codec: UpstreamCodec, transport: Transport, wall: Callable[[], float]) -> None:
         self._target = target
@@ -117,7 +117,7 @@ class HttpUpstream:
             yield [Failed(Failure(kind=FailureKind.CALLER, message=deep, param="tools"))]
             return
         except UnicodeEncodeError:
-            half = "a text holds half of a surrogate pair, which no provider can be sent: take it out"
+            half = "a text holds half of a surrogate pair, which cannot be sent: remove it"
             yield [Failed(Failure(kind=FailureKind.CALLER, message=half, param="messages"))]
             return
         receipt.omitted = tuple(name for name in wire.omitted if name not in defaults)
@@ -156,7 +156,7 @@ class HttpUpstream:
                 answer.close()
 
     async def probe(self, *, connect: float) -> Failure | None:
-        """Asks for the list of models."""
+        """Requests the list of models."""
         ask = Ask(request=ChatRequest(messages=()), connect=connect)
         try:
             async with asyncio.timeout(PROBE_WAIT):
@@ -227,7 +227,7 @@ class _Bounded:
 
 
 def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
-    """Pieces of text that came in one read, as one: whoever reads on has less to do, and gets them no later."""
+    """Pieces of text that came in one read, as one: the reader has less to do, and gets them no later."""
     if len(events) < 2:
         return events
     joined: list[UpstreamEvent] = []
@@ -246,7 +246,7 @@ def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
 
 
 def _defaults(request: ChatRequest, target: Target) -> dict[str, float | int | str]:
-    """What the target's settings say and the caller did not."""
+    """The target's settings where the caller set nothing."""
     changes: dict[str, float | int | str] = {}
     if request.temperature is None and target.temperature is not None:
         changes["temperature"] = target.temperature
@@ -258,7 +258,7 @@ def _defaults(request: ChatRequest, target: Target) -> dict[str, float | int | s
 
 
 async def _drain(answer: Response) -> None:
-    """Reads what follows the dialect's last word, which is nothing but the end: only then is the connection of use to others."""
+    """Reads what follows the end of the answer, which is only the end of the body: only then can the connection be reused."""
     timer = asyncio.get_running_loop().call_later(DRAIN_WAIT, answer.close)
     try:
         while await answer.read():

@@ -1,4 +1,4 @@
-"""The upstream of each target, made when it is first asked."""
+"""The upstream of each target, created when it is first used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from segue.routing.target import Target
 
 
 class Upstreams:
-    """`custom` are those of targets that have one of their own, by the targets' names; `make` makes all others."""
+    """`custom` are those of targets with a custom upstream, by the targets' names; `make` creates all others."""
 
     def __init__(self, custom: Mapping[str, Upstream], make: Callable[[Target], Upstream]) -> None:
         self._custom = custom
@@ -18,7 +18,7 @@ class Upstreams:
         self._made: dict[tuple[str, str], Upstream] = {}
 
     def of(self, target: Target) -> Upstream:
-        """The upstream that speaks to a target."""
+        """The upstream of a target."""
         if (custom := self._custom.get(target.name)) is not None:
             return custom
         key = (target.name, target.model.id)
@@ -31,5 +31,5 @@ class Upstreams:
 
     @property
     def made(self) -> Iterable[Upstream]:
-        """Those that were made and are remembered."""
+        """Those that exist and are cached."""
         return self._made.values()

@@ -1,4 +1,4 @@
-"""Requests that wait for a target to recover, in the order of their arrival: as many are called as the target has room for."""
+"""Requests that wait for a target to recover, in the order of their arrival: as many are woken as the target has room for."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from segue.health.target import HealthKeys
 
 class Waiter(Protocol):
     def called(self, keys: HealthKeys, *, well: bool) -> None:
-        """A target that it waits for has room. It may have been taken by another before this one looks. `well`: it has just answered."""
+        """A target that it waits for has room, which another may take first. `well`: the target has just answered."""
         ...
 
 
 class WaitingRoom:
-    """One line for each target. A waiter may stand in several; it leaves them itself."""
+    """One queue for each target. A waiter may be in several; it leaves them itself."""
 
     def __init__(self) -> None:
         self._lines: dict[HealthKeys, dict[Waiter, None]] = {}

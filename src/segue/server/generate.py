@@ -84,7 +84,7 @@ async def _stream(
             await exchange.start(200, {"content-type": encoder.content_type, **EVENT_STREAM, **about(relay)})
 
     async def ping() -> None:
-        if not exchange.status and not relay.heard:
+        if not exchange.status and not relay.answered:
             return
         await begin()
         if data := encoder.ping():

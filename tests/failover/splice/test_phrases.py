@@ -7,9 +7,9 @@ from segue.failover.splice.phrases import (
     anchor_of,
     demand,
     ends_a_sentence,
+    is_about_itself,
     is_preface,
     language_of,
-    speaks_of_itself,
 )
 
 SPEECH = {
@@ -50,8 +50,8 @@ def test_where_the_language_is_mixed_the_one_that_most_is_in_counts(text: str, l
 def test_the_last_words_are_quoted_and_what_echoes_the_demand_gives_itself_away(language: str) -> None:
     asked = demand(SPEECH[language])
     assert anchor_of(SPEECH[language]) in asked
-    assert speaks_of_itself(asked[:80], "The river flows")
-    assert speaks_of_itself("  > " + asked.split("\n\n")[2][:60], "The river flows")
+    assert is_about_itself(asked[:80], "The river flows")
+    assert is_about_itself("  > " + asked.split("\n\n")[2][:60], "The river flows")
 
 
 @pytest.mark.parametrize(

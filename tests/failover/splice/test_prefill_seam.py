@@ -107,4 +107,4 @@ def test_time_sets_no_word_free() -> None:
 def test_a_model_that_begins_anew_did_not_take_the_prefill(said: str, anew: bool) -> None:
     seam = PrefillSeam(" har")
     run(seam, said, 1)
-    assert (seam.error is not None and seam.began_anew("The old har")) is anew
+    assert (seam.error is not None and seam.restarted("The old har")) is anew

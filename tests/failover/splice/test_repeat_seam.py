@@ -227,7 +227,7 @@ GIVEN_AWAY = [
 
 @pytest.mark.parametrize("continuation", GIVEN_AWAY)
 @pytest.mark.parametrize("step", [1, 4, 1000])
-def test_a_continuation_that_speaks_of_itself_is_an_error_and_shows_nothing(continuation: str, step: int) -> None:
+def test_a_continuation_that_is_about_itself_is_an_error_and_shows_nothing(continuation: str, step: int) -> None:
     seam = RepeatSeam(ANSWER[:70])
     assert run(seam, *(continuation[at : at + step] for at in range(0, len(continuation), step))) == ""
     assert seam.error is not None

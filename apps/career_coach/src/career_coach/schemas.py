@@ -115,7 +115,7 @@ def read(text: str) -> Any:
     try:
         return msgspec.json.decode(bare)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"the answer is no JSON: {error}") from error
+        raise ValueError(f"the answer is not JSON: {error}") from error
 
 
 def questions_problem(text: str, anchors: Anchors) -> str | None:

@@ -1,1 +1,1 @@
-"""What the caller was shown, and how another target goes on from it. Pure."""
+"""What the caller was shown, and how another target continues it. Pure."""

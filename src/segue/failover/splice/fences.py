@@ -21,8 +21,8 @@ class FenceTracker:
     """Follows Markdown's code fences and tables through a text that arrives in pieces.
 
     A fence is a line of three or more backticks or tildes, also in lists and quotations; it ends with a line of at least as many. A
-    line with a vertical bar is a table's row. Where a half-written line leaves it open, code or table is the answer: that is the
-    careful one.
+    line with a vertical bar is a table's row. If a half-written line leaves it open, the result is code or table: that is the
+    cautious choice.
     """
 
     _LINE = 256  # characters of a line that are kept to recognise a fence

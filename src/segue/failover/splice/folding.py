@@ -1,4 +1,4 @@
-"""Texts as they compare where whitespace and kinds of quotes make no difference."""
+"""Texts in a form that compares without regard to whitespace and kinds of quotes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _QUOTES: Final = "'‘’‚‛`´′\"“”„‟″«»‹›「」『』＂�
 _BLANKS: Final = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\u2060\ufeff"
 
 QUOTE: Final = '"'
-"""What every kind of quote becomes."""
+"""The character that replaces every kind of quote."""
 
 _FOLDED: Final = {ord(quote): QUOTE for quote in _QUOTES} | {ord(blank): None for blank in _BLANKS}
 
@@ -44,7 +44,7 @@ def overlap(text: str, continuation: str) -> int:
 
 
 def _borders(word: str) -> list[int]:
-    """For each prefix of `word`, the length of its longest proper end that is also its beginning (Knuth, Morris and Pratt)."""
+    """For each prefix of `word`, the length of its longest proper suffix that is also a prefix (Knuth, Morris and Pratt)."""
     borders = [0] * len(word)
     length = 0
     for index in range(1, len(word)):

@@ -8,8 +8,8 @@ from segue.chat.events import ChatEvent, Seam, Started, TextDelta
 class Gate:
     """Withholds what must not be seen too early.
 
-    `Started` and whatever else is no content goes out with the first content, a `Seam` with the first words of the attempt that
-    it announces. With `hold` nothing goes out until `release()`. `seams` counts those that went out in mid-text.
+    `Started` and other events without content go out with the first content, a `Seam` with the first content of the attempt
+    that it announces. With `hold` nothing goes out until `release()`. `seams` counts those that went out within the text.
     """
 
     def __init__(self, *, hold: bool) -> None:
@@ -26,18 +26,18 @@ class Gate:
         return self._opened and not self._hold
 
     def started(self, event: Started) -> None:
-        """How the current attempt introduced itself."""
+        """The first event of the current attempt."""
         self._started = event
 
     def next_attempt(self, seam: Seam | None) -> None:
-        """Another attempt speaks from here on. Without a seam the answer begins with it: what was held is forgotten."""
+        """Another attempt is delivered from here on. Without a seam the answer begins with it: what was held is dropped."""
         self._started = Started()
         self._asides = []
         if seam is None:
             self._opened = False
             self._held = []
         elif self._seam is not None:
-            # The one that was announced never spoke: the one that spoke before it is still the source.
+            # The announced attempt never had content: the one before it is still the source.
             seam = Seam(self._seam.source, seam.target, seam.at, seam.restarted)
         self._seam = seam
 
@@ -50,14 +50,14 @@ class Gate:
         return events
 
     def give_aside(self, event: ChatEvent) -> list[ChatEvent]:
-        """What is no content itself: goes out now if the attempt has spoken, else as soon as it does."""
+        """Events without content: go out now if the attempt has had content, else with its first content."""
         if self._opened and self._seam is None:
             return self.give(event)
         self._asides.append(event)
         return []
 
     def replace_text(self, text: str) -> None:
-        """All that is held of the answer's text becomes this one."""
+        """Replaces the held text of the answer with this one."""
         first = next(place for place, event in enumerate(self._held) if isinstance(event, TextDelta))
         rest = [event for event in self._held[first:] if not isinstance(event, TextDelta)]
         self._held = [*self._held[:first], TextDelta(text), *rest]

@@ -1,4 +1,4 @@
-"""The record of an answer: its exact text, its thinking, its whole tool calls, and whether it will do."""
+"""The record of an answer: its exact text, its thinking, its whole tool calls, and whether it is valid."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from segue.failover.check import Check
 from segue.failover.splice.fences import Context, fence_state
 
 CLEAN = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
-"""Finishes by which a model says that it has said all."""
+"""Finish reasons by which a model reports a complete answer."""
 
 
 def is_content(event: UpstreamEvent) -> bool:
-    """Whether an event carries something of the answer itself: `Started`, usage, signatures and empty deltas do not."""
+    """Whether an event carries a part of the answer: `Started`, usage, signatures and empty deltas do not."""
     if isinstance(event, TextDelta):
         return bool(event.text)
     if isinstance(event, ThinkingDelta):
@@ -22,12 +22,12 @@ def is_content(event: UpstreamEvent) -> bool:
 
 
 def is_empty_stop(event: UpstreamEvent) -> bool:
-    """Whether an event before any content is a stop reason that says nothing yet: some servers begin with one."""
+    """Whether an event before any content is a stop reason without meaning yet: some servers begin with one."""
     return isinstance(event, Finished) and event.reason in CLEAN
 
 
 class PartialAnswer:
-    """What the answer consists of so far."""
+    """The answer so far."""
 
     __slots__ = ("_pieces", "calls", "length", "thinking")
 
@@ -49,7 +49,7 @@ class PartialAnswer:
 
     @property
     def begun(self) -> bool:
-        """Whether there is anything of it beside thinking."""
+        """Whether it has anything beside thinking."""
         return bool(self.length or self.calls)
 
     def add(self, text: str) -> None:
@@ -57,14 +57,14 @@ class PartialAnswer:
         self.length += len(text)
 
     def replace(self, text: str) -> None:
-        """The text as it is given out, where that is not as it came."""
+        """The text as it is delivered, if that differs from what came."""
         self._pieces = [text]
         self.length = len(text)
 
     def verdict(self, finish: Finished, check: Check | None) -> Failure | None:
         """What is wrong with the whole answer, if anything.
 
-        That an answer was cut short for want of tokens, declined or paused is no fault of the attempt, unless `check` says so.
+        An answer that was cut short by its token limit, declined or paused is not the attempt's failure, unless `check` reports it.
         """
         cut = finish.reason is FinishReason.LENGTH
         if self.calls or not (finish.reason in CLEAN or cut):

@@ -1,8 +1,8 @@
-"""The words in which a model without prefill is asked to go on, and the words by which an answer to that gives itself away.
+"""The prompt by which a model without prefill is asked to continue, and the phrases by which an answer to that prompt is recognised.
 
 The turn is written as the user whose connection dropped, in the language of the answer. It quotes the last words that arrived and asks
-for them once more: an operator's notice is taken for an injection, and a model that is merely told to go on drops the whitespace at
-the joint.
+to repeat them: models take an operator's notice for an injection, and a model that is only asked to continue drops the whitespace
+at the seam.
 """
 
 from __future__ import annotations
@@ -86,10 +86,10 @@ _COMMON: Final = {
     "pt": " o a os as de e que em um uma do da não com para é no na ",
     "it": " il lo la gli di e che in un una per non con è della del sono ",
 }
-"""Each language's most common words, between blanks."""
+"""Each language's most common words, separated by blanks."""
 
 _SAMPLE: Final = 600
-"""Characters from the end of an answer that tell its language."""
+"""Characters at the end of an answer by which its language is detected."""
 
 
 def anchor_of(delivered: str) -> str:
@@ -103,12 +103,12 @@ def anchor_of(delivered: str) -> str:
 
 
 def demand(delivered: str) -> str:
-    """What the user whose connection dropped says to have the rest of an answer of which `delivered` arrived."""
+    """The user's turn, after a dropped connection, that asks for the rest of an answer of which `delivered` arrived."""
     return _DEMANDS[language_of(delivered)].format(anchor=anchor_of(delivered))
 
 
 def language_of(text: str) -> str:
-    """The language of a text, as far as `demand` speaks it; "en" where that is not clear."""
+    """The language of a text, among those of `demand`; "en" if unclear."""
     sample = text[-_SAMPLE:]
     letters = sum(map(str.isalpha, sample))
     for language, script in _SCRIPTS:
@@ -121,7 +121,7 @@ def language_of(text: str) -> str:
 
 
 _ECHO: Final = 16
-"""Characters (folded) of the demand's own words that are no accident."""
+"""Characters (folded) of the demand's text that are not a coincidence."""
 
 _OWN_WORDS: Final = frozenset(
     fold(sentence)[:_ECHO]
@@ -155,32 +155,32 @@ _SURE: Final = re.compile(
 )
 
 _HEAD: Final = 120
-"""Characters at a continuation's beginning in which it would speak of the interruption."""
+"""Characters at a continuation's beginning in which it would mention the interruption."""
 
 
-def speaks_of_itself(continuation: str, delivered: str) -> bool:
-    """Whether a continuation begins with the demand's own words, an apology, an acknowledgement, or words about the interruption.
+def is_about_itself(continuation: str, delivered: str) -> bool:
+    """Whether a continuation begins with the demand's text, an apology, an acknowledgement, or words about the interruption.
 
-    Words that the answer itself has used are its subject, and no sign.
+    Words that the answer itself has used are its subject, and do not count.
     """
-    said = continuation.lstrip(" \t\r\n>*_\"'“”«»([")
-    if fold(said)[:_ECHO] in _OWN_WORDS:
+    start = continuation.lstrip(" \t\r\n>*_\"'“”«»([")
+    if fold(start)[:_ECHO] in _OWN_WORDS:
         return True
-    if _SORRY.match(said) and not _SORRY.search(delivered):
+    if _SORRY.match(start) and not _SORRY.search(delivered):
         return True
-    if _INTERRUPTION.search(said[:_HEAD]) and not _INTERRUPTION.search(delivered):
+    if _INTERRUPTION.search(start[:_HEAD]) and not _INTERRUPTION.search(delivered):
         return True
-    return _SURE.match(said) is not None and (
+    return _SURE.match(start) is not None and (
         _SURE.match(delivered.lstrip()) is not None or not ends_a_sentence(delivered)
     )
 
 
 def is_preface(text: str, *, in_code: bool) -> bool:
     """Whether `text`, which stands before the repeated words, introduces them, or opens the code block again."""
-    said = text.strip().rstrip("\"'“”«»「『…* ")
-    if not said or re.fullmatch(r"[`~]{3,}\w*", said) or speaks_of_itself(text, ""):
+    start = text.strip().rstrip("\"'“”«»「『…* ")
+    if not start or re.fullmatch(r"[`~]{3,}\w*", start) or is_about_itself(text, ""):
         return True
-    return not in_code and said.endswith((":", "："))
+    return not in_code and start.endswith((":", "："))
 
 
 def ends_a_sentence(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""One answer out of several attempts: what the caller has been shown, and the gate for what the leading attempt says.
+"""One answer out of several attempts: what the caller has been shown, and the gate for the leading attempt's events.
 
 A `Splice` is fed the leader's upstream events and returns the events to deliver. Its rules:
 
@@ -6,11 +6,11 @@ A `Splice` is fed the leader's upstream events and returns the events to deliver
 - One `Started`, then content, then one `Finished`; after that only usage reports.
 - Tool calls go out whole and are numbered through.
 - With `hold` nothing goes out before `Finished`: a broken attempt can always be restarted.
-- A `Seam` goes out together with the first thing a new attempt has to say, so an attempt that fails before leaves no trace either.
-- The thinking of an attempt that goes on in mid-text is not passed on: it is about the interruption.
+- A `Seam` goes out together with the first content of a new attempt, so an attempt that fails before leaves no trace either.
+- The thinking of an attempt that continues within the text is not delivered: it is about the interruption.
 
-When `failure` is set, by a `Failed` event or by what was found wrong with the answer, the attempt is over: deliver what `feed`
-returned, then do what `on_break()` says. That follows from what was shown:
+When `failure` is set, by a `Failed` event or because the answer is invalid, the attempt is over: deliver what `feed` returned,
+then do what `on_break()` returns. That follows from what was shown:
 
 | shown            | next                                                                        |
 |------------------|-----------------------------------------------------------------------------|
@@ -57,7 +57,7 @@ from segue.failover.splice.repeat_seam import RepeatSeam
 from segue.failover.splice.toolcalls import MalformedToolCallError, ToolCallCollector
 
 MANY_TOKENS: Final = 1.5
-"""Estimated tokens a piece of text from which on pieces are not tokens; the estimate itself is off by up to 30 %."""
+"""From this estimated number of tokens per piece of text on, pieces are not tokens; the estimate is off by up to 30 %."""
 
 
 class Next(StrEnum):
@@ -87,15 +87,15 @@ class _Part:
 class Splice:
     """The record of one answer.
 
-    `continuations` is the number of seams allowed in its text, `seam_chars` is `max_chars` of `RepeatSeam`. `check` looks at
-    calls and at the whole answer, which must be held if it asks for that (else `ValueError`).
+    `continuations` is the number of seams allowed in its text, `seam_chars` is `max_chars` of `RepeatSeam`. `check` examines
+    calls and the whole answer, which must be held if the check requires it (else `ValueError`).
     """
 
     def __init__(
         self, *, hold: bool, continuations: int = 2, seam_chars: int = 240, check: Check | None = None
     ) -> None:
         if check is not None and check.whole and not hold:
-            raise ValueError("an answer that is checked whole must be held")
+            raise ValueError("an answer that is checked as a whole must be held")
         self._hold = hold
         self._continuations = continuations
         self._seam_chars = seam_chars
@@ -136,7 +136,7 @@ class Splice:
         return earlier + latest
 
     def spent(self, taken_back: int = 0) -> int:
-        """The tokens that the answer has taken so far, but for its last `taken_back` characters: as reported; where more pieces of text
+        """The tokens that the answer has taken so far, without its last `taken_back` characters: as reported; where more pieces of text
         than that arrived, those, or an estimate where a piece is clearly more than a token."""
         sizes = self._shown_sizes()
         again = 0
@@ -163,11 +163,11 @@ class Splice:
 
     @property
     def holding(self) -> bool:
-        """Whether a seam withholds text that `flush()` may set free."""
+        """Whether a seam withholds text that `flush()` may release."""
         return self._part.seam is not None and self._part.seam.holding
 
     def feed(self, event: UpstreamEvent) -> list[ChatEvent]:
-        """Takes the leader's next event; returns what to deliver. Look at `failure` afterwards."""
+        """Takes the leader's next event; returns what to deliver. Check `failure` afterwards."""
         if isinstance(event, UsageReport):
             return self._take_usage(event.usage)
         if self.finished is not None or self.failure is not None:
@@ -205,13 +205,13 @@ class Splice:
         self._begin(_Part())
 
     def continue_with(self, source: str, target: str, *, prefill: bool = False, taken_back: str = "") -> None:
-        """The target `target` goes on with the text after `source` broke off.
+        """The target `target` continues the text after `source` broke off.
 
         `prefill` and `taken_back` are those of `continuation_request`. `RuntimeError` if there is no text, or a tool call after it,
         or the answer is whole.
         """
         if self.on_break() in (Next.RESTART, Next.FINISH_TOOLS):
-            raise RuntimeError("no text to go on from")
+            raise RuntimeError("no text to continue")
         self._gate.next_attempt(Seam(source, target, self._answer.length))
         answer = self._answer
         seam = (
@@ -294,7 +294,7 @@ class Splice:
         return self._gate.give(event) if is_content(event) else self._gate.give_aside(event)
 
     def _take_beside(self, event: Citation | Logprobs) -> list[ChatEvent]:
-        """What goes with the text. In the text of a continuation places count from its own beginning, so they are left out."""
+        """Events that accompany the text. Positions in the text of a continuation count from its own beginning, so they are left out."""
         if self._part.seam is not None:
             if isinstance(event, Logprobs):
                 return []
@@ -332,9 +332,9 @@ class Splice:
         if seam is not None and seam.error is not None:
             rejected = isinstance(seam, PrefillSeam)
             kind = FailureKind.CAPABILITY if rejected else FailureKind.BROKEN
-            # By a status the plan tells a prefill that was refused from one that only met another word.
-            anew = isinstance(seam, PrefillSeam) and seam.began_anew(self._answer.text)
-            status = 200 if anew else None
+            # By the status the plan tells a refused prefill from one that only led to another word.
+            restarted = isinstance(seam, PrefillSeam) and seam.restarted(self._answer.text)
+            status = 200 if restarted else None
             self.failure = Failure(kind=kind, message=seam.error, prefill_rejected=rejected, status=status)
         if not text:
             return []

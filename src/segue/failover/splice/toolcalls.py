@@ -1,8 +1,8 @@
 """Tool calls, held back until they are whole: a caller never sees half a call.
 
-A call is whole when its arguments are the JSON text of an object (no text at all stands for an empty one). Some providers end a
-call that ran into the token limit as if it were complete, and say so only with the finish reason. So an ended call whose arguments
-do not prove it whole stays in doubt until the next event: a finish for length drops it, anything else settles it.
+A call is whole when its arguments are the JSON text of an object (no text at all stands for an empty one). Some providers end
+a call that ran into the token limit as if it were complete, and report the limit only with the finish reason. So an ended call whose
+arguments do not prove it complete stays in doubt until the next event: a finish for length drops it, anything else settles it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ToolCallCollector:
         call.arguments.append(delta.arguments)
 
     def end(self, index: int) -> list[ToolCall]:
-        """The upstream says that a call is complete; gives it if that is certain. To be called when nothing is in doubt."""
+        """The upstream reports a call as complete; returns it if that is certain. To be called when nothing is in doubt."""
         if (found := self._open.pop(index, None)) is None:
             return []
         call = _joined(found)
@@ -55,14 +55,14 @@ class ToolCallCollector:
         return []
 
     def settle(self) -> list[ToolCall]:
-        """The answer goes on, so a call in doubt was not cut by the answer's end; gives that call."""
+        """The answer goes on, so a call in doubt was not cut by the answer's end; returns that call."""
         if (doubtful := self._doubtful) is None:
             return []
         self._doubtful = None
         return [_settled(doubtful)]
 
     def finish(self, *, cut: bool) -> list[ToolCall]:
-        """The answer is over; gives what is left. `cut` says that it ended for want of tokens or the like: what is not whole is dropped."""
+        """The answer is over; returns what is left. `cut`: it ended by a token limit or the like, and incomplete calls are dropped."""
         pending = [self._doubtful] if self._doubtful is not None else []
         pending += [_joined(self._open[index]) for index in sorted(self._open)]
         self._open.clear()

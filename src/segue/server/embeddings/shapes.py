@@ -125,7 +125,7 @@ def _object(body: bytes) -> _Fields:
     try:
         return msgspec.json.decode(body, type=_Fields)
     except UNREADABLE as error:
-        raise InvalidRequestError(f"the body is no JSON object: {error}") from error
+        raise InvalidRequestError(f"the body is not a JSON object: {error}") from error
 
 
 def _requests(fields: _Fields) -> list[_Fields]:
