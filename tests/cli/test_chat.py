@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from segue.cli.progress import Waiting
 from segue.sandbox import Sandbox
 from segue.sandbox.answers.replies import MARK
 
@@ -164,9 +165,52 @@ def test_stand_ins_can_be_asked_for_though_a_key_is_set(
     assert result.stdout.startswith(MARK)
 
 
-def test_what_stand_ins_do_is_not_booked_in_the_users_ledger(run: Run, bare: Path) -> None:
-    assert run("chat", "hi").exit_code == 0
-    assert list(bare.glob("ledger*")) == []
+def test_what_stand_ins_do_is_booked_apart_from_what_providers_do(run: Run) -> None:
+    with Sandbox() as elsewhere:
+        real = {"GEMINI_API_KEY": "sk-secret-1234567890", "GEMINI_BASE_URL": elsewhere.base_url("gemini")}
+        with pytest.MonkeyPatch.context() as keyed:
+            for name, value in real.items():
+                keyed.setenv(name, value)
+            assert run("chat", "hi").exit_code == 0
+            assert run("chat", "hi", "--sandbox", "--break", "gemini=overloaded").exit_code == 0
+    rows = json.loads(run("usage", "--json", "--by", "target").stdout)["rows"]
+    assert [(row["kind"], row["target"], row["attempts"]) for row in rows] == [
+        ("booked", "gemini", 1),
+        ("simulated", "openai", 1),
+        ("simulated", "gemini", 1),
+    ]
+    assert {line.split(",")[0] for line in run("usage", "--csv").stdout.splitlines()} == {"kind", "booked", "simulated"}
+    seen = [
+        (each["target"], each["simulated"], each["traffic"]["attempts"], float(each["cost_today"]) > 0)
+        for each in json.loads(run("status", "--json").stdout)["targets"]
+        if each["traffic"]["attempts"]
+    ]
+    assert sorted(seen) == [("gemini", False, 1, True), ("gemini", True, 1, False), ("openai", True, 1, True)]
+    history = json.loads(run("status", "--history", "--json").stdout)["hours"]
+    assert sorted((hour["target"], hour["simulated"]) for hour in history) == [
+        ("gemini", False),
+        ("gemini", True),
+        ("openai", True),
+    ]
+
+
+def test_who_is_asked_is_said_until_the_answer_begins(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segue.cli.progress.PATIENCE", 0.0)
+    result = run("chat", "hi", "--break", "gemini=stall:after=0,seconds=0.5", "--chain", "gemini")
+    assert "asking gemini (simulated) (gemini-3.5-flash-lite) …\n" in result.stderr
+    assert "asking" not in run("chat", "hi").stdout
+
+
+def test_on_a_terminal_what_is_waited_for_is_erased_when_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    shown = Waiting()
+    shown.say("asking gemini")
+    shown.say("asking openai")
+    shown.close()
+    shown.say("too late")
+    assert capsys.readouterr().err == "asking gemini\r\x1b[2Kasking openai\r\x1b[2K"
 
 
 def test_the_model_on_this_machine_is_asked_only_on_demand_and_what_it_lacks_is_said(

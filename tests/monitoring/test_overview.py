@@ -82,13 +82,16 @@ def test_attempts_are_counted_and_their_waits_are_exact() -> None:
             record("d", "pending"),
             record("e", "pending", at=-RUNNING),
             record("f", target="openai"),
+            record("g", simulated=True),
         ],
         NOW,
     )
-    assert (found["gemini"].attempts, found["gemini"].failed, found["gemini"].running) == (22, 1, 1)
-    assert (found["gemini"].first_p50, found["gemini"].first_p95) == (1.0, 1.9)
-    assert (found["gemini"].seconds_p50, found["gemini"].seconds_p95) == (10, 19)
-    assert (found["openai"].attempts, found["openai"].first_p50) == (1, None)
+    gemini, openai = found["gemini", False], found["openai", False]
+    assert (gemini.attempts, gemini.failed, gemini.running) == (22, 1, 1)
+    assert (gemini.first_p50, gemini.first_p95) == (1.0, 1.9)
+    assert (gemini.seconds_p50, gemini.seconds_p95) == (10, 19)
+    assert (openai.attempts, openai.first_p50) == (1, None)
+    assert found["gemini", True].attempts == 1
 
 
 def test_a_failover_is_an_attempt_that_follows_anothers_failure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -28,21 +29,27 @@ class Waiting:
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._shown = False
+        self._over = False
         self._terminal = sys.stderr.isatty()
 
     def say(self, text: str) -> None:
         with self._lock:
             self._forget()
+            if self._over:
+                return
             if self._terminal:
-                self._show(text)
+                self._shown = True
+                width = shutil.get_terminal_size().columns - 1
+                typer.echo(clean(" ".join(text.split()))[:width], err=True, nl=False)
             else:
                 self._timer = threading.Timer(PATIENCE, self._write, [text])
                 self._timer.daemon = True
                 self._timer.start()
 
-    def clear(self) -> None:
-        """What was waited for is there."""
+    def close(self) -> None:
+        """What was waited for is there: nothing is said from now on, as it would stand amid an answer."""
         with self._lock:
+            self._over = True
             self._forget()
 
     def __enter__(self) -> Waiting:
@@ -51,11 +58,7 @@ class Waiting:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.clear()
-
-    def _show(self, text: str) -> None:
-        self._shown = True
-        typer.echo(clean(text), err=True, nl=False)
+        self.close()
 
     def _write(self, text: str) -> None:
         with self._lock:

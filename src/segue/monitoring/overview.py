@@ -65,6 +65,7 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True):
     went_to: str
     outcome: str
     reason: str = ""
+    simulated: bool = False
 
 
 def standing(keys: HealthKeys, changes: Iterable[Change], wall: float) -> Standing:
@@ -95,11 +96,11 @@ def _standing(change: Change, wall: float) -> Standing:
     return Standing(state, reason, change.until)
 
 
-def traffic(records: Sequence[AttemptRecord], wall: float) -> dict[str, Traffic]:
-    """The attempts of each target, counted."""
-    by_target: dict[str, list[AttemptRecord]] = {}
+def traffic(records: Sequence[AttemptRecord], wall: float) -> dict[tuple[str, bool], Traffic]:
+    """The attempts of each target, counted; those of its stand-in (True) apart from its own."""
+    by_target: dict[tuple[str, bool], list[AttemptRecord]] = {}
     for record in records:
-        by_target.setdefault(record.target, []).append(record)
+        by_target.setdefault((record.target, record.simulated), []).append(record)
     return {target: _counted(found, wall) for target, found in by_target.items()}
 
 
@@ -140,6 +141,7 @@ def failovers(records: Iterable[AttemptRecord]) -> list[Failover]:
                         went_to=later.target,
                         outcome=str(earlier.outcome),
                         reason=earlier.reason,
+                        simulated=earlier.simulated,
                     )
                 )
     return sorted(found, key=lambda each: each.at, reverse=True)

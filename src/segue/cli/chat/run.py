@@ -14,13 +14,13 @@ from segue.catalog.providers import LOCAL
 from segue.chat.events import TextDelta
 from segue.cli.cleaning import clean
 from segue.cli.display import attempts_table, label, notes, write_json
+from segue.cli.progress import Waiting
 from segue.cli.simulated import NO_KEY, chain_names, ready
 from segue.client import Segue
 from segue.embedded.model_file import SMALL_MODEL, is_installed, model_file
 from segue.errors import AttemptSummary, InvalidRequestError, LLMServiceUnavailableError
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.daily import Where
-from segue.ledger.stores.memory import MemoryStore
 from segue.settings import Settings
 from segue.settings_loading import load
 
@@ -70,13 +70,12 @@ def with_local_model(settings: Settings) -> Settings:
 
 class _Conversation:
     def __init__(self, settings: Settings, *, simulated: bool, as_json: bool) -> None:
-        self._requests = _Requests()
+        self._waiting = Waiting()
+        self._requests = _Requests(self._waiting)
         self._all_simulated = simulated
         self._simulated = frozenset(name for name, target in settings.targets.items() if target.simulated)
         self._as_json = as_json
-        # The books are the user's; what stand-ins do is no business of theirs.
-        ledger = MemoryStore() if simulated else None
-        self._client = Segue(settings, ledger=ledger, listeners=[self._requests])
+        self._client = Segue(settings, listeners=[self._requests])
 
     def ask(self, question: str, options: dict[str, Any]) -> None:
         try:
@@ -92,6 +91,7 @@ class _Conversation:
             raise
 
     def close(self) -> None:
+        self._waiting.close()
         self._client.close()
 
     def _stream(self, question: str, options: dict[str, Any]) -> Answer:
@@ -100,6 +100,7 @@ class _Conversation:
         try:
             for event in stream:
                 if isinstance(event, TextDelta) and event.text:
+                    self._waiting.close()
                     sys.stdout.write(clean(event.text))
                     sys.stdout.flush()
                     last = event.text
@@ -164,16 +165,21 @@ class _Conversation:
 
 
 class _Requests:
-    """A listener that remembers which requests were made."""
+    """A listener that remembers which requests were made, and says who is being asked while nothing has arrived."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Waiting) -> None:
         self.ids: dict[str, None] = {}
+        self._waiting = waiting
+        self._failed = ""
 
     def attempt_started(self, start: AttemptStart) -> None:
         self.ids[start.request_id] = None
+        asked = f"asking {label(start.target.name, start.target.simulated)} ({start.target.model.id}) …"
+        self._waiting.say(f"{self._failed}; {asked}" if self._failed else asked)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
-        """What became of it is in the answer and in the books."""
+        if end.failure is not None:
+            self._failed = f"{end.start.target.name}: {end.failure.message}"
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import datetime
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from segue.budgets.admission import zone_of
 from segue.cli.display import at_most, console, cost, label, notes, table, write_json
 from segue.errors import ConfigurationError
 from segue.health.target import HealthKeys
+from segue.ledger.daily import Where
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
 from segue.monitoring.history import KEPT, Change, changes, hours
@@ -102,22 +103,25 @@ def look(
     records = store.records(since=wall - span, limit=MOST, newest_first=True)
     zone = zone_of(settings)
     today = datetime.datetime.fromtimestamp(wall, zone).date()
-    sums = {row.group["target"]: row for row in store.daily(today, today, by=("target",), tz=zone)}
+    sums = {
+        (row.group["target"], simulated): row
+        for simulated in (False, True)
+        for row in store.daily(today, today, by=("target",), tz=zone, where=Where(simulated=simulated))
+    }
     seen = traffic(records, wall)
-    views = _asked(url) if url is not None else _known(settings, store, wall)
-    there = {view.target for view in views}
+    views = _asked(url, seen) if url is not None else _known(settings, store, wall)
+    there = {(view.target, view.simulated) for view in views}
     views += [
-        TargetView(target=name, model=latest.model, state="ready")
-        for name in seen
-        if name not in there and (latest := next(each for each in records if each.target == name))
+        TargetView(target=name, model=latest.model, state="ready", simulated=simulated)
+        for name, simulated in seen
+        if (name, simulated) not in there
+        and (latest := next(each for each in records if (each.target, each.simulated) == (name, simulated)))
     ]
-    simulated = {record.target for record in records if record.simulated}
     targets = [
         msgspec.structs.replace(
             view,
-            simulated=view.target in simulated,
-            traffic=seen.get(view.target, Traffic()),
-            cost_today=row.cost if (row := sums.get(view.target)) is not None else Decimal(0),
+            traffic=seen.get((view.target, view.simulated), Traffic()),
+            cost_today=row.cost if (row := sums.get((view.target, view.simulated))) is not None else Decimal(0),
             bound_today=row.bound if row is not None else Decimal(0),
             attempts_today=row.attempts if row is not None else 0,
         )
@@ -153,6 +157,7 @@ def _known(settings: Settings, store: LedgerStore, wall: float) -> list[TargetVi
             TargetView(
                 target=name,
                 model=target.model.id,
+                simulated=target.simulated,
                 state=found.state,
                 reason=found.reason,
                 recovers_in=None if found.until is None else max(0.0, found.until - wall),
@@ -161,8 +166,8 @@ def _known(settings: Settings, store: LedgerStore, wall: float) -> list[TargetVi
     return views
 
 
-def _asked(url: str) -> list[TargetView]:
-    """How the targets stand by their gateway's own word."""
+def _asked(url: str, seen: Container[tuple[str, bool]]) -> list[TargetView]:
+    """How the targets stand by their gateway's own word. One that only stand-ins were `seen` to answer for is one of these."""
     address = f"{url.rstrip('/').removesuffix('/v1')}/health/ready"
     if not address.startswith(("http://", "https://")):
         raise ConfigurationError(f"--url {url} is no address: it must begin with http:// or https://")
@@ -177,7 +182,13 @@ def _asked(url: str) -> list[TargetView]:
         said = msgspec.json.decode(body, type=_Asked)
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigurationError(f"no gateway tells at {address} how its targets stand: {error}") from error
-    return [TargetView(**msgspec.structs.asdict(target)) for target in said.targets]
+    return [
+        TargetView(
+            **msgspec.structs.asdict(target),
+            simulated=(target.target, True) in seen and (target.target, False) not in seen,
+        )
+        for target in said.targets
+    ]
 
 
 def render(overview: Overview, width: int = NARROW) -> Group:
@@ -221,7 +232,8 @@ def render(overview: Overview, width: int = NARROW) -> Group:
         for each in overview.failovers:
             when = datetime.datetime.fromtimestamp(each.at).strftime("%H:%M:%S")
             why = f"{each.outcome}: {each.reason}" if each.reason else each.outcome
-            passed.add_row(when, each.left, each.went_to, why[:REASON], each.request_id)
+            left = label(each.left, each.simulated)
+            passed.add_row(when, left, each.went_to, why[:REASON], each.request_id)
         parts += [Text(), passed]
     return Group(*parts)
 
