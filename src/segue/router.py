@@ -14,10 +14,11 @@ from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
 from segue.failover.engine import Engine
 from segue.failover.job import Job, latency_key
-from segue.health.quota import QuotaKey
+from segue.health.quota import QuotaKey, next_reset
 from segue.routing.complexity import of_request
 from segue.routing.fitness import Need, need_of, unfit
 from segue.routing.policy import Candidate, Dearness, Route, Situation, route
+from segue.routing.resolve import on_free_tier
 from segue.routing.target import Target
 from segue.settings import TargetSettings
 
@@ -31,12 +32,25 @@ PRICED_FOR = 60.0
 
 
 class Router:
-    """Puts a job's targets in the order of its policy. `is_free` says whether a target is asked on a free tier."""
+    """Puts a job's targets in the order of its policy.
 
-    def __init__(self, engine: Engine, *, overrides: Overrides, is_free: Callable[[str], bool]) -> None:
+    `is_free` says whether a target is asked on a free tier; `free_within` of one of which that is not known, how many requests a day are
+    free if it is. So many are then taken to be free, and no more: as nothing was refused, the others are paid.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        overrides: Overrides,
+        is_free: Callable[[str], bool],
+        free_within: Callable[[Target], int | None] = lambda _: None,
+    ) -> None:
         self._engine = engine
         self._overrides = overrides
         self._is_free = is_free
+        self._free_within = free_within
+        self._assumed = AssumedFree()
         self._dearness = Dearness()
         self._priced: dict[tuple[str, str], tuple[UnitPrices | None, Decimal | None]] = {}
         self._priced_at = 0.0
@@ -78,7 +92,11 @@ class Router:
             dearness=self._dearness.rank(candidates),
             draw=engine.rng.random(),
         )
-        return route(policy.policy, candidates, situation)
+        decided = route(policy.policy, candidates, situation)
+        first = next(one for one in candidates if one.name == decided.order[0])
+        if first.free_within is not None:
+            self._assumed.count(first.name, engine.wall())
+        return decided
 
     def _candidate(self, target: Target, job: Job, need: Need, now: float) -> Candidate:
         engine, tokens = self._engine, need.prompt_tokens
@@ -86,12 +104,14 @@ class Router:
         key = latency_key(target, job.request, tokens)
         seconds = engine.latency.first(key, 0.5)
         availability = engine.look(target, tokens, now)
+        free, within = self._free(target, now), self._assumed_within(target)
         return Candidate(
             name=target.name,
             barred=unfit(target, need) or (availability.reason if availability.barred else ""),
             cost=None if prices is None else expected_cost(target, job, tokens, prices),
             price=price,
-            free=self._free(target, now),
+            free=1.0 if within is not None else free,
+            free_within=within,
             seconds=engine.latency.slowness(key.target) if seconds is None else seconds,
             weight=job.policy.weights.get(target.name, 1.0),
             draw=engine.rng.random(),
@@ -118,6 +138,26 @@ class Router:
         requests, day = left
         return requests / max(day, 1e-3)
 
+    def _assumed_within(self, target: Target) -> int | None:
+        within = self._free_within(target)
+        return within if within and self._assumed.today(target.name, self._engine.wall()) < within else None
+
+
+class AssumedFree:
+    """Requests of today that went to targets first because they may be free. The day is the providers': see `health.quota`."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, int] = {}
+        self._ends = 0.0
+
+    def today(self, target: str, wall: float) -> int:
+        return self._asked.get(target, 0) if wall < self._ends else 0
+
+    def count(self, target: str, wall: float) -> None:
+        if wall >= self._ends:
+            self._asked, self._ends = {}, next_reset(wall)
+        self._asked[target] = self._asked.get(target, 0) + 1
+
 
 def _score(job: Job) -> float | None:
     """How hard a job is, where that is asked for; None where it is not, or where nothing tells."""
@@ -132,11 +172,7 @@ def _score(job: Job) -> float | None:
 def is_free(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
     """Whether a target is asked on a free tier, or is a model or a server on this machine."""
     provider = providers.get(settings.provider or name)
-    return (
-        bool(settings.file)
-        or (settings.quota is not None and settings.quota.tier == "free")
-        or (provider is not None and provider.local)
-    )
+    return bool(settings.file) or on_free_tier(settings) or (provider is not None and provider.local)
 
 
 def expected_cost(target: Target, job: Job, tokens: int, prices: UnitPrices) -> Decimal:

@@ -82,7 +82,8 @@ class Runtime:
         self.transport = transport or default_transport()
         self.ledger = ledger or ledger_of(settings)
         overrides = read_overrides(settings.prices)
-        self._recorder = Recorder(Bookkeeper(self.ledger, overrides=overrides))
+        free = {name for name, said in settings.targets.items() if resolve.on_free_tier(said)}
+        self._recorder = Recorder(Bookkeeper(self.ledger, overrides=overrides, free=free))
         self._warmed = False
         quotas = QuotaKeeper(self.ledger)
         redact = redactor_of(settings)
@@ -106,6 +107,7 @@ class Runtime:
             self.engine,
             overrides=overrides,
             is_free=lambda name: is_free(name, settings.target(name), providers=self._providers),
+            free_within=lambda target: resolve.free_within(target, settings.target(target.name)),
         )
 
     def listen(self, listener: Listener) -> None:

@@ -20,8 +20,8 @@ DEFAULT_MAX_TOKENS = 1500
 class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits that are kept before they are exceeded; None is no limit, or with `tier = "free"` the model's known free one."""
 
-    tier: Literal["free", "paid"] = "paid"
-    """`free` keeps the model's known free limits where none is set below."""
+    tier: Literal["free", "paid"] | None = None
+    """`free` keeps the model's known free limits where none is set below, and costs nothing; with None limits are learned from refusals."""
     requests_per_minute: Positive | None = None
     """Requests within any 60 s, failed ones too."""
     tokens_per_minute: Positive | None = None

@@ -14,7 +14,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     NAME_BASE_URL      another address
     NAME_DIALECT       the dialect it speaks: openai_chat, openai_responses, claude or gemini
     NAME_REGION        where it answers, e.g. `eu`, for `regions` in [policy]
-    NAME_TIER          `free` keeps to the free tier's known limits, `paid` (the default) learns limits only from refusals
+    NAME_TIER          `free` keeps to the free tier's known limits and costs nothing, `paid` learns limits from refusals; set it for Gemini (routing.md, "Free quota")
     SEGUE_CHAIN        the default chain, e.g. `gemini,openai,claude`
     SEGUE_LOCAL        `auto`: the chain ends with whichever local server is found running, as `local` in the chain does
     SEGUE_CONFIG       another settings file

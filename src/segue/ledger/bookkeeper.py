@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 import msgspec
 
-from segue.catalog.prices import Overrides, UnitPrices, dearest_of_family, price_of
+from segue.catalog.prices import FREE, Overrides, UnitPrices, dearest_of_family, price_of
 from segue.ledger.billing import Bill, Ending, bill, bound
 from segue.ledger.process_tally import tally_of
 from segue.ledger.record import AttemptRecord, Settlement
@@ -37,13 +37,16 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
 class Bookkeeper:
     """Books attempts in `store`, at the catalogue's prices or those in `overrides`.
 
-    It does no I/O on the caller's thread, but the first look-up of a price imports the price list: see `warm`.
+    Targets whose names are in `free` cost nothing: they are asked on a free tier. It does no I/O on the caller's thread, but the first look-up of a price imports the price list: see `warm`.
     """
 
-    def __init__(self, store: AttemptStore, *, overrides: Overrides | None = None) -> None:
+    def __init__(
+        self, store: AttemptStore, *, overrides: Overrides | None = None, free: Container[str] = frozenset()
+    ) -> None:
         self.store = store
         self._tally = tally_of(store)
         self._overrides = overrides
+        self._free = free
         self._family: dict[tuple[str, str], UnitPrices | None] = {}
 
     def warm(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
@@ -60,7 +63,7 @@ class Bookkeeper:
 
         Not `priced`, it has no bound, and its price is looked up when it is settled.
         """
-        prices = self.price_of(record.provider, record.model, record.started) if priced else None
+        prices = self._price(record) if priced else None
         ceiling = prices if prices or not priced else self.ceiling_of(record.provider, record.model, record.started)
         most = bound(ceiling, prompt_tokens=prompt_tokens, max_tokens=max_tokens)
         record = msgspec.structs.replace(record, bound=most)
@@ -82,7 +85,7 @@ class Bookkeeper:
         """Books how it ended and gives the record back, with its cost."""
         reserved, prices = reservation.record, reservation.prices
         if not reservation.priced:
-            prices = self.price_of(reserved.provider, reserved.model, reserved.started)
+            prices = self._price(reserved)
         due = bill(
             ending,
             prices or self.ceiling_of(reserved.provider, reserved.model, reserved.started),
@@ -107,6 +110,9 @@ class Bookkeeper:
         self.store.settle(record)
         self._tally.add(record)
         return record
+
+    def _price(self, record: AttemptRecord) -> UnitPrices | None:
+        return FREE if record.target in self._free else self.price_of(record.provider, record.model, record.started)
 
     def price_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
         """The unit prices of a model at an epoch second."""

@@ -41,7 +41,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     `barred` says why it can't be asked now, "" if it can. `cost` is what the request is expected to cost there, in US dollars, at its
     list price; `price` US dollars a million tokens, three in four of them input; both None where unknown. `free` is None where
     every token is paid for; else how far today's free requests go: the share of them that is left over the share of the day that is
-    left, 1 or more where they last. `seconds` is the usual wait for its first content, None before the first. `draw` is a
+    left, 1 or more where they last. `free_within` are the requests a day that are free, where it is assumed that they are: the
+    target's tier is not set. `seconds` is the usual wait for its first content, None before the first. `draw` is a
     random number, 0 to 1, for `weights`.
     """
 
@@ -50,6 +51,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal | None = None
     price: Decimal | None = None
     free: float | None = None
+    free_within: int | None = None
     seconds: float | None = None
     weight: float = 1.0
     draw: float = 0.5
@@ -165,15 +167,21 @@ def _cost(candidates: Sequence[Candidate], situation: Situation) -> Ordered:
     ordered = sorted([one for one in candidates if one not in kept], key=_due)
     ordered[1:1] = kept  # should the cheapest fail, they are there before dearer ones
     first = ordered[0]
-    if _due(first)[0] == 0:
+    if first.free_within is not None:
+        reason = f"{first.name} is free within {first.free_within} requests a day, else {_dollars(first.cost)}: its tier is not set, free is assumed"
+    elif _due(first)[0] == 0:
         reason = f"{first.name} is free"
     elif first.cost is None:
         reason = "no price is known: as written"
     else:
-        reason = f"{first.name} is expected to cost least, ${first.cost:.6f}"
+        reason = f"{first.name} is expected to cost least, {_dollars(first.cost)}"
     if kept and first not in kept:
         reason += f"; the free quota of {', '.join(one.name for one in kept)} is kept for dearer requests"
     return ordered, reason
+
+
+def _dollars(cost: Decimal | None) -> str:
+    return "an unknown price" if cost is None else f"${cost:.6f}"
 
 
 def _due(candidate: Candidate) -> tuple[int, Decimal]:

@@ -104,6 +104,19 @@ def quota(target: Target, settings: TargetSettings) -> QuotaLimits | None:
     )
 
 
+def free_within(target: Target, settings: TargetSettings) -> int | None:
+    """Requests a day that a target's provider gives away, if the tier that it is asked on is not set; None where that is known."""
+    known = target.model.free_quota
+    if known is None or target.model.provider != target.provider or (settings.quota and settings.quota.tier):
+        return None
+    return known.requests_per_day
+
+
+def on_free_tier(settings: TargetSettings) -> bool:
+    """Whether a target is set to be asked on a free tier, where nothing is billed."""
+    return settings.quota is not None and settings.quota.tier == "free"
+
+
 def named(provider: str, model: str) -> ModelInfo:
     """What is known of a model, under the name that was asked for: a pinned snapshot stays pinned."""
     return msgspec.structs.replace(find_model(provider, model), id=model.strip())

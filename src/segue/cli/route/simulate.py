@@ -19,7 +19,7 @@ from segue.health.quota import QuotaBook, QuotaKey
 from segue.ledger.record import AttemptRecord
 from segue.ledger.stores.factory import ledger_of
 from segue.policy import Policy
-from segue.router import blended, is_free
+from segue.router import AssumedFree, blended, is_free
 from segue.routing import resolve
 from segue.routing.fitness import Need, unfit
 from segue.routing.policy import Candidate, Dearness, Situation, route, strong_ones
@@ -140,12 +140,12 @@ class _World:
         self._waits = {name: _usual_wait(target, records) for name, target in self._targets.items()}
 
     def run(self, title: str, names: Sequence[str], requests: Sequence[Request], policy: Policy) -> SimulatedOutcome:
-        quotas, dearness, rng = QuotaBook(), Dearness(), random.Random(1)
+        quotas, dearness, rng, assumed = QuotaBook(), Dearness(), random.Random(1), AssumedFree()
         for name in names:
             self._limit(name, quotas)
         total, unpriced, strong_calls, asked = Decimal(0), 0, 0, dict.fromkeys(names, 0)
         for request in requests:
-            candidates = [self._candidate(name, request, policy, quotas, rng.random()) for name in names]
+            candidates = [self._candidate(name, request, policy, quotas, assumed, rng.random()) for name in names]
             situation = Situation(
                 complexity=request.complexity if policy.complexity is None else policy.complexity,
                 strong_share=policy.strong_share,
@@ -158,24 +158,32 @@ class _World:
             asked[first] += 1
             strong_calls += first in self._strong(request, policy)
             quotas.reserve(self._key(first), request.usage.prompt_tokens, request.started, request.started)
-            if chosen.free is None or chosen.barred:
+            if chosen.free_within is not None:
+                assumed.count(first, request.started)
+            if chosen.free is None or chosen.free_within is not None or chosen.barred:
                 unpriced += chosen.cost is None
                 total += chosen.cost or Decimal(0)
         share = strong_calls / len(requests) if requests else 0.0
         return SimulatedOutcome(policy=title, cost=total, unpriced=unpriced, strong=share, asked=asked)
 
-    def _candidate(self, name: str, request: Request, policy: Policy, quotas: QuotaBook, draw: float) -> Candidate:
+    def _candidate(
+        self, name: str, request: Request, policy: Policy, quotas: QuotaBook, assumed: AssumedFree, draw: float
+    ) -> Candidate:
         prices, at, key = self._prices(name, request.started), request.started, self._key(name)
         left = quotas.day_left(key, at, at)
         waits = quotas.wait(key, request.usage.prompt_tokens, at, at) > 0
         pace = 1.0 if left is None else left[0] / max(left[1], 1e-3)
+        within = resolve.free_within(self._targets[name], self._settings.target(name))
+        if within is not None and assumed.today(name, at) >= within:
+            within = None
         need = Need(prompt_tokens=request.usage.prompt_tokens, regions=policy.regions)
         return Candidate(
             name=name,
             barred=unfit(self._targets[name], need) or ("its free quota is used up" if waits else ""),
             cost=None if prices is None else cost(request.usage, prices),
             price=None if prices is None else blended(prices),
-            free=pace if is_free(name, self._settings.target(name)) else None,
+            free=pace if within is not None or is_free(name, self._settings.target(name)) else None,
+            free_within=within,
             seconds=self._waits[name],
             weight=policy.weights.get(name, 1.0),
             draw=draw,
