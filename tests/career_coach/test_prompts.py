@@ -7,13 +7,17 @@ from typing import Any, get_args
 
 import pytest
 
-from career_coach.coach import TASKS
+from career_coach.coach import _OUTPUTS, TASKS
 from career_coach.language import LANGUAGES, Language
 from career_coach.plain import from_text
 from career_coach.prompts import Task, prompt_for
 from career_coach.resume import from_document
 from career_coach.schemas import DIFFICULTIES, TYPES
 from career_coach.trimming import LIMIT, fitted, written
+from segue import system, user
+from segue.catalog.tokens import estimate_request_tokens, estimate_tokens
+from segue.chat.request import ChatRequest
+from segue.cli.estimate.quote import PATH_PROMPT, QUESTIONS_PROMPT
 
 from .harness import RESUME
 
@@ -23,6 +27,15 @@ EVERY = [(task, language) for task in TASKS for language in LANGUAGES]
 def test_there_is_a_prompt_for_every_task_in_every_language() -> None:
     assert set(TASKS) == set(get_args(Task))
     assert set(LANGUAGES) == set(get_args(Language))
+
+
+@pytest.mark.parametrize(("task", "language"), EVERY)
+def test_segue_estimate_counts_these_prompts(task: Task, language: Language) -> None:
+    text = "Kim, backend engineer: Go, Redis, PostgreSQL."
+    prompt = prompt_for(task, from_text(text), language)
+    request = ChatRequest(messages=(system(prompt.system), user(prompt.user)), output=_OUTPUTS[task])
+    counted = {"questions": QUESTIONS_PROMPT, "path": PATH_PROMPT}[task]
+    assert estimate_request_tokens(request) - estimate_tokens(text) == pytest.approx(counted, rel=0.05)
 
 
 @pytest.mark.parametrize(("task", "language"), EVERY)

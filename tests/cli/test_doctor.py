@@ -297,9 +297,13 @@ def test_who_has_no_key_is_named_with_the_variable(alone: pytest.MonkeyPatch, ru
 def test_the_free_tier_is_offered(alone: pytest.MonkeyPatch, run: Run) -> None:
     alone.setenv("SEGUE_CHAIN", "gemini")
     alone.setenv("GEMINI_API_KEY", KEY)
-    assert "set GEMINI_TIER=free" in of(asked(run, "--offline")[1], "gemini", "quota")["advice"]
+    unknown = of(asked(run, "--offline")[1], "gemini", "quota")
+    assert unknown["said"].startswith("GEMINI_TIER is not set: costs are booked at list prices")
+    assert unknown["advice"].startswith("set GEMINI_TIER=free on the free tier (15 requests a minute, 500 a day)")
     alone.setenv("GEMINI_TIER", "free")
     assert of(asked(run, "--offline")[1], "gemini", "quota")["state"] == "ok"
+    alone.setenv("GEMINI_TIER", "paid")
+    assert not [check for check in asked(run, "--offline")[1] if check["what"] == "quota"]
 
 
 def test_a_wrong_setting_is_the_one_fault(alone: pytest.MonkeyPatch, run: Run) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from segue.catalog.tokens import estimate_tokens
+from segue.cli.estimate.quote import PATH_PROMPT, QUESTIONS_PROMPT
 
 from .conftest import Run
 
@@ -54,11 +55,41 @@ def test_a_model_without_a_known_price_says_so(run: Run, resume: str, monkeypatc
     assert row.split()[2:] == ["unknown"] * 3
 
 
+def test_the_coachs_own_prompts_are_counted(run: Run, resume: str) -> None:
+    told = json.loads(run("estimate", resume, "--json").stdout)
+    assert told["coach_prompt_tokens"] == {"questions": QUESTIONS_PROMPT, "path": PATH_PROMPT}
+    claude = next(row for row in told["targets"] if row["target"] == "claude")
+    sent = estimate_tokens(RESUME) + QUESTIONS_PROMPT
+    assert Decimal(claude["questions"]) == sent * Decimal("0.000002") + 500 * Decimal("0.00001")
+
+
+@pytest.mark.parametrize(
+    ("tier", "costs", "said"),
+    [
+        (None, True, "gemini: free within 500 requests a day, else $"),
+        ("free", False, "gemini: free within 500 requests a day, as GEMINI_TIER=free says"),
+        ("paid", True, None),
+    ],
+)
+def test_both_prices_are_said_where_the_tier_is_not_known(
+    tier: str | None, costs: bool, said: str | None, run: Run, resume: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tier:
+        monkeypatch.setenv("GEMINI_TIER", tier)
+    gemini = json.loads(run("estimate", resume, "--json").stdout)["targets"][0]
+    assert (gemini["tier"]["tier"], Decimal(gemini["both"]) > 0) == (tier, costs)
+    shown = [line for line in run("estimate", resume).stdout.splitlines() if line.startswith("gemini: ")]
+    assert [line.startswith(said) for line in shown] == [True] if said else shown == []
+    assert tier or "paid is assumed: set GEMINI_TIER to" in shown[0]
+
+
 def test_people_get_a_table(run: Run, resume: str) -> None:
-    lines = run("estimate", resume, "--guide-prices").stdout.splitlines()
-    assert "500 of output for questions, 800 for a learning path; the original guide's prices" in lines[0]
-    assert lines[1].split() == ["target", "model", "questions", "path", "both"]
-    assert lines[2].split()[-1] == "$0"
+    said, table = run("estimate", resume, "--guide-prices").stdout.split("target", 1)
+    assert " ".join(said.split()).endswith(
+        "500 of output for questions, 800 for a learning path; the original guide's count and prices"
+    )
+    assert table.splitlines()[0].split() == ["model", "questions", "path", "both"]
+    assert table.splitlines()[1].split()[-1] == "$0"
 
 
 def test_a_resume_comes_from_standard_input_too(run: Run) -> None:

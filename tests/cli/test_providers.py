@@ -25,6 +25,16 @@ def test_without_a_key_nobody_is_asked(run: Run) -> None:
     assert all(float(row["output_price"]) > float(row["input_price"]) > 0 for row in rows.values())
 
 
+def test_both_prices_are_said_where_the_tier_is_not_known(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = run("providers", "--offline").stdout
+    assert "gemini: free within 500 requests a day, else as shown; paid is assumed: set GEMINI_TIER to free or" in shown
+    tiers = {name: row["tier"] for name, row in _rows(run, "--offline").items()}
+    assert tiers["gemini"] == {"tier": None, "requests_per_day": 500, "variable": "GEMINI_TIER"}
+    assert tiers["claude"] is None
+    monkeypatch.setenv("GEMINI_TIER", "paid")
+    assert "free" not in run("providers", "--offline").stdout
+
+
 def test_a_target_with_a_key_is_asked_for_its_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(faults={"claude": "auth", "openai": "refused"}) as elsewhere:
         for name in ("gemini", "openai", "claude"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,49 @@ async def test_free_quota_is_used_first_and_a_spent_one_is_passed_over(make: Cal
     asked = [(await segue.acomplete(EASY)).target for _ in range(3)]
     assert asked[0] == "large"
     assert asked[-1] == "small"
+
+
+GEMINI = '[targets.gemini]\napi_key = "g"\n{tier}\n[policy]\npolicy = "cost"\n'
+
+
+@pytest.mark.parametrize(
+    ("tier", "first", "why"),
+    [
+        (
+            "",
+            "gemini",
+            r"gemini is free within 500 requests a day, else \$0\.0\d+: its tier is not set, free is assumed",
+        ),
+        ('quota = { tier = "free" }', "gemini", "gemini is free"),
+        ('quota = { tier = "paid" }', "small", r"small is expected to cost least, \$0\.0\d+"),
+    ],
+)
+async def test_a_tier_that_is_not_set_is_taken_to_be_free_and_the_route_says_so(
+    tier: str, first: str, why: str, make: Callable[..., Segue]
+) -> None:
+    segue = make(GEMINI.format(tier=tier))
+    answer = await segue.acomplete(EASY, chain=("small", "gemini"))
+    assert answer.route is not None
+    assert answer.route.order[0] == first
+    assert re.fullmatch(why, answer.route.reason)
+
+
+async def test_more_requests_than_a_free_day_has_are_taken_to_be_paid(
+    make: Callable[..., Segue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segue.routing.resolve.free_within", lambda target, _: 2 if target.name == "gemini" else None)
+    segue = make(GEMINI.format(tier=""))
+    chain = ("small", "gemini")
+    orders = [(await segue.acomplete(EASY, chain=chain)).route.order[0] for _ in range(3)]  # type: ignore[union-attr]
+    assert orders == ["gemini", "gemini", "small"]
+
+
+@pytest.mark.parametrize(("tier", "free"), [("free", True), ("paid", False)])
+async def test_what_is_asked_on_a_free_tier_costs_nothing(tier: str, free: bool, make: Callable[..., Segue]) -> None:
+    segue = make(f'[targets.small.quota]\ntier = "{tier}"\n')
+    answer = await segue.acomplete(EASY)
+    assert answer.cost is not None
+    assert (answer.target, answer.cost == 0) == ("small", free)
 
 
 async def test_a_server_on_this_machine_costs_nothing(make: Callable[..., Segue]) -> None:

@@ -113,14 +113,16 @@ def attempts_table(coaching: Coaching, labels: Labels) -> RenderableType:
     estimated = any(attempt.estimated for attempt in coaching.attempts)
     table.add_column(labels("target"), labels("total"), no_wrap=True)
     table.add_column(labels("outcome"), overflow="fold")
-    money = _money(coaching.cost, coaching.bound, estimated=estimated)
-    for name, footer in (("time", ""), ("tokens", ""), ("cost", money)):
+    numbers = {"time": "", "tokens": "", "cost": _money(coaching.cost, estimated=estimated)}
+    if bounded := any(_exceeds(attempt.cost, attempt.bound) for attempt in coaching.attempts):
+        numbers["at_most"] = _bound(coaching.cost, coaching.bound)
+    for name, footer in numbers.items():
         table.add_column(labels(name), footer, justify="right", no_wrap=True)
     for task in dict.fromkeys(attempt.task for attempt in coaching.attempts):
         table.add_row(Text(labels(task), style="bold"))
         for attempt in coaching.attempts:
             if attempt.task == task:
-                table.add_row(*_cells(attempt, labels))
+                table.add_row(*_cells(attempt, labels), *([_bound(attempt.cost, attempt.bound)] if bounded else []))
         table.add_section()
     return table
 
@@ -136,7 +138,7 @@ def _cells(attempt: Attempt, labels: Labels) -> Iterator[RenderableType]:
     about = "~" if attempt.estimated else ""
     known = attempt.prompt_tokens is not None and attempt.output_tokens is not None
     yield f"{about}{attempt.prompt_tokens:,} / {about}{attempt.output_tokens:,}" if known else "–"
-    yield "–" if attempt.outcome == "skipped" else _money(attempt.cost, attempt.bound, estimated=attempt.estimated)
+    yield "–" if attempt.outcome == "skipped" else _money(attempt.cost, estimated=attempt.estimated)
 
 
 def _style(outcome: str) -> str:
@@ -148,12 +150,20 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
 
 
-def _money(amount: Decimal | None, bound: Decimal | None, *, estimated: bool) -> str:
-    """An estimate is marked with `~`, and below it stands the most that can have been billed, marked with `≤`."""
+def _money(amount: Decimal | None, *, estimated: bool) -> str:
+    """An estimate is marked with `~`."""
     if amount is None:
         return "?"
-    said = f"{'~' if estimated else ''}${amount:.5f}" if amount else "$0"
-    return f"{said}\n≤${bound:.5f}" if estimated and bound is not None and bound > amount else said
+    return f"{'~' if estimated else ''}${amount:.5f}" if amount else "$0"
+
+
+def _exceeds(amount: Decimal | None, bound: Decimal | None) -> bool:
+    return bound is not None and (amount is None or bound > amount)
+
+
+def _bound(amount: Decimal | None, bound: Decimal | None) -> str:
+    """The most that can have been billed, marked with `≤`; "" where that is the cost."""
+    return f"≤${bound:.5f}" if _exceeds(amount, bound) else ""
 
 
 def _line(label: str, text: str) -> Text:

@@ -157,15 +157,15 @@ def check_quota(target: Target, settings: Settings, today: date) -> Iterator[Che
     limits = f"{free.requests_per_minute or '?'} requests a minute, {free.requests_per_day or '?'} a day"
     if said is not None and said.tier == "free":
         yield Checkup(about=target.name, what="quota", state="ok", said=f"kept to the free tier: {limits}")
-    elif said is None:
+    elif said is None or said.tier is None:
         variable = f"{resolve.variable(target.name)}_TIER"
-        text = "no tier is set: limits are learned from refusals"
+        text = f"{variable} is not set: costs are booked at list prices, and policies take it to be free"
         yield Checkup(
             about=target.name,
             what="quota",
             state="note",
             said=text,
-            advice=f"on the free tier ({limits}) set {variable}=free",
+            advice=f"set {variable}=free on the free tier ({limits}), {variable}=paid where billing is on",
         )
 
 

@@ -16,13 +16,13 @@ from segue.errors import ConfigurationError
 def estimate(
     file: Annotated[str, typer.Argument(help="A résumé, or any prompt; - reads standard input.")],
     guide_prices: Annotated[
-        bool, typer.Option("--guide-prices", help="The original guide's flat prices instead of today's.")
+        bool, typer.Option("--guide-prices", help="The original guide's count and flat prices, instead of today's.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Estimate what a résumé costs at each provider; sends nothing.
 
-    Two calls are counted, one for interview questions and one for a learning path.
+    Counted are career-coach's two calls with their own prompts: one for interview questions, one for a learning path.
     """
     from segue.cli.estimate.quote import show_quotes
 

@@ -11,6 +11,7 @@ from segue.catalog.models import lifecycle
 from segue.catalog.prices import UnitPrices, price_of, read_overrides
 from segue.cli.display import console, label, table, write_json
 from segue.cli.progress import waiting
+from segue.cli.tier import Tier, note, tier_of
 from segue.errors import ConfigurationError
 from segue.routing import resolve
 from segue.routing.target import Target
@@ -23,7 +24,7 @@ MILLION = 1_000_000
 class Finding(msgspec.Struct, kw_only=True):
     """One target. `key` is "set", "none" or "not needed"; prices are US dollars a million tokens, None where unknown.
 
-    `reachable` is None where nothing was asked; `problem` says why it is False, or what is wrong with the settings.
+    `tier` is None where the provider gives nothing away. `reachable` is None where nothing was asked; `problem` says why it is False, or what is wrong with the settings.
     """
 
     target: str
@@ -36,6 +37,7 @@ class Finding(msgspec.Struct, kw_only=True):
     reachable: bool | None = None
     seconds: float | None = None
     problem: str | None = None
+    tier: Tier | None = None
 
 
 def show_survey(*, timeout: float | None, as_json: bool) -> None:
@@ -45,7 +47,7 @@ def show_survey(*, timeout: float | None, as_json: bool) -> None:
         write_json(findings)
         return
     price = "$ in/out, 1M tokens"
-    shown = table("", "target", "key", "model", "reachable", price, "remark", right=(price,))
+    shown = table("", "target", "key", "model", "reachable", price, right=(price,))
     for finding in findings:
         shown.add_row(
             label(finding.target, finding.simulated),
@@ -53,9 +55,12 @@ def show_survey(*, timeout: float | None, as_json: bool) -> None:
             finding.model or "",
             _reach_text(finding),
             f"{_plain(finding.input_price)}/{_plain(finding.output_price)}" if finding.model else "",
-            "; ".join(filter(None, (finding.lifecycle, finding.problem))),
         )
     console.print(shown)
+    for finding in findings:
+        remarks = (finding.problem, finding.lifecycle, note(finding.tier, "as shown"))
+        for remark in filter(None, remarks):
+            console.print(f"{finding.target}: {remark}", style="dim", markup=False)
 
 
 def survey(settings: Settings, *, timeout: float | None) -> list[Finding]:
@@ -88,6 +93,7 @@ def _find(name: str, settings: Settings) -> tuple[Finding, Target | None]:
         return finding, None
     finding.model = "the first it lists" if target.model.id == resolve.ANY_MODEL else target.model.id
     finding.lifecycle = lifecycle(target.model, datetime.now(UTC).date()).message
+    finding.tier = tier_of(target, said)
     if (prices := _prices(target, settings)) is not None:
         finding.input_price, finding.output_price = prices.input * MILLION, prices.output * MILLION
     if not resolve.usable(name, said):

@@ -52,12 +52,14 @@ class SimulatedOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True):
-    """`actual` is what the requests did cost; `scored` how many carry a complexity."""
+    """`actual` is what the requests did cost; `scored` how many carry a complexity; of the targets in `tiers_unknown` it isn't set whether they
+    are asked on a free tier."""
 
     requests: int
     scored: int
     actual: Decimal
     outcomes: list[SimulatedOutcome]
+    tiers_unknown: list[str] = []
 
 
 def show_simulation(*, days: float, chain: str | None, as_json: bool) -> None:
@@ -75,6 +77,11 @@ def show_simulation(*, days: float, chain: str | None, as_json: bool) -> None:
     if unknown:
         console.print(
             f"{unknown} of them carry no complexity: smart asks as written for these (see score in docs/settings.md)."
+        )
+    for name in found.tiers_unknown:
+        variable = f"{resolve.variable(name)}_TIER"
+        console.print(
+            f"{name} is taken to be free when targets are ordered, and paid when costs are added up: {variable} is not set."
         )
     shown = table("", "policy", "cost", "strong calls", "asked first", right=("cost", "strong calls"))
     for outcome in found.outcomes:
@@ -98,6 +105,7 @@ def simulation(settings: Settings, records: Iterable[AttemptRecord], chain: str 
         scored=sum(request.complexity is not None for request in requests),
         actual=sum((request.cost for request in requests if request.cost is not None), Decimal(0)),
         outcomes=runs + alone,
+        tiers_unknown=[name for name in names if world.free_within(name)],
     )
 
 
@@ -173,7 +181,7 @@ class _World:
         left = quotas.day_left(key, at, at)
         waits = quotas.wait(key, request.usage.prompt_tokens, at, at) > 0
         pace = 1.0 if left is None else left[0] / max(left[1], 1e-3)
-        within = resolve.free_within(self._targets[name], self._settings.target(name))
+        within = self.free_within(name)
         if within is not None and assumed.today(name, at) >= within:
             within = None
         need = Need(prompt_tokens=request.usage.prompt_tokens, regions=policy.regions)
@@ -188,6 +196,9 @@ class _World:
             weight=policy.weights.get(name, 1.0),
             draw=draw,
         )
+
+    def free_within(self, name: str) -> int | None:
+        return resolve.free_within(self._targets[name], self._settings.target(name))
 
     def _strong(self, request: Request, policy: Policy) -> frozenset[str]:
         """Told by all targets of the chain, also where one alone is asked."""
