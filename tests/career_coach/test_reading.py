@@ -94,11 +94,12 @@ def test_unknown_fields_within_an_entry_are_kept() -> None:
         (b'{"name": "Kim", "email": "k@x.io"}', "a.json", "says nothing to ask about"),
         (b'{"skills": [], "summary": "  "}', "a.json", "says nothing to ask about"),
         (b"too short", "a.txt", "says nothing to ask about"),
-        (b"%PDF-1.7 ...", "a.pdf", "it is a PDF: save it as text or JSON first"),
-        (b"PK\x03\x04...", "a.docx", "it is a Word document or another archive"),
-        (b"\xd0\xcf\x11\xe0...", "a.hwp", "Hangul (hwp)"),
+        (b'{"a": 1}', "a.json", "says nothing to ask about"),
+        (b'{"to": "whom it may", "n": [1, 2]}', "a.json", "says nothing to ask about"),
+        (b"{\\rtf1 Hello}", "a.rtf", "rich text (RTF)"),
+        (b"\x89PNG\r\n", "a.png", "it is a picture"),
         (b"ab\x00\x01" * 20, "a.txt", "it is neither text nor JSON"),
-        (b"\xff\xff\xff caf\xe9 " * 9, "a.txt", "neither UTF-8 nor CP949"),
+        (bytes(range(128, 256)) * 9, "a.txt", "its character encoding is not clear"),
         (b"x" * (5 * 1024 * 1024 + 1), "a.txt", "it is larger than 5 MB"),
     ],
 )
@@ -143,7 +144,7 @@ def test_contact_data_is_left_out_and_the_notice_says_so() -> None:
     assert "kim@example.com" not in json.dumps(resume.document)
     assert "1234" not in json.dumps(resume.document)
     assert [notice.kind for notice in resume.notices] == ["withheld"]
-    assert resume.notices[0].detail == "email, 연락처, […]"
+    assert resume.notices[0].detail == "email, 연락처"
 
 
 @pytest.mark.parametrize(

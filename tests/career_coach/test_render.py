@@ -138,7 +138,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 def test_notices_are_told() -> None:
     text = printed(coaching(notices=(Notice("withheld", "email"), Notice("cut", "30,000 → 24,000"))))
-    assert "Contact data was left out of the prompt: email" in text
+    assert "Contact data was left out of the prompt: e-mail address" in text
     assert "30,000 → 24,000 characters" in text
 
 

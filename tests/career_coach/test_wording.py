@@ -80,9 +80,9 @@ def test_every_code_that_is_raised_is_in_the_table() -> None:
 
 def test_a_file_that_is_no_resume_is_named_in_both_languages() -> None:
     with pytest.raises(CoachError) as caught:
-        parse(b"%PDF-1.7 ...", "a.pdf")
-    assert str(caught.value) == "a.pdf: it is a PDF: save it as text or JSON first"
-    assert explained(caught.value, "ko") == "a.pdf: PDF입니다. 텍스트나 JSON으로 저장하세요"
+        parse(b"\x89PNG ...", "a.png")
+    assert str(caught.value) == "a.png: it is a picture: save it as text or JSON first"
+    assert explained(caught.value, "ko") == "a.png: 이미지입니다. 텍스트나 JSON으로 저장하세요"
 
 
 async def test_a_korean_run_that_fails_says_why_in_korean_and_keeps_the_original_words(resume: Resume) -> None:

@@ -1,4 +1,4 @@
-"""Every pattern of the package, and everything that judges a text, takes time in proportion to the text: tried with 200 kB of its worst.
+"""Every pattern of the two packages, and everything that judges a text, takes time in proportion to the text: tried with 200 kB of its worst.
 
 The limit is generous, for a machine that is busy. What is quadratic takes minutes for 200 kB, so each trial climbs from a small size and
 stops at the first that is too slow.
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import career_coach
 import segue
 from segue.catalog.models import find_model, listed
 from segue.catalog.tokens import estimate_tokens
@@ -55,9 +56,10 @@ class Used(NamedTuple):
 
 
 def modules() -> Iterator[ModuleType]:
-    for found in pkgutil.walk_packages(segue.__path__, "segue."):
-        if not found.name.endswith("__main__"):
-            yield importlib.import_module(found.name)
+    for package in (segue, career_coach):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.endswith("__main__"):
+                yield importlib.import_module(found.name)
 
 
 def patterns() -> list[Used]:

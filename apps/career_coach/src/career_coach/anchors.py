@@ -26,16 +26,16 @@ _FUNCTION_WORDS = frozenset(
 )
 
 _COMPANY_FORM = re.compile(
-    r"\(주\)|주식회사|유한회사|,?\s+(?:inc|ltd|llc|gmbh|corp|co|pty|plc)\b\.?(?:,?\s*ltd\.?)?", re.IGNORECASE
+    r"\(주\)|주식회사|유한회사|,?\s{1,4}(?:inc|ltd|llc|gmbh|corp|co|pty|plc)\b\.?(?:,?\s{0,4}ltd\.?)?", re.IGNORECASE
 )
-_BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]")
+_BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _SEPARATORS = re.compile(r"[,/·•|:;–—]|\s[-+&~]\s")
-_VERSION = re.compile(r"\s+v?\d+(?:\.[\dx]+)*\+?$", re.IGNORECASE)
+_VERSION = re.compile(r"\s{1,4}v?\d{1,8}(?:\.[\dx]{1,8}){0,4}\+?$", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:\+\+|#)?")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[.+#-]*[A-Za-z0-9+#])*")
 _HANGUL = re.compile(r"[가-힣]")
 _INNER = re.compile(r".[A-Z]|\d|[.+#]")
-_NO_TERM = re.compile(r"\S*@\S*|https?://\S*|www\.\S*")
+_NO_TERM = re.compile(r"(?<!\S)\S{0,254}@\S*|https?://\S*|www\.\S*")
 
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9]|\+\+|#)"
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
+from career_coach.contacts import masked
 from career_coach.fields import CONTACT, key_of
 
-MASK: Final = "[…]"
-
 _LINE_END = re.compile(r"\r\n?|\u2028|\u2029|\x85")
-_CONTACT = re.compile(
-    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # an e-mail address
-    r"|(?<!\d)\d{6}-[1-8]\d{6}(?!\d)"  # a Korean resident registration number
-    r"|(?<!\d)01[016789]\d{7,8}(?!\d)|(?<![\d-])0\d{1,2}[-. ]\d{3,4}[-. ]\d{4}(?!\d)"  # a Korean number
-    r"|\+\d{1,3}[ .-]?\(?\d[\d ().-]{6,14}\d"  # an international number
-    r"|(?<![\d-])(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\d-])"  # a North American number
-)
 
 
 def clean(text: str) -> str:
@@ -33,11 +25,10 @@ def clean(text: str) -> str:
 
 
 def without_contacts(text: str, withheld: list[str]) -> str:
-    """The text with addresses and numbers of a person masked; where there were any, `withheld` gets the mask."""
-    masked, count = _CONTACT.subn(MASK, text)
-    if count:
-        withheld.append(MASK)
-    return masked
+    """The text with contact data masked; `withheld` gets the kinds of what was found (see `contacts.KINDS`)."""
+    text, kinds = masked(text)
+    withheld += kinds
+    return text
 
 
 def clean_all(value: Any, withheld: list[str]) -> Any:

@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from career_coach.cleaning import clean
 from career_coach.coach import TASKS, Coach
 from career_coach.labels import Labels
 from career_coach.progress import Progress
@@ -171,4 +172,4 @@ def _write(file: str, text: str) -> None:
 
 
 def _complain(text: str) -> None:
-    Console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
+    Console(stderr=True).print(Text(clean(text), style="red"), soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from career_coach.cleaning import clean
 from career_coach.language import Language
 from career_coach.prompts import Task, prompt_for
 from career_coach.results import Attempt, Coaching, LearningPath, Question
@@ -163,11 +164,20 @@ def _skipped(failures: dict[Task, SegueError], language: Language, simulated: se
 
 
 def _questions(text: str) -> tuple[Question, ...]:
-    return msgspec.convert(read(text)["questions"], tuple[Question, ...])
+    return msgspec.convert(_printable(read(text))["questions"], tuple[Question, ...])
 
 
 def _path(text: str) -> LearningPath:
-    return msgspec.convert(read(text), LearningPath)
+    return msgspec.convert(_printable(read(text)), LearningPath)
+
+
+def _printable(value: Any) -> Any:
+    """The document with every text in it free of control characters and of invisible ones."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {name: _printable(inner) for name, inner in value.items()}
+    return [_printable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _new_id() -> str:

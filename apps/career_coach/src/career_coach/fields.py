@@ -27,13 +27,13 @@ def _table(**names: str) -> dict[str, str]:
 
 
 TOP: Final = _table(
-    name="full_name 이름 성명",
-    summary="about about_me profile introduction objective headline label 요약 소개 자기소개 한줄소개 간단소개 프로필",
+    name="full_name 이름 성명 氏名 名前",
+    summary="about about_me profile introduction objective headline label 요약 소개 자기소개 한줄소개 간단소개 프로필 about_myself professional_summary personal_statement 自己pr 職務要約 概要",
     work_experiences="work_experience experiences experience work employment employment_history career careers jobs "
-    "work_history professional_experience 경력 경력사항 업무경험 업무경력 직장경력 회사경력 재직이력 근무경력",
+    "work_history professional_experience 경력 경력사항 업무경험 업무경력 직장경력 회사경력 재직이력 근무경력 work_history_and_experience 職歴 職務経歴 職務経歴書 勤務経験",
     personal_projects="projects project side_projects portfolio open_source 프로젝트 개인프로젝트 사이드프로젝트 "
-    "주요프로젝트 프로젝트경험 토이프로젝트",
-    technical_skills="skills skill tech_stack stack technologies tech_skills 기술 기술스택 보유기술 스킬 사용기술 기술역량",
+    "주요프로젝트 프로젝트경험 토이프로젝트 プロジェクト 開発実績 実績",
+    technical_skills="skills skill tech_stack stack technologies tech_skills 기술 기술스택 보유기술 스킬 사용기술 기술역량 digital_skills personal_skills job_related_skills technical_competences core_skills スキル 技術 技術スキル 使用技術 活かせる経験",
     total_experience_months="experience_months total_months months_of_experience total_experience 총경력 총경력개월 "
     "총경력개월수 경력개월 경력개월수 경력기간",
     total_experience_years="experience_years years_of_experience total_years 총경력연수 총경력년수 경력연차 연차",
@@ -65,7 +65,8 @@ def words(text: str) -> frozenset[str]:
 CONTACT: Final = words(
     "email e_mail mail phone phone_number mobile_phone tel telephone contact contacts address home_address location_address "
     "birth birthday birth_date date_of_birth age gender sex photo image picture marital_status nationality national_id "
-    "resident_number ssn 이메일 메일 전화 전화번호 휴대폰 휴대전화 휴대폰번호 연락처 주소 생년월일 생일 나이 성별 사진 "
+    "resident_number ssn url website homepage web profiles social links location github linkedin blog twitter sns postal_code city_address "
+    "社会番号 氏名カナ 生年月日 住所 現住所 電話 電話番号 メール 性別 국적및비자 홈페이지 블로그 깃허브 링크 이메일 메일 전화 전화번호 휴대폰 휴대전화 휴대폰번호 연락처 주소 생년월일 생일 나이 성별 사진 "
     "주민등록번호 주민번호 결혼여부 국적 병역 병역사항"
 )
 """What says who and where somebody is, not what they can do: no provider needs it."""
@@ -74,7 +75,7 @@ _CATEGORY = re.compile(
     r"language|framework|librar|database|\bdb\b|tool|cloud|infra|devops|front|back|server|data|mobile|test|monitor|other|etc|"
     r"언어|프레임|라이브|데이터|도구|툴|클라우드|인프라|프론트|백엔드|서버|모바일|테스트|협업|모니터|배포|기타|운영|메시징|메시지"
 )
-_OUTSIDE_BRACKETS = re.compile(r"[,;\n·•|、](?![^(\[]*[)\]])")
+_BRACKET_OR_SEPARATOR = re.compile(r"[()\[\],;\n·•|、]")
 _SKILL_NAMES = ("name", "skill", "technology", "기술", "기술명", "이름")
 _SKILL_LISTS = ("keywords", "items", "skills", "technologies", "list", "기술")
 
@@ -83,12 +84,25 @@ def skills_of(value: Any) -> list[str]:
     """The skills in whatever they are written as: a text with commas, a list, a table by category or by level."""
     found: list[str] = []
     if isinstance(value, str):
-        found = [piece.strip(" -*\t") for piece in _OUTSIDE_BRACKETS.split(value)]
+        found = [piece.strip(" -*\t") for piece in _pieces(value)]
     elif isinstance(value, Mapping):
         found = _skills_of_table({key_of(key): (key, inner) for key, inner in value.items()})
     elif isinstance(value, (list, tuple)):
         found = [skill for item in value for skill in skills_of(item)]
     return list(dict.fromkeys(skill for skill in found if skill))
+
+
+def _pieces(text: str) -> list[str]:
+    """The text split at its separators, but for those within brackets: where the next bracket closes."""
+    ends: list[int] = []
+    closes = False
+    for found in reversed(list(_BRACKET_OR_SEPARATOR.finditer(text))):
+        if found[0] in "()[]":
+            closes = found[0] in ")]"
+        elif not closes:
+            ends.append(found.start())
+    starts = [0, *(end + 1 for end in reversed(ends))]
+    return [text[start:end] for start, end in zip(starts, [*reversed(ends), len(text)], strict=True)]
 
 
 def _skills_of_table(table: dict[str, tuple[str, Any]]) -> list[str]:
@@ -105,15 +119,13 @@ def _skills_of_table(table: dict[str, tuple[str, Any]]) -> list[str]:
             )
     found = []
     for key, (label, inner) in table.items():
-        is_list = isinstance(inner, (list, tuple, Mapping)) or (
-            isinstance(inner, str) and _OUTSIDE_BRACKETS.search(inner)
-        )
+        is_list = isinstance(inner, (list, tuple, Mapping)) or (isinstance(inner, str) and len(_pieces(inner)) > 1)
         found += skills_of(inner) if is_list or _CATEGORY.search(key) else [label.strip()]
     return found
 
 
-_YEARS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:년|years?|yrs?|y\b)", re.IGNORECASE)
-_MONTHS = re.compile(r"(\d+)\s*(?:개월|달|months?|mos?\b|m\b)", re.IGNORECASE)
+_YEARS = re.compile(r"(?<![\d.])(\d{1,4}(?:\.\d{1,4})?)\s{0,4}(?:년|years?|yrs?|y\b)", re.IGNORECASE)
+_MONTHS = re.compile(r"(?<!\d)(\d{1,4})\s{0,4}(?:개월|달|months?|mos?\b|m\b)", re.IGNORECASE)
 _LONGEST_CAREER = 12 * 80
 
 

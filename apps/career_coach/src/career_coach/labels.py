@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from career_coach.contacts import KINDS
 from career_coach.language import Language
 
 LABELS: Final[dict[Language, dict[str, str]]] = {
@@ -17,6 +18,13 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "months": "{months} months of experience",
         "counts": "{companies} companies, {projects} projects, {skills} technologies",
         "withheld": "Contact data was left out of the prompt: {detail}",
+        "email": "e-mail address",
+        "phone": "telephone number",
+        "postal_address": "postal address",
+        "birth_date": "date of birth",
+        "id_number": "identity number",
+        "link": "profile link",
+        "personal": "personal details",
         "shortened": "The résumé is long: its texts and lists were shortened for the prompt ({detail} characters).",
         "cut": "The résumé is long: its end was left out of the prompt ({detail} characters).",
         "questions": "Interview questions",
@@ -81,6 +89,13 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "months": "경력 {months}개월",
         "counts": "회사 {companies}곳, 프로젝트 {projects}개, 기술 {skills}개",
         "withheld": "개인정보를 프롬프트에서 제외했습니다: {detail}",
+        "email": "이메일 주소",
+        "phone": "전화번호",
+        "postal_address": "주소",
+        "birth_date": "생년월일",
+        "id_number": "주민등록번호 등 식별 번호",
+        "link": "프로필 링크",
+        "personal": "신상 정보",
         "shortened": "이력서가 길어 글과 목록을 줄여 프롬프트에 넣었습니다({detail}자).",
         "cut": "이력서가 길어 뒷부분을 프롬프트에서 제외했습니다({detail}자).",
         "questions": "면접 질문",
@@ -151,6 +166,12 @@ class Labels:
     def outcome(self, outcome: str) -> str:
         """The word for an attempt's outcome; one that is not known stands for itself."""
         return self._words.get("broken_answer" if outcome == "broken" else outcome, outcome)
+
+    def notice(self, kind: str, detail: str) -> str:
+        """A notice in words; what was withheld is named by its kind, or by the field's own name."""
+        if kind == "withheld":
+            detail = ", ".join(self._words[part] if part in KINDS else part for part in detail.split(", "))
+        return self(kind, detail=detail)
 
     def titled(self, name: str, *, simulated: bool) -> str:
         """A heading, which says so where what follows is simulated."""

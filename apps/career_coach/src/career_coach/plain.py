@@ -12,14 +12,23 @@ from career_coach.resume import Resume, ResumeError, withheld_notice
 _ORNAMENT = "#*=_-–—[]【】<>■◆●▶◇□○▪•~ \t"
 _BULLET = re.compile(r"\s+|[-*•·▪‣–—]\s*")
 _NUMBER = re.compile(r"^\(?\d{1,2}[.)]\s+")
-_HEAD_ENDS = re.compile(r"\s*[(|:,\[]|\s+[-–—~@/]\s+|\t|\s{3,}")
+_HEAD_ENDS = re.compile(r"\s{0,4}[(|:,\[]|\s{1,4}[-–—~@/]\s|\t|\s{3}")
+_ONE_DATE = r"(?:\d{1,2}[./]){0,2}(?:19|20)\d\d(?:[-./年년] ?\d{1,2}[月월.]?)?(?:[-./] ?\d{1,2})?"
+_DATE = re.compile(
+    rf"^{_ONE_DATE}(?:\s?[-–—~～]\s?(?:{_ONE_DATE}|현재|現在|[Pp]resent|[Nn]ow|CURRENT|[Cc]urrent))?[\s:|,)]{{1,4}}"
+)
+_ENTERED = re.compile(r"\s(?:入社|退社|入社[^\n]{0,20}|退社[^\n]{0,20})$")
 _LABEL = re.compile(r"^[^:,(]{1,24}:\s*")
 _OTHER_HEADINGS = words(
     "education certifications certificates awards languages publications interests references contact activities 학력 교육 "
-    "교육이력 자격증 수상 수상경력 어학 외국어 대외활동 기타 연락처 병역"
+    "교육이력 자격증 수상 수상경력 어학 외국어 대외활동 기타 연락처 병역 "
+    "education_and_training language_skills driving_licence hobbies_and_interests 学歴 免許 資格 免許資格 志望動機 趣味 本人希望 本人希望記入欄 通勤時間"
 )
-_TITLES = words("resume résumé cv curriculum_vitae 이력서 경력기술서")
+_TITLES = words(
+    "europass curriculum_vitae_europass 履歴書 職務経歴書 resume résumé cv curriculum_vitae 이력서 경력기술서"
+)
 _LONGEST_HEADING = 32
+_LONGEST_SKILL = 48
 _LEAST = 20
 """Letters and digits without which a text is no résumé."""
 
@@ -31,15 +40,14 @@ def from_text(text: str) -> Resume:
     if sum(character.isalnum() for character in cleaned) < _LEAST:
         raise ResumeError("nothing_to_ask")
     sections = _sections(cleaned)
+    skills = skills_of([_LABEL.sub("", _unmarked(line)) for line in sections.get("technical_skills", ())])
     months = next(filter(None, (months_of(line) for line in sections.get("total_experience_months", ()))), None)
     return Resume(
         name=_name(cleaned),
         summary="\n".join(sections.get("summary", ())).strip(),
         work_experiences=_named("company", sections.get("work_experiences", [])),
         personal_projects=_named("name", sections.get("personal_projects", [])),
-        technical_skills=tuple(
-            skills_of([_LABEL.sub("", _unmarked(line)) for line in sections.get("technical_skills", ())])
-        ),
+        technical_skills=tuple(skill for skill in skills if len(skill) <= _LONGEST_SKILL),
         total_experience_months=months,
         text=cleaned,
         notices=withheld_notice(withheld),
@@ -75,12 +83,20 @@ def _heading(line: str) -> tuple[str | None, str]:
 def _named(field: str, lines: list[str]) -> tuple[dict[str, Any], ...]:
     """One entry for each line that begins something: those that are no bullets; where all are, the bullets."""
     begins = [line for line in lines if not _BULLET.match(line)] or lines
+    begins = [line for line in map(_undated, begins) if line]
     names = (_HEAD_ENDS.split(_unmarked(line), maxsplit=1)[0].strip(_ORNAMENT) for line in begins)
-    return tuple({field: name} for name in dict.fromkeys(names) if 1 < len(name) <= 60)
+    return tuple(
+        {field: name} for name in dict.fromkeys(names) if 1 < len(name) <= 60 and not name.endswith((".", "。"))
+    )
 
 
 def _unmarked(line: str) -> str:
     return _NUMBER.sub("", line.strip().lstrip("-*•·▪‣–—#").strip())
+
+
+def _undated(line: str) -> str:
+    """The line without a date before what it names, and without a Japanese "joined" or "left" after it."""
+    return _ENTERED.sub("", _DATE.sub("", _unmarked(line))).strip()
 
 
 def _name(text: str) -> str:

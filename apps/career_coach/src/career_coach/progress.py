@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from career_coach.cleaning import clean
 from career_coach.labels import Labels
 from career_coach.prompts import Task
 
@@ -87,4 +88,5 @@ class _Line:
 
 
 def _name(target: Any, labels: Labels) -> str:
-    return f"{target.name} ({labels('simulated')})" if target.simulated else str(target.name)
+    name = clean(str(target.name))
+    return f"{name} ({labels('simulated')})" if target.simulated else name

@@ -17,9 +17,8 @@ from career_coach.trimming import written
 
 Task: TypeAlias = Literal["questions", "path"]
 
-_TAG_LIKE = re.compile(
-    r"<(?=\s*(?:/?\s*(?:r[eé]sum[eé]|이력서|system|assistant|user|instructions?)\b|\|))", re.IGNORECASE
-)
+_TAG_NAME = re.compile(r"(?:r[eé]sum[eé]|이력서|system|assistant|user|instructions?|answer)\b|\|", re.IGNORECASE)
+_LONGEST_TAG = 16
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -34,7 +33,17 @@ def prompt_for(task: Task, resume: Resume, language: Language) -> Prompt:
 
 
 def _quoted(resume: Resume) -> str:
-    return f"<resume>\n{_TAG_LIKE.sub('‹', written(resume))}\n</resume>"
+    return f"<resume>\n{without_tags(written(resume))}\n</resume>"
+
+
+def without_tags(text: str) -> str:
+    """The text with `‹` for each `<` that begins something like one of our own tags, however it is spaced."""
+    head, *rest = text.split("<")
+    return head + "".join(("‹" if _TAG_NAME.match(_beginning(piece)) else "<") + piece for piece in rest)
+
+
+def _beginning(piece: str) -> str:
+    return piece.lstrip(" /\n\t")[:_LONGEST_TAG]
 
 
 def _level(task: Task, resume: Resume, language: Language) -> str:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import charset_normalizer
 import msgspec
 
+from career_coach.documents import container, text_of
 from career_coach.plain import from_text
 from career_coach.resume import Resume, ResumeError, from_document
 from career_coach.wording import PROBLEMS
 
 LARGEST = 5 * 1024 * 1024
 """Bytes; a résumé is a hundredth of that."""
+LONGEST = 400_000
+"""Characters of a résumé that is text; what is after them is not read."""
 
 _FORMATS = {  # the first bytes, and the code of what to say
-    b"%PDF": "pdf",
-    b"PK\x03\x04": "archive",
-    b"\xd0\xcf\x11\xe0": "old_document",
     b"{\\rtf": "rich_text",
     b"\x89PNG": "picture",
     b"\xff\xd8\xff": "picture",
 }
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_ENCODINGS = [
+    "cp949", "cp932", "euc_jp", "gb18030", "big5", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257",
+]  # fmt: skip
+"""What files from before UTF-8 come in."""
+_WESTERN = "cp1252"
+_EUROPEAN = ("cp1250", "cp1254", "cp1257")
+_SAMPLE = 50_000
+"""Bytes by which the encoding is judged."""
 
 
 def read_resume(path: str) -> Resume:
@@ -39,18 +48,21 @@ def read_resume(path: str) -> Resume:
 
 
 def parse(data: bytes, name: str) -> Resume:
-    """A résumé from a file's bytes. `name` is for messages, and for its ending: what is called .json must be JSON."""
+    """A résumé from a file's bytes: PDF, Word, Hangul, JSON or text. Blocks, for a document up to `documents.PATIENCE`.
+
+    `name` is for messages, and for its ending: what is called .json must be JSON.
+    """
     try:
-        text = _decoded(data)
-        if name.lower().endswith(".json") or text.lstrip().startswith(("{", "[{")):
+        text = _text(data)
+        if name.lower().endswith(".json") or text.lstrip().startswith("{"):
             return from_document(_json(text))
-        return from_text(text)
+        return from_text(text[:LONGEST])
     except ResumeError as error:
         error.source = name
         raise
 
 
-def _decoded(data: bytes) -> str:
+def _text(data: bytes) -> str:
     if len(data) > LARGEST:
         raise ResumeError("too_large", megabytes=LARGEST // 1024**2)
     if not data.strip():
@@ -58,6 +70,12 @@ def _decoded(data: bytes) -> str:
     for magic, code in _FORMATS.items():
         if data.startswith(magic):
             raise ResumeError(code)
+    if (kind := container(data)) is not None:
+        return text_of(data, kind)
+    return _decoded(data)
+
+
+def _decoded(data: bytes) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
@@ -67,10 +85,22 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    try:
-        return data.decode("cp949")
-    except UnicodeDecodeError as error:
-        raise ResumeError("encoding") from error
+    return data.decode(_encoding(data[:_SAMPLE]), errors="replace")
+
+
+def _encoding(sample: bytes) -> str:
+    """The likeliest encoding; where Western Europe's is as likely as another, that one, which is by far the most common."""
+    likely = charset_normalizer.from_bytes(sample, cp_isolation=_ENCODINGS)
+    best = likely.best()
+    if best is None:
+        raise ResumeError("encoding")
+    as_likely = {
+        name
+        for match in likely
+        if (match.chaos, match.coherence) == (best.chaos, best.coherence)
+        for name in match.could_be_from_charset
+    }
+    return _WESTERN if best.encoding in _EUROPEAN and _WESTERN in as_likely else best.encoding
 
 
 def _json(text: str) -> object:

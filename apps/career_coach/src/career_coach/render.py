@@ -45,7 +45,7 @@ def header(resume: Resume, coaching: Coaching, labels: Labels, why_simulated: st
         lines.append(Text(labels("counts", **counts)))
     if coaching.simulated:
         lines.append(Text(labels(why_simulated), style="bold yellow"))
-    lines += [Text(labels(notice.kind, detail=notice.detail), style="dim") for notice in coaching.notices]
+    lines += [Text(clean(labels.notice(notice.kind, notice.detail)), style="dim") for notice in coaching.notices]
     style = "yellow" if coaching.simulated else "cyan"
     return Panel(Group(*lines), title=labels.titled("title", simulated=coaching.simulated), border_style=style)
 

@@ -87,6 +87,9 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
         return fields | self.extra
 
 
+_TELLING = {"summary", "work_experiences", "personal_projects", "technical_skills"}
+_LEAST = 40
+"""Letters that fields of unknown names must hold where no known field says anything."""
 _SAID = ("name", "summary", "total_experience_months", "technical_skills", "work_experiences", "personal_projects")
 
 
@@ -108,7 +111,7 @@ def from_document(document: Any) -> Resume:
         total_experience_months=months,
         extra=values,
     )
-    if not resume.document.keys() - {"name", "total_experience_months"}:
+    if not resume.document.keys() & _TELLING and _length(resume.extra) < _LEAST:
         raise ResumeError("nothing_to_ask")
     return msgspec.structs.replace(resume, notices=withheld_notice(withheld))
 
@@ -184,6 +187,10 @@ def _entry(item: dict[str, Any], table: dict[str, str]) -> dict[str, Any]:
     if table is WORK and "projects" in entry:
         entry["projects"] = list(_entries(entry["projects"], PROJECT, "name"))
     return entry
+
+
+def _length(value: Any) -> int:
+    return sum(character.isalpha() for text in _all_texts(value) for character in text)
 
 
 def _texts(values: Iterator[Any]) -> Iterator[str]:

@@ -103,7 +103,7 @@ PATH_SCHEMA: Final = _object(
 _questions = Draft202012Validator(QUESTIONS_SCHEMA)
 _path = Draft202012Validator(PATH_SCHEMA)
 
-_FENCE = re.compile(r"\A```[a-zA-Z]*\s*\n(.*?)\n?```\Z", re.DOTALL)
+_FENCE = re.compile(r"\A```[a-zA-Z]*[^\S\n]*\n(.*?)```\Z", re.DOTALL)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", re.IGNORECASE)
 
 

@@ -55,14 +55,26 @@ PROBLEMS: Final[dict[str, dict[Language, str]]] = {
         "en": "it is larger than {megabytes} MB: is it a résumé?",
         "ko": "{megabytes}MB보다 큽니다. 이력서 파일인지 확인하세요",
     },
-    "pdf": {"en": "it is a PDF: save it as text or JSON first", "ko": "PDF입니다. 텍스트나 JSON으로 저장하세요"},
-    "archive": {
-        "en": "it is a Word document or another archive: save it as text or JSON first",
-        "ko": "Word 문서이거나 압축 파일입니다. 텍스트나 JSON으로 저장하세요",
+    "needs_web": {
+        "en": "reading PDF, Word and Hangul documents needs more packages: pip install 'segue-career-coach[web]'",
+        "ko": "PDF·Word·한글 문서를 읽으려면 패키지가 더 필요합니다. pip install 'segue-career-coach[web]'",
     },
-    "old_document": {
-        "en": "it is an old Word or Hangul (hwp) document: save it as text or JSON first",
-        "ko": "예전 형식의 Word 또는 한글(hwp) 문서입니다. 텍스트나 JSON으로 저장하세요",
+    "archive": {
+        "en": "it is an archive, but neither a Word (docx) nor a Hangul (hwpx) document",
+        "ko": "압축 파일이지만 Word(docx) 문서도 한글(hwpx) 문서도 아닙니다",
+    },
+    "password": {
+        "en": "it is protected by a password: save it without one",
+        "ko": "암호가 걸려 있습니다. 암호를 해제하고 저장하세요",
+    },
+    "no_text": {
+        "en": "it has no text in it, perhaps only a scanned picture: save it as text or paste the text",
+        "ko": "글자가 들어 있지 않습니다. 스캔한 이미지라면 글을 붙여 넣으세요",
+    },
+    "damaged": {"en": "the file is damaged and cannot be read", "ko": "파일이 손상되어 읽을 수 없습니다"},
+    "limits": {
+        "en": "it takes too much time or memory to read: is it a résumé?",
+        "ko": "읽는 데 시간이나 메모리가 너무 많이 듭니다. 이력서 파일인지 확인하세요",
     },
     "rich_text": {
         "en": "it is rich text (RTF): save it as text or JSON first",
@@ -74,8 +86,8 @@ PROBLEMS: Final[dict[str, dict[Language, str]]] = {
     },
     "binary": {"en": "it is neither text nor JSON", "ko": "텍스트도 JSON도 아닙니다"},
     "encoding": {
-        "en": "its characters are in neither UTF-8 nor CP949: save it as UTF-8",
-        "ko": "문자 인코딩이 UTF-8도 CP949도 아닙니다. UTF-8로 저장하세요",
+        "en": "its character encoding is not clear: save it as UTF-8",
+        "ko": "문자 인코딩을 알 수 없습니다. UTF-8로 저장하세요",
     },
     "nested": {"en": "its JSON is nested too deeply", "ko": "JSON의 중첩이 너무 깊습니다"},
     "no_json": {"en": "it is not valid JSON: {detail}", "ko": "올바른 JSON이 아닙니다({detail})"},
