@@ -85,6 +85,18 @@ async def test_headers_of_ours_are_sent_on_one_line_whatever_they_hold() -> None
     assert sent[0]["headers"][0] == (b"x-segue-omitted", b"a  set-cookie: b")
 
 
+async def test_headers_of_ours_hold_no_control_character_which_the_server_would_refuse() -> None:
+    """A field's name in a caller's JSON may hold any; it comes back in x-segue-omitted."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    every = "".join(map(chr, (*range(32), 127)))
+    await exchange(None, send).start(200, {"x-segue-omitted": f"text.{every}"})
+    assert sent[0]["headers"][0] == (b"x-segue-omitted", b"text." + b" " * 33)
+
+
 async def test_every_answer_has_an_id_and_says_it_under_both_names() -> None:
     sent: list[Message] = []
 

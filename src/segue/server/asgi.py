@@ -1,6 +1,6 @@
-"""One HTTP exchange over ASGI: the request read within its bounds, the answer written, and an eye on the caller.
+"""One HTTP exchange over ASGI: reads the request within its limits, writes the answer, and watches for a disconnect.
 
-A caller who goes away ends the task that answers: everything below it closes by being cancelled.
+A caller who disconnects ends the task that answers: everything below it closes by cancellation.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Reply: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
 WATCH_AFTER = 0.05
-"""Seconds until a caller is watched: an answer that is faster costs no watching."""
+"""Seconds until a caller is watched for a disconnect: a faster answer does not pay for it."""
 
 _SLASHES = re.compile("/{2,}")
-_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+_CONTROLS = bytes((*range(32), 127))
+_ONE_LINE = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller may cost. `body` in bytes; `body_wait` seconds for the whole body to come; `ping` seconds of silence after which a
-    stream says that it is alive."""
+    """Limits of one caller. `body` in bytes; `body_wait` seconds for the whole body to arrive; `ping` seconds of silence
+    after which a stream sends a ping."""
 
     body: int = 32 * 1024 * 1024
     body_wait: float = 60.0
@@ -40,7 +41,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallerLeftError(Exception):
-    """There is nobody left to answer."""
+    """The caller has disconnected."""
 
 
 class Exchange:
@@ -55,24 +56,24 @@ class Exchange:
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self.status = 0
-        """The answer's, 0 before its head is sent."""
+        """The answer's status, 0 before its head is sent."""
         self.streamed = False
         self.key = ""
         """The id of the caller's key, once it is known."""
         self.request_id = ""
-        """The engine's, once it was asked."""
+        """The engine's request id, once it has one."""
         self.extra: Mapping[str, str] = {}
-        """What every answer's head says beside its own."""
+        """Headers of every answer."""
         self.writing = False
         self.written = 0.0
-        """When something was last written, on the event loop's clock."""
+        """The time of the last write, on the event loop's clock."""
         self.loop = asyncio.get_running_loop()
         self._receive = receive
         self._send = send
         self._bounds = bounds
 
     async def body(self) -> bytes:
-        """The whole body. Raises `InvalidRequestError` (413, 408, 415, 400) for one too large, too slow or wrongly compressed, and
+        """The whole body. Raises `InvalidRequestError` (413, 408, 415, 400) if it is too large, too slow or wrongly compressed, and
         `CallerLeftError`."""
         coding = self.headers.get("content-encoding")
         readers = () if coding is None else readers_of(coding)
@@ -86,8 +87,8 @@ class Exchange:
 
     async def _sent(self) -> bytes:
         most = self._bounds.body
-        said = self.headers.get("content-length", "")
-        if said.isdigit() and int(said) > most:
+        value = self.headers.get("content-length", "")
+        if value.isdigit() and int(value) > most:
             raise _too_large(most)
         try:
             async with asyncio.timeout(self._bounds.body_wait):
@@ -110,7 +111,7 @@ class Exchange:
         return bytes(body)
 
     async def reply(self, reply: Reply, headers: Mapping[str, str]) -> None:
-        """The whole answer at once. To HEAD the same without its body, which the server leaves out."""
+        """Sends a whole answer. For HEAD the server leaves out the body."""
         status, own, body = reply
         await self.start(status, {**own, **headers, "content-length": str(len(body))})
         await self._write(body, more=False)
@@ -140,10 +141,10 @@ class Exchange:
 
 
 class CallerWatch:
-    """Looks after the caller while the running task answers; use it as a context.
+    """Watches for a disconnect while the running task answers; use it as
 
-    Leaves the block with `CallerLeftError` when the caller has gone. `on_silence` is called, and what it gives is run, each time nothing was
-    written for `ping` seconds; that something is being written is no silence, however long it takes.
+    a context. Leaves the block with `CallerLeftError` when the caller has disconnected. `on_silence` is called and awaited each time
+    nothing was written for `ping` seconds; a write in progress is not silence, however long it takes.
     """
 
     def __init__(self, exchange: Exchange, receive: Receive, bounds: Bounds) -> None:
@@ -155,7 +156,7 @@ class CallerWatch:
         self._listening: asyncio.Future[Message] | None = None
         self._pinging: asyncio.Task[None] | None = None
         self.left = False
-        """Whether the caller has gone."""
+        """Whether the caller has disconnected."""
         self._over = False
         self.on_silence: Callable[[], Awaitable[None]] | None = None
 
@@ -177,10 +178,10 @@ class CallerWatch:
 
     def _listen(self) -> None:
         self._listening = asyncio.ensure_future(self._receive())
-        self._listening.add_done_callback(self._heard)
+        self._listening.add_done_callback(self._received)
         self._timer = self._loop.call_at(self._exchange.written + self._bounds.ping, self._look)
 
-    def _heard(self, listening: asyncio.Future[Message]) -> None:
+    def _received(self, listening: asyncio.Future[Message]) -> None:
         if not self._over and not listening.cancelled() and listening.exception() is None:
             self.left = True
             self._task.cancel()
@@ -197,15 +198,15 @@ class CallerWatch:
 
 
 def bearer(headers: Mapping[str, str], names: Iterable[str] = ("x-api-key", "x-goog-api-key", "api-key")) -> str:
-    """The key a caller presents in one of the places where official SDKs put it; "" for none."""
-    said = headers.get("authorization", "")
-    if said[:7].lower() == "bearer ":
-        return said[7:].strip()
+    """The caller's key from one of the headers in which official SDKs put it; "" for none."""
+    value = headers.get("authorization", "")
+    if value[:7].lower() == "bearer ":
+        return value[7:].strip()
     return next((headers[name].strip() for name in names if name in headers), "")
 
 
 def _clean(value: str) -> bytes:
-    """A header's value on one line, in what HTTP can say."""
+    """A header's value on one line, in characters that HTTP allows."""
     return value.encode("ascii", "replace").translate(_ONE_LINE)
 
 
