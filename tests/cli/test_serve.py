@@ -118,8 +118,8 @@ def test_a_scrape_of_either_worker_tells_for_both_and_for_none_that_died(
     ("options", "more", "words"),
     [
         ((), {}, "no provider has a key: set one of GEMINI_API_KEY"),
-        (("--host", "0.0.0.0"), {"OPENAI_API_KEY": "k"}, "keys, and without one anybody"),
-        (("--keys",), {"OPENAI_API_KEY": "k"}, "keys, and without one anybody"),
+        (("--host", "0.0.0.0"), {"OPENAI_API_KEY": "k"}, "keys, and without one everyone"),
+        (("--keys",), {"OPENAI_API_KEY": "k"}, "keys, and without one everyone"),
         (("--sandbox", "--workers", "2"), {}, "stand-ins serve one process"),
     ],
 )
@@ -171,7 +171,7 @@ def test_it_says_what_it_serves_and_where_its_settings_come_from(tmp_path: Path)
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({}, "another program has it; end that one, or choose another port: --port"),
+        ({}, "another program uses it; stop that one, or choose another port: --port"),
         ({"SEGUE_CHAIN": "opnai"}, "did you mean 'openai'"),
     ],
     ids=["a port that is taken", "a misspelt target"],

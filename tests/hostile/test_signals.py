@@ -94,7 +94,7 @@ def test_a_stream_at_the_end_of_the_grace_ends_with_its_dialects_error(
                 said += text
         gateway.process.wait(30)
     assert end in said
-    assert "the gateway ended before the answer did" in said
+    assert "the gateway stopped before the answer was complete" in said
 
 
 def test_sighup_ends_nothing_and_is_told_in_the_log(box: Sandbox, tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_every_page_is_let_in_only_where_keys_are_asked_for(settings: Settings) 
 @pytest.mark.parametrize("wrong", ["example.com", "https://", "https://a.example.com/path", "https://a*b.example.com"])
 def test_what_is_no_origin_is_refused_at_the_start(settings: Settings, wrong: str) -> None:
     with (
-        pytest.raises(ConfigurationError, match="is no origin"),
+        pytest.raises(ConfigurationError, match="is not an origin"),
         served(msgspec.structs.replace(settings, origins=(wrong,))),
     ):
         pass

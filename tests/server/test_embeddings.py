@@ -150,10 +150,10 @@ async def test_a_version_in_geminis_address_gives_way_to_that_of_the_endpoint() 
         (KEYS, asking("auto"), 400, "vectors of different models do not mix"),
         (KEYS, b'{"input":"x"}', 400, "model is missing"),
         (KEYS, b'{"model":7,"input":"x"}', 400, "model is missing"),
-        (KEYS, b"[]", 400, "no JSON object"),
-        (KEYS, b"\xff\xfe", 400, "no JSON object"),
-        (KEYS, b"", 400, "no JSON object"),
-        (KEYS, b'{"model":"x","input":' + b"[" * 50_000, 400, "no JSON object"),
+        (KEYS, b"[]", 400, "not a JSON object"),
+        (KEYS, b"\xff\xfe", 400, "not a JSON object"),
+        (KEYS, b"", 400, "not a JSON object"),
+        (KEYS, b'{"model":"x","input":' + b"[" * 50_000, 400, "not a JSON object"),
     ],
 )
 async def test_a_callers_mistake_is_told_and_nobody_is_asked(
@@ -170,8 +170,8 @@ async def test_a_callers_mistake_is_told_and_nobody_is_asked(
 
 def test_the_model_can_be_asked_for_beforehand() -> None:
     path = "/v1beta/models/gemini-embedding-001:embedContent"
-    assert forward.read(ASKED, dialect="openai_chat", path="").word == "text-embedding-3-small"
-    assert forward.read(b"{}", dialect="gemini", path=path).word == "gemini-embedding-001"
+    assert forward.read(ASKED, dialect="openai_chat", path="").model == "text-embedding-3-small"
+    assert forward.read(b"{}", dialect="gemini", path=path).model == "gemini-embedding-001"
     with pytest.raises(InvalidRequestError, match="model is missing"):
         forward.read(b"{}", dialect="openai_chat", path="")
 
@@ -294,5 +294,5 @@ async def test_a_model_that_was_shut_down_names_its_replacement_and_none_is_aske
     status, _, body = await upstream.ask(json.dumps({"model": model, "input": "one"}).encode())
     error = json.loads(body)["error"]
     assert (status, error["code"]) == (404, "model_not_found")
-    assert f"was shut down: use {heir}, and embed again" in error["message"]
+    assert f"was shut down: use {heir}, and embed all texts again" in error["message"]
     assert not upstream.network.requests

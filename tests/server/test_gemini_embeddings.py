@@ -82,7 +82,7 @@ async def test_an_attempt_is_booked_with_what_gemini_counted_under_the_callers_k
 @pytest.mark.parametrize(
     ("environ", "word", "status", "said"),
     [
-        (KEYS, "text-embedding-3-small", 400, "openai has no embeddings in Gemini's shape: ask POST /v1/embeddings"),
+        (KEYS, "text-embedding-3-small", 400, "openai has no embeddings in Gemini's shape: use POST /v1/embeddings"),
         (KEYS, "openai/text-embedding-3-small", 400, "openai has no embeddings in Gemini's shape"),
         (KEYS, "claude/claude-sonnet-5-5", 400, "claude has no embeddings in Gemini's shape"),
         ({"OPENAI_API_KEY": SECRET}, MODEL, 404, "set GEMINI_API_KEY"),
@@ -148,10 +148,10 @@ class TestOverSockets:
         ("path", "body", "status", "said"),
         [
             (f"{MODEL}:batchEmbedContents", {"requests": {}}, 400, "requests must be a list of objects"),
-            (f"{MODEL}:batchEmbedContents", [], 400, "no JSON object"),
+            (f"{MODEL}:batchEmbedContents", [], 400, "not a JSON object"),
             (f"{MODEL}:batchEmbedContents", {"requests": [{"content": 1}]}, 400, "no request for embeddings"),
             ("auto:embedContent", {"content": {}}, 400, "vectors of different models do not mix"),
-            ("text-embedding-3-small:embedContent", {"content": {}}, 400, "ask POST /v1/embeddings"),
+            ("text-embedding-3-small:embedContent", {"content": {}}, 400, "use POST /v1/embeddings"),
         ],
     )
     def test_mistakes_are_named(self, gateway: str, path: str, body: Any, status: int, said: str) -> None:

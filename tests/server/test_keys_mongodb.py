@@ -174,7 +174,7 @@ def test_an_outage_takes_no_key_away_and_is_complained_of_once_and_its_end_is_to
         soon(lambda: ring.find(secret.reveal()) is None)
         soon(lambda: len(caplog.records) == 2)
     lost, back = caplog.messages
-    assert lost == "the keys in MongoDB (MONGODB_URL) can't be read, what was known of them stands: it does not answer"
+    assert lost == "the keys in MongoDB (MONGODB_URL) can't be read, the last known keys stay valid: it does not answer"
     assert "can be read again" in back
 
 
@@ -187,7 +187,7 @@ def test_as_long_as_nothing_was_read_nobody_is_let_in_and_nobody_is_said_to_be_u
     assert late.watch() is None
     assert is_refused_for_now(late, secret.reveal())
     assert Gatekeeper(late).obstacle == "the keys in MongoDB (MONGODB_URL) can't be read"
-    assert "nobody is let in: it does not answer" in caplog.text
+    assert "no request is admitted: it does not answer" in caplog.text
     outage(False)
     soon(lambda: not is_refused_for_now(late, secret.reveal()))
     assert late.find(secret.reveal()) == key
@@ -289,7 +289,7 @@ def test_a_gateway_without_a_key_does_not_start_and_says_where_there_are_some(
     ):
         build(settings, ServeOptions(keys=True))
     FileKeyRing(tmp_path / "keys.sqlite3").create("left behind")
-    with pytest.raises(ConfigurationError, match=r"take along the 1 in .*keys\.sqlite3.*`segue keys copy`"):
+    with pytest.raises(ConfigurationError, match=r"copy the 1 in .*keys\.sqlite3.*`segue keys copy`"):
         build(settings, ServeOptions(keys=True))
     ring.create("n")
     gateway = build(settings, ServeOptions(keys=True))
@@ -302,7 +302,7 @@ def test_a_gateway_starts_before_its_database_does(tmp_path: Path, monkeypatch: 
     url = closed_url()
     gateway = build(environment(url, tmp_path, monkeypatch), ServeOptions(keys=True))
     assert gateway._gatekeeper is not None
-    with pytest.raises(InvalidRequestError, match="nobody is let in"):
+    with pytest.raises(InvalidRequestError, match="keys can't be read just now"):
         gateway._gatekeeper.identify("sk-segue-x")
     gateway._gatekeeper.close()
     shared_connection(Secret(url)).close()

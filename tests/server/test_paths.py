@@ -133,15 +133,15 @@ def test_an_answer_is_got_again_by_its_id_and_gone_once_it_is_deleted(client: op
     assert again.to_dict() == made.to_dict() | {"output": again.to_dict()["output"]}
     assert again.output_text == made.output_text == " there was a port."
     client.responses.delete(made.id)
-    with pytest.raises(openai.NotFoundError, match="not known here"):
+    with pytest.raises(openai.NotFoundError, match="not stored here"):
         client.responses.retrieve(made.id)
-    with pytest.raises(openai.NotFoundError, match="not known here"):
+    with pytest.raises(openai.NotFoundError, match="not stored here"):
         client.responses.create(model="auto", input="and then?", previous_response_id=made.id)
 
 
 def test_an_answer_that_was_kept_is_not_streamed_again(client: openai.OpenAI) -> None:
     made = client.responses.create(model="auto", input="hello")
-    with pytest.raises(openai.BadRequestError, match="given whole"):
+    with pytest.raises(openai.BadRequestError, match="returned as a whole"):
         client.responses.retrieve(made.id, stream=True)
 
 

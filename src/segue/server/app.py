@@ -1,6 +1,6 @@
 """The gateway as an ASGI application: every path of `routes`, over one `Segue`.
 
-A plain callable without a framework: what a request costs here is what it says here.
+A plain callable without a framework, so that a request pays only for what is written here.
 """
 
 from __future__ import annotations
@@ -49,40 +49,40 @@ PATH: Final = 200
 """Characters of a path that are logged."""
 
 LEFT: Final = 499
-"""What is counted where the caller went away before the answer's head; nginx's number for it."""
+"""The status that is counted if the caller went away before the answer's head; nginx's number for it."""
 
 GARBAGE: Final = 50_000
-"""Objects that come to be before cycles among them are looked for: a request leaves none, and Python's own 700 are a request's worth."""
+"""Allocations before a garbage collection: a request leaves no cycles, and Python's default of 700 is about one request."""
 
 AT_ONCE: Final = 256 * 1024
-"""Bytes of a body that are decoded at once; a longer one is decoded beside the event loop, so that others are answered meanwhile."""
+"""Bytes of a body that are decoded at once; a longer one is decoded in a thread, so that other requests are answered meanwhile."""
 
 MOST_MESSAGES: Final = 20_000
-"""Messages of a request; each costs some 20 µs on its way."""
+"""Messages of a request; each costs some 20 µs."""
 
 LONGEST_HEADER: Final = 1024
-"""Characters of a header of ours, such as x-segue-regions."""
+"""Characters of one of our headers, such as x-segue-regions."""
 
 CHOICES_KEPT: Final = 256
-"""Words for a model whose meaning is remembered; they are the callers' free text."""
+"""Model names whose meaning is cached; they are the callers' free text."""
 
 _NOTHING: Final = nullcontext()
 
 _BODIES: Final = frozenset({Kind.GENERATE, Kind.COMPLETE, Kind.COMPACT, Kind.COUNT})
-"""What is asked by a conversation in the body."""
+"""Routes with a conversation in the body."""
 _METRICS: Final = frozenset({Kind.METRICS, Kind.HISTORY})
-"""What tells of all callers."""
+"""Routes that show data of all callers."""
 
 
 class InternalError(SegueError):
-    """A defect of ours. Its traceback is in the log, and none of it in the answer."""
+    """A defect in the gateway. Its traceback is in the log, and no part of it in the answer."""
 
 
 class Gateway:
     """An ASGI 3 application. `metrics` must be among the listeners of `segue`.
 
-    `gatekeeper` None: no key is asked for, which is for loopback only; a web page that is not let in (see `cors`) is then refused, since a
-    browser would let it spend. Raises `ConfigurationError` if the settings let every page in and no key is asked for.
+    `gatekeeper` None: no key is required, which is for loopback only; a web page that is not allowed (see `cors`) is then refused, since
+    a browser would let it spend. Raises `ConfigurationError` if the settings allow every page and no key is required.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Gateway:
         self._origins = Origins(runtime.settings.origins)
         if self._origins.any and gatekeeper is None:
             raise ConfigurationError(
-                "origins = * lets every web page spend where no key is asked for: name the pages, or add --keys"
+                "origins = * lets every web page spend money without a key: name the pages, or add --keys"
             )
         traced = runtime.settings.monitoring.otel
         self._caller = import_module("segue.monitoring.otel").callers_context if traced else _no_context
@@ -121,9 +121,9 @@ class Gateway:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self._runtime.warm_up()
-        paths()  # of plug-ins: looking for them takes 40 ms, which no request is to wait for
+        paths()  # of plug-ins: searching for them takes 40 ms, which no request should wait for
         gc.collect()
-        gc.freeze()  # what is loaded stays: collecting it again and again would be the longest pause there is
+        gc.freeze()  # what is loaded stays: scanning it again in each collection would be the longest pause
         gc.set_threshold(GARBAGE, 10, 10)
         upkeep = Upkeep(self._runtime, self._metrics)
         upkeep.start()
@@ -131,13 +131,13 @@ class Gateway:
         await receive()
         await upkeep.stop()
         await self._runtime.aclose()
-        await asyncio.to_thread(self._runtime.ledger.close)  # SIGTERM leaves no other occasion
+        await asyncio.to_thread(self._runtime.ledger.close)  # SIGTERM leaves no other opportunity
         if self._gatekeeper is not None:
             await asyncio.to_thread(self._gatekeeper.close)
         if self._runtime.settings.monitoring.otel:
             await asyncio.to_thread(flush)
         for handler in logging.getLogger("segue").handlers:
-            handler.flush()  # the process may end by a signal, without another occasion
+            handler.flush()  # the process may end by a signal, without another opportunity
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:
@@ -157,7 +157,7 @@ class Gateway:
         except SegueError as error:
             await self._refuse(exchange, error)
         except Exception:
-            log.exception("a defect in answering %s %s", exchange.method, exchange.path)
+            log.exception("internal error while answering %s %s", exchange.method, exchange.path)
             if exchange.status:
                 raise
             await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
@@ -170,7 +170,7 @@ class Gateway:
                 self._log_unasked(exchange, seconds)
 
     def _log_unasked(self, exchange: Exchange, seconds: float) -> None:
-        """A line for a request that the engine never saw, so that it has none of the engine's: refused, or not a generation."""
+        """The access log line of a request that the engine never saw: refused, or not a generation."""
         level = logging.WARNING if exchange.status >= 400 else logging.DEBUG
         if access.isEnabledFor(level):
             path = self._redact(exchange.path[:PATH])
@@ -251,18 +251,18 @@ class Gateway:
 
     async def _embed(self, exchange: Exchange, route: HttpRoute, key: str) -> Reply:
         asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
-        budgets = self._admit(key, asked.word)
+        budgets = self._admit(key, asked.model)
         regions = narrowed(self._runtime.settings.policy, policy_options(exchange.headers)).regions
         with self._caller(exchange.headers), exchange.watch():
             return await forward.forward(self._runtime, asked, key=key, budgets=budgets, regions=regions)
 
     def _seen_by(self, key: str) -> Callable[[str], bool]:
-        """Which models the key may see: those that it may ask for."""
+        """Which models the key may list: those that it may request."""
         gatekeeper = self._gatekeeper
         return lambda model: gatekeeper is None or gatekeeper.allows(key, model)
 
     def _identify(self, exchange: Exchange, route: HttpRoute) -> str:
-        """The id of the caller's key, "" where none is asked for. Looked at before the body is read."""
+        """The id of the caller's key, "" where none is required. Checked before the body is read."""
         if self._gatekeeper is None:
             origin = exchange.headers.get("origin")
             if origin is not None and not self._origins.lets_in(origin):
@@ -277,11 +277,11 @@ class Gateway:
 
 
 def _check_headers(headers: dict[str, str]) -> None:
-    """Raises `InvalidRequestError` for one of our own that says more than any of them can mean."""
+    """Raises `InvalidRequestError` for one of our headers that is too long."""
     for name, value in headers.items():
         if len(value) > LONGEST_HEADER and name.startswith("x-segue-"):
-            said = f"{name[:100]} is {len(value)} characters long: use up to {LONGEST_HEADER}"
-            raise InvalidRequestError(said, param=name[:100])
+            message = f"{name[:100]} is {len(value)} characters long: use up to {LONGEST_HEADER}"
+            raise InvalidRequestError(message, param=name[:100])
 
 
 def _no_context(headers: dict[str, str]) -> AbstractContextManager[None]:
@@ -289,8 +289,8 @@ def _no_context(headers: dict[str, str]) -> AbstractContextManager[None]:
 
 
 def _count(dialect: str, tokens: int) -> Reply:
-    """An estimate, and it says so: the providers' own counts differ from each other, and so would they from whoever answers."""
-    said: dict[str, str | int] = {"totalTokens" if dialect == GEMINI else "input_tokens": tokens}
+    """An estimate, marked as one: the providers' counts differ from each other, and it is unknown which target will answer."""
+    counts: dict[str, str | int] = {"totalTokens" if dialect == GEMINI else "input_tokens": tokens}
     if dialect == RESPONSES:
-        said["object"] = "response.input_tokens"
-    return 200, {"content-type": "application/json", "x-segue-estimated": "true"}, msgspec.json.encode(said)
+        counts["object"] = "response.input_tokens"
+    return 200, {"content-type": "application/json", "x-segue-estimated": "true"}, msgspec.json.encode(counts)

@@ -1,13 +1,13 @@
-"""Who may ask for what: a key's validity, its models, its rate and its daily budget.
+"""Authorization of requests: a key's validity, its models, its rate and its daily budget.
 
-What a request is refused for, in this order:
+A request is refused, checked in this order, with
 
     401 invalid_api_key       no key, an unknown or a revoked one
-    403 scope_missing         the key is not for this: see `Scope`
-    403 model_not_allowed     the key may not ask for that model
-    429 rate_limit_exceeded   as many requests as the key may make were admitted in the last 60 s
-    429 insufficient_quota    the key's budget for the day does not have what the request may cost: see `ledger.budgets`
-    503 keys_unavailable      nobody can say who it is: see `keys_mongodb`
+    403 scope_missing         the key lacks this scope: see `Scope`
+    403 model_not_allowed     the key may not use that model
+    429 rate_limit_exceeded   the key's requests a minute were used up in the last 60 s
+    429 insufficient_quota    the key's daily budget has less left than the request may cost: see `budgets`
+    503 keys_unavailable      the keys can't be read: see `keys.mongodb`
 
 The rate is counted by each process for itself; budgets are shared.
 """
@@ -19,7 +19,7 @@ from segue.errors import InvalidRequestError
 from segue.health.minute import MinuteLog
 from segue.ledger.stores.money import to_pico
 from segue.server.keys.store import Key, KeyRing, Scope, budget_of
-from segue.server.model_selection import AUTO, plain_word
+from segue.server.model_selection import AUTO, plain_name
 
 
 class Gatekeeper:
@@ -31,7 +31,7 @@ class Gatekeeper:
 
     @property
     def obstacle(self) -> str:
-        """Why nobody can be let in just now, "" as a rule."""
+        """Why no key can be checked just now, usually ""."""
         return "" if self._ring.readable else f"the keys in {self._ring.place} can't be read"
 
     def identify(self, presented: str, scope: Scope = "calls") -> str:
@@ -47,12 +47,12 @@ class Gatekeeper:
         return key.id
 
     def allows(self, id: str, model: str) -> bool:
-        """Whether the key may ask for that model, and so may see it in lists."""
+        """Whether the key may use that model, and so may see it in lists."""
         key = self._ring.key(id)
         return key is None or not key.models or _plain(model) in map(_plain, key.models)
 
     def admit(self, id: str, model: str, *, now: float) -> tuple[Budget, ...]:
-        """Lets a request for `model` pass and counts it; gives the budget it must keep to, if the key has one. `now` is monotonic.
+        """Admits a request for `model` and counts it; returns the budget it must stay within, if the key has one. `now` is monotonic.
 
         Raises `InvalidRequestError`: 401 for a key that was revoked meanwhile, 403 or 429.
         """
@@ -85,19 +85,19 @@ class Gatekeeper:
 
 
 def _unknown(presented: str) -> InvalidRequestError:
-    said = (
-        "the API key is not known here, or was revoked: `segue keys list` shows which there are"
+    message = (
+        "the API key is unknown or was revoked: `segue keys list` shows the valid ones"
         if presented
         else "an API key is needed: send it as Authorization: Bearer, x-api-key, x-goog-api-key or api-key"
     )
-    return InvalidRequestError(said, status=401, code="invalid_api_key")
+    return InvalidRequestError(message, status=401, code="invalid_api_key")
 
 
 def _check_model(key: Key, asked: str) -> None:
-    """What counts is the model asked for, as it is written; whoever answers in its place is the chain's matter."""
+    """The requested name decides; the chain may answer with another model."""
     if key.models and (word := _plain(asked)) not in map(_plain, key.models):
         raise InvalidRequestError(
-            f"the key {key.name!r} may not ask for {word!r}: use {' or '.join(key.models)}",
+            f"the key {key.name!r} may not use {word!r}: use {' or '.join(key.models)}",
             param="model",
             status=403,
             code="model_not_allowed",
@@ -105,5 +105,5 @@ def _check_model(key: Key, asked: str) -> None:
 
 
 def _plain(model: str) -> str:
-    word = plain_word(model)
+    word = plain_name(model)
     return "auto" if word in AUTO else word

@@ -1,4 +1,4 @@
-"""What the gateway does beside answering: it checks its keys for free, and keeps history and metrics up to date."""
+"""Background tasks of the gateway: free checks of the providers' keys, history and metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("segue.server")
 EVERY: Final = 5.0
 """Seconds between two writings of the hour's counts."""
 SPREAD: Final = 0.1
-"""Checks come this share earlier or later, lest several processes check in step."""
+"""Checks come this share earlier or later, so that several processes do not check at the same time."""
 
 
 class Upkeep:
@@ -44,7 +44,7 @@ class Upkeep:
                 self._metrics.refresh()
                 await self._metrics.look_up()
             except Exception:
-                log.exception("history and metrics can't be kept up")
+                log.exception("history and metrics can't be updated")
 
     async def _check(self, interval: float) -> None:
         while True:
@@ -53,13 +53,13 @@ class Upkeep:
             except Exception:
                 log.exception("the health check itself failed")
             else:
-                self._tell(troubles)
+                self._log_changes(troubles)
             await asyncio.sleep(interval * self._runtime.engine.rng.uniform(1.0 - SPREAD, 1.0 + SPREAD))
 
-    def _tell(self, troubles: dict[str, str]) -> None:
-        """Logs what is new."""
+    def _log_changes(self, troubles: dict[str, str]) -> None:
+        """Logs changes."""
         for target, trouble in troubles.items():
             if trouble != self._troubles.get(target, ""):
                 level = logging.WARNING if trouble else logging.INFO
-                log.log(level, "health check of %s: %s", target, trouble or "it is well again")
+                log.log(level, "health check of %s: %s", target, trouble or "healthy again")
         self._troubles = troubles

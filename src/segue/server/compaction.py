@@ -1,7 +1,7 @@
 """`POST /v1/responses/compact`: a conversation made shorter, for an agent that has filled its window.
 
-Whoever answers writes a summary. What comes back is the caller's own messages as they were, then the summary as a message, so that any
-model goes on from it; OpenAI's has an encrypted item there, which only OpenAI reads.
+The target that answers writes a summary. The result is the caller's messages unchanged, then the summary as a message, so that any model
+can continue from it; OpenAI's own has an encrypted item there, which only OpenAI can read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INSTRUCTION: Final = (
 
 
 class CompactingIngress(RecallingIngress):
-    """The Responses dialect, where what is asked for is a summary of the conversation."""
+    """The Responses dialect with a request for a summary of the conversation."""
 
     def decode(self, body: bytes, *, path: str, query: str, headers: Mapping[str, str]) -> IngressRequest:
         asked = super().decode(body, path=path, query=query, headers=headers)
@@ -47,14 +47,14 @@ class CompactingIngress(RecallingIngress):
 
 
 class _Encoder:
-    """One document, given out at the end."""
+    """One document, returned at the end."""
 
     content_type = "application/json"
 
-    def __init__(self, id: str, created: int, said: list[dict[str, Any]]) -> None:
+    def __init__(self, id: str, created: int, messages: list[dict[str, Any]]) -> None:
         self._id = id
         self._created = created
-        self._said = said
+        self._messages = messages
         self._text: list[str] = []
         self._usage: Usage | None = None
 
@@ -87,14 +87,14 @@ class _Encoder:
                 "id": f"resp_{self._id}",
                 "object": "response.compaction",
                 "created_at": self._created,
-                "output": [*self._said, summary],
+                "output": [*self._messages, summary],
                 "usage": None if self._usage is None else usage_document(self._usage),
             }
         )
 
 
 def _message(id: str, item: dict[str, Any]) -> dict[str, Any]:
-    """A caller's message with all that a message in an answer has."""
+    """A caller's message with all fields of a message in an answer."""
     content = item.get("content")
     if isinstance(content, str):
         content = [{"type": "input_text", "text": content}]

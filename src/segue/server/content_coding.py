@@ -1,7 +1,7 @@
-"""Bodies that a caller compressed: gzip, deflate and zstd, bounded by what they become.
+"""Bodies that a caller compressed: gzip, deflate and zstd, limited by their expanded size.
 
-Codex sends zstd, browsers' `CompressionStream` and older libraries gzip and deflate. What is too large once expanded is noticed at the
-bound, whatever a small body would have become.
+Codex sends zstd, browsers' `CompressionStream` and older libraries gzip and deflate. Expansion stops at the limit, no
+matter how large the whole would be.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import zstandard
 from segue.errors import InvalidRequestError
 
 Reader: TypeAlias = Callable[[bytes, int], bytes]
-"""Expands a body up to a bound in bytes."""
+"""Expands a body up to a limit in bytes."""
 
 _CODINGS_MOST: Final = 3
 _WINDOW_MOST: Final = 8 << 20
-"""Bytes of memory that a zstd frame may ask for: what RFC 8878 wants every decoder to allow, and enough for levels up to 19."""
+"""Bytes of memory that a zstd frame may need: what RFC 8878 recommends every decoder to allow, and enough for levels up to 19."""
 
 
 class TooLargeError(Exception):
-    """The expanded body is larger than its bound."""
+    """The expanded body is larger than its limit."""
 
 
 def readers_of(coding: str) -> list[Reader]:
-    """What undoes `coding`, the value of `content-encoding`, in order. Raises `InvalidRequestError` (415) for one that is not known."""
+    """The decoders for `coding`, the value of `content-encoding`, in order. Raises `InvalidRequestError` (415) for an unknown one."""
     names = [name.strip().lower() for name in coding.split(",")]
     readers = [_READERS.get(name) for name in reversed(names) if name not in ("", "identity")]
     if None in readers or len(readers) > _CODINGS_MOST:
         raise InvalidRequestError(
-            f"content-encoding: {coding[:80]} is not read here: use gzip, deflate, zstd or none",
+            f"content-encoding: {coding[:80]} is not supported: use gzip, deflate, zstd or none",
             status=415,
             code="unsupported_content_encoding",
         )
@@ -41,13 +41,13 @@ def readers_of(coding: str) -> list[Reader]:
 
 
 def expanded(body: bytes, readers: Iterable[Reader], most: int) -> bytes:
-    """The body as it was. Raises `TooLargeError` where it is larger than `most` bytes, `InvalidRequestError` (400) where it is none of it."""
+    """The expanded body. Raises `TooLargeError` if it is larger than `most` bytes, `InvalidRequestError` (400) if it is malformed."""
     for reader in readers:
         try:
             body = reader(body, most)
         except (zlib.error, zstandard.ZstdError, EOFError) as error:
             raise InvalidRequestError(
-                f"the body is not compressed as content-encoding says: {error}", code="invalid_content_encoding"
+                f"the body is not compressed as in content-encoding: {error}", code="invalid_content_encoding"
             ) from error
     return body
 
@@ -67,7 +67,7 @@ def _gzip(body: bytes, most: int) -> bytes:
 
 
 def _deflate(body: bytes, most: int) -> bytes:
-    """With zlib's frame, as the standard has it, or bare, as some send it."""
+    """With zlib's frame, as in the standard, or without, as some clients send it."""
     try:
         return _zlib(body, most, zlib.MAX_WBITS)
     except zlib.error:

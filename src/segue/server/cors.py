@@ -1,11 +1,11 @@
-"""Which pages of a browser may ask, and the headers that let them read the answer.
+"""Which web pages may call the gateway from a browser, and the headers that let them read the answer.
 
-A browser names the page in `origin`. Without a key every page that is let in can spend, so by default only those are that the machine
-itself serves: pages of a loopback address, and the windows of installed programs, whose schemes no web site can have. `origins` in the
-settings lets others in, as `scheme://host` or `scheme://host:port`; a host may be `*` or begin with `*.`. `*` alone stands for every page,
-and is for gateways that ask for keys.
+A browser names the page in `origin`. Without a key every allowed page can spend money, so by default only pages of this machine
+are allowed: pages of a loopback address, and the windows of installed programs, whose schemes no web site can have. `origins` in
+the settings allows others, as `scheme://host` or `scheme://host:port`; a host may be `*` or begin with `*.`. `*` alone stands for every
+page, and is for gateways that require
 
-Browsers ask before they send (`OPTIONS`). What they ask to send is granted whole: SDKs add headers of their own to each version.
+keys. Browsers ask before they send (`OPTIONS`). All requested headers are allowed: SDKs add new headers in each version.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from segue.errors import ConfigurationError, InvalidRequestError
 ANY: Final = "*"
 
 PROGRAMS: Final = ("app://*", "tauri://*", "vscode-webview://*", "vscode-file://*")
-"""Windows of Electron, Tauri and VS Code. Ollama lets in the same by default (its server's OLLAMA_ORIGINS)."""
+"""Windows of Electron, Tauri and VS Code. Ollama allows the same by default (its server's OLLAMA_ORIGINS)."""
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _USUAL: Final = frozenset(f"{host}:4000" for host in ("127.0.0.1", "localhost", "[::1]"))
@@ -34,7 +34,7 @@ _REMEMBERED: Final = "7200"
 _LONGEST: Final = 300
 """Characters of an origin; a host's name has at most 253."""
 _PRIVATE: Final = ("localhost", "local", "internal", "lan", "home.arpa")
-"""Ends of names that nobody can register, so that no stranger's page can have one."""
+"""Endings of host names that cannot be registered, so that no web site can have one."""
 
 
 class _Pattern(NamedTuple):
@@ -47,41 +47,41 @@ class _Pattern(NamedTuple):
 
 
 class Origins:
-    """Pages that are let in. Raises `ConfigurationError` for an entry that is no origin."""
+    """Pages that are allowed. Raises `ConfigurationError` for an entry that is not an origin."""
 
-    def __init__(self, said: Iterable[str] = ()) -> None:
-        entries = tuple(said)
+    def __init__(self, origins: Iterable[str] = ()) -> None:
+        entries = tuple(origins)
         self.any = ANY in entries
         self._patterns = tuple(_pattern(entry) for entry in (*PROGRAMS, *entries) if entry != ANY)
         self._known = lru_cache(maxsize=256)(self._lets_in)
 
     def headers(self, origin: str) -> dict[str, str]:
-        """What an answer's head says to the browser of a page; nothing for one that is not let in."""
+        """Headers of an answer for the browser of a page; none for a page that is not allowed."""
         if not self.lets_in(origin):
             return {}
         return {"access-control-allow-origin": origin, "access-control-expose-headers": "*", "vary": "origin"}
 
     def granted(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The head of the answer to `OPTIONS`. Raises `InvalidRequestError` (403) for a page that is not let in."""
+        """Headers of the answer to `OPTIONS`. Raises `InvalidRequestError` (403) for a page that is not allowed."""
         origin = headers.get("origin", "")
         if not origin:
             return {"allow": f"{_METHODS}, OPTIONS"}
         if not self.lets_in(origin):
             raise refusal(origin)
-        said = self.headers(origin) | {
+        granted = self.headers(origin) | {
             "access-control-allow-methods": _METHODS,
             "access-control-allow-headers": headers.get("access-control-request-headers", "*"),
             "access-control-max-age": _REMEMBERED,
         }
         if "access-control-request-private-network" in headers:
-            said["access-control-allow-private-network"] = "true"
-        return said
+            granted["access-control-allow-private-network"] = "true"
+        return granted
 
     def check_host(self, host: str | None) -> None:
         """Raises `InvalidRequestError` (403) for a request whose `host` is a name on the internet.
 
-        A page may have its own name lead to this machine (DNS rebinding); the browser then takes the gateway for the page's own server, and sends
-        no origin. Such a page always has a registered name. None is of no browser.
+        A page may let its own name resolve to this machine (DNS rebinding); the browser then takes the gateway for the page's own server,
+        and sends no origin. Such a page always has a registered name. None: not from a browser.
         """
         if host is not None and not self._serves(host):
             raise InvalidRequestError(
@@ -103,7 +103,7 @@ class Origins:
         return _is_address(name) or any(fnmatchcase(name, known.host) for known in self._patterns[len(PROGRAMS) :])
 
     def lets_in(self, origin: str) -> bool:
-        """Whether a page of this origin, as its browser names it, is let in."""
+        """Whether a page of this origin, as its browser names it, is allowed."""
         return len(origin) <= _LONGEST and self._known(origin)
 
     def _lets_in(self, origin: str) -> bool:
@@ -117,7 +117,7 @@ class Origins:
 
 
 def _is_address(name: str) -> bool:
-    """Whether it is an IP address, which can't be led elsewhere."""
+    """Whether it is an IP address, which no DNS answer can redirect."""
     try:
         ip_address(name)
     except ValueError:
@@ -127,14 +127,14 @@ def _is_address(name: str) -> bool:
 
 def refusal(origin: str) -> InvalidRequestError:
     return InvalidRequestError(
-        f"pages of {origin[:200]} may not ask here: let them in with SEGUE_ORIGINS, or origins in segue.toml",
+        f"pages of {origin[:200]} are not allowed: allow them with SEGUE_ORIGINS, or origins in segue.toml",
         status=403,
         code="origin_refused",
     )
 
 
 def _parts(origin: str) -> _Pattern | None:
-    """None for what is no origin with a scheme and a host, such as `null`."""
+    """None for what is not an origin with a scheme and a host, such as `null`."""
     try:
         parts = urlsplit(origin)
         port = parts.port
@@ -145,8 +145,10 @@ def _parts(origin: str) -> _Pattern | None:
     return _Pattern(parts.scheme, parts.hostname, port)
 
 
-def _pattern(said: str) -> _Pattern:
-    pattern = _parts(said.rstrip("/"))
+def _pattern(entry: str) -> _Pattern:
+    pattern = _parts(entry.rstrip("/"))
     if pattern is None or "*" in pattern.host.removeprefix("*.").removeprefix("*"):
-        raise ConfigurationError(f"origins: {said!r} is no origin: use scheme://host, such as https://chat.example.com")
+        raise ConfigurationError(
+            f"origins: {entry!r} is not an origin: use scheme://host, such as https://chat.example.com"
+        )
     return pattern

@@ -1,8 +1,8 @@
-"""One request answered: the caller's dialect in, the engine's events out, in that dialect again.
+"""Answers one request: the caller's dialect in, the engine's events out, in that dialect again.
 
-A stream's head is sent with the first content, so that a request no target answers is an honest HTTP 500. Only where a target has answered
-its head and then been silent for long (`Bounds.ping`) does a stream begin without content, so that nothing between us and the caller gives up
-on it; if that target fails and no other answers, the dialect's error event says so inside the stream.
+A stream's head is sent with the first content, so that a request that no target answers gets an HTTP 500. Only if a target has sent
+its head and then been silent for long (`Bounds.ping`) does a stream begin without content, so that no proxy between us and the caller
+closes it; if that target fails and no other answers, the dialect's error event reports it inside the stream.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 class GatewayEndedError(LLMServiceUnavailableError):
-    """The gateway's grace was over before the answer was."""
+    """The gateway's grace period ended before the answer did."""
 
     def __init__(self, *, retry_after: float) -> None:
-        super().__init__("the gateway ended before the answer did: ask again", retry_after=retry_after)
+        super().__init__(
+            "the gateway stopped before the answer was complete: send the request again", retry_after=retry_after
+        )
 
 
 Written: TypeAlias = Callable[[], Awaitable[None]]
@@ -44,7 +46,7 @@ async def answer(
 ) -> None:
     """Answers a request within `budgets`; what it cost is in the ledger before the answer's last byte, or the error, leaves.
 
-    Raises its `SegueError` while nothing was sent, `CallerLeftError` when nobody is left to answer.
+    Raises its `SegueError` while nothing was sent, `CallerLeftError` when the caller has disconnected.
     """
     with exchange.watch() as watch:
         relay = await runtime.open(job, budgets=budgets)
@@ -68,7 +70,7 @@ async def _whole(
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
     body = b""
     while events := await _next(relay, watch):
-        body += _said(encoder.feed, events)
+        body += _encoded(encoder.feed, events)
     headers = {"content-type": encoder.content_type}
     await written()
     await exchange.reply((200, headers, body), about(relay))
@@ -94,7 +96,7 @@ async def _stream(
     try:
         while events := await _next(relay, watch):
             ended = type(events[-1]) is Finished
-            data = _said(encoder.feed, events)
+            data = _encoded(encoder.feed, events)
             if not data and not ended:
                 continue
             if ended:
@@ -108,7 +110,7 @@ async def _stream(
         if not exchange.status:
             raise
         watch.on_silence = None
-        if not isinstance(error, GatewayEndedError):  # it has no time left to wait for a disk
+        if not isinstance(error, GatewayEndedError):  # no time is left to wait for a disk
             await written()
         await exchange.write(encoder.fail(error), more=False)
 
@@ -126,7 +128,7 @@ async def _next(relay: Relay, watch: CallerWatch) -> list[ChatEvent]:
 
 
 def about(relay: Relay) -> dict[str, str]:
-    """What the answer's head says of where it comes from, as far as it is known when the head is sent."""
+    """Headers on where the answer comes from, as far as it is known when the head is sent."""
     report = relay.report
     headers = {"x-request-id": report.request_id, "request-id": report.request_id}
     speaker = relay.speaker
@@ -148,5 +150,5 @@ def about(relay: Relay) -> dict[str, str]:
     return headers
 
 
-def _said(feed: Callable[[ChatEvent], bytes], events: Iterable[ChatEvent]) -> bytes:
+def _encoded(feed: Callable[[ChatEvent], bytes], events: Iterable[ChatEvent]) -> bytes:
     return b"".join([feed(event) for event in events])

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it answer? For load balancers and for people. Shows no secrets, makes no upstream calls."""
+"""Liveness and readiness, for load balancers and for people. Shows no secrets, makes no upstream calls."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ HEADERS: Final = {"content-type": "application/json", "cache-control": "no-store
 
 
 class TargetState(msgspec.Struct, frozen=True, kw_only=True):
-    """How a target stands.
+    """The state of a target.
 
-    "ready": may be asked now, if only to probe it. "cooling": not before `recovers_in` seconds. "off": not before something is put
-    right, or a probe passes. "no key": it lacks one.
+    "ready": may be asked now, at least for a probe. "cooling": not before `recovers_in` seconds. "off": not before something
+    is fixed, or a probe passes. "no key": its key is missing.
     """
 
     target: str
@@ -40,14 +40,14 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def live() -> Reply:
-    """200 as long as the process answers at all."""
+    """200 as long as the process answers."""
     return 200, HEADERS, b'{"status":"ok"}'
 
 
 def ready(runtime: Runtime, *, obstacle: str = "", now: float | None = None) -> Reply:
-    """200 if one of the default chain's targets may be asked now, else 503; the body tells of every target.
+    """200 if one of the default chain's targets may be asked now, else 503; the body lists every target.
 
-    `obstacle` is why nobody could be answered even so. `now` is monotonic seconds, by default the running event loop's.
+    `obstacle` is why no request could be answered anyway. `now` is monotonic seconds, by default the running event loop's.
     """
     found = states(runtime, now=now)
     chain = _default_chain(runtime)
@@ -78,7 +78,7 @@ def _state(runtime: Runtime, name: str, now: float) -> TargetState:
 
 
 def _wait(seen: Availability, now: float) -> float | None:
-    """Seconds to the nearest tenth, None where no moment is known."""
+    """Seconds to the nearest tenth, None if unknown."""
     if not seen.barred or seen.recovers_at is None or not math.isfinite(seen.recovers_at):
         return None
     return round(max(0.0, seen.recovers_at - now), 1)

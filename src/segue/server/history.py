@@ -21,14 +21,14 @@ DEFAULT = 24.0
 
 
 async def history(runtime: Runtime, query: str) -> Reply:
-    """Reads the store aside. Raises `InvalidRequestError` for a number of hours that is none."""
-    said = next(iter(parse_qs(query).get("hours", ())), "")
+    """Reads the store in a thread. Raises `InvalidRequestError` for an invalid number of hours."""
+    value = next(iter(parse_qs(query).get("hours", ())), "")
     try:
-        back = float(said or DEFAULT)
+        back = float(value or DEFAULT)
     except ValueError:
         back = math.nan
     if not 0 < back <= KEPT / 3600:
-        raise InvalidRequestError(f"hours is {said!r}: use more than 0, up to {KEPT / 3600:g}", param="hours")
+        raise InvalidRequestError(f"hours is {value!r}: use more than 0, up to {KEPT / 3600:g}", param="hours")
     return 200, HEADERS, await asyncio.to_thread(_read, runtime.ledger, time.time(), back * 3600)
 
 

@@ -1,8 +1,8 @@
-"""What is counted for Prometheus: requests of callers, attempts at targets, and how the targets stand.
+"""Metrics for Prometheus: requests of callers, attempts at targets, and the targets' states. With
 
-With several worker processes each counts into files of a common directory (`PROMETHEUS_MULTIPROC_DIR`, which `segue serve` sets), and whichever of
-them is scraped tells for all; what the process itself uses is then left out. Labels are bounded: a target is one of the settings', a
-model one that the settings or the catalogue name, and any other, which is a caller's free text, is `other`.
+several worker processes each counts into files of a common directory (`PROMETHEUS_MULTIPROC_DIR`, which `segue serve` sets), and the
+scraped process reports for all; the metrics of the process itself are then left out. Labels are bounded: a target is one of the settings',
+a model one that the settings or the catalogue name, and any other, which is a caller's free text, is `other`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONTENT_BUCKETS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 25.0)
 
 
 class Metrics:
-    """A `Listener`. `attach` it to its `Segue`, of which the targets' states and the settings' own models are known."""
+    """A `Listener`. `attach` it to its `Segue`, which provides the targets' states and the settings' models."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -56,7 +56,7 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = 0
-        """Requests being answered: the server counts them itself."""
+        """Requests being answered; the server counts them itself."""
         self._attempts = Counter(
             "segue_attempts", "Attempts at targets, by how they ended.", (*place, "outcome"), registry=registry
         )
@@ -85,25 +85,23 @@ class Metrics:
         self._hedges = Counter("segue_hedges", "Attempts beside one that was silent.", ("target",), registry=registry)
         self._continuations = Counter(
             "segue_continuations",
-            "Attempts that went on with an answer which had broken off.",
+            "Attempts that continued an answer which had broken off.",
             ("target",),
             registry=registry,
         )
         self._cost = Counter(
             "segue_cost_dollars",
-            "What attempts cost, in US dollars, where a price is known; those without a usage report at their estimate.",
+            "The cost of attempts, in US dollars, where a price is known; those without a usage report at their estimate.",
             place,
             registry=registry,
         )
         self._bound = Counter(
             "segue_cost_bound_dollars",
-            "The most that can have been billed for attempts, in US dollars: the cost, but for those without a usage report.",
+            "The most that can have been billed for attempts, in US dollars: the cost, or the bound for those without a usage report.",
             place,
             registry=registry,
         )
-        self._unpriced = Counter(
-            "segue_unpriced_attempts", "Attempts whose cost nobody knows.", place, registry=registry
-        )
+        self._unpriced = Counter("segue_unpriced_attempts", "Attempts whose cost is unknown.", place, registry=registry)
         self._gauges = Gauges(registry)
         self._runtime: Runtime | None = None
         self._own: dict[str, str] = {}
@@ -111,12 +109,12 @@ class Metrics:
         self._callers: dict[tuple[str, int, bool], tuple[Counter, Histogram]] = {}
 
     def attach(self, runtime: Runtime) -> None:
-        """Whose targets' states are shown. To be called once, before the first attempt."""
+        """Shows this client's targets. To be called once, before the first attempt."""
         self._runtime = runtime
         self._own = {target.name: target.model.id for target in usable_targets(runtime)}
 
     def request(self, dialect: str, status: int, seconds: float, streamed: bool) -> None:
-        """A caller's request is over. `dialect` and `status` must be the server's words, not the caller's."""
+        """A caller's request is over. `dialect` and `status` must come from the server, not from the caller."""
         key = dialect, status, streamed
         known = self._callers.get(key)
         if known is None:
@@ -127,7 +125,7 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
-    # What the engine tells.
+    # Reports of the engine.
 
     def attempt_started(self, start: AttemptStart) -> None:
         name = start.target.name
@@ -174,18 +172,18 @@ class Metrics:
         return known.id if known is not None else OTHER
 
     def refresh(self) -> None:
-        """Looks at what is not counted. To be called in the event loop, now and then."""
+        """Updates the gauges. To be called in the event loop, periodically."""
         self._gauges.in_flight.set(self.in_flight)
         if self._runtime is not None:
             self._gauges.refresh(self._runtime)
 
     async def look_up(self) -> None:
-        """Looks at what has to be read from a disk or a database, now and then."""
+        """Updates the gauges that are read from a disk or a database, periodically."""
         if self._runtime is not None:
             await self._gauges.look_up(self._runtime)
 
     def render(self) -> Reply:
-        """All of it in Prometheus' text format. To be called in the event loop."""
+        """All metrics in Prometheus' text format. To be called in the event loop."""
         self.refresh()
         registry = self._registry
         if self._shared is not None:
@@ -196,7 +194,7 @@ class Metrics:
 
 
 def _bury(directory: Path) -> None:
-    """Forgets what a worker that died was found to be in the middle of; what it counted stays."""
+    """Removes the gauges of a worker that died; its counters stay."""
     for pid in {path.stem.rpartition("_")[2] for path in directory.glob("gauge_live*.db")}:
         try:
             os.kill(int(pid), 0)
@@ -205,7 +203,7 @@ def _bury(directory: Path) -> None:
 
 
 class _Place:
-    """What is counted of one target and model, bound once: looking labels up costs more than counting."""
+    """The metrics of one target and model, bound once: looking up labels costs more than counting."""
 
     __slots__ = (
         "_attempts",
@@ -247,8 +245,8 @@ class _Place:
             self._add("cache_write", written)
         if usage.reasoning_tokens:
             self._add("reasoning", usage.reasoning_tokens)
-        if (spoken := usage.output_tokens - usage.reasoning_tokens) > 0:
-            self._add("output", spoken)
+        if (text_tokens := usage.output_tokens - usage.reasoning_tokens) > 0:
+            self._add("output", text_tokens)
 
     def _add(self, name: str, tokens: int) -> None:
         add = self._class.get(name)

@@ -1,4 +1,4 @@
-"""What is not counted but looked at: how targets stand, what is left of quotas, how the ledger fares."""
+"""Gauges: the targets' states, what is left of quotas, and the ledger's backlog and errors."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from segue.server.models import usable_targets
 SUM: Final = "livesum"
 LEAST: Final = "livemin"
 MOST: Final = "livemax"
-"""How the values of several worker processes become one: those of the living added up, or the least or the greatest of them."""
+"""How the values of several worker processes are combined: the sum of the live ones, the least or the greatest."""
 
 LEDGER: Final = {
     "pending": "Records that wait in memory for the disk.",
     "errors": "Tries to write to the ledger's file that failed.",
-    "dropped": "Records that were given up.",
+    "dropped": "Records that were dropped.",
     "unconfirmed": "Answers that left before their record was stored.",
     "unshipped": "Records that wait in the ledger's file for MongoDB.",
 }
-"""What is shown of the ledger: fields of `StoreStatus`."""
+"""The ledger's gauges: fields of `StoreStatus`."""
 
 SCOPES: Final = ("endpoint", "model")
 
 
 class Gauges:
-    """`refresh` looks; it is to be called in the event loop. Nothing is asked of anybody."""
+    """`refresh` updates them; it is to be called in the event loop. Makes no upstream calls."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._states = Gauge(
             "segue_target_state",
-            "1 for the state that a target is in; with several workers, how many find it so.",
+            "1 for the state that a target is in; with several workers, how many report it.",
             ("target", "state"),
             registry=registry,
             multiprocess_mode=SUM,
         )
         self._breakers = Gauge(
             "segue_breaker_state",
-            "1 for the state of a breaker, of the target's address or its model; with several workers, how many find it so.",
+            "1 for the state of a breaker, of the target's address or its model; with several workers, how many report it.",
             ("target", "scope", "state"),
             registry=registry,
             multiprocess_mode=SUM,
         )
         self._quota = Gauge(
             "segue_quota_left",
-            "What is left of a target's known quota, in its window and unit; with several workers, what the one with the least has.",
+            "What is left of a target's known quota, in its window and unit; with several workers, the least value.",
             ("target", "window", "unit"),
             registry=registry,
             multiprocess_mode=LEAST,
         )
         self._budgets = Gauge(
             "segue_budget_left_dollars",
-            "US dollars that are not spent today of a budget: of a key (`key:` and its id), of a chain, or of `all`.",
+            "US dollars of a budget that are left today: of a key (`key:` and its id), of a chain, or of `all`.",
             ("budget",),
             registry=registry,
             multiprocess_mode=LEAST,
@@ -100,8 +100,8 @@ class Gauges:
             gauge.set(getattr(status, name))
 
     async def look_up(self, runtime: Runtime) -> None:
-        """Looks at what has to be read aside: budgets, once a request fell under one."""
-        if "budgets" in runtime.__dict__:  # it is made by the first such request
+        """Updates the gauges that are read in a thread: budgets, once a request fell under one."""
+        if "budgets" in runtime.__dict__:  # the first such request creates it
             for name, dollars in (await asyncio.to_thread(runtime.budgets.left)).items():
                 self._budgets.labels(name).set(float(dollars))
             for name, dollars in runtime.budgets.amounts().items():

@@ -1,7 +1,7 @@
 """What a caller may put into `model`, as a list in the caller's dialect.
 
-Listed are `auto`, the named chains, and each usable target's model, as it is and as `target/model`. What is not listed but understood is
-found one by one: the names of targets, and the models that the catalogue knows of their providers.
+Listed are `auto`, the named chains, and each usable target's model, alone and as `target/model`. Names that are understood but not listed
+can be looked up one by one: the names of targets, and the models that the catalogue knows of their providers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEADERS = {"content-type": "application/json"}
 
 
 Allowed: TypeAlias = Callable[[str], bool]
-"""Whether the caller may ask for a model, by its id in the list."""
+"""Whether the caller may use a model, by its id in the list."""
 
 
 def _all(model: str) -> bool:
@@ -34,19 +34,19 @@ def _all(model: str) -> bool:
 
 
 def listing(runtime: Runtime, dialect: str, allowed: Allowed = _all) -> Reply:
-    """All models that the caller may ask for, in the shape of `dialect`."""
+    """All models that the caller may use, in the shape of `dialect`."""
     found = [model for model in _listed(runtime) if allowed(model.id)]
     return 200, HEADERS, msgspec.json.encode(wire.many(dialect, found))
 
 
 def single(runtime: Runtime, dialect: str, name: str, allowed: Allowed = _all) -> Reply:
-    """One model, in the shape of `dialect`; 404 in its error shape for one that stands for nothing here."""
+    """One model, in the shape of `dialect`; 404 in its error shape for an unknown one."""
     word = name.removeprefix("models/")
     found = next((model for model in _listed(runtime) if model.id == word), None) or _find(runtime, word)
     if found is None or not allowed(word):
         return ingress(dialect).error(
             InvalidRequestError(
-                f"there is no model {word!r} here: see the list of models for what can be asked",
+                f"there is no model {word!r} here: see the list of models",
                 param="model",
                 status=404,
                 code="model_not_found",
@@ -56,7 +56,7 @@ def single(runtime: Runtime, dialect: str, name: str, allowed: Allowed = _all) -
 
 
 def usable_targets(runtime: Runtime) -> Iterator[Target]:
-    """The targets that can be asked, the default chain's first. One whose settings are wrong is passed over."""
+    """The targets that can be asked, the default chain's first. One whose settings are wrong is skipped."""
     for name in runtime.targets.names:
         try:
             if runtime.targets.usable(name):
@@ -84,7 +84,7 @@ def _chains(runtime: Runtime) -> Iterator[Listed]:
 
 
 def _find(runtime: Runtime, word: str) -> Listed | None:
-    """A model that is understood though it is not listed."""
+    """A model that is understood although it is not listed."""
     targets = {target.name: target for target in usable_targets(runtime)}
     if (named := targets.get(word)) is not None:
         return _of_model(named.model, word)

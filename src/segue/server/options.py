@@ -1,8 +1,8 @@
-"""What a caller of the gateway says beside the dialect, in headers: `x-segue-` and a field of `Policy`.
+"""A caller's options beside the dialect, in headers: `x-segue-` and a field of `Policy`.
 
     x-segue-deadline: 20        x-segue-fallback: false        x-segue-round-wait: 4,10        x-segue-regions: eu,kr
 
-A header of that kind that does not exist or has a wrong value is the caller's mistake (400): it is never passed over.
+A header of that kind that does not exist or has a wrong value is the caller's mistake (400): it is never ignored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _value(header: str, text: str) -> Any:
 
 
 def narrowed(policy: Policy, options: Mapping[str, Any]) -> Policy:
-    """The policy as a caller wants it. It may narrow the regions that may be asked, not widen them: raises `InvalidRequestError`."""
+    """The policy with the caller's options. It may narrow the allowed regions, not widen them: raises `InvalidRequestError`."""
     if (wanted := options.get("regions")) is None:
         return msgspec.structs.replace(policy, **options) if options else policy
     allowed = {region.casefold() for region in policy.regions}

@@ -1,13 +1,13 @@
-"""uvicorn's HTTP protocol with the bounds it lacks: on how long a head may take to come, on how large it may be, and on a caller who does
-not read. Two kinds of callers are understood beside: those that offer another protocol, and those of HTTP/1.0.
+"""uvicorn's HTTP protocol with further limits: on how long a head may take to arrive, on how large it may be, and on a caller who
+does not read. It also serves two kinds of callers: those that offer another protocol, and those of HTTP/1.0.
 
 Timers run only while a head is incomplete, or while nothing more can be written; a request that comes in one piece and whose answer is
 taken never starts one. A caller who does not read is aborted, since closing would wait for what is unsent.
 
-An offer to go on in another protocol (`Upgrade: h2c`, in every request of Java's HttpClient and of Ktor) may be passed over, says RFC 9110
-7.8. The parser stops there without the body, so the head is read again by a new one, without the offer.
+An offer of another protocol (`Upgrade: h2c`, in every request of Java's HttpClient and of Ktor) may be ignored (RFC 9110 7.8).
+The parser stops there without the body, so a new one reads the head again, without the offer.
 
-An answer of unknown length goes to HTTP/1.0 without chunks, which it does not know: it ends with the connection.
+An answer of unknown length is sent to HTTP/1.0, which has no chunks, without them: it ends with the connection.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_WAIT: Final = 15.0
-"""Seconds for a head to come, from the connection's or the head's first byte on."""
+"""Seconds for a head to arrive, from the start of the connection or the head's first byte on."""
 HEAD_MOST: Final = 64 * 1024
-"""Bytes of a head, its first line included, and of whatever else frames a body: a chunk's extensions, the fields that follow it."""
+"""Bytes of a head, its first line included, and of the framing of a body: a chunk's extensions, the fields that follow it."""
 READ_WAIT: Final = 60.0
 """Seconds for a caller to take some of what was written to it."""
 
@@ -48,9 +48,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._quiet = 0
         """Bytes since the parser last recognised anything in them."""
         self._head = b""
-        """What has come of a head, while no request is being answered."""
+        """The part of a head that has arrived, while no request is being answered."""
         self._heads = 0
-        """How many heads were whole in it."""
+        """How many complete heads it held."""
         self._offered = False
         self._reading: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_WAIT, self.transport.close)
@@ -111,10 +111,10 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Such a caller gets an answer in HTTP/1.1, which is nothing to warn of."""
+        """Such a caller gets an answer in HTTP/1.1, which needs no warning."""
 
     def _read_again(self) -> None:
-        """Reads what came once more, its head without the offer."""
+        """Reads the received bytes again, the head without the offer."""
         head, ends, rest = self._head.partition(b"\r\n\r\n")
         self._offered = False
         self.parser = httptools.HttpRequestParser(self)
@@ -141,7 +141,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _TooLargeError
 
     def _refuse(self) -> None:
-        """Says 431 where no answer has begun, and closes."""
+        """Answers 431 if no answer has begun, and closes."""
         if self._between() or not self.cycle.response_started:
             self.transport.write(_TOO_LARGE)
             self.transport.close()
@@ -164,7 +164,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class _UntilClose(RequestResponseCycle):
-    """An answer whose end is its connection's, unless it says its length."""
+    """An answer that ends with its connection, unless it states its length."""
 
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start":

@@ -1,8 +1,8 @@
-"""What was said over the Responses API, kept for an hour, so that a caller may refer to it by its id.
+"""Conversations of the Responses API, stored for an hour, so that a caller may refer to them by id.
 
 Some clients send an item of an earlier answer as an `item_reference` (Vercel's AI SDK does so in every round of tools), or a conversation so far as
-`previous_response_id`. Whoever asked for it gets it back, from this process's memory and no other; `store: false` keeps nothing. What is referred to counts as if it had been sent: together no more than
-`longest` bytes, each item once (OpenAI refuses a duplicate item too).
+`previous_response_id`. Only the caller who sent it gets it back, from the memory of this process; `store: false` stores nothing. Referenced
+items count as if they had been sent: together no more than `longest` bytes, each item once (OpenAI refuses a duplicate item too).
 """
 
 from __future__ import annotations
@@ -27,14 +27,12 @@ from segue.wire.openai_responses.ingress.response import StreamEncoder, WholeEnc
 KEPT: Final = 3600.0
 """Seconds."""
 MOST: Final = 64 << 20
-"""Bytes in all; what is oldest goes first."""
+"""Bytes in total; the oldest are dropped first."""
 
 _REFERENCE: Final = b"item_reference"
 _WHOLE: Final = "#whole"
-"""Behind an answer's id, where the answer itself is kept; behind the id alone is the conversation that it ends."""
-_FORGOTTEN: Final = (
-    "it is not known here: it was said more than an hour ago, to another key, by another process, or with store: false"
-)
+"""Appended to an answer's id for the answer itself; under the id alone is the conversation that it ends."""
+_FORGOTTEN: Final = "it is not stored here: it is more than an hour old, of another key, of another process, or was sent with store: false"
 
 _json = msgspec.json.encode
 
@@ -48,40 +46,40 @@ class Recall:
         self._clock = clock
         self._bytes = 0
         self._lock = threading.Lock()  # long bodies are decoded in threads
-        self._said: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
+        self._stored: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
-    def keep(self, key: str, id: str, said: bytes) -> None:
+    def keep(self, key: str, id: str, data: bytes) -> None:
         with self._lock:
             self._drop((key, id))
-            self._said[key, id] = self._clock() + self._kept, said
-            self._bytes += len(said)
+            self._stored[key, id] = self._clock() + self._kept, data
+            self._bytes += len(data)
             while self._bytes > self._most:
-                self._drop(next(iter(self._said)))
+                self._drop(next(iter(self._stored)))
 
     def find(self, key: str, id: str) -> bytes | None:
         with self._lock:
-            until, said = self._said.get((key, id), (0.0, b""))
+            until, data = self._stored.get((key, id), (0.0, b""))
             if until > self._clock():
-                return said
+                return data
             self._drop((key, id))
             return None
 
     def forget(self, key: str, id: str) -> bool:
-        """Whether there was something to forget."""
+        """Whether there was something to delete."""
         known = self.find(key, id) is not None
         with self._lock:
             self._drop((key, id))
         return known
 
     def _drop(self, place: tuple[str, str]) -> None:
-        if (found := self._said.pop(place, None)) is not None:
+        if (found := self._stored.pop(place, None)) is not None:
             self._bytes -= len(found[1])
 
 
 def stored(recall: Recall, key: str, id: str, *, query: str, delete: bool) -> Reply:
-    """An answer that was kept for the caller with `key`, or with `delete` the word that it is gone; 404 for one that is not known."""
+    """A stored answer of the caller with `key`, or with `delete` the confirmation of its deletion; 404 for an unknown one."""
     if "true" in parse_qs(query).get("stream", ()):
-        reason = "stream: an answer that was kept is given whole; leave it out"
+        reason = "stream: a stored answer is returned as a whole; leave it out"
         return Ingress().error(InvalidRequestError(reason, param="stream"))
     whole = recall.find(key, id + _WHOLE)
     if whole is None:
@@ -98,7 +96,7 @@ def stored(recall: Recall, key: str, id: str, *, query: str, delete: bool) -> Re
 
 
 class _Body(msgspec.Struct):
-    """What of a body refers to something said before."""
+    """The fields of a body that may refer to something sent before."""
 
     input: msgspec.Raw = msgspec.Raw(b"null")
     store: Any = None
@@ -106,7 +104,7 @@ class _Body(msgspec.Struct):
 
 
 class RecallingIngress:
-    """The dialect's server side for one request of the caller with `key`: what it refers to is put in its place before it is read."""
+    """The dialect's server side for one request of the caller with `key`: references are replaced before it is read."""
 
     dialect = Ingress.dialect
 
@@ -117,18 +115,18 @@ class RecallingIngress:
         self._key = key
         self._keeps = False
         self._items: list[msgspec.Raw] = []
-        """The conversation, with what it refers to in its place."""
+        """The conversation, with its references replaced."""
 
     def decode(self, body: bytes, *, path: str, query: str, headers: Mapping[str, str]) -> IngressRequest:
-        """Raises `InvalidRequestError` also for a reference to what is not known."""
+        """Raises `InvalidRequestError` also for an unknown reference."""
         try:
-            said = msgspec.json.decode(body, type=_Body)
-            self._items = _items(said.input)
-            if said.previous_response_id or _REFERENCE in bytes(said.input):
-                body = self._filled(body, said.previous_response_id)
-            self._keeps = said.store is not False
+            fields = msgspec.json.decode(body, type=_Body)
+            self._items = _items(fields.input)
+            if fields.previous_response_id or _REFERENCE in bytes(fields.input):
+                body = self._filled(body, fields.previous_response_id)
+            self._keeps = fields.store is not False
         except UNREADABLE:
-            pass  # the codec says what is wrong
+            pass  # the codec reports what is wrong
         return self._codec.decode(body, path=path, query=query, headers=headers)
 
     def encoder(self, request: IngressRequest, *, id: str, created: int) -> Encoder:
@@ -149,7 +147,7 @@ class RecallingIngress:
             size += _length(found)
             if size > self._longest:
                 raise InvalidRequestError(
-                    f"with what it refers to, the input is larger than {self._longest} bytes: send less",
+                    f"with its references, the input is larger than {self._longest} bytes: send less",
                     param="input",
                     status=413,
                     code="too_large",
@@ -160,13 +158,13 @@ class RecallingIngress:
         return _json(document)
 
     def _resolved(self, item: msgspec.Raw, number: int, referred: set[str]) -> msgspec.Raw:
-        """The item itself, or what it refers to; `referred` are the ids that were referred to before, which may not come again."""
+        """The item itself, or the item that it refers to; `referred` are the ids that were used before, which may not come again."""
         if _REFERENCE not in bytes(item):
             return item
-        said = msgspec.json.decode(item)
-        if not isinstance(said, dict) or said.get("type") != "item_reference":
+        reference = msgspec.json.decode(item)
+        if not isinstance(reference, dict) or reference.get("type") != "item_reference":
             return item
-        id = str(said.get("id", ""))
+        id = str(reference.get("id", ""))
         if (found := self._recall.find(self._key, id)) is None:
             reason = f"item {id[:80]!r}: {_FORGOTTEN}; send the item itself"
             raise InvalidRequestError(reason, param=f"input[{number}].id", status=404, code="item_not_found")
@@ -190,15 +188,15 @@ class RecallingIngress:
         return _items(msgspec.Raw(found))
 
     def _keep(self, id: str, items: Sequence[dict[str, Any]], whole: bytes) -> None:
-        said = [_json(item) for item in items]
-        for item, text in zip(items, said, strict=True):
+        encoded = [_json(item) for item in items]
+        for item, text in zip(items, encoded, strict=True):
             self._recall.keep(self._key, item["id"], text)
-        self._recall.keep(self._key, f"resp_{id}", _json([*self._items, *map(msgspec.Raw, said)]))
+        self._recall.keep(self._key, f"resp_{id}", _json([*self._items, *map(msgspec.Raw, encoded)]))
         self._recall.keep(self._key, f"resp_{id}{_WHOLE}", whole)
 
 
 class _Keeping:
-    """An encoder whose items are kept once they are whole."""
+    """An encoder whose items are stored once they are complete."""
 
     def __init__(
         self, encoder: StreamEncoder | WholeEncoder, keep: Callable[[Sequence[dict[str, Any]], bytes], None]
@@ -220,9 +218,9 @@ def _length(item: msgspec.Raw) -> int:
     return len(memoryview(item))
 
 
-def _items(said: msgspec.Raw) -> list[msgspec.Raw]:
+def _items(raw: msgspec.Raw) -> list[msgspec.Raw]:
     """A request's input as items; a text is one. Raises `msgspec.DecodeError` for anything else."""
-    found = msgspec.json.decode(said, type=str | list[msgspec.Raw] | None)
+    found = msgspec.json.decode(raw, type=str | list[msgspec.Raw] | None)
     if isinstance(found, str):
         return [msgspec.Raw(_json({"role": "user", "content": found}))]
     return found or []

@@ -1,17 +1,17 @@
-"""Paths, and nothing else: which dialect speaks at an address, and what it asks for.
+"""The paths: the dialect and the operation of each.
 
     POST    /v1/chat/completions                          OpenAI Chat Completions
     POST    /v1/completions                               OpenAI's older Completions, served as a chat of one turn
     POST    /v1/responses, /v1/responses/input_tokens, /v1/responses/compact     OpenAI Responses
-    GET     /v1/responses/{id}; DELETE too                an answer that was kept
+    GET     /v1/responses/{id}; DELETE too                a stored answer
     POST    /v1/embeddings                                OpenAI embeddings
     POST    /v1/messages, /v1/messages/count_tokens       Anthropic Messages
     POST    /v1/models/{model}:{action}                   Gemini, embeddings too
     GET     /v1/models, /v1/models/{model}                all three, told apart by their headers, their path or `?key=`
     GET     /health/live, /health/ready, /health/history, /metrics
 
-What stands before these is a base URL's end, and SDKs differ in which part of it they add themselves: `/v1`, `/v1beta`, `/v1alpha`, `/openai`,
-`/anthropic`, `/api` and Azure's `/deployments/{name}` are passed over, however often they come, and so are doubled and trailing slashes.
+Before these comes the end of a base URL, and SDKs differ in which part of it they add themselves: `/v1`, `/v1beta`, `/v1alpha`, `/openai`,
+`/anthropic`, `/api` and Azure's `/deployments/{name}` are ignored, however often they come, and so are doubled and trailing slashes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Kind(Enum):
 
 
 class HttpRoute(NamedTuple):
-    """What a path stands for. `open`: no key is asked for. `name` is the model or the kept answer that is asked about, "" for none."""
+    """What a path stands for. `open`: no key is required. `name` is the model or the stored answer, "" for none."""
 
     kind: Kind
     dialect: str = CHAT
@@ -75,13 +75,13 @@ _ACTIONS: Final = {
     "batchEmbedContents": HttpRoute(Kind.EMBED, GEMINI),
 }
 _ORDINARY: Final = {("POST", f"/v1{path}"): route for path, route in _POST.items()}
-"""What nearly every request is, found by one look-up."""
+"""The most frequent routes, found by one look-up."""
 
 LONGEST_PATH: Final = 1024
-"""Characters; a model's name and all that stands around it have room three times over."""
+"""Characters; three times the room for a model's name and the rest of a path."""
 
 _BEFORE: Final = frozenset({"v1", "v1beta", "v1beta2", "v1beta3", "v1alpha", "openai", "anthropic", "api"})
-"""What may stand before a path."""
+"""What may precede a path."""
 _GOOGLES: Final = frozenset({"v1beta", "v1beta2", "v1beta3", "v1alpha"})
 
 _READ, _WRITE = ("GET", "HEAD"), ("POST",)
@@ -96,7 +96,7 @@ _METHODS: Final = {
 
 
 def find(method: str, path: str, headers: Mapping[str, str], query: str = "") -> HttpRoute:
-    """The route of a request. Raises `InvalidRequestError` with 404 or 405; `dialect_of` says in which dialect to answer it."""
+    """The route of a request. Raises `InvalidRequestError` with 404 or 405; `dialect_of` is the dialect in which to answer it."""
     if (ordinary := _ORDINARY.get((method, path))) is not None:
         return ordinary
     if len(path) > LONGEST_PATH:
@@ -131,7 +131,7 @@ def dialect_of(path: str, headers: Mapping[str, str], query: str = "") -> str:
 
 
 def _rest(path: str) -> str:
-    """The path from what tells what is asked for."""
+    """The path from its significant part on."""
     parts = [part for part in path.split("/") if part]
     start = next((place for place, part in enumerate(parts) if part not in _BEFORE), len(parts))
     if parts[start : start + 1] == ["deployments"]:
@@ -140,7 +140,7 @@ def _rest(path: str) -> str:
 
 
 def _is_googles(path: str, headers: Mapping[str, str], query: str) -> bool:
-    """Whether a caller speaks to Google: by its key's place, or by a version that nobody else has."""
+    """Whether a caller uses Gemini's API: by the place of its key, or by a version that only Google has."""
     parts = path.strip("/").split("/", 2)
     own = parts[0] in _GOOGLES and "openai" not in parts[1:2]
     return own or "x-goog-api-key" in headers or ("key=" in query and "key" in parse_qs(query))
@@ -153,7 +153,7 @@ def _gemini(rest: str) -> HttpRoute | None:
 
 
 def _plugin(path: str) -> HttpRoute | None:
-    """The route of a path that a plug-in's dialect has taken."""
+    """The route of a path of a plug-in's dialect."""
     dialect = dialects.paths().get(path)
     return None if dialect is None else HttpRoute(Kind.GENERATE, dialect)
 

@@ -34,11 +34,11 @@ BACKLOG: Final = 4096
 log = logging.getLogger("segue.server")
 
 OPTIONS: Final = "SEGUE_SERVE"
-"""Tells workers, which are processes of their own, how they are to serve."""
+"""Passes the serving options to workers, which are separate processes."""
 
 
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve. `keys`: ask for a key on loopback too, as behind a proxy. `grace`: seconds that open streams have after SIGTERM;
+    """How to serve. `keys`: require a key on loopback too, as behind a proxy. `grace`: seconds that open streams have after SIGTERM;
     `idle`: seconds that an idle connection is kept."""
 
     host: str = "127.0.0.1"
@@ -58,7 +58,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(settings: Settings, options: ServeOptions) -> Gateway:
-    """The application, its log set up as the settings say. Raises `ConfigurationError` where keys are needed and there is none, or no provider has a key."""
+    """The application, with logging set up by the settings. Raises `ConfigurationError` if a key is missing: of callers, or of all providers."""
     configure_logging(settings, loggers=("segue", "uvicorn"))
     if settings.monitoring.otel:
         export()
@@ -69,8 +69,8 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
         if known is not None and all(key.revoked is not None for key in known):
             ring.close()
             raise ConfigurationError(
-                f"there is no key in {ring.place}, and without one anybody who reaches the port could spend: {how_to_have_one(settings)}, "
-                "or listen on 127.0.0.1 without --keys"
+                f"there is no key in {ring.place}, and without one everyone who reaches the port could spend money: "
+                f"{how_to_have_one(settings)}, or listen on 127.0.0.1 without --keys"
             )
         gatekeeper = Gatekeeper(ring)
     metrics = Metrics()
@@ -80,20 +80,20 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
 
 
 def from_environment() -> Gateway:
-    """What each worker process makes for itself."""
+    """What each worker process creates for itself."""
     _stay_at_hangup()
     return build(load(), msgspec.json.decode(os.environ[OPTIONS], type=ServeOptions))
 
 
 def listener(options: ServeOptions) -> socket.socket:
-    """The port, taken and listening. Raises `ConfigurationError` if another program has it, or this user may not take it."""
+    """The port, bound and listening. Raises `ConfigurationError` if another program has it, or this user may not take it."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
         return socket.create_server((options.host, options.port), family=family, backlog=BACKLOG)
     except OSError as error:
         where = f"port {options.port} on {options.host}"
         if error.errno == errno.EADDRINUSE:
-            advice = f"another program has it; end that one, or choose another port: --port {options.port + 1}"
+            advice = f"another program uses it; stop that one, or choose another port: --port {options.port + 1}"
         elif error.errno == errno.EACCES:
             advice = "this user may not take it; choose a port above 1023"
         else:
@@ -104,7 +104,7 @@ def listener(options: ServeOptions) -> socket.socket:
 def serve(application: Gateway, options: ServeOptions, port: socket.socket) -> None:
     """Serves `port` until SIGTERM or SIGINT; then takes no more requests, and ends once open ones are answered or `grace` is over.
 
-    Several workers make an application each, with settings from the environment, since they are processes of their own.
+    Several workers create an application each, with settings from the environment, since they are separate processes.
     """
     if options.workers == 1:
         _stay_at_hangup()
@@ -119,7 +119,7 @@ def serve(application: Gateway, options: ServeOptions, port: socket.socket) -> N
 
 
 def _stay_at_hangup() -> None:
-    """SIGHUP ends nothing: a terminal that is closed sends it, and so do people who expect settings to be read again."""
+    """SIGHUP does not stop the server: a closed terminal sends it, and so do people who expect settings to be reloaded."""
     if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
         signal.signal(
             signal.SIGHUP, lambda *_: log.warning("SIGHUP is ignored: restart segue serve to read settings again")

@@ -1,8 +1,8 @@
 """Embeddings, in OpenAI's shape or in Gemini's: passed on to the one provider that has the model.
 
-There is no failing over to another model: the vectors of different models do not mix, and an index that holds both finds nothing right.
-For the same reason no model is chosen for the caller. What a provider answers goes through as it is; what it refuses is told in the
-caller's dialect. An attempt is told to the engine's listeners like any other, so it is booked, counted and held against budgets.
+There is no failover to another model: the vectors of different models do not mix, and an index that holds both gives wrong results.
+For the same reason no model is chosen for the caller. A provider's answer passes unchanged; its refusal is translated to the caller's
+dialect. An attempt is reported to the engine's listeners like any other, so it is booked, counted and held against budgets.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ WAIT: Final = 60.0
 """Seconds for the whole answer, where the target has no timeout of its own."""
 
 BYTES_PER_TOKEN: Final = 4
-"""Of a request's body, for the estimate that stands until the provider has counted."""
+"""Bytes of a request's body a token, for the estimate that stands until the provider has counted."""
 
 _CALLERS: Final = frozenset(
     {FailureKind.CALLER, FailureKind.CAPABILITY, FailureKind.POLICY, FailureKind.MODEL_GONE, FailureKind.RATE}
 )
-"""What the caller can do something about: told with the provider's own status. All else is ours, and a 500."""
+"""Failures that the caller can correct: answered with the provider's status. All others are a 500."""
 
 
 Asked = OpenAIAsked | GeminiAsked
 
 
 class _Got(NamedTuple):
-    """What came back: a whole answer, or why there is none. `sent`: a part of the request may have gone out."""
+    """A whole answer, or why there is none. `sent`: a part of the request may have been sent."""
 
     status: int | None = None
     content_type: str = "application/json"
@@ -56,7 +56,7 @@ class _Got(NamedTuple):
 
 
 def read(body: bytes, *, dialect: str, path: str) -> Asked:
-    """A caller's request; its `word` is the model. Raises `InvalidRequestError` for one that names none or can't be read."""
+    """A caller's request, with its `model`. Raises `InvalidRequestError` for one that names none or can't be read."""
     return GeminiAsked(body, path) if dialect == GeminiAsked.dialect else OpenAIAsked(body)
 
 
@@ -65,7 +65,7 @@ async def forward(
 ) -> Reply:
     """The provider's answer to a request, or an error in the caller's dialect.
 
-    `key` is the id of the caller's key, for the books. `regions`: where it may be asked, () is anywhere.
+    `key` is the id of the caller's key, for the ledger. `regions`: where it may be processed, () is anywhere.
     """
     try:
         target, wire = asked.addressed(runtime)
@@ -103,7 +103,7 @@ def _start(runtime: Runtime, target: Target, size: int, key: str) -> AttemptStar
 
 
 def _about(start: AttemptStart) -> dict[str, str]:
-    """What the head of an answer tells of it, as for any other request."""
+    """The headers of an answer, as for any other request."""
     target = start.target
     headers = {
         "x-request-id": start.request_id,
@@ -116,7 +116,7 @@ def _about(start: AttemptStart) -> dict[str, str]:
 
 
 async def _attempt(runtime: Runtime, start: AttemptStart, wire: WireRequest, asked: Asked) -> _Got:
-    """Sends once, and tells the listeners of the beginning and of the end, whatever it is."""
+    """Sends once, and reports the beginning and the end to the listeners."""
     engine, now = runtime.engine, asyncio.get_running_loop().time
     began = now()
     engine.began(start)
@@ -165,7 +165,7 @@ async def _send(runtime: Runtime, target: Target, wire: WireRequest, dialect: st
 
 
 def _without_key(failure: Failure, target: Target) -> Failure:
-    """A provider may quote the key it refuses, and a key need not look like one."""
+    """A provider may quote the key it refuses, and a key may have any form."""
     if not target.key:
         return failure
     return msgspec.structs.replace(failure, message=failure.message.replace(target.key.reveal(), "[key]"))

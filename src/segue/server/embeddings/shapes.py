@@ -1,6 +1,6 @@
-"""Requests for embeddings in their two shapes: whose model is asked for, what goes to its provider, what the provider counted.
+"""Requests for embeddings in their two shapes: which provider has the model, what is sent to it, what it counted.
 
-OpenAI's shape is spoken by most who have embeddings, Gemini among them; Gemini's own is Gemini's alone.
+Most providers with embeddings use OpenAI's shape, Gemini among them; only Gemini uses its own.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ class OpenAIAsked:
     """`POST /v1/embeddings`."""
 
     dialect = "openai_chat"
-    spoken_with: Final = (dialect, "openai_responses")
-    """The dialects of a target that may have embeddings though nothing is known of its provider."""
+    dialects: Final = (dialect, "openai_responses")
+    """The dialects of a target that may have embeddings although its provider is unknown."""
 
     def __init__(self, body: bytes) -> None:
         self.size = len(body)
         self._fields = _object(body)
         try:
-            said = msgspec.json.decode(self._fields["model"], type=str)
+            value = msgspec.json.decode(self._fields["model"], type=str)
         except (KeyError, *UNREADABLE):
-            said = ""
-        self.word = _word(said)
+            value = ""
+        self.model = _checked_name(value)
 
     def addressed(self, runtime: Runtime) -> tuple[Target, WireRequest]:
-        """Who has the model, and what to send. Raises `InvalidRequestError` that says what to set."""
+        """The target that has the model, and what to send. Raises `InvalidRequestError` that names what to set."""
         target, embedder = self._choose(runtime)
         body = msgspec.json.encode({**self._fields, "model": target.model.id})
         headers = {"content-type": _JSON, "accept": _JSON, **auth_headers(_call(target))}
         return target, WireRequest(method="POST", url=embedder.url(target.base_url), headers=headers, body=body)
 
     def usage(self, answer: bytes) -> Usage | None:
-        """What the provider counted, if it says."""
+        """What the provider counted, if it reports it."""
         return _counted(answer, "usage", "prompt_tokens")
 
     def _choose(self, runtime: Runtime) -> tuple[Target, Embedder]:
-        if target := _named(runtime, self.word):
+        if target := _named(runtime, self.model):
             embedder = EMBEDDERS.get(target.provider)
-            if embedder is None and target.provider not in PROVIDERS and target.dialect in self.spoken_with:
+            if embedder is None and target.provider not in PROVIDERS and target.dialect in self.dialects:
                 embedder = Embedder()
             if embedder is None:
                 raise InvalidRequestError(
@@ -66,13 +66,13 @@ class OpenAIAsked:
                     code="embeddings_unsupported",
                 )
             return target, embedder
-        maker = _maker(self.word)
+        maker = _maker(self.model)
         if not maker:
-            raise _unknown(self.word, "its provider is not known: write it as target/model")
+            raise _unknown(self.model, "its provider is unknown: write it as target/model")
         for name in runtime.targets.names:
             if runtime.targets.provider_of(name) == maker and runtime.targets.usable(name):
-                return with_model(runtime.targets[name], self.word), EMBEDDERS[maker]
-        raise _unknown(self.word, f"it is {maker}'s, which has no key: {_remedy(maker)}")
+                return with_model(runtime.targets[name], self.model), EMBEDDERS[maker]
+        raise _unknown(self.model, f"it is {maker}'s, which has no key: {_remedy(maker)}")
 
 
 class GeminiAsked:
@@ -85,10 +85,10 @@ class GeminiAsked:
         self.size = len(body)
         self._fields = _object(body)
         self._requests = _requests(self._fields) if self._action == "batchEmbedContents" else []
-        self.word = _word(model)
+        self.model = _checked_name(model)
 
     def addressed(self, runtime: Runtime) -> tuple[Target, WireRequest]:
-        """Who has the model, and what to send. Raises `InvalidRequestError` that says what to set."""
+        """The target that has the model, and what to send. Raises `InvalidRequestError` that names what to set."""
         target = self._choose(runtime)
         # Each request of a batch must repeat the path's model, and a single one may.
         model = msgspec.Raw(msgspec.json.encode(resource(target.model.id)))
@@ -100,20 +100,20 @@ class GeminiAsked:
         return target, posting(self._action, body, _call(target))
 
     def usage(self, answer: bytes) -> Usage | None:
-        """What the provider counted, if it says."""
+        """What the provider counted, if it reports it."""
         return _counted(answer, "usageMetadata", "promptTokenCount")
 
     def _choose(self, runtime: Runtime) -> Target:
-        target = _named(runtime, self.word)
-        maker = target.provider if target else _maker(self.word) or self.dialect
+        target = _named(runtime, self.model)
+        maker = target.provider if target else _maker(self.model) or self.dialect
         if target is None and maker == self.dialect:
             for name in runtime.targets.names:
                 if runtime.targets.provider_of(name) == maker and runtime.targets.usable(name):
-                    return with_model(runtime.targets[name], self.word)
-            raise _unknown(self.word, f"it is taken for {maker}'s, which has no key: {_remedy(maker)}")
+                    return with_model(runtime.targets[name], self.model)
+            raise _unknown(self.model, f"it is taken for {maker}'s, which has no key: {_remedy(maker)}")
         if target is None or target.dialect != self.dialect:
             raise InvalidRequestError(
-                f"{maker} has no embeddings in Gemini's shape: ask POST /v1/embeddings, or use a model of gemini",
+                f"{maker} has no embeddings in Gemini's shape: use POST /v1/embeddings, or a model of gemini",
                 param="model",
                 code="embeddings_unsupported",
             )
@@ -135,35 +135,35 @@ def _requests(fields: _Fields) -> list[_Fields]:
         raise InvalidRequestError("requests must be a list of objects", param="requests") from error
 
 
-def _word(said: str) -> str:
-    """The model asked for. None is chosen for a caller."""
-    word = said.strip().removeprefix("models/")
-    if word in _UNCHOSEN:
-        reason = "model is missing: name one, for vectors of different models do not mix"
+def _checked_name(value: str) -> str:
+    """The requested model. None is chosen for a caller."""
+    requested = value.strip().removeprefix("models/")
+    if requested in _UNCHOSEN:
+        reason = "model is missing: name one, because vectors of different models do not mix"
         raise InvalidRequestError(reason, param="model", code="model_required")
-    if heir := replacement(word):
+    if heir := replacement(requested):
         raise InvalidRequestError(
-            f"{word} was shut down: use {heir}, and embed again what was embedded, for vectors of different models do not mix",
+            f"{requested} was shut down: use {heir}, and embed all texts again, because vectors of different models do not mix",
             param="model",
             status=404,
             code="model_not_found",
         )
-    return word
+    return requested
 
 
-def _named(runtime: Runtime, word: str) -> Target | None:
+def _named(runtime: Runtime, requested: str) -> Target | None:
     """The target of `target/model`, with that model; None for a bare model."""
-    name, slash, model = word.partition("/")
+    name, slash, model = requested.partition("/")
     if not (slash and model and name in runtime.targets.names):
         return None
     if not runtime.targets.usable(name):
-        raise _unknown(word, f"the target {name} has no key: {_remedy(name)}")
+        raise _unknown(requested, f"the target {name} has no key: {_remedy(name)}")
     return with_model(runtime.targets[name], model)
 
 
-def _maker(word: str) -> str:
-    """The provider that a model's name is known to be of, "" for none."""
-    return next((provider for provider, embedder in EMBEDDERS.items() if embedder.knows(word)), "")
+def _maker(requested: str) -> str:
+    """The provider whose models have this name, "" for none."""
+    return next((provider for provider, embedder in EMBEDDERS.items() if embedder.knows(requested)), "")
 
 
 def _call(target: Target) -> Call:
@@ -181,8 +181,8 @@ def _counted(answer: bytes, group: str, field: str) -> Usage | None:
     return Usage(input_tokens=count) if count > 0 else None
 
 
-def _unknown(word: str, why: str) -> InvalidRequestError:
-    return InvalidRequestError(f"model {word!r}: {why}", param="model", status=404, code="model_not_found")
+def _unknown(requested: str, why: str) -> InvalidRequestError:
+    return InvalidRequestError(f"model {requested!r}: {why}", param="model", status=404, code="model_not_found")
 
 
 def _remedy(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Which keys the settings mean: those in MongoDB where it is set, else those in a file."""
+"""The key ring of the settings: in MongoDB where it is set, else in a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segue.settings import Settings
 
 
 def keyring_of(settings: Settings) -> KeyRing:
-    """Raises `ConfigurationError` for a `MONGODB_URL` that is none, and where PyMongo is missing."""
+    """Raises `ConfigurationError` for an invalid `MONGODB_URL`, and if PyMongo is missing."""
     if not settings.mongodb_url:
         return FileKeyRing(keys_path(settings))
     mongodb = import_module("segue.server.keys.mongodb")  # PyMongo is an extra, and its import takes 0.1 s
@@ -21,11 +21,11 @@ def keyring_of(settings: Settings) -> KeyRing:
 
 
 def how_to_have_one(settings: Settings) -> str:
-    """What to do where there is no key, for a message."""
-    said = "make one with `segue keys create NAME`"
+    """What to do if there is no key, for a message."""
+    hint = "make one with `segue keys create NAME`"
     if settings.mongodb_url:
         file = FileKeyRing(keys_path(settings))
         with suppress(ConfigurationError):
             if left := sum(key.revoked is None for key in file.listed()):
-                said += f", or take along the {left} in {file.path}, which count no more, with `segue keys copy`"
-    return said
+                hint += f", or copy the {left} in {file.path}, which are no longer used, with `segue keys copy`"
+    return hint

@@ -1,11 +1,11 @@
 """The gateway's keys in MongoDB, for all replicas: the collection `keys` of the database that `MONGODB_URL` names.
 
-Asking for a key never goes to the database. From `watch` on, a thread looks once a second (`EVERY`) whether a key was made or revoked, by one small
-query, and reads them all if so: a key counts, or is refused, within two seconds of the command that made or revoked it. Keys that nobody knows cost
-no look-up, however many are tried.
+Looking up a key never goes to the database. From `watch` on, a thread checks once a second (`EVERY`) by one small query whether a key was
+created or revoked, and reads them all if so: a key is valid, or refused, within two seconds of the command that created or revoked it.
+Unknown keys cost no look-up, however many are tried.
 
-While MongoDB is away, what was known stands. As long as nothing was ever read, and if the thread did not look for `TRUST` seconds, because the
-process stood still or was forked, callers get 503 until it has looked: nobody is let in by an old list.
+While MongoDB is unavailable, the last known keys stay valid. As long as nothing was ever read, and if the thread did not check for `TRUST`
+seconds, because the process was stopped or forked, callers get 503 until it has checked: an old list admits no one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TRUST: Final = 10.0
 _STATE: Final = [
     {"$group": {"_id": None, "keys": {"$sum": 1}, "made": {"$sum": "$created"}, "revoked": {"$sum": "$revoked"}}}
 ]
-"""Another one whenever a key was made or revoked; keys are never changed otherwise, or removed."""
+"""Changes whenever a key was created or revoked; keys are never changed otherwise, or removed."""
 
 
 class MongoKeyRing(KeyRing):
@@ -71,10 +71,10 @@ class MongoKeyRing(KeyRing):
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        shared_connection(url)  # complains of a wrong URL
+        shared_connection(url)  # raises for a wrong URL
 
     def watch(self) -> tuple[Key, ...] | None:
-        """Looks for keys from now on, until `close`. Raises `ConfigurationError` for what will not pass by itself, such as a wrong password."""
+        """Checks for keys from now on, until `close`. Raises `ConfigurationError` for lasting errors, such as a wrong password."""
         with self._explained():
             try:
                 self._ask(self._look)
@@ -120,7 +120,7 @@ class MongoKeyRing(KeyRing):
         if not self.readable:
             self._start()
             raise InvalidRequestError(
-                "the gateway's keys can't be read just now, so nobody is let in: try again in a moment",
+                "the gateway's keys can't be read just now: try again in a moment",
                 status=503,
                 code="keys_unavailable",
                 retry_after=self._every,
@@ -144,7 +144,7 @@ class MongoKeyRing(KeyRing):
 
     def _start(self) -> None:
         with self._lock:
-            # A process that was forked has none of its parent's threads.
+            # A forked process has none of its parent's threads.
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
                 self._thread = threading.Thread(target=self._run, name="segue-keys", daemon=True)
@@ -156,8 +156,8 @@ class MongoKeyRing(KeyRing):
             try:
                 self._ask(self._look)
             except CancelledError:
-                pass  # the connection was closed: the process ends, or the next look connects anew
-            except Exception as error:  # whatever it is, the thread must live
+                pass  # the connection was closed: the process ends, or the next check connects again
+            except Exception as error:  # the thread must survive any error
                 self._complain(error)
                 self._looked = self._clock()
             else:
@@ -169,13 +169,13 @@ class MongoKeyRing(KeyRing):
         found = await (await db[COLLECTION].aggregate(_STATE)).to_list()
         state = found[0] if found else {}
         if state != self._state:
-            self._take(await _read(db))  # what is changed after the first query is seen by the next
+            self._take(await _read(db))  # a change after the first query is seen by the next one
             self._state = state
         self._looked = self._clock()
 
     def _complain(self, error: Exception) -> None:
         if (why := _why(error)) != self._trouble and not self._stop.is_set():
-            known = "what was known of them stands" if self._state is not None else "nobody is let in"
+            known = "the last known keys stay valid" if self._state is not None else "no request is admitted"
             logger.error("the keys in %s can't be read, %s: %s", self.place, known, why)
             self._trouble = why
 
@@ -186,7 +186,7 @@ async def _read(db: Database) -> list[Hashed]:
 
 
 def _why(error: Exception) -> str:
-    """Without what PyMongo adds: whole replies, and descriptions of the topology that are another one each time."""
+    """Without PyMongo's additions: whole replies, and descriptions of the topology that differ each time."""
     if isinstance(error, (*UNREACHABLE, TimeoutError)):
         return "it does not answer"
     return str(error).partition(", full error")[0] or type(error).__name__

@@ -1,6 +1,6 @@
 """The file of the gateway's keys: one SQLite file that the command line and all worker processes of a machine share.
 
-It is in WAL mode, so that whoever reads waits for nobody. The file and its directory are made with the first key, for the owner only.
+It is in WAL mode, so that readers never wait. The file and its directory are created with the first key, for the owner only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = logging.getLogger("segue.server")
 
 FILE_NAME: Final = "keys.sqlite3"
 FRESH: Final = 1.0
-"""Seconds after which it is looked whether another process made or revoked a key."""
+"""Seconds between checks whether another process created or revoked a key."""
 BUSY: Final = 5.0
 """Seconds that a writer waits for another one."""
 
@@ -64,7 +64,7 @@ def keys_path(settings: Settings) -> Path:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
-    """A connection that can only read; None where no key was ever made. Raises `sqlite3.Error`."""
+    """A read-only connection; None if no key was ever created. Raises `sqlite3.Error`."""
     if not path.exists():
         yield None
         return
@@ -76,7 +76,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode to a file that is made if need be; one that is no database is set aside first.
+    """A connection in autocommit mode to a file that is created if needed; one that is not a database is renamed first.
 
     Raises `OSError` or `sqlite3.Error`.
     """
@@ -105,8 +105,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 class FileKeyRing(KeyRing):
     """The keys in the file `path`. `clock` is monotonic.
 
-    Whoever asks looks into the file at most once a second (`FRESH`), for a fraction of a millisecond: a key made or revoked elsewhere counts from
-    then on. Should the file be unreadable, what was known stands.
+    A look-up reads the file at most once a second (`FRESH`), in a fraction of a millisecond: a key created or revoked elsewhere takes
+    effect then. If the file is unreadable, the last known keys stay valid.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class FileKeyRing(KeyRing):
                 self._troubled = False
             except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
                 if not self._troubled:
-                    logger.error("the keys in %s can't be read, what was known of them stands: %s", self.path, error)
+                    logger.error("the keys in %s can't be read, the last known keys stay valid: %s", self.path, error)
                 self._troubled = True
             self._looked = self._clock()
 
@@ -161,7 +161,7 @@ class FileKeyRing(KeyRing):
         return looked is not None and self._clock() - looked < FRESH
 
     def _look(self) -> None:
-        """Reads the keys if any was made or revoked: no key is ever changed otherwise, or removed."""
+        """Reads the keys if any was created or revoked: no key is ever changed otherwise, or removed."""
         with reading(self.path) as connection:
             state: tuple[int, ...] = ()
             if connection is not None:
@@ -182,7 +182,7 @@ class FileKeyRing(KeyRing):
 def _from_rows(connection: sqlite3.Connection) -> Iterator[Hashed]:
     fields = "id, name, rate, daily_budget, models, created, revoked"
     if version(connection) >= SCOPED:
-        fields += ", scope"  # a file that is only read stays as an earlier version wrote it
+        fields += ", scope"  # a file that is only read keeps the format of an earlier version
     for digest, *values in connection.execute(f"SELECT hash, {fields} FROM keys ORDER BY created, id"):
         row: dict[str, Any] = dict(zip(fields.split(", "), values, strict=True))
         yield digest, msgspec.convert({**row, "models": msgspec.json.decode(row["models"])}, Key)

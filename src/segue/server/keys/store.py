@@ -1,10 +1,10 @@
 """The gateway's own keys, which programs present instead of a provider's.
 
-A key's secret is shown once, when it is made; what is kept is its SHA-256. A fast hash is right here: 32 random bytes can't be
-guessed, so there is nothing for a slow one to slow down, and every request is checked. What is presented is looked up by a part of its
-hash and compared in constant time; the hash of a guess tells nothing of how near the guess was.
+A key's secret is shown once, when it is created; its SHA-256 is stored. A fast hash is right here: 32 random bytes
+can't be guessed, so a slow one would protect nothing, and every request is checked. A secret is looked up by a part of its hash
+and compared in constant time; the hash of a guess does not reveal how close the guess was.
 
-A `KeyRing` keeps them, in a file (`keyfile`) or in MongoDB (`keys_mongodb`); `keyrings` says which the settings mean.
+A `KeyRing` stores them, in a file (`keys.sqlite`) or in MongoDB (`keys.mongodb`); `keys.factory` chooses by the settings.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _BUCKET: Final = 8
 
 
 Scope: TypeAlias = Literal["calls", "metrics", "admin"]
-"""What a key is for: to ask models; to read metrics and history, which tell everybody's costs; or both."""
+"""What a key may do: use models; read metrics and history, which show all callers' costs; or both."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """What a key may do. Its `id` is public.
 
-    `rate` is in requests a minute, `daily_budget` in US dollars a day, None is no limit; `models` are what it may ask for, all if
-    empty. `created` and `revoked` are epoch seconds.
+    `rate` is in requests a minute, `daily_budget` in US dollars a day, None is no limit; `models` are those that it may use,
+    all if empty. `created` and `revoked` are epoch seconds.
     """
 
     id: str
@@ -63,11 +63,11 @@ Hashed: TypeAlias = tuple[bytes, Key]
 
 
 class KeyRing(abc.ABC):
-    """Keys, for one process of several. `place` is how people call where they are; `wall` is epoch seconds.
+    """The keys, for one process of several. `place` names where they are stored, for messages; `wall`
 
-    Keeping keys (`create`, `listed`, `revoke`, `adopt`) waits for the place they are kept in, and raises `ConfigurationError` where it can't be
-    used. Asking for them (`find`, `key`) is answered from memory, in an event loop too. How soon a key counts that was made or revoked by
-    another process is said by each kind.
+    is epoch seconds. Managing keys (`create`, `listed`, `revoke`, `adopt`) waits for the storage, and raises `ConfigurationError` if it
+    can't be used. Looking them up (`find`, `key`) is answered from memory, in an event loop too. Each kind documents how soon a key that
+    another process created or revoked takes effect.
     """
 
     def __init__(self, place: str, wall: Callable[[], float] = time.time) -> None:
@@ -76,7 +76,7 @@ class KeyRing(abc.ABC):
         self._by_id: dict[str, Key] = {}
         self._by_hash: dict[bytes, list[Hashed]] = {}
 
-    # Keeping keys: for the command line.
+    # Managing keys: for the command line.
 
     def create(
         self,
@@ -87,7 +87,7 @@ class KeyRing(abc.ABC):
         models: Sequence[str] = (),
         scope: Scope = "calls",
     ) -> tuple[Key, Secret]:
-        """Makes a key; the secret can't be had again. Raises `ConfigurationError` also for a limit that is none."""
+        """Creates a key; the secret can't be shown again. Raises `ConfigurationError` also for an invalid limit."""
         _check(name, rate, daily_budget, models)
         if scope not in get_args(Scope):
             raise ConfigurationError(f"a key's scope can't be {scope!r}: use {', '.join(get_args(Scope))}")
@@ -112,7 +112,7 @@ class KeyRing(abc.ABC):
             return tuple(key for _, key in self._rows())
 
     def revoke(self, id: str) -> Key:
-        """Ends a key for good; once more is no mistake. Raises `ConfigurationError` for an unknown id, and says what there is."""
+        """Revokes a key permanently; repeating it is not an error. Raises `ConfigurationError` for an unknown id, and names the valid ones."""
         known = {key.id: key for key in self.listed()}
         if id not in known:
             there = ", ".join(f"{key.id} ({key.name})" for key in known.values() if key.revoked is None)
@@ -127,7 +127,7 @@ class KeyRing(abc.ABC):
         return next(key for key in self.listed() if key.id == id)
 
     def adopt(self, other: KeyRing) -> int:
-        """Takes over another ring's keys, which go on to work with the secrets they have, and its revocations; says how many keys were new."""
+        """Copies another ring's keys, which stay valid with the same secrets, and its revocations; returns how many keys were new."""
         known = {key.id: key for key in self.listed()}
         with other._explained():
             rows = other._rows()
@@ -140,7 +140,7 @@ class KeyRing(abc.ABC):
             self._changed()
         return sum(key.id not in known for _, key in rows)
 
-    # Asking for keys: for the gateway.
+    # Looking up keys: for the gateway.
 
     def find(self, presented: str) -> Key | None:
         """The key whose secret this is; None if there is none or it was revoked."""
@@ -158,19 +158,19 @@ class KeyRing(abc.ABC):
 
     @abc.abstractmethod
     def watch(self) -> tuple[Key, ...] | None:
-        """What whoever serves calls first: the keys there are, or None if that can't be known yet."""
+        """To be called before serving: the existing keys, or None if they can't be read yet."""
 
     @property
     def readable(self) -> bool:
-        """Whether it is known which keys there are."""
+        """Whether the keys have been read."""
         return True
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Ends what `watch` began."""
+        """Stops what `watch` started."""
 
     def _take(self, rows: Iterable[Hashed]) -> None:
-        """These are the keys from now on."""
+        """Replaces the keys."""
         by_id, by_hash = {}, dict[bytes, list[Hashed]]()
         for digest, key in rows:
             by_id[key.id] = key
@@ -178,14 +178,14 @@ class KeyRing(abc.ABC):
                 by_hash.setdefault(digest[:_BUCKET], []).append((digest, key))
         self._by_id, self._by_hash = by_id, by_hash
 
-    # What each kind does in its own way.
+    # For each kind to implement.
 
     @abc.abstractmethod
     def _add(self, key: Key, digest: bytes) -> None: ...
 
     @abc.abstractmethod
     def _end(self, id: str, moment: float) -> None:
-        """Revokes a key that is not revoked."""
+        """Revokes a key that is not revoked yet."""
 
     @abc.abstractmethod
     def _rows(self) -> list[Hashed]:
@@ -193,15 +193,15 @@ class KeyRing(abc.ABC):
 
     @abc.abstractmethod
     def _changed(self) -> None:
-        """This process made or revoked a key: it counts at once."""
+        """This process created or revoked a key: it takes effect immediately."""
 
     @abc.abstractmethod
     def _refresh(self) -> None:
-        """Somebody asks: what is known must be fresh enough, or an `InvalidRequestError` be raised."""
+        """Called before a look-up: raises `InvalidRequestError` if the known keys are too old."""
 
     @abc.abstractmethod
     def _explained(self) -> AbstractContextManager[None]:
-        """Raises what goes wrong as `ConfigurationError`."""
+        """Raises errors of the storage as `ConfigurationError`."""
 
 
 def _hash(secret: str) -> bytes:
