@@ -17,13 +17,24 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "ko.html").is_file()
+    korean = (tmp_path / "site" / "ko" / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="ko"' in korean
+    assert 'href="../index.html" hreflang="en"' in korean
 
 
 def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert pages == set(re.findall(r"[\w/]+\.md", navigation))
+
+
+def test_every_korean_page_and_its_english_one_link_to_each_other() -> None:
+    docs = ROOT / "docs"
+    for korean in sorted((docs / "ko").glob("*.md")):
+        english = docs / ("start.md" if korean.name == "index.md" else korean.name)
+        assert f"[English](../{english.name})" in korean.read_text(encoding="utf-8")
+        home = docs / "index.md" if korean.name == "index.md" else english
+        assert f"(ko/{korean.name})" in home.read_text(encoding="utf-8")
 
 
 def test_the_settings_page_says_what_the_code_says() -> None:
