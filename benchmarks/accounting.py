@@ -106,17 +106,17 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--mongodb", type=int, default=0, help=argparse.SUPPRESS)
-    said = parser.parse_args()
-    if said.child:
-        print(json.dumps(asyncio.run(measure(said.child, said.port, said.mongodb, said.calls))))
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(asyncio.run(measure(options.child, options.port, options.mongodb, options.calls))))
         return
     port, mongodb = free_port(), free_port()
     results: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
     with tempfile.TemporaryDirectory() as home, upstream(port), database(None, Path(home), mongodb):
         time.sleep(2.0)
-        for _ in range(said.rounds):
+        for _ in range(options.rounds):
             for name in CONTENDERS:
-                results[name].append(child(name, port, mongodb, said.calls))
+                results[name].append(child(name, port, mongodb, options.calls))
     base = {key: statistics.median(run[key] for run in results[CONTENDERS[0]]) for key in ("one", "many")}
     print("| ledger | CPU µs a call, one by one | more than without | 32 at once | more | ms a call |")
     print("|---|---|---|---|---|---|")

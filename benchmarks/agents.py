@@ -244,7 +244,7 @@ def run(program: Program, node: Path, port: int) -> bool:
         done = subprocess.run(
             command, cwd=home, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180
         )
-    worked = done.returncode == 0 and all(said in done.stdout for said in program.says)
+    worked = done.returncode == 0 and all(value in done.stdout for value in program.says)
     counted = ", ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))
     print(f"| {program.name} | {'yes' if worked else 'NO'} | {counted} |", flush=True)
     if not worked:

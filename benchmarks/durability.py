@@ -184,14 +184,14 @@ def _twice(names: Iterator[str]) -> Iterator[tuple[str, int]]:
 @contextlib.contextmanager
 def database(command: str | None, home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A server that speaks MongoDB's protocol on `port`, over the data in `home`."""
-    said = command or (
+    arguments = command or (
         f"{sys.executable} -m nx_27017.nx_27017 --data-dir {{data}} --port {{port}}"
         " --log-file {data}/nx.log --pid-file {data}/nx.pid"
     )
     data = home / "mongodb"
     data.mkdir(exist_ok=True)
     process = subprocess.Popen(
-        said.format(data=data, port=port).split(), cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        arguments.format(data=data, port=port).split(), cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         yield process
@@ -285,14 +285,14 @@ def main() -> None:
     parser.add_argument(
         "--server", help="a command, with {data} and {port}, e.g. 'mongod --dbpath {data} --port {port}'"
     )
-    said = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        if said.what == "kill":
-            arrived = asyncio.run(kill(home, said.times, said.seed))
+        if options.what == "kill":
+            arrived = asyncio.run(kill(home, options.times, options.seed))
             records = close_books(home)
         else:
-            arrived, phases, records = asyncio.run(outage(home, said.seconds, around=15.0, command=said.server))
+            arrived, phases, records = asyncio.run(outage(home, options.seconds, around=15.0, command=options.server))
             print("\n".join(times(arrived, phases)))
         wrong = faults(arrived, records)
     kinds = Counter(record.outcome for record in records)

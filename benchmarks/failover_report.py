@@ -68,7 +68,7 @@ def report(found: Found, conditions: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             ", ".join(
-                f"{name} {said}" for name, said in conditions.items() if name not in ("versions", "limits", "calls")
+                f"{name} {value}" for name, value in conditions.items() if name not in ("versions", "limits", "calls")
             ),
             "Exact answers, in % of the calls (in brackets: answers that ended without an error, right or wrong)",
             table(

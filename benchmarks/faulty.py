@@ -92,9 +92,9 @@ class Line(asyncio.Protocol):
         self.notes.append(note)
         path = head.split(b" ", 2)[1].partition(b"?")[0].decode().partition(":")[0]
         dialect = dialect_of(path)
-        said = dialect.said(json.loads(body))
-        note.continues = bool(said)
-        rest = ANSWER if note.fault == "afresh" else ANSWER.removeprefix(said)
+        document = dialect.said(json.loads(body))
+        note.continues = bool(document)
+        rest = ANSWER if note.fault == "afresh" else ANSWER.removeprefix(document)
         act = FAULTS[note.fault] if broken else whole
         self.task = asyncio.get_running_loop().create_task(self.answer(act, Exchange(self, note, dialect, rest)))
 

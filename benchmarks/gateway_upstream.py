@@ -45,8 +45,8 @@ BURST = STREAM_HEAD + b"".join(PIECES) + LAST
 def _document() -> bytes:
     message = {"role": "assistant", "content": "".join(WORDS), "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    said = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1", "choices": [choice]}
-    body = json.dumps({**said, "usage": _USAGE}).encode()
+    fields = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1", "choices": [choice]}
+    body = json.dumps({**fields, "usage": _USAGE}).encode()
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 

@@ -191,7 +191,7 @@ def answers(peer: Peer, port: int, process: subprocess.Popen[bytes]) -> str:
 
 def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str, Measure] | str:
     """One gateway's measures by case, without the cases in which it gave no whole answer; or why there are none at all."""
-    peer = peer._replace(headers={name: said.format(upstream=upstream) for name, said in peer.headers.items()})
+    peer = peer._replace(headers={name: value.format(upstream=upstream) for name, value in peer.headers.items()})
     room = folder / peer.name
     room.mkdir(exist_ok=True)
     try:
@@ -248,8 +248,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="names, with commas")
     parser.add_argument("--seconds", type=float, default=3.0)
-    said = parser.parse_args()
-    chosen = [peer for peer in peers() if said.only is None or peer.name in said.only.split(",")]
+    options = parser.parse_args()
+    chosen = [peer for peer in peers() if options.only is None or peer.name in options.only.split(",")]
     os.sched_setaffinity(0, {1})
     found: dict[str, list[dict[str, Measure]]] = {}
     failed: dict[str, str] = {}
@@ -263,7 +263,7 @@ def main() -> None:
                     if peer.name in failed or round >= peer.rounds:
                         continue
                     print(f"round {round + 1}: {peer.name}", file=sys.stderr)
-                    result = contend(peer, upstream, said.seconds, folder)
+                    result = contend(peer, upstream, options.seconds, folder)
                     if isinstance(result, str):
                         failed[peer.name] = result
                     else:

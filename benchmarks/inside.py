@@ -75,8 +75,8 @@ async def ask(port: int, key: str, case: Case, seconds: float) -> int:
     """Has another process load the gateway; gives how many answers it had."""
     command = [sys.executable, "-m", "benchmarks.inside", "--ask", str(port), key, case.name, str(seconds)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
-    said, _ = await process.communicate()
-    return int(said)
+    output, _ = await process.communicate()
+    return int(output)
 
 
 async def look(port: int, key: str, seconds: float) -> None:
@@ -116,9 +116,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--ask", nargs=4, help=argparse.SUPPRESS)
-    said = parser.parse_args()
-    if said.ask is not None:
-        port, key, name, seconds = said.ask
+    options = parser.parse_args()
+    if options.ask is not None:
+        port, key, name, seconds = options.ask
         os.sched_setaffinity(0, {1})
         case = next(case for case in CASES if case.name == name)
         print(len(uvloop.run(load(ours(key), int(port), case, float(seconds)))))
@@ -130,7 +130,7 @@ def main() -> None:
         provider = [sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream)]
         env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
         with running(provider, 1, env, folder / "upstream.txt"):
-            uvloop.run(serve(upstream, folder, said.seconds))
+            uvloop.run(serve(upstream, folder, options.seconds))
 
 
 if __name__ == "__main__":

@@ -172,14 +172,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attempts", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    said = parser.parse_args()
-    records, bill = run(said.attempts, said.seed)
+    options = parser.parse_args()
+    records, bill = run(options.attempts, options.seed)
     found = accounts(records, bill)
     wrong = faults(found)
     prices = unit_prices()
     exact = [account for account in found.values() if account.exact]
     loose = [account for account in found.values() if not account.exact]
-    print(f"{len(records)} attempts: {dict(Counter(record.settlement.value for record in records))}")
+    print(f"{len(records)} attempts: {dict(Counter(record.settlement.options for record in records))}")
     print(f"  {dict(Counter(record.outcome for record in records))}")
     print(f"  {sum(r.hedge for r in records)} hedges, {sum(r.continuation for r in records)} continuations")
     for name, group in (("settled and free", exact), ("with an estimate", loose)):

@@ -141,8 +141,8 @@ def outcome(segue: Segue, alone: Segue, breaks: Breaks, cut: Cut) -> str:
         if len(text) >= len(cut.shown) + len(cut.rest):
             stream.close()
             break
-    said = text[len(cut.shown) :][: len(cut.rest)]
-    if said == cut.rest and seams == 1:
+    rest = text[len(cut.shown) :][: len(cut.rest)]
+    if rest == cut.rest and seams == 1:
         return "exact"
     request = ChatRequest(messages=(user(cut.question),))
     raws = []
@@ -150,8 +150,8 @@ def outcome(segue: Segue, alone: Segue, breaks: Breaks, cut: Cut) -> str:
         prefilled, taken_back = continuation_request(request, cut.shown, prefill=True, take_back=take_back)
         raw = taken_back_off(alone.complete(prefilled.messages, max_tokens=LOOKED_AT + 8).text, taken_back)
         raws.append(raw)
-    kept = any(raw is not None and (raw.startswith(said) or said.startswith(raw)) for raw in raws)
-    if not said or seams != 1:
+    kept = any(raw is not None and (raw.startswith(rest) or rest.startswith(raw)) for raw in raws)
+    if not rest or seams != 1:
         return "error"
     return "another" if kept else "lost"
 

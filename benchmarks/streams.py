@@ -74,7 +74,7 @@ async def provide(port: int, words: int) -> None:
 
 
 class Caller:
-    """One stream. `late` is the most that a word came after its time, counted from the stream's first; `said` its first line, or its error.
+    """One stream. `late` is the most that a word came after its time, counted from the stream's first; `last` its last line, or its error.
 
     Leaves after `patience` words.
     """
@@ -84,7 +84,7 @@ class Caller:
         self.patience = patience
         self.late = 0.0
         self.whole = False
-        self.said = b""
+        self.last = b""
 
     async def run(self, port: int) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
@@ -93,9 +93,9 @@ class Caller:
         writer.write(head.encode() + body)
         begin, heard = 0.0, 0
         while line := await reader.readline():
-            self.said = self.said or line
+            self.last = self.last or line
             if line.startswith(b'{"error"'):
-                self.said = line
+                self.last = line
             if b'"content":" w' in line:
                 now = time.monotonic()
                 begin = begin or now
@@ -123,8 +123,8 @@ async def call(port: int, pid: int, streams: int, words: int) -> None:
     await asyncio.sleep(words * BEAT * 0.8)
     during = resident(pid)
     await asyncio.gather(*tasks)
-    for said, count in Counter(caller.said.strip().decode() for caller in callers if not caller.whole).items():
-        print(f"{count} were not whole and said {said[:300] or 'nothing'}")
+    for line, count in Counter(caller.last.strip().decode() for caller in callers if not caller.whole).items():
+        print(f"{count} were cut off and ended with {line[:300] or 'nothing'}")
     whole = sum(caller.whole for caller in callers)
     stalled = sum(caller.late > LATE for caller in callers)
     lates = sorted(caller.late for caller in callers)
@@ -152,17 +152,17 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--provide", type=int, help=argparse.SUPPRESS)
-    said = parser.parse_args()
-    words = int(said.seconds / BEAT)
+    options = parser.parse_args()
+    words = int(options.seconds / BEAT)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8 * said.streams), hard), hard))
-    if said.provide is not None:
-        asyncio.run(provide(said.provide, words))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8 * options.streams), hard), hard))
+    if options.provide is not None:
+        asyncio.run(provide(options.provide, words))
         return
     upstream, port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder:
         provider = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.streams", "--provide", str(upstream), "--seconds", str(said.seconds)]
+            [sys.executable, "-m", "benchmarks.streams", "--provide", str(upstream), "--seconds", str(options.seconds)]
         )
         command = [sys.executable, "-m", "segue", "serve", "--port", str(port)]
         gateway = subprocess.Popen(
@@ -170,7 +170,7 @@ def main() -> None:
         )
         try:
             wait_for(port)
-            asyncio.run(call(port, gateway.pid, said.streams, words))
+            asyncio.run(call(port, gateway.pid, options.streams, words))
         finally:
             for process in (gateway, provider):
                 process.terminate()

@@ -58,8 +58,8 @@ class Upstream:
                 while self._flow is flow:
                     connection.sendall(unit)
                 return
-            said = self._said or _answer(path, self._text)
-            connection.sendall(said[: len(said) * 2 // 3] if self._cut else said)
+            text = self._said or _answer(path, self._text)
+            connection.sendall(text[: len(text) * 2 // 3] if self._cut else text)
 
     def _take(self, connection: socket.socket) -> str:
         """Reads a request; returns its path."""

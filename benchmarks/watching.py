@@ -103,16 +103,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
-    said = parser.parse_args()
-    if said.child:
-        print(json.dumps(asyncio.run(measure(said.child, said.port, said.calls))))
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(asyncio.run(measure(options.child, options.port, options.calls))))
         return
     port = free_port()
     results: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     with upstream(port):
-        for _ in range(said.rounds):
+        for _ in range(options.rounds):
             for name in CONTENDERS:
-                results[name].append(child(name, port, said.calls))
+                results[name].append(child(name, port, options.calls))
     base = statistics.median(results[NOTHING])
     print("| watched by | CPU µs a call, median | more than nothing | spread |")
     print("|---|---|---|---|")

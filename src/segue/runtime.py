@@ -82,7 +82,7 @@ class Runtime:
         self.transport = transport or default_transport()
         self.ledger = ledger or ledger_of(settings)
         overrides = read_overrides(settings.prices)
-        free = {name for name, said in settings.targets.items() if resolve.on_free_tier(said)}
+        free = {name for name, value in settings.targets.items() if resolve.on_free_tier(value)}
         self._recorder = Recorder(Bookkeeper(self.ledger, overrides=overrides, free=free))
         self._warmed = False
         quotas = QuotaKeeper(self.ledger)

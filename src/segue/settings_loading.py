@@ -179,9 +179,9 @@ def _build(env: _Environment, document: dict[str, Any], path: str, *, trusted: b
     chain = _chain(env, document, path)
     chains = {name: _named_chain(name, table, policy, place) for name, table in document.get("chains", {}).items()}
     tables = document.get("targets", {})
-    said = (*DEFAULT_CHAIN, *tables, *chain, *(target for named in chains.values() for target in named.targets))
+    items = (*DEFAULT_CHAIN, *tables, *chain, *(target for named in chains.values() for target in named.targets))
     ready = (name for name, preset in PROVIDERS.items() if preset.model is not None and _key(name, env) is not None)
-    names = dict.fromkeys((*said, *ready))
+    names = dict.fromkeys((*items, *ready))
     for variable, near in _misspelt(env, names):
         _warn(f"{variable} is not a variable of Segue: did you mean {near}? ({env.place(variable)})")
     return Settings(
@@ -288,31 +288,31 @@ def _said(
     path: str,
 ) -> T:
     """A setting that the environment has as `variable`, and the file as `name`."""
-    if (said := env.get(variable)) is not None:
-        return parse(variable, said, f" ({env.place(variable)})")
+    if (value := env.get(variable)) is not None:
+        return parse(variable, value, f" ({env.place(variable)})")
     return parse(name, document.get(name), f" (in {path})")
 
 
-def _budget(what: str, said: Any, place: str) -> Decimal | None:
-    if said is None:
+def _budget(what: str, value: Any, place: str) -> Decimal | None:
+    if value is None:
         return None
     try:
-        budget = Decimal(str(said))
-        if isinstance(said, bool) or not 0 < budget <= 1_000_000:
+        budget = Decimal(str(value))
+        if isinstance(value, bool) or not 0 < budget <= 1_000_000:
             raise ValueError
     except (InvalidOperation, ValueError):
         allowed = "use US dollars, more than 0 and up to 1000000"
-        raise ConfigurationError(f"{what}={said} is not a daily budget: {allowed}{place}") from None
+        raise ConfigurationError(f"{what}={value} is not a daily budget: {allowed}{place}") from None
     return budget
 
 
-def _timezone(what: str, said: Any, place: str) -> str | None:
-    if said is None:
+def _timezone(what: str, value: Any, place: str) -> str | None:
+    if value is None:
         return None
     try:
-        return ZoneInfo(said).key
+        return ZoneInfo(value).key
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise ConfigurationError(f"{what}={said} is not a time zone: use a name such as Asia/Seoul{place}") from None
+        raise ConfigurationError(f"{what}={value} is not a time zone: use a name such as Asia/Seoul{place}") from None
 
 
 def _monitoring(env: _Environment, table: dict[str, Any], place: str) -> MonitoringSettings:
@@ -349,16 +349,18 @@ def _trusted_key(
     name: str, table: Mapping[str, Any], values: Mapping[str, Any], env: _Environment, place: str, *, trusted: bool
 ) -> str | None:
     """A target's key, if it may go where the target is. Raises `ConfigurationError` if it may not."""
-    said = trust.Words(*map(values.get, trust.Words._fields))
+    value = trust.Words(*map(values.get, trust.Words._fields))
     own = {field: env.apart(f"{_prefix(name)}_{field.upper()}")[0] for field in ("base_url", "dialect")}
-    ours = trust.Words(**{field: own.get(field) or (table.get(field) if trusted else None) for field in said._fields})
+    ours = trust.Words(**{field: own.get(field) or (table.get(field) if trusted else None) for field in value._fields})
     variables = _key_variables(name)
     variable = next(filter(env.get, variables), variables[0])
     environment, dotenv = env.apart(variable)
     in_dotenv = [field for field in own if own[field] is None and env.get(f"{_prefix(name)}_{field.upper()}")]
     keys = trust.Keys(variable, environment, dotenv, table.get("api_key"))
     file = ".env" if in_dotenv else place.removeprefix(" (in ").removesuffix(")")
-    return trust.key_for(name, keys, said=said, trusted=ours, place=file, simulated=bool(values.get("simulated")))
+    return trust.key_for(
+        name, keys, configured=value, trusted=ours, place=file, simulated=bool(values.get("simulated"))
+    )
 
 
 def _key(name: str, env: _Environment) -> str | None:

@@ -36,14 +36,16 @@ class Keys(NamedTuple):
     toml: str | None
 
 
-def key_for(name: str, keys: Keys, *, said: Words, trusted: Words, place: str, simulated: bool = False) -> str | None:
-    """The key of the target `name`. `said` is all that is said of its address, `trusted` what of it no file of the working directory says;
+def key_for(
+    name: str, keys: Keys, *, configured: Words, trusted: Words, place: str, simulated: bool = False
+) -> str | None:
+    """The key of the target `name`. `configured` is all that is said of its address, `trusted` what of it no file of the working directory says;
     `place` is that file. A `simulated` target needs no key.
 
     Raises `ConfigurationError` where the environment's key would go to an address that only the file names.
     """
-    address = _home(name, said)
-    if address == _home(name, trusted) or (said.base_url is None and name not in PROVIDERS):
+    address = _home(name, configured)
+    if address == _home(name, trusted) or (configured.base_url is None and name not in PROVIDERS):
         return keys.environment or keys.dotenv or keys.toml
     beside = keys.dotenv or keys.toml
     if beside is None and keys.environment is not None and not simulated:

@@ -111,8 +111,8 @@ def test_a_provider_that_is_well_is_said_to_be_with_its_times(alone: pytest.Monk
         status, checks = asked(run)
     assert status == 0
     assert server.asked == ["GET /v1/models"], "nothing that costs was asked"
-    assert of(checks, "openai", "key")["said"] == "the key is accepted"
-    said = of(checks, "openai", "reach")["said"]
+    assert of(checks, "openai", "key")["finding"] == "the key is accepted"
+    said = of(checks, "openai", "reach")["finding"]
     assert all(step in said for step in ("answers in", "DNS", "TCP"))
     assert of(checks, "clock", "time")["state"] == "ok"
     assert of(checks, "ledger", "file")["state"] == "ok"
@@ -138,7 +138,7 @@ def test_a_refused_key_is_a_fault_with_the_place_to_make_a_new_one(
         assert box.bill == ()
     assert status == 1
     check = of(checks, name, "key")
-    assert check["said"].startswith("the key is refused")
+    assert check["finding"].startswith("the key is refused")
     assert "https://" in check["advice"]
     assert f"{name.upper()}_API_KEY" in check["advice"]
 
@@ -158,7 +158,7 @@ def test_an_address_that_cannot_be_reached_says_where_the_way_ended(
     status, checks = asked(run, "--timeout", "5")
     check = of(checks, "openai", "reach")
     assert (status, check["state"]) == (1, "fault")
-    assert said in check["said"]
+    assert said in check["finding"]
     assert advice in check["advice"]
 
 
@@ -167,7 +167,7 @@ def test_a_server_that_speaks_no_tls_is_found_out(alone: pytest.MonkeyPatch, run
         alone.setenv("OPENAI_BASE_URL", f"https://127.0.0.1:{server.port}/v1")
         _, checks = asked(run)
     check = of(checks, "openai", "reach")
-    assert check["said"].startswith("no TLS with 127.0.0.1")
+    assert check["finding"].startswith("no TLS with 127.0.0.1")
     assert "SSL_CERT_FILE" in check["advice"]
 
 
@@ -180,10 +180,10 @@ def test_tls_is_tried_with_the_authorities_that_requests_trust(
     with Lists({"id": "gpt-6-luna"}, tls=tls) as server:
         alone.setenv("OPENAI_BASE_URL", f"https://127.0.0.1:{server.port}/v1")
         check = of(asked(run)[1], "openai", "reach")
-        assert (check["state"], "certificate" in check["said"]) == ("fault", True)
+        assert (check["state"], "certificate" in check["finding"]) == ("fault", True)
         authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
         alone.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-        assert "TLS" in of(asked(run)[1], "openai", "reach")["said"]
+        assert "TLS" in of(asked(run)[1], "openai", "reach")["finding"]
 
 
 def test_silence_ends_in_time(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -195,7 +195,7 @@ def test_silence_ends_in_time(alone: pytest.MonkeyPatch, run: Run) -> None:
         status, checks = asked(run, "--timeout", "0.4")
         assert time.monotonic() - began < 10.0
     assert status == 1
-    assert [of(checks, name, "reach")["said"][:17] for name in ("openai", "groq", "mistral")] == [
+    assert [of(checks, name, "reach")["finding"][:17] for name in ("openai", "groq", "mistral")] == [
         "silent for 0.4 s "
     ] * 3
 
@@ -210,7 +210,7 @@ def test_a_clock_that_is_wrong_is_told_from_the_providers_date(
     check = of(checks, "clock", "time")
     assert (check["state"], status) == (state, int(state == "fault"))
     if state != "ok":
-        assert ("behind" if ahead > 0 else "ahead") in check["said"]
+        assert ("behind" if ahead > 0 else "ahead") in check["finding"]
         assert "NTP" in check["advice"]
 
 
@@ -228,7 +228,7 @@ def test_a_model_without_a_price_is_a_warning_where_there_are_budgets(alone: pyt
     assert not [check for check in asked(run, "--offline")[1] if check["what"] == "price"]
     alone.setenv("SEGUE_DAILY_BUDGET", "5")
     check = of(asked(run, "--offline")[1], "openai", "price")
-    assert check["said"] == "no price is known for gpt-6.9-sol: budgets count it at its family's dearest"
+    assert check["finding"] == "no price is known for gpt-6.9-sol: budgets count it at its family's dearest"
 
 
 def test_a_retired_model_is_a_warning_with_what_to_set(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -236,7 +236,7 @@ def test_a_retired_model_is_a_warning_with_what_to_set(alone: pytest.MonkeyPatch
     status, checks = asked(run, "--offline")
     check = of(checks, "openai", "model")
     assert (status, check["state"], check["advice"]) == (0, "warning", "set OPENAI_MODEL=gpt-5.6-sol")
-    assert "was shut down on 2026-10-23" in check["said"]
+    assert "was shut down on 2026-10-23" in check["finding"]
 
 
 def test_an_end_that_only_the_provider_knows_of_is_told(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -245,7 +245,7 @@ def test_an_end_that_only_the_provider_knows_of_is_told(alone: pytest.MonkeyPatc
         alone.setenv("OPENAI_BASE_URL", at(server))
         _, checks = asked(run)
     check = of(checks, "openai", "model")
-    assert (check["state"], check["said"]) == (
+    assert (check["state"], check["finding"]) == (
         "warning",
         f"gpt-6-luna is to be shut down on {soon}, says the provider",
     )
@@ -256,7 +256,7 @@ def test_a_model_that_is_not_on_the_list_is_doubted(alone: pytest.MonkeyPatch, r
     with Lists({"id": "gpt-6-luna"}, {"id": "gpt-6-sol"}) as server:
         alone.setenv("OPENAI_BASE_URL", at(server))
         _, checks = asked(run)
-    assert of(checks, "openai", "model")["said"] == "gpt-6-typo is not among the 2 models that it lists"
+    assert of(checks, "openai", "model")["finding"] == "gpt-6-typo is not among the 2 models that it lists"
 
 
 def test_a_provider_without_a_list_leaves_the_key_open(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -281,7 +281,7 @@ def test_a_key_that_looks_wrong_is_doubted(key: str, said: str, alone: pytest.Mo
     status, checks = asked(run, "--offline")
     check = of(checks, "openai", "key")
     assert (status, check["state"]) == (0, "warning")
-    assert said in check["said"]
+    assert said in check["finding"]
 
 
 def test_who_has_no_key_is_named_with_the_variable(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -298,7 +298,7 @@ def test_the_free_tier_is_offered(alone: pytest.MonkeyPatch, run: Run) -> None:
     alone.setenv("SEGUE_CHAIN", "gemini")
     alone.setenv("GEMINI_API_KEY", KEY)
     unknown = of(asked(run, "--offline")[1], "gemini", "quota")
-    assert unknown["said"].startswith("GEMINI_TIER is not set: costs are booked at list prices")
+    assert unknown["finding"].startswith("GEMINI_TIER is not set: costs are booked at list prices")
     assert unknown["advice"].startswith("set GEMINI_TIER=free on the free tier (15 requests a minute, 500 a day)")
     alone.setenv("GEMINI_TIER", "free")
     assert of(asked(run, "--offline")[1], "gemini", "quota")["state"] == "ok"
@@ -310,12 +310,12 @@ def test_a_wrong_setting_is_the_one_fault(alone: pytest.MonkeyPatch, run: Run) -
     alone.setenv("OPENAI_TEMPERATURE", "3")
     status, checks = asked(run)
     assert (status, len(checks)) == (1, 1)
-    assert checks[0]["said"].startswith("OPENAI_TEMPERATURE=3 is out of range: use 0 to 2")
+    assert checks[0]["finding"].startswith("OPENAI_TEMPERATURE=3 is out of range: use 0 to 2")
 
 
 def test_a_proxy_is_named_without_its_password(alone: pytest.MonkeyPatch, run: Run) -> None:
     alone.setenv("HTTPS_PROXY", "http://user:secret@proxy.test:3128")
-    said = of(asked(run, "--offline")[1], "network", "proxy")["said"]
+    said = of(asked(run, "--offline")[1], "network", "proxy")["finding"]
     assert said == "requests go through http://proxy.test:3128 (HTTPS_PROXY)"
 
 
@@ -325,14 +325,14 @@ def test_a_proxy_that_is_no_address_is_a_fault(alone: pytest.MonkeyPatch, run: R
     status, checks = asked(run)
     assert status == 1
     [fault] = [check for check in checks if check["state"] == "fault"]
-    assert fault["said"].startswith("HTTPS_PROXY or ALL_PROXY is no address")
+    assert fault["finding"].startswith("HTTPS_PROXY or ALL_PROXY is no address")
 
 
 def test_an_env_file_in_another_encoding_is_a_fault(alone: pytest.MonkeyPatch, run: Run, tmp_path: Path) -> None:
     alone.chdir(tmp_path)
     (tmp_path / ".env").write_bytes("# clé".encode("latin-1"))
     status, [check] = asked(run)
-    assert (status, check["said"]) == (1, ".env is not in UTF-8: save it as such")
+    assert (status, check["finding"]) == (1, ".env is not in UTF-8: save it as such")
 
 
 def test_a_request_through_a_dead_proxy_fails_there(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -355,7 +355,7 @@ class TestLedger:
         status, checks = asked(run, "--offline")
         check = of(checks, "ledger", "file")
         assert (status, check["state"]) == (1, "fault")
-        assert "not a database" in check["said"]
+        assert "not a database" in check["finding"]
 
     def test_a_file_that_another_process_holds(self, books: Path, run: Run) -> None:
         with closing(sqlite3.connect(books)) as other:
@@ -384,7 +384,7 @@ def test_a_database_that_is_gone_is_told_without_its_address(alone: pytest.Monke
         status, checks = asked(run)
     check = of(checks, "mongodb", "database")
     assert (status, check["state"]) == (1, "fault")
-    assert "waits in the ledger's file" in check["said"]
+    assert "waits in the ledger's file" in check["finding"]
 
 
 def test_people_get_marks_and_what_to_do(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -400,7 +400,7 @@ def test_a_local_server_is_looked_for_where_the_chain_ends_with_one(alone: pytes
     with Lists({"id": "qwen3:8b"}) as server:
         alone.setenv("OLLAMA_BASE_URL", at(server))
         _, checks = asked(run)
-        assert of(checks, "ollama", "model")["said"] == "it has qwen3:8b"
+        assert of(checks, "ollama", "model")["finding"] == "it has qwen3:8b"
     alone.setenv("OLLAMA_BASE_URL", f"http://127.0.0.1:{closed_port()}/v1")
     assert of(asked(run)[1], "ollama", "reach")["advice"].startswith("start Ollama")
     alone.setenv("SEGUE_CHAIN", "openai,local")
@@ -416,4 +416,4 @@ def test_a_model_on_this_machine_must_be_there_and_is_not_started(
     (tmp_path / "segue.toml").write_text('chain = ["local"]\n[targets.local]\nfile = "no/such.gguf"\n')
     check = of(asked(run)[1], "local", "file")
     assert check["state"] == "fault"
-    assert "no/such.gguf" in check["said"] or "pip install" in check["said"]
+    assert "no/such.gguf" in check["finding"] or "pip install" in check["finding"]

@@ -194,7 +194,7 @@ async def test_what_is_left_of_budgets_is_looked_up_once_a_request_fell_under_on
     await metrics.look_up()
     assert "budgets" not in runtime.__dict__
     target = runtime.targets["gemini"]
-    budget = Budget(name="key:key_1", pico=2_500_000_000_000, said="the key 'me'")
+    budget = Budget(name="key:key_1", pico=2_500_000_000_000, label="the key 'me'")
     ticket = await runtime.budgets.admit([budget], [target], prompt_tokens=10, max_tokens=10)
     await metrics.look_up()
     found = await shown(metrics)

@@ -139,8 +139,8 @@ def budgets_of(settings: Settings, chain: str) -> tuple[Budget, ...]:
     """What the settings allow a request of that chain to spend a day: of everything, and of the chain."""
     found = []
     if settings.daily_budget is not None:
-        found.append(Budget(name="all", pico=to_pico(settings.daily_budget), said="everything together"))
+        found.append(Budget(name="all", pico=to_pico(settings.daily_budget), label="everything together"))
     named = settings.chains.get(chain)
     if named is not None and named.daily_budget is not None:
-        found.append(Budget(name=f"chain:{chain}", pico=to_pico(named.daily_budget), said=f"the chain {chain!r}"))
+        found.append(Budget(name=f"chain:{chain}", pico=to_pico(named.daily_budget), label=f"the chain {chain!r}"))
     return tuple(found)

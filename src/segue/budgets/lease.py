@@ -20,11 +20,11 @@ SHARE: Final = 16
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """`pico` a day for whatever `name` stands for (`key:key_1f…`, `chain:fast`, `all`); `said` is how errors call it."""
+    """`pico` a day for whatever `name` stands for (`key:key_1f…`, `chain:fast`, `all`); `label` is its name in errors."""
 
     name: str
     pico: int
-    said: str
+    label: str
 
 
 class LeaseReport(NamedTuple):

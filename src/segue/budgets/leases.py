@@ -268,14 +268,14 @@ class Budgets:
 
     def _refusal(self, purse: Purse, shared: Shared, pico: int) -> InvalidRequestError:
         budget = purse.budget
-        said = f"{budget.said} has a budget of ${from_pico(budget.pico)} a day: ${from_pico(shared.spent)} is spent"
+        message = f"{budget.label} has a budget of ${from_pico(budget.pico)} a day: ${from_pico(shared.spent)} is spent"
         if shared.spent + pico > budget.pico:
             why = f", and this request may cost ${from_pico(pico)}; it begins anew at midnight ({self._zone})"
             wait = until_midnight(self._wall(), self._zone)
         else:
             why = f", running requests hold what is left, and this one may cost ${from_pico(pico)}"
             wait = SETTLING
-        return InvalidRequestError(said + why, status=429, code="insufficient_quota", retry_after=wait)
+        return InvalidRequestError(message + why, status=429, code="insufficient_quota", retry_after=wait)
 
     def _complain(self, error: Exception) -> None:
         self._failed = now = time.monotonic()

@@ -179,7 +179,7 @@ def _moment(when: date | datetime) -> datetime:
 
 def _of_catalogue(price: ListPrice) -> UnitPrices:
     table = msgspec.structs.asdict(price)
-    return _read_table("catalogue", {name: said for name, said in table.items() if said is not None})
+    return _read_table("catalogue", {name: value for name, value in table.items() if value is not None})
 
 
 _WORDS = re.compile(r"[a-z]+|\d+")

@@ -98,9 +98,9 @@ def of_data_url(url: str) -> tuple[str, str] | None:
     return ";".join([head["type"].strip().lower(), *kept]), data
 
 
-def settled(data: str, said: str | None) -> tuple[str, str | None]:
+def settled(data: str, text: str | None) -> tuple[str, str | None]:
     """Plain base64 and its type: what the bytes show, else what was said; None if neither is known. `data` may be a `data:` URL."""
     if data[:5].lower() == "data:" and (found := of_data_url(data)):
-        said, data = said or found[0], found[1]
+        text, data = text or found[0], found[1]
     data = plain_base64(data)
-    return data, shown(data) or named(said or "") or None
+    return data, shown(data) or named(text or "") or None

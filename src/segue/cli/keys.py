@@ -38,8 +38,8 @@ def create(
     ring = keyring_of(load())
     key, secret = ring.create(name, rate=rate, daily_budget=_dollars(daily_budget), models=allowed, scope=scope)  # type: ignore[arg-type]
     typer.echo(secret.reveal())
-    said = f"This is {key.id}. Keep its secret now: only a hash is stored in {ring.place}, it can't be shown again."
-    notes.print(said, markup=False, soft_wrap=True)
+    message = f"This is {key.id}. Keep its secret now: only a hash is stored in {ring.place}, it can't be shown again."
+    notes.print(message, markup=False, soft_wrap=True)
 
 
 @keys.command("list")
@@ -111,15 +111,15 @@ def copy() -> None:
     typer.echo(f"Keys taken over from {file.place} into {ring.place}: {ring.adopt(file)}")
 
 
-def _dollars(said: str | None) -> Decimal | None:
+def _dollars(text: str | None) -> Decimal | None:
     from segue.errors import ConfigurationError
 
-    if said is None:
+    if text is None:
         return None
     try:
-        return Decimal(said.removeprefix("$"))
+        return Decimal(text.removeprefix("$"))
     except InvalidOperation:
-        raise ConfigurationError(f"--daily-budget {said!r} is no amount: use US dollars, such as 2.50") from None
+        raise ConfigurationError(f"--daily-budget {text!r} is no amount: use US dollars, such as 2.50") from None
 
 
 def _state(key: Key) -> str:

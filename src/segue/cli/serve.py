@@ -43,18 +43,18 @@ def serve(
     )
     settings = load()
     stand_ins = ready(settings, settings.chain, forced=True, faults=(), delay=0.02)
-    with stand_ins if sandbox else nullcontext((settings, "")) as (used, said):
+    with stand_ins if sandbox else nullcontext((settings, "")) as (used, value):
         application = build(used, options)
         with listener(options) as taken:
-            _welcome(application.runtime, options, said)
+            _welcome(application.runtime, options, value)
             serve(application, options, taken)
 
 
-def _welcome(runtime: Runtime, options: ServeOptions, said: str) -> None:
+def _welcome(runtime: Runtime, options: ServeOptions, text: str) -> None:
     from segue.routing.resolve import variable
 
-    if said:
-        typer.echo(said)
+    if text:
+        typer.echo(text)
     targets = runtime.targets
     typer.echo("chain: " + " > ".join(f"{target.name} ({target.model.id})" for target in targets.chain(None).targets))
     if missing := [name for name in runtime.settings.chain if not targets.usable(name)]:

@@ -12,9 +12,9 @@ NO_KEY = "simulated: no API key is set, local stand-ins answer"
 ON_DEMAND = "simulated: local stand-ins answer, as --sandbox or --break asks"
 
 
-def fault_of(said: str) -> tuple[str, str]:
+def fault_of(text: str) -> tuple[str, str]:
     """NAME[=FAULT] as a provider and its fault."""
-    name, _, fault = said.partition("=")
+    name, _, fault = text.partition("=")
     return name.strip(), fault.strip()
 
 
@@ -43,6 +43,6 @@ def ready(
         return
     with Sandbox(delay=delay) as box:
         simulated = box.settings(settings, every=forced)
-        for said in faults:
-            box.break_provider(*fault_of(said))
+        for value in faults:
+            box.break_provider(*fault_of(value))
         yield simulated, ON_DEMAND if forced else NO_KEY

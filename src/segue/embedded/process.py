@@ -16,7 +16,7 @@ END_WAIT: Final = 2.0
 
 
 class ModelProcessError(Exception):
-    """The process ended before it answered; the text is the last that it said."""
+    """The process ended before it answered; the text is its last output."""
 
 
 class ModelProcess:
@@ -49,14 +49,14 @@ class ModelProcess:
         self._process = self._finalizer = None
 
     def _start(self) -> None:
-        with tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
+        with tempfile.TemporaryFile() as errors_file:
+            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors_file)
             self._finalizer = weakref.finalize(self, _end, process)
             assert process.stdout is not None
             line = process.stdout.readline().decode()
             if not line:
                 self._finalizer()
-                raise ModelProcessError(_last_words(said))
+                raise ModelProcessError(_last_words(errors_file))
         self._process, self._address = process, line.strip()
 
 
@@ -71,8 +71,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _last_words(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = [line.strip() for line in said.read().decode(errors="replace").splitlines() if line.strip()]
+def _last_words(errors_file: IO[bytes]) -> str:
+    errors_file.seek(0)
+    lines = [line.strip() for line in errors_file.read().decode(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["it said nothing"])[-1]
+    return (errors or lines or ["it printed nothing"])[-1]

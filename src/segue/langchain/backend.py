@@ -224,15 +224,15 @@ class Backend:
         """A preset under another name is that provider, as its settings describe it where there are none for the name."""
         targets: dict[str, TargetSettings] = {}
         for name, (preset, changes) in self._presets.items():
-            said = {"provider": preset} | changes | _said(settings.target(name))
-            targets[name] = _changed(settings.target(preset), said)
+            value = {"provider": preset} | changes | _said(settings.target(name))
+            targets[name] = _changed(settings.target(preset), value)
         return msgspec.structs.replace(settings, targets={**settings.targets, **targets}) if targets else settings
 
 
-def _changed(settings: TargetSettings, said: dict[str, Any]) -> TargetSettings:
+def _changed(settings: TargetSettings, fields: dict[str, Any]) -> TargetSettings:
     """With these fields changed. Another address may be in another region, and is known to be in none unless that is said too."""
-    moved = {"region": None} if "base_url" in said else {}
-    return msgspec.structs.replace(settings, **(moved | said))
+    moved = {"region": None} if "base_url" in fields else {}
+    return msgspec.structs.replace(settings, **(moved | fields))
 
 
 def _lack(kept: _Kept, name: str) -> str | None:

@@ -165,12 +165,12 @@ class LLMClient(BaseChatModel):
 
     def _names(self, chain: str | tuple[str, ...] | None = None) -> tuple[str, ...]:
         """The targets' names, as far as they were said; () for a chain of the settings."""
-        said = chain or self.chain
-        if isinstance(said, tuple):
-            return said
-        if said is not None:
+        value = chain or self.chain
+        if isinstance(value, tuple):
+            return value
+        if value is not None:
             settings = self._backend.settings if self.engine is None else self.engine.settings
-            return () if said in settings.chains else (said,)
+            return () if value in settings.chains else (value,)
         if self.client is not None:
             return (self._own_name(),)
         return (self.provider,) if self.provider else ()
@@ -182,21 +182,21 @@ class LLMClient(BaseChatModel):
         name = type(self).__name__
         return self.provider or ("model" if name == "LLMClient" else name.removesuffix("Client").lower() or "model")
 
-    def _route(self, said: dict[str, Any]) -> Route:
-        """The engine and the chain to ask. Takes from `said` what the engine knows by itself."""
-        chain = said.pop("chain", None)
+    def _route(self, fields: dict[str, Any]) -> Route:
+        """The engine and the chain to ask. Takes from `fields` what the engine knows by itself."""
+        chain = fields.pop("chain", None)
         if chain is None and self.client is not None:
-            return self._adopt(said), (self._own_name(),)
+            return self._adopt(fields), (self._own_name(),)
         chain = chain or self.chain
         if self.engine is not None:
             return self.engine, self._names(chain) or chain
-        backend, address = self._backend, address_of(said)
+        backend, address = self._backend, address_of(fields)
         names = self._names(chain) or (backend.settings.chain if chain is None else ())
         if not names:
             assert isinstance(chain, str)  # a chain of the settings, by its name: it has a policy of its own
             return backend.engine(backend.settings.chains[chain].targets, address), chain
-        if said.get("model") is not None and backend.needs_model(names[0]):
-            address = address._replace(model=said.pop("model"))
+        if fields.get("model") is not None and backend.needs_model(names[0]):
+            address = address._replace(model=fields.pop("model"))
         engine = backend.engine(names, address)
         return engine, backend.usable(names, address)
 
@@ -208,24 +208,24 @@ class LLMClient(BaseChatModel):
             return str(error)
         return None
 
-    def _adopt(self, said: dict[str, Any]) -> Segue:
+    def _adopt(self, fields: dict[str, Any]) -> Segue:
         if self._adopted is None or self._adopted[0] is not self.client:
             model, name = target_factories.prepared(self.client), self._own_name()
             region = self._backend.settings.target(name).region
             target = target_factories.target_of(name, model, streams=self.streams, timeout=self.timeout, region=region)
             self._adopted = self.client, self._backend.adopt(target, LangChainUpstream(model, target))
         for name in ("model", "api_key", "base_url"):
-            if said.pop(name, None) != getattr(self, name):
+            if fields.pop(name, None) != getattr(self, name):
                 raise ConfigurationError(
                     f"{type(self).__name__} stands on a ready model: it can't be given another {name}"
                 )
         return self._adopted[1]
 
-    def _targets(self, said: dict[str, Any]) -> tuple[Target, ...]:
+    def _targets(self, fields: dict[str, Any]) -> tuple[Target, ...]:
         """The targets that a call goes to, if it says this; () where none can be asked."""
         try:
-            segue, name = self._route(said)
-            chain, model = segue.targets.chain(name), said.get("model")
+            segue, name = self._route(fields)
+            chain, model = segue.targets.chain(name), fields.get("model")
             return (chain if model is None else chain.with_model(model)).targets
         except ConfigurationError:
             return ()
@@ -247,9 +247,9 @@ class LLMClient(BaseChatModel):
         plain = {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN}
         if plain.get("extra"):
             plain["extra"] = merged(self._said().get("extra"), plain["extra"])
-        said = {**self._said(), **plain, "chain": options.checked("chain", ours.get("chain"), whose)}
-        segue, chain = self._route(said)
-        call = options.request_options(said) | structure(ours)
+        fields = {**self._said(), **plain, "chain": options.checked("chain", ours.get("chain"), whose)}
+        segue, chain = self._route(fields)
+        call = options.request_options(fields) | structure(ours)
         call["chain"] = chain
         transcript = Transcript(messages)
         if transcript.extra:
@@ -266,8 +266,8 @@ class LLMClient(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with raised():
-            segue, prompt, said = self._call(messages, stop, kwargs)
-            return results.result(segue.complete(prompt, **said))
+            segue, prompt, options = self._call(messages, stop, kwargs)
+            return results.result(segue.complete(prompt, **options))
 
     async def _agenerate(
         self,
@@ -277,8 +277,8 @@ class LLMClient(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with raised():
-            segue, prompt, said = self._call(messages, stop, kwargs)
-            return results.result(await segue.acomplete(prompt, **said))
+            segue, prompt, options = self._call(messages, stop, kwargs)
+            return results.result(await segue.acomplete(prompt, **options))
 
     # The two below leave it to LangChain to tell `run_manager` of tokens; it does so for every chunk, and twice would be once too often.
 
@@ -290,12 +290,12 @@ class LLMClient(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with raised():
-            segue, prompt, said = self._call(messages, stop, kwargs)
-            if _must_be_whole(said):
-                yield from results.in_chunks(segue.complete(prompt, **said))
+            segue, prompt, options = self._call(messages, stop, kwargs)
+            if _must_be_whole(options):
+                yield from results.in_chunks(segue.complete(prompt, **options))
                 return
             chunks = results.Chunks()
-            with segue.stream(prompt, **said) as stream:
+            with segue.stream(prompt, **options) as stream:
                 for event in stream:
                     if (chunk := chunks.feed(event)) is not None:
                         yield chunk
@@ -309,13 +309,13 @@ class LLMClient(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with raised():
-            segue, prompt, said = self._call(messages, stop, kwargs)
-            if _must_be_whole(said):
-                for chunk in results.in_chunks(await segue.acomplete(prompt, **said)):
+            segue, prompt, options = self._call(messages, stop, kwargs)
+            if _must_be_whole(options):
+                for chunk in results.in_chunks(await segue.acomplete(prompt, **options)):
                     yield chunk
                 return
             chunks = results.Chunks()
-            async with segue.stream(prompt, **said) as stream:
+            async with segue.stream(prompt, **options) as stream:
                 while events := await stream.batch():
                     for event in events:
                         if (piece := chunks.feed(event)) is not None:
@@ -374,14 +374,14 @@ class LLMClient(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What tells one client's answers from another's: it goes to traces and caches, so no key is in it."""
-        said = self._said()
-        names = [f"{target.name}/{target.model.id}" for target in self._targets(dict(said))]
-        known = {name: value for name, value in said.items() if name != "api_key"} | {"targets": names}
+        result = self._said()
+        names = [f"{target.name}/{target.model.id}" for target in self._targets(dict(result))]
+        known = {name: value for name, value in result.items() if name != "api_key"} | {"targets": names}
         return {name: msgspec.to_builtins(value) for name, value in known.items()}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        said = self._said() | {name: kwargs[name] for name in ("model", "temperature", "max_tokens") if name in kwargs}
-        return model_metadata.trace(self._targets(dict(said)), said, stop)
+        value = self._said() | {name: kwargs[name] for name in ("model", "temperature", "max_tokens") if name in kwargs}
+        return model_metadata.trace(self._targets(dict(value)), value, stop)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         going = self._targets(self._said())
@@ -415,6 +415,6 @@ class ClaudeClient(LLMClient):
     provider: ClassVar[str] = "claude"
 
 
-def _must_be_whole(said: CallOptions) -> bool:
+def _must_be_whole(value: CallOptions) -> bool:
     """A check looks at whole answers. With a schema the engine holds the answer by itself."""
-    return "validate" in said and "output" not in said
+    return "validate" in value and "output" not in value

@@ -116,12 +116,12 @@ def _body(error: BaseException, response: Any) -> bytes:
     except Exception:  # a streamed answer of httpx that was not read raises here
         pass
     for name in ("body", "details"):
-        said = getattr(error, name, None)
-        if isinstance(said, dict) and said:
-            return msgspec.json.encode(said if "error" in said else {"error": said}, enc_hook=str)
+        value = getattr(error, name, None)
+        if isinstance(value, dict) and value:
+            return msgspec.json.encode(value if "error" in value else {"error": value}, enc_hook=str)
     return msgspec.json.encode({"error": {"message": _text(error)}})
 
 
 def _text(error: BaseException) -> str:
-    said = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -111,8 +111,8 @@ def _answer_parts(message: AIMessage, where: str) -> list[Part]:
     maker = made.get("dialect") or _dialect_of(str(made.get("model_provider") or ""))
     parts = content_blocks.answered(message.content, maker, {call.id for call in calls}, where)
     if isinstance(own := message.additional_kwargs.get(THINKING), list):
-        said = own[made.get("thinking_from", 0) :]
-        thoughts: list[Part] = [_own_thought(block, maker) for block in said if isinstance(block, dict)]
+        value = own[made.get("thinking_from", 0) :]
+        thoughts: list[Part] = [_own_thought(block, maker) for block in value if isinstance(block, dict)]
         parts = thoughts + [part for part in parts if not isinstance(part, Thinking)]
     return [*parts, *calls]
 
@@ -132,8 +132,8 @@ def _older_call(id: str, function: dict[str, Any]) -> ToolCall:
 
 
 def _own_thought(block: dict[str, Any], maker: str) -> Thinking:
-    said = {name: str(block.get(name) or "") for name in ("text", "signature", "redacted")}
-    return Thinking(dialect=str(block.get("dialect") or maker), **said)
+    fields = {name: str(block.get(name) or "") for name in ("text", "signature", "redacted")}
+    return Thinking(dialect=str(block.get("dialect") or maker), **fields)
 
 
 def _tool_call(call: Any, signatures: dict[str, Any]) -> ToolCall:
@@ -158,18 +158,18 @@ def _tool_message(message: ToolMessage, where: str) -> ToolResult:
 
 def to_langchain(messages: Sequence[Message], dialect: str = "") -> list[BaseMessage]:
     """The engine's messages as LangChain's, for a model that speaks `dialect`: thinking of others is left out."""
-    said: list[BaseMessage] = []
+    items: list[BaseMessage] = []
     for message in messages:
         match message.role:
             case "system":
-                said.append(SystemMessage(_content(message.parts)))
+                items.append(SystemMessage(_content(message.parts)))
             case "user":
-                said.append(HumanMessage(_content(message.parts)))
+                items.append(HumanMessage(_content(message.parts)))
             case "assistant":
-                said.append(_assistant(message, dialect))
+                items.append(_assistant(message, dialect))
             case "tool":
-                said.extend(_result(part) for part in message.parts if isinstance(part, ToolResult))
-    return said
+                items.extend(_result(part) for part in message.parts if isinstance(part, ToolResult))
+    return items
 
 
 def _content(parts: Iterable[Part]) -> str | list[str | dict[Any, Any]]:
@@ -199,8 +199,8 @@ def _assistant(message: Message, dialect: str) -> AIMessage:
     thoughts = [part for part in message.parts if isinstance(part, Thinking) and part.dialect == dialect]
     content = _content(message.parts)
     if thoughts and dialect in ("claude", "gemini"):
-        said = [{"type": "text", "text": content}] if content and isinstance(content, str) else content or []
-        content = [*(_thinking(part) for part in thoughts), *said]
+        text = [{"type": "text", "text": content}] if content and isinstance(content, str) else content or []
+        content = [*(_thinking(part) for part in thoughts), *text]
     signed = {call.id: call.signature for call in calls if call.signature and call.id}
     return AIMessage(
         content,

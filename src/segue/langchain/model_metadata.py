@@ -38,18 +38,18 @@ def profile(targets: Sequence[Target]) -> ModelProfile:
     return known
 
 
-def trace(targets: Sequence[Target], said: Mapping[str, Any], stop: Sequence[str] | None) -> LangSmithParams:
+def trace(targets: Sequence[Target], fields: Mapping[str, Any], stop: Sequence[str] | None) -> LangSmithParams:
     """LangChain's standard parameters of a call. `targets` may be empty, where none can be asked."""
     alone = targets[0].provider if len(targets) == 1 else ""
     params = LangSmithParams(
         ls_provider=next(iter(names_of(alone).langchain), alone) or "segue",
-        ls_model_name=str(said.get("model") or (targets[0].model.id if targets else "unknown")),
+        ls_model_name=str(fields.get("model") or (targets[0].model.id if targets else "unknown")),
         ls_model_type="chat",
     )
-    if said.get("temperature") is not None:
-        params["ls_temperature"] = said["temperature"]
-    if said.get("max_tokens") is not None:
-        params["ls_max_tokens"] = said["max_tokens"]
-    if stop or said.get("stop"):
-        params["ls_stop"] = list(stop or said["stop"])
+    if fields.get("temperature") is not None:
+        params["ls_temperature"] = fields["temperature"]
+    if fields.get("max_tokens") is not None:
+        params["ls_max_tokens"] = fields["max_tokens"]
+    if stop or fields.get("stop"):
+        params["ls_stop"] = list(stop or fields["stop"])
     return params

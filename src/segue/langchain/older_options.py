@@ -76,20 +76,20 @@ _COUNTS: Final = ("n", "candidate_count")
 
 def translated(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
     """The options, those of provider packages by our names. Raises `ConfigurationError` for what there is no more."""
-    said = dict(given)
+    result = dict(given)
     for name in ("model_kwargs", "extra_body"):
-        inner = said.pop(name, None)
+        inner = result.pop(name, None)
         if inner is not None and not isinstance(inner, Mapping):
             raise ConfigurationError(f"{whose}: {name} must be a dict of options")
         if name == "model_kwargs":
-            said |= {key: value for key, value in (inner or {}).items() if said.get(key) is None}
+            result |= {key: value for key, value in (inner or {}).items() if result.get(key) is None}
         elif inner:
-            said["extra"] = _laid(said.get("extra"), "openai_chat", dict(inner))
-    for name in [name for name in said if name in _ALL]:
-        value = said.pop(name)
+            result["extra"] = _laid(result.get("extra"), "openai_chat", dict(inner))
+    for name in [name for name in result if name in _ALL]:
+        value = result.pop(name)
         if value is not None:
-            _translate(said, name, value, whose)
-    return said
+            _translate(result, name, value, whose)
+    return result
 
 
 def merged(first: Mapping[str, Any] | None, then: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
@@ -100,7 +100,7 @@ def merged(first: Mapping[str, Any] | None, then: Mapping[str, Any] | None) -> d
     return both
 
 
-def _translate(said: dict[str, Any], name: str, value: Any, whose: str) -> None:
+def _translate(fields: dict[str, Any], name: str, value: Any, whose: str) -> None:
     if name in _GONE:
         raise ConfigurationError(f"{whose}: {name} is not an option; {_GONE[name]}")
     if name in _COUNTS:
@@ -110,43 +110,43 @@ def _translate(said: dict[str, Any], name: str, value: Any, whose: str) -> None:
             )
     elif name in _OF_A_DIALECT:
         dialect, field = _OF_A_DIALECT[name]
-        said["extra"] = _laid(said.get("extra"), dialect, {field: value})
+        fields["extra"] = _laid(fields.get("extra"), dialect, {field: value})
     elif name in _GENERATION:
-        said["extra"] = _laid(said.get("extra"), "gemini", {"generationConfig": {_GENERATION[name]: value}})
+        fields["extra"] = _laid(fields.get("extra"), "gemini", {"generationConfig": {_GENERATION[name]: value}})
     elif name == "safety_settings":
-        said["extra"] = _laid(said.get("extra"), "gemini", {"safetySettings": _safety(value, whose)})
+        fields["extra"] = _laid(fields.get("extra"), "gemini", {"safetySettings": _safety(value, whose)})
     elif name == "thinking_level":
-        said.setdefault("effort", value)
+        fields.setdefault("effort", value)
     elif name == "reasoning":
-        _reason(said, value, whose)
+        _reason(fields, value, whose)
     elif name == "thinking":
-        _think(said, value, whose)
+        _think(fields, value, whose)
     elif name == "functions":
-        said.setdefault("tools", [{"type": "function", "function": function} for function in value])
+        fields.setdefault("tools", [{"type": "function", "function": function} for function in value])
     elif name == "function_call":
-        said.setdefault("tool_choice", value["name"] if isinstance(value, Mapping) else value)
+        fields.setdefault("tool_choice", value["name"] if isinstance(value, Mapping) else value)
 
 
-def _reason(said: dict[str, Any], value: Any, whose: str) -> None:
+def _reason(fields: dict[str, Any], value: Any, whose: str) -> None:
     """OpenAI's `reasoning`."""
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{whose}: reasoning={value!r} is not understood; use effort")
     rest = {field: inner for field, inner in value.items() if field != "effort"}
     if value.get("effort") is not None:
-        said.setdefault("effort", value["effort"])
+        fields.setdefault("effort", value["effort"])
     if rest:
-        said["extra"] = _laid(said.get("extra"), "openai_responses", {"reasoning": rest})
+        fields["extra"] = _laid(fields.get("extra"), "openai_responses", {"reasoning": rest})
 
 
-def _think(said: dict[str, Any], value: Any, whose: str) -> None:
+def _think(fields: dict[str, Any], value: Any, whose: str) -> None:
     """Anthropic's `thinking`."""
     kind = value.get("type") if isinstance(value, Mapping) else None
     if kind == "disabled":
-        said.setdefault("effort", "none")
+        fields.setdefault("effort", "none")
     elif kind == "enabled" and isinstance(value.get("budget_tokens"), int):
-        said.setdefault("thinking_budget", value["budget_tokens"])
+        fields.setdefault("thinking_budget", value["budget_tokens"])
     elif kind == "adaptive":
-        said["extra"] = _laid(said.get("extra"), "claude", {"thinking": dict(value)})
+        fields["extra"] = _laid(fields.get("extra"), "claude", {"thinking": dict(value)})
     else:
         raise ConfigurationError(f"{whose}: thinking={value!r} is not understood; use effort or thinking_budget")
 

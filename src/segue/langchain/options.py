@@ -164,9 +164,9 @@ def settled(given: Mapping[str, Any], fields: Collection[str], whose: str) -> di
     return known
 
 
-def request_options(said: Mapping[str, Any]) -> CallOptions:
+def request_options(fields: Mapping[str, Any]) -> CallOptions:
     """Options as `Segue` takes them. LangChain's `max_retries` is the number of rounds beyond the first; None leaves the policy's."""
-    known = {name: value for name, value in said.items() if name not in ADDRESS}
+    known = {name: value for name, value in fields.items() if name not in ADDRESS}
     if (retries := known.pop("max_retries", None)) is not None:
         known.setdefault("rounds", retries + 1)
     return cast(CallOptions, known)

@@ -151,10 +151,10 @@ def in_chunks(answer: Answer) -> Iterator[ChatGenerationChunk]:
 
 def _piece(index: int, thought: Thinking | ThinkingDelta) -> dict[str, Any]:
     """Its maker is named beside its proof, of which there is one: merging pieces would join a name to itself."""
-    said = {"text": thought.text, "signature": thought.signature, "redacted": thought.redacted}
+    fields = {"text": thought.text, "signature": thought.signature, "redacted": thought.redacted}
     if thought.signature or thought.redacted:
-        said["dialect"] = thought.dialect
-    return {"index": index, "type": "thinking", **{name: value for name, value in said.items() if value}}
+        fields["dialect"] = thought.dialect
+    return {"index": index, "type": "thinking", **{name: value for name, value in fields.items() if value}}
 
 
 def _signatures(calls: tuple[ToolCall, ...]) -> dict[str, Any]:

@@ -210,27 +210,27 @@ def _thought(block: Mapping[str, Any], dialect: str) -> list[UpstreamEvent]:
     return [ThinkingDelta(str(text or ""), str(signature or ""), str(redacted or ""), proof)]
 
 
-def _finish_word(said: Mapping[str, Any]) -> str | None:
+def _finish_word(fields: Mapping[str, Any]) -> str | None:
     """Each provider's package has its own key; OpenAI's Responses says `incomplete` and why beside it."""
-    details = said.get("incomplete_details")
+    details = fields.get("incomplete_details")
     if isinstance(details, Mapping) and details.get("reason"):
         return str(details["reason"]).lower()
     for key in ("finish_reason", "stop_reason", "stopReason", "done_reason", "status"):
-        if isinstance(word := said.get(key), str) and word and word.lower() not in _UNFINISHED:
+        if isinstance(word := fields.get(key), str) and word and word.lower() not in _UNFINISHED:
             return word.lower()
     return None
 
 
-def _usage(said: Mapping[str, Any]) -> Usage:
-    details = said.get("input_token_details") or {}
+def _usage(fields: Mapping[str, Any]) -> Usage:
+    details = fields.get("input_token_details") or {}
     read, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
     hour = details.get("ephemeral_1h_input_tokens") or 0
     short = details.get("ephemeral_5m_input_tokens") or written
     return Usage(
-        input_tokens=max(0, (said.get("input_tokens") or 0) - read - short - hour),
+        input_tokens=max(0, (fields.get("input_tokens") or 0) - read - short - hour),
         cache_read_tokens=read,
         cache_write_tokens=short,
         cache_write_1h_tokens=hour,
-        output_tokens=said.get("output_tokens") or 0,
-        reasoning_tokens=(said.get("output_token_details") or {}).get("reasoning") or 0,
+        output_tokens=fields.get("output_tokens") or 0,
+        reasoning_tokens=(fields.get("output_token_details") or {}).get("reasoning") or 0,
     )

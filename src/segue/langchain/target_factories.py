@@ -52,10 +52,10 @@ def target_of(
     name: str, model: Any, *, streams: bool = True, timeout: float | None = None, region: str | None = None
 ) -> Target:
     """The target that a model stands for. Its provider and model id are what the model tells its tracers."""
-    said: Mapping[str, Any] = model._get_ls_params() if isinstance(model, BaseChatModel) else {}
-    provider = from_langchain(str(said.get("ls_provider") or name))
+    fields: Mapping[str, Any] = model._get_ls_params() if isinstance(model, BaseChatModel) else {}
+    provider = from_langchain(str(fields.get("ls_provider") or name))
     preset = PROVIDERS.get(provider)
-    info = find_model(provider, str(said.get("ls_model_name") or name))
+    info = find_model(provider, str(fields.get("ls_model_name") or name))
     return Target(
         name=name,
         provider=provider,

@@ -155,20 +155,20 @@ class MustCall:
         return "MustCall()"
 
 
-def structure(said: Mapping[str, Any]) -> CallOptions:
+def structure(fields: Mapping[str, Any]) -> CallOptions:
     """Those options of a call that have forms of their own, as `Segue` takes them."""
     options: CallOptions = {}
-    if said.get("tools"):
-        functions = engine_tools(said["tools"], strict=said.get("strict"))
+    if fields.get("tools"):
+        functions = engine_tools(fields["tools"], strict=fields.get("strict"))
         options["tools"] = functions
-        choice = engine_choice(said.get("tool_choice"), [function.name for function in functions])
+        choice = engine_choice(fields.get("tool_choice"), [function.name for function in functions])
         if choice is not None:
             options["tool_choice"] = choice
-    output = output_schema(said.get("output") or said.get("response_format"))
+    output = output_schema(fields.get("output") or fields.get("response_format"))
     if output is not None:
         options["output"] = output
-    if said.get("validate") is not None:
-        options["validate"] = said["validate"]
+    if fields.get("validate") is not None:
+        options["validate"] = fields["validate"]
     return options
 
 

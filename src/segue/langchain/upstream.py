@@ -63,8 +63,8 @@ class LangChainUpstream:
             receipt.sent = True
             take = reading.feed if self._target.streams else reading.whole
             restored = fitted.answers.restored if fitted.answers is not None else list
-            said = at_home if self._settled else at_hand
-            async with contextlib.aclosing(said(lambda: self._pieces(model, messages, options))) as pieces:
+            value = at_home if self._settled else at_hand
+            async with contextlib.aclosing(value(lambda: self._pieces(model, messages, options))) as pieces:
                 async for piece in pieces:
                     yield restored(take(piece))
             yield restored(reading.end())
@@ -100,8 +100,8 @@ class LangChainUpstream:
         if not self._bare:
             options["config"] = _QUIET
             taken = {name for name in _PARAMETERS if self._target.model.takes(name)} - ask.omit
-            said = {name: value for name in taken if (value := getattr(request, name)) is not None}
-            options |= {_word(self._model, name): value for name, value in said.items()}
+            fields = {name: value for name in taken if (value := getattr(request, name)) is not None}
+            options |= {_word(self._model, name): value for name, value in fields.items()}
             if request.stop and "stop" not in ask.omit:
                 options["stop"] = list(request.stop)
         messages = to_langchain(request.messages, self._target.dialect)
@@ -136,9 +136,9 @@ class LangChainUpstream:
         tools = [_openai_tool(tool) for tool in request.tools]
         options: dict[str, Any] = {}
         if (choice := request.tool_choice) is not None and self._unforced(request, omit) is None:
-            said: Any = {"tool": choice.name, "required": "any"}.get(choice.mode, choice.mode)
+            value: Any = {"tool": choice.name, "required": "any"}.get(choice.mode, choice.mode)
             # Anthropic's package takes the word for a tool's name.
-            options["tool_choice"] = {"type": "none"} if said == "none" and self._target.dialect == "claude" else said
+            options["tool_choice"] = {"type": "none"} if value == "none" and self._target.dialect == "claude" else value
         takes = "parallel_tool_calls" in inspect.signature(self._model.bind_tools).parameters
         if request.parallel_tool_calls is not None and takes and "parallel_tool_calls" not in omit:
             options["parallel_tool_calls"] = request.parallel_tool_calls

@@ -27,9 +27,9 @@ async def check(engine: Engine, targets: Iterable[Target], *, connect: float) ->
             keys = engine.keys(target)
             by_key.setdefault((keys.endpoint, keys.credential), []).append(target)
     groups = list(by_key.values())
-    said = await asyncio.gather(*(engine.upstream(group[0]).probe(connect=connect) for group in groups))
+    failures = await asyncio.gather(*(engine.upstream(group[0]).probe(connect=connect) for group in groups))
     troubles: dict[str, str] = {}
-    for group, failure in zip(groups, said, strict=True):
+    for group, failure in zip(groups, failures, strict=True):
         if failure is None or tells_of_the_key_or_the_way(failure):
             now = asyncio.get_running_loop().time()
             engine.health.checked(engine.keys(group[0]), failure, now, engine.rng.uniform(-1.0, 1.0))

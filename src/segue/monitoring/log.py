@@ -109,7 +109,7 @@ class RequestLog:
             "event": "request",
             "request_id": start.request_id,
             "chain": start.chain,
-            **{name: said for name in ("policy", "route") if (said := start.metadata.get(f"segue_{name}"))},
+            **{name: value for name in ("policy", "route") if (value := start.metadata.get(f"segue_{name}"))},
             "target": end.target,
             "model": self._redact.name(end.model),
             "outcome": end.outcome,
@@ -151,8 +151,8 @@ class RequestLog:
 
 def _money(cost: Decimal | None, bound: Decimal | None) -> dict[str, float | None]:
     """The cost, and beside an estimate the most that can have been billed."""
-    said = {"cost": None if cost is None else float(cost)}
-    return said if bound in (cost, None) else {**said, "cost_bound": float(bound)}
+    fields = {"cost": None if cost is None else float(cost)}
+    return fields if bound in (cost, None) else {**fields, "cost_bound": float(bound)}
 
 
 def _usage(source: AttemptRecord | RequestEnd) -> dict[str, int]:
@@ -170,16 +170,16 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] | None = getattr(record, "segue", None)
-        said = fields if fields is not None else {"event": "message", "message": record.getMessage()}
+        result = fields if fields is not None else {"event": "message", "message": record.getMessage()}
         if record.exc_info:
-            said = {**said, "traceback": self.formatException(record.exc_info)}
+            result = {**result, "traceback": self.formatException(record.exc_info)}
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         level = record.levelname.lower()
         if self._as_json:
-            line = msgspec.json.encode({"time": moment, "level": level, "logger": record.name, **said}).decode()
+            line = msgspec.json.encode({"time": moment, "level": level, "logger": record.name, **result}).decode()
         else:
-            words = " ".join(f"{name}={_word(value)}" for name, value in said.items() if name != "event")
-            line = f"{moment} {level:7} {said['event']} {words}"
+            words = " ".join(f"{name}={_word(value)}" for name, value in result.items() if name != "event")
+            line = f"{moment} {level:7} {result['event']} {words}"
         # What `RequestLog` makes of free text is clean already; what others say is not.
         return self._redact.known(line) if fields is not None and not record.exc_info else self._redact(line)
 
@@ -278,17 +278,17 @@ def configure_logging(
     Gives the handler, None where the settings name no form of log. Records go no further up: a handler of the root logger would write them again.
     """
     settings = settings if settings is not None else load()
-    said = settings.monitoring
-    if said.log is None:
+    value = settings.monitoring
+    if value.log is None:
         return None
     handler = LineHandler(stream or sys.stderr)
-    handler.setFormatter(LineFormatter(redactor_of(settings), as_json=said.log == "json"))
+    handler.setFormatter(LineFormatter(redactor_of(settings), as_json=value.log == "json"))
     for name in loggers:
         logger = logging.getLogger(name)
         for before in [each for each in logger.handlers if isinstance(each, LineHandler)]:
             logger.removeHandler(before)
             before.close()
         logger.addHandler(handler)
-        logger.setLevel(said.log_level.upper())
+        logger.setLevel(value.log_level.upper())
         logger.propagate = False
     return handler

@@ -247,12 +247,12 @@ def _described(start: AttemptStart, model: str) -> dict[str, Any]:
 
 def _asked(request: ChatRequest) -> dict[str, Any]:
     names = ("temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty")
-    said = {f"gen_ai.request.{name}": value for name in names if (value := getattr(request, name)) is not None}
+    fields = {f"gen_ai.request.{name}": value for name in names if (value := getattr(request, name)) is not None}
     if request.stop:
-        said["gen_ai.request.stop_sequences"] = request.stop
+        fields["gen_ai.request.stop_sequences"] = request.stop
     if request.output is not None:
-        said["gen_ai.output.type"] = "json"
-    return said
+        fields["gen_ai.output.type"] = "json"
+    return fields
 
 
 def _ended(end: AttemptEnd) -> dict[str, Any]:
@@ -277,8 +277,8 @@ def _ended(end: AttemptEnd) -> dict[str, Any]:
 
 def _messages(messages: tuple[Message, ...]) -> str:
     """The conventions' JSON of what was said."""
-    said = [{"role": message.role, "parts": [_part(part) for part in message.parts]} for message in messages]
-    return msgspec.json.encode(said).decode()
+    items = [{"role": message.role, "parts": [_part(part) for part in message.parts]} for message in messages]
+    return msgspec.json.encode(items).decode()
 
 
 def _part(part: Text | Image | File | Thinking | ToolCall | ToolResult) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def current(target: Target, today: date, *, replace: bool) -> Target:
         return target
     if life.status == "retired" and replace and (heir := _heir(target, life, at_home=_at_home(target))):
         default = "" if life.successor else f": {heir}, the default of {target.provider},"
-        said = f"{life.message}{default}" if default else f"{life.message}, which"
-        return _succeeded(target, heir, f"{said} was asked in its place")
+        value = f"{life.message}{default}" if default else f"{life.message}, which"
+        return _succeeded(target, heir, f"{value} was asked in its place")
     return with_notice(target, life.message)
 
 
@@ -40,8 +40,8 @@ def successor(target: Target, today: date) -> Target | None:
     if heir is None:
         return None
     gone = "is gone" if life.successor else f"is not known to {target.provider}"
-    said = (notice for notice in target.notice.split("; ") if notice != life.message)  # its end came sooner
-    target = msgspec.structs.replace(target, notice="; ".join(said))
+    notices = (notice for notice in target.notice.split("; ") if notice != life.message)  # its end came sooner
+    target = msgspec.structs.replace(target, notice="; ".join(notices))
     return _succeeded(target, heir, f"{target.model.id} {gone}: {heir} was asked in its place")
 
 

@@ -57,8 +57,8 @@ def is_housekeeping(request: ChatRequest) -> bool:
     if request.tools or not request.messages:
         return False  # an agent that works has its tools with it
     rules = next((message.text for message in request.messages if message.role == "system"), "")
-    said = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
-    looked = f"{rules[:HEAD]}\n{said[:HEAD]}\n{said[-HEAD:]}" if len(said) > HEAD else f"{rules[:HEAD]}\n{said}"
+    text = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+    looked = f"{rules[:HEAD]}\n{text[:HEAD]}\n{text[-HEAD:]}" if len(text) > HEAD else f"{rules[:HEAD]}\n{text}"
     for hint in _HINTS:  # a generator costs as much as the search
         if hint in looked:
             looked = looked.lower()

@@ -144,13 +144,13 @@ def route(policy: str, candidates: Sequence[Candidate], situation: Situation) ->
     return Route(policy=policy, order=names, reason=reason, complexity=situation.complexity)
 
 
-def strong_ones(candidates: Sequence[Candidate], said: Sequence[str]) -> frozenset[str]:
-    """The names of the strong targets: those `said`, else those whose price is above the middle, by its logarithm, of all prices.
+def strong_ones(candidates: Sequence[Candidate], names: Sequence[str]) -> frozenset[str]:
+    """The names of the strong targets: those `names`, else those whose price is above the middle, by its logarithm, of all prices.
 
     Empty where nothing tells them apart.
     """
-    if said:
-        return frozenset(said).intersection(candidate.name for candidate in candidates)
+    if names:
+        return frozenset(names).intersection(candidate.name for candidate in candidates)
     prices = {candidate.name: candidate.price for candidate in candidates if candidate.price is not None}
     least, most = min(prices.values(), default=Decimal(0)), max(prices.values(), default=Decimal(0))
     if most <= least * Decimal(STRONGER):
@@ -221,27 +221,27 @@ def _smart(candidates: Sequence[Candidate], situation: Situation) -> Ordered:
         return [*candidates], "no target is known to be stronger than another: as written"
     threshold = 1.0 - situation.strong_share
     if situation.complexity is None:
-        said = "complexity unknown"
+        value = "complexity unknown"
         if situation.unknown == "middle":
             ordered = _middle_first(candidates)
-            return ordered, f"{said}: {ordered[0].name} is of middle price"
-        said, hard = f"{said}, taken as {situation.unknown}", situation.unknown == "hard"
+            return ordered, f"{value}: {ordered[0].name} is of middle price"
+        value, hard = f"{value}, taken as {situation.unknown}", situation.unknown == "hard"
     else:
         hard = situation.complexity >= threshold
-        said = (
+        value = (
             f"complexity {situation.complexity:.2f}, {threshold:.2f} or more"
             if hard
             else (f"complexity {situation.complexity:.2f}, below {threshold:.2f}")
         )
     if not hard:
         ordered, why = _cost(candidates, situation)
-        return ordered, f"{said}: {why}"
+        return ordered, f"{value}: {why}"
     first = [candidate for candidate in candidates if candidate.name in strong]
     rest = [candidate for candidate in candidates if candidate.name not in strong]
     rest.sort(key=lambda candidate: candidate.price or Decimal(0), reverse=True)
     return (
         first + rest,
-        f"{said}: strong targets first ({', '.join(one.name for one in first)})",
+        f"{value}: strong targets first ({', '.join(one.name for one in first)})",
     )
 
 

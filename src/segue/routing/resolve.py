@@ -85,22 +85,22 @@ def region(settings: TargetSettings, provider: Provider | None) -> str:
 
 def quota(target: Target, settings: TargetSettings) -> QuotaLimits | None:
     """What a target may use: as set, or for the free tier what is known of its model's; None is no limit."""
-    said = settings.quota
-    if said is None:
+    value = settings.quota
+    if value is None:
         return None
     known = target.model.free_quota or FreeQuota()
-    if said.tier == "free":
-        said = msgspec.structs.replace(
-            said,
-            requests_per_minute=said.requests_per_minute or known.requests_per_minute,
-            tokens_per_minute=said.tokens_per_minute or known.tokens_per_minute,
-            requests_per_day=said.requests_per_day or known.requests_per_day,
+    if value.tier == "free":
+        value = msgspec.structs.replace(
+            value,
+            requests_per_minute=value.requests_per_minute or known.requests_per_minute,
+            tokens_per_minute=value.tokens_per_minute or known.tokens_per_minute,
+            requests_per_day=value.requests_per_day or known.requests_per_day,
         )
     return QuotaLimits(
-        requests_per_minute=said.requests_per_minute,
-        input_tokens_per_minute=said.tokens_per_minute,
-        requests_per_day=said.requests_per_day,
-        tokens_per_day=known.tokens_per_day if said.tier == "free" else None,
+        requests_per_minute=value.requests_per_minute,
+        input_tokens_per_minute=value.tokens_per_minute,
+        requests_per_day=value.requests_per_day,
+        tokens_per_day=known.tokens_per_day if value.tier == "free" else None,
     )
 
 

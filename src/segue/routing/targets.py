@@ -101,34 +101,34 @@ class Targets:
             return True
         return resolve.described(name, self._settings.target(name), providers=self._providers)
 
-    def chain(self, said: str | Sequence[str] | None) -> Chain:
-        """The chain that `said` stands for: a chain's name, a target's, targets' names, or None for the default chain.
+    def chain(self, value: str | Sequence[str] | None) -> Chain:
+        """The chain that `value` stands for: a chain's name, a target's, targets' names, or None for the default chain.
 
         Targets that lack a key are left out; of a chain that was named, the answers then say so. Raises `ConfigurationError` if none has a
         key, and for one that does not exist.
         """
-        key = said if said is None or isinstance(said, str) else tuple(said)
+        key = value if value is None or isinstance(value, str) else tuple(value)
         if (known := self._chains.get(key)) is None:
             if len(self._chains) >= CHAINS_MOST:
                 self._chains.clear()
             known = self._chains[key] = self._chain(key)
         return known
 
-    def _chain(self, said: str | tuple[str, ...] | None) -> Chain:
+    def _chain(self, value: str | tuple[str, ...] | None) -> Chain:
         policy = self._settings.policy
-        if said is None and self._ready is not None:
+        if value is None and self._ready is not None:
             return Chain("default", tuple(self._ready.values()), policy)
-        if said is None:
+        if value is None:
             name, names = "default", self._settings.chain
-        elif isinstance(said, str) and said in self._settings.chains:
-            name, names, policy = said, self._settings.chains[said].targets, self._settings.chains[said].policy
+        elif isinstance(value, str) and value in self._settings.chains:
+            name, names, policy = value, self._settings.chains[value].targets, self._settings.chains[value].policy
         else:
-            names = (said,) if isinstance(said, str) else said
+            names = (value,) if isinstance(value, str) else value
             name = ">".join(names)
         found = {
             target: self[target]
             for target in names
-            if said is not None or self.usable(target) or not self.described(target)
+            if value is not None or self.usable(target) or not self.described(target)
         }
         usable = tuple(target for name, target in found.items() if self.usable(name))
         if not usable:
@@ -138,7 +138,7 @@ class Targets:
                 "Segue(sandbox=True), or `segue chat --sandbox`"
             )
         chain = Chain(name, usable, policy)
-        if said is None or len(usable) == len(found):
+        if value is None or len(usable) == len(found):
             return chain
         missing = (name for name in names if not self.usable(name))
         told = " and ".join(f"{name} has no key ({resolve.key_variable(name)})" for name in missing)

@@ -54,12 +54,18 @@ def task_of(request: ChatRequest) -> str:
     turns = list(islice(said_by_user, 2))  # a long conversation has many more
     if not turns:
         return ""
-    said = turns[0]
+    latest = turns[0]
     rules = [text for message in request.messages if message.role == "system" and (text := message.text)]
-    if not rules and DATA < len(said) <= PARAGRAPH and "\n\n" not in said and "`" not in said and "<" not in said:
-        return said  # by far the most requests are that plain
-    own = instruction(said)
-    if rules and own.strength < 2 and len(said) > DATA:
+    if (
+        not rules
+        and DATA < len(latest) <= PARAGRAPH
+        and "\n\n" not in latest
+        and "`" not in latest
+        and "<" not in latest
+    ):
+        return latest  # most requests are that plain
+    own = instruction(latest)
+    if rules and own.strength < 2 and len(latest) > DATA:
         system = instruction("\n\n".join(rules))
         if system.strength > own.strength:
             return system.text

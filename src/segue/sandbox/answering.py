@@ -156,9 +156,9 @@ class Answering:
         self._tokens = [getattr(thought, "text", "") for thought in thoughts] + self._tokens
         for index, call in enumerate(self._reply.calls):
             events = _events(self._encoder.feed(ToolCalled(index, call)), call.arguments)
-            said = [call.name, *tokens_of(call.arguments)] if len(events) > 1 else [call.name + call.arguments]
+            items = [call.name, *tokens_of(call.arguments)] if len(events) > 1 else [call.name + call.arguments]
             pieces += events
-            self._tokens += said + [""] * (len(events) - len(said))
+            self._tokens += items + [""] * (len(events) - len(items))
         return pieces
 
     def _closing(self) -> bytes:
@@ -178,8 +178,8 @@ class Answering:
     def _usage(self, sent: int) -> Usage:
         if self._reply.usage is not None:
             return self._reply.usage
-        said = "".join(self._tokens[:sent])
-        return Usage(input_tokens=self._prompt_tokens, output_tokens=estimate_tokens(said))
+        text = "".join(self._tokens[:sent])
+        return Usage(input_tokens=self._prompt_tokens, output_tokens=estimate_tokens(text))
 
 
 def _events(data: bytes, arguments: str) -> list[bytes]:

@@ -99,7 +99,7 @@ def _claude(reason: str, model: str) -> Refusal:
 
 
 def _gemini(reason: str, model: str) -> Refusal:
-    status, word, message, said = _GEMINI[reason]
+    status, word, message, value = _GEMINI[reason]
     details: list[dict[str, Any]] = []
     if reason in ("rate", "quota"):
         violation = {
@@ -111,8 +111,8 @@ def _gemini(reason: str, model: str) -> Refusal:
             violation["quotaValue"] = "15"
             details.append({"@type": f"{_GOOGLE}RetryInfo", "retryDelay": "7s"})
         details.append({"@type": f"{_GOOGLE}QuotaFailure", "violations": [violation]})
-    if said:
-        details.append({"@type": f"{_GOOGLE}ErrorInfo", "reason": said, "domain": "googleapis.com"})
+    if value:
+        details.append({"@type": f"{_GOOGLE}ErrorInfo", "reason": value, "domain": "googleapis.com"})
     error: dict[str, Any] = {"code": status, "message": message.format(model=model), "status": word}
     if details:
         error["details"] = details

@@ -64,7 +64,7 @@ class Gatekeeper:
             self._count(key, key.rate, now)
         if key.daily_budget is None:
             return ()
-        return (Budget(name=budget_of(key), pico=to_pico(key.daily_budget), said=f"the key {key.name!r}"),)
+        return (Budget(name=budget_of(key), pico=to_pico(key.daily_budget), label=f"the key {key.name!r}"),)
 
     def close(self) -> None:
         self._ring.close()

@@ -102,9 +102,9 @@ def check_ingress(codec: IngressCodec, *, path: str, body: bytes, events: Sequen
 
 def _said(codec: IngressCodec, asked: IngressRequest, events: Sequence[ChatEvent], *, stream: bool) -> bytes:
     encoder = codec.encoder(msgspec.structs.replace(asked, stream=stream), id="a1", created=0)
-    said = b"".join(encoder.feed(event) for event in events)
-    assert said, "the answer is empty"
-    return said
+    text = b"".join(encoder.feed(event) for event in events)
+    assert text, "the answer is empty"
+    return text
 
 
 def _text(events: Iterable[UpstreamEvent]) -> str:

@@ -24,7 +24,7 @@ from segue.errors import InvalidRequestError
 NOON = 4_115_275_200.0
 """2100-05-29 12:00 UTC; days of the past are deleted."""
 DAY = "2100-05-29"
-BUDGET = Budget(name="key:k", pico=16_000_000_000_000, said="the key 'k'")
+BUDGET = Budget(name="key:k", pico=16_000_000_000_000, label="the key 'k'")
 DOLLAR = 1_000_000_000_000
 
 Make = Callable[..., Budgets]
@@ -132,7 +132,7 @@ async def test_a_day_ends_in_the_time_zone_that_is_set(make: Make) -> None:
 
 async def test_several_budgets_are_kept_at_once(make: Make) -> None:
     budgets = make(MemoryBudgets())
-    small = Budget(name="chain:fast", pico=DOLLAR, said="the chain 'fast'")
+    small = Budget(name="chain:fast", pico=DOLLAR, label="the chain 'fast'")
     await budgets.take([BUDGET, small], DOLLAR)
     with pytest.raises(InvalidRequestError, match="the chain 'fast'"):
         await budgets.take([BUDGET, small], DOLLAR)
@@ -216,8 +216,8 @@ async def test_what_another_holds_while_a_second_slice_is_taken_is_not_held_twic
                 assert budgets.hold([first], DOLLAR)
             return got
 
-    first = Budget(name="key:k", pico=DOLLAR, said="the key 'k'")
-    second = Budget(name="all", pico=DOLLAR, said="everything together")
+    first = Budget(name="key:k", pico=DOLLAR, label="the key 'k'")
+    second = Budget(name="all", pico=DOLLAR, label="everything together")
     budgets = make(Raced())
     with pytest.raises(InvalidRequestError, match=r"the key 'k'.*running requests hold what is left"):
         await budgets.take([first, second], DOLLAR)
@@ -258,7 +258,7 @@ async def test_a_report_that_is_refused_again_and_again_keeps_no_other_from_bein
 
     store = Refuses()
     budgets = make(store)
-    other = Budget(name="all", pico=DOLLAR, said="everything together")
+    other = Budget(name="all", pico=DOLLAR, label="everything together")
     budgets.settle(await budgets.take([BUDGET, other], 1), 1)
     eventually(lambda: store.spent(DAY).get("all") == 1)
 
@@ -274,7 +274,7 @@ async def test_reports_are_made_however_many_ask(make: Make) -> None:
             with contextlib.suppress(InvalidRequestError):
                 await budgets.take([other], DOLLAR)
 
-    other = Budget(name="all", pico=1, said="everything together")
+    other = Budget(name="all", pico=1, label="everything together")
     store = Slow()
     budgets = make(store)
     asking = [asyncio.create_task(ask_again_and_again()) for _ in range(10)]
@@ -310,7 +310,7 @@ from segue.budgets.leases import Budgets
 from segue.budgets.mongodb import MongoBudgets
 from segue.budgets.lease import Budget
 from segue.budgets.sqlite import SqliteBudgets
-budget = Budget(name="all", pico=1600, said="everything together")
+budget = Budget(name="all", pico=1600, label="everything together")
 budgets = Budgets(SqliteBudgets(pathlib.Path(sys.argv[1])), wall=lambda: 4_115_275_200.0, idle=60.0)
 mine = asyncio.run(budgets.take([budget], 1))
 if not (child := os.fork()):
@@ -328,6 +328,6 @@ def test_a_fork_has_nothing_in_hand(tmp_path: Path, python: Any, finished: Any) 
     path = tmp_path / "budgets.sqlite3"
     finished(python(FORKED, path))
     store = SqliteBudgets(path)
-    all_of_it = Budget(name="all", pico=1600, said="everything together")
+    all_of_it = Budget(name="all", pico=1600, label="everything together")
     assert store.take(all_of_it, DAY, least=1601) == Shared(0, 2, 2)
     store.close()

@@ -30,7 +30,7 @@ def test_a_slice_is_what_is_lacking_or_a_sixteenth_of_what_is_left_and_never_mor
 def test_whatever_happens_to_purses_what_was_taken_is_what_is_in_hand_held_or_spent(
     steps: list[tuple[int, int, int]],
 ) -> None:
-    budget = Budget(name="b", pico=10**15, said="b")
+    budget = Budget(name="b", pico=10**15, label="b")
     purse = Purse(budget, "2026-11-28")
     taken = spent = 0
     holds: list[int] = []
@@ -52,7 +52,7 @@ def test_whatever_happens_to_purses_what_was_taken_is_what_is_in_hand_held_or_sp
 
 
 def test_a_purse_that_runs_low_is_known_by_the_half_of_its_last_slice() -> None:
-    purse = Purse(Budget(name="b", pico=1000, said="b"), "2026-11-28")
+    purse = Purse(Budget(name="b", pico=1000, label="b"), "2026-11-28")
     purse.fill(100)
     assert purse.low == 50
     purse.fill(0)

@@ -16,7 +16,7 @@ from segue.budgets.sqlite import SqliteBudgets
 from segue.budgets.store import BudgetStore
 
 DAY = "2100-11-28"
-BUDGET = Budget(name="key:k", pico=16_000, said="the key 'k'")
+BUDGET = Budget(name="key:k", pico=16_000, label="the key 'k'")
 
 
 def test_a_slice_is_taken_of_what_is_left(shared: BudgetStore) -> None:
@@ -36,7 +36,7 @@ def test_what_is_given_back_can_be_taken_again(shared: BudgetStore) -> None:
 def test_each_budget_and_each_day_stands_for_itself(shared: BudgetStore) -> None:
     shared.take(BUDGET, DAY, least=16_000)
     shared.report(BUDGET.name, DAY, LeaseReport(1, 5, 0), source="a")
-    other = Budget(name="chain:fast", pico=800, said="the chain 'fast'")
+    other = Budget(name="chain:fast", pico=800, label="the chain 'fast'")
     assert shared.take(other, DAY, least=1).slice == 50
     assert shared.take(BUDGET, "2100-11-29", least=1).slice == 1000
     assert shared.spent(DAY) == {"key:k": 5, "chain:fast": 0}
@@ -66,7 +66,7 @@ def test_a_writer_whom_a_reader_kept_waiting_for_too_long_writes_the_next_time(
 
 def test_a_budget_that_was_lowered_gives_nothing_more(shared: BudgetStore) -> None:
     shared.take(BUDGET, DAY, least=9000)
-    lower = Budget(name=BUDGET.name, pico=5000, said=BUDGET.said)
+    lower = Budget(name=BUDGET.name, pico=5000, label=BUDGET.said)
     assert shared.take(lower, DAY, least=1).slice == 0
 
 

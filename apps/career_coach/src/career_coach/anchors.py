@@ -61,8 +61,8 @@ class Anchors:
         """Whether the text names one of them."""
         if self._loose is None and self._exact is None:
             return True
-        said = " ".join(_WORD.findall(unicodedata.normalize("NFKC", text)))
-        return any(pattern is not None and pattern.search(said) for pattern in (self._loose, self._exact))
+        value = " ".join(_WORD.findall(unicodedata.normalize("NFKC", text)))
+        return any(pattern is not None and pattern.search(value) for pattern in (self._loose, self._exact))
 
 
 def terms(text: str) -> list[str]:
@@ -119,5 +119,5 @@ def _parts(words: list[str], *, technology: bool) -> Iterator[tuple[str, bool]]:
 def _any_of(phrases: set[str], flags: re.RegexFlag) -> re.Pattern[str] | None:
     if not phrases:
         return None
-    said = sorted((" ?".join(map(re.escape, phrase.split())) for phrase in phrases), key=len, reverse=True)
-    return re.compile(f"{_BEFORE}(?:{'|'.join(said)}){_AFTER}", flags)
+    patterns = sorted((" ?".join(map(re.escape, phrase.split())) for phrase in phrases), key=len, reverse=True)
+    return re.compile(f"{_BEFORE}(?:{'|'.join(patterns)}){_AFTER}", flags)

@@ -49,10 +49,10 @@ class Progress:
         start = end.start
         line = self._lines[start.metadata["task"]]
         name = line.running.pop(start.attempt_id, start.target.name)
-        said = f"{name}: {self._labels.outcome(end.outcome)}"
-        line.past.append((said, "green" if end.outcome == "ok" else "dim" if end.outcome == "cancelled" else "red"))
+        message = f"{name}: {self._labels.outcome(end.outcome)}"
+        line.past.append((message, "green" if end.outcome == "ok" else "dim" if end.outcome == "cancelled" else "red"))
         line.done = line.done or end.outcome == "ok"
-        self._say(line, f"{said} ({end.seconds:.1f} s)")
+        self._say(line, f"{message} ({end.seconds:.1f} s)")
 
     def _say(self, line: _Line, text: str) -> None:
         if not self._console.is_terminal:
@@ -76,8 +76,8 @@ class _Line:
 
     def drawn(self) -> RenderableType:
         text = Text(f"{self.label}  ")
-        for said, style in self.past:
-            text.append(f"{said}  ", style=style)
+        for value, style in self.past:
+            text.append(f"{value}  ", style=style)
         if self.done:
             return Text("✓ ", style="green").append_text(text)
         names = ", ".join(self.running.values())

@@ -53,8 +53,8 @@ def _level(task: Task, resume: Resume, language: Language) -> str:
         return _UNKNOWN_LEVEL[language]
     stage = next(index for index, end in enumerate((12, 48, 96, float("inf"))) if months < end)
     owns, ask = _LEVELS[language][stage]
-    said = owns.format(months=months)
-    return f"{said} {ask}" if task == "questions" else said
+    text = owns.format(months=months)
+    return f"{text} {ask}" if task == "questions" else text
 
 
 _UNKNOWN_LEVEL: Final[dict[Language, str]] = {

@@ -170,10 +170,10 @@ def is_link(text: str) -> bool:
 def _repeated_questions(questions: list[dict[str, Any]]) -> Iterator[str]:
     seen: set[str] = set()
     for index, question in enumerate(questions):
-        said = " ".join(question["question"].split()).casefold()
-        if said in seen:
+        text = " ".join(question["question"].split()).casefold()
+        if text in seen:
             yield f"questions[{index}].question repeats an earlier one"
-        seen.add(said)
+        seen.add(text)
 
 
 def _blanks(value: Any, place: str) -> Iterator[str]:
@@ -212,8 +212,8 @@ def _said(violation: ValidationError) -> str:
 
 
 def _place(path: Iterable[str | int]) -> str:
-    said = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return said.removeprefix(".") or "the answer"
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".") or "the answer"
 
 
 def _bounds(schema: Any) -> str:

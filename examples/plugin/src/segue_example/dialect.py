@@ -71,15 +71,15 @@ class Decoder:
 
     def _read(self, line: bytes) -> list[UpstreamEvent]:
         try:
-            said = json.loads(line)
+            document = json.loads(line)
         except ValueError:
-            said = None
-        match said:
+            document = None
+        match document:
             case {"say": str(text)}:
                 return [TextDelta(text)]
             case {"end": str(end)}:
                 self.complete = True
-                usage = Usage(input_tokens=said.get("read", 0), output_tokens=said.get("wrote", 0))
+                usage = Usage(input_tokens=document.get("read", 0), output_tokens=document.get("wrote", 0))
                 return [
                     UsageReport(usage),
                     Finished(FinishReason.LENGTH if end == "room" else FinishReason.STOP, raw=end),

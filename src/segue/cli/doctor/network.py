@@ -61,7 +61,7 @@ def ask_all(targets: Sequence[Target], timeout: float) -> list[Checkup]:
     except ConfigurationError as error:
         return [
             Checkup(
-                about="network", what="proxy", state="fault", said=str(error), advice="correct or unset the variable"
+                about="network", what="proxy", state="fault", finding=str(error), advice="correct or unset the variable"
             )
         ]
 
@@ -80,22 +80,22 @@ async def check_reach(target: Target, transport: Transport, *, timeout: float) -
     """What a target says, and by how many seconds this machine's clock is ahead of its; None if it does not tell."""
     if target.file:
         problem = problem_with(target.file)
-        said = f"{target.file} runs on this machine when it is first asked" if problem is None else problem
-        check = Checkup(about=target.name, what="file", state="ok", said=said)
-        return [check if problem is None else _fault(target, "file", said, "or name another file")], None
+        text = f"{target.file} runs on this machine when it is first asked" if problem is None else problem
+        check = Checkup(about=target.name, what="file", state="ok", finding=text)
+        return [check if problem is None else _fault(target, "file", text, "or name another file")], None
     if len(target.lookup) > 1:
         return [await _local(target, transport, timeout)], None
     try:
         async with asyncio.timeout(timeout):
             answer = await _ask(target, transport, timeout)
     except TimeoutError:
-        said = f"silent for {timeout:g} s at {_place(target)}"
-        return [_fault(target, "reach", said, "look at the network and its firewall, or try a longer --timeout")], None
+        text = f"silent for {timeout:g} s at {_place(target)}"
+        return [_fault(target, "reach", text, "look at the network and its firewall, or try a longer --timeout")], None
     except TransportError as error:
         return [_fault(target, "reach", error.message, _network_advice(target, error.phase))], None
     parts = [f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.steps.items()]
-    said = ", ".join([f"answers in {answer.seconds * 1000:.0f} ms", *parts])
-    found = [Checkup(about=target.name, what="reach", state="ok", said=said)]
+    text = ", ".join([f"answers in {answer.seconds * 1000:.0f} ms", *parts])
+    found = [Checkup(about=target.name, what="reach", state="ok", finding=text)]
     return found + list(_judged(target, answer)), answer.skew
 
 
@@ -103,9 +103,9 @@ async def _local(target: Target, transport: Transport, timeout: float) -> Checku
     """Whether there is a local server to close the chain with."""
     failure = await LocalUpstream(target, PROVIDERS, transport, time.time).probe(connect=timeout)
     if failure is None:
-        return Checkup(about=target.name, what="reach", state="ok", said="a local server with a model runs")
+        return Checkup(about=target.name, what="reach", state="ok", finding="a local server with a model runs")
     return Checkup(
-        about=target.name, what="reach", state="warning", said=failure.message, advice="start one, e.g. ollama serve"
+        about=target.name, what="reach", state="warning", finding=failure.message, advice="start one, e.g. ollama serve"
     )
 
 
@@ -200,29 +200,29 @@ async def _resolved(host: str, port: int) -> list[AddrInfoType]:
 def _judged(target: Target, answer: PingResult) -> Iterator[Checkup]:
     if 200 <= answer.status < 300:
         if target.key:
-            yield Checkup(about=target.name, what="key", state="ok", said="the key is accepted")
+            yield Checkup(about=target.name, what="key", state="ok", finding="the key is accepted")
         yield from _listed(target, answer.body)
         return
     if answer.status in (404, 405):
-        said = f"it has no list of models (HTTP {answer.status}), so the key can't be tried for free"
-        yield Checkup(about=target.name, what="key", state="note", said=said)
+        message = f"it has no list of models (HTTP {answer.status}), so the key can't be tried for free"
+        yield Checkup(about=target.name, what="key", state="note", finding=message)
         return
     failure = upstream(target.dialect).failure(answer.status, answer.headers, answer.body, wall=time.time())
     yield _refused(target, failure, answer.status)
 
 
 def _refused(target: Target, failure: Failure, status: int) -> Checkup:
-    said = f"{failure.message} (HTTP {status})"
+    message = f"{failure.message} (HTTP {status})"
     name = f"{variable(target.name)}_API_KEY"
     preset = PROVIDERS.get(target.provider)
     page = preset.key_page if preset is not None else ""
     if failure.kind is FailureKind.AUTH:
         advice = f"make a new key{f' at {page}' if page else ''} and set {name}"
-        return _fault(target, "key", f"the key is refused: {said}", advice)
+        return _fault(target, "key", f"the key is refused: {message}", advice)
     if failure.kind is FailureKind.MONEY:
-        return _fault(target, "quota", f"no credit is left: {said}", f"top up{f' at {page}' if page else ''}")
+        return _fault(target, "quota", f"no credit is left: {message}", f"top up{f' at {page}' if page else ''}")
     advice = "wait: it will pass" if failure.kind in (FailureKind.RATE, FailureKind.OVERLOAD) else "look at the address"
-    return Checkup(about=target.name, what="reach", state="warning", said=said, advice=advice)
+    return Checkup(about=target.name, what="reach", state="warning", finding=message, advice=advice)
 
 
 class _Listed(msgspec.Struct):
@@ -249,15 +249,15 @@ def _listed(target: Target, body: bytes) -> Iterator[Checkup]:
         return
     names = {(model.id or model.name).removeprefix("models/"): model for model in page.data or page.models or ()}
     if target.lookup:
-        state, said = ("ok", f"it has {', '.join(names)}") if names else ("fault", "it has no model")
-        yield Checkup(about=target.name, what="model", state=state, said=said, advice="" if names else "load one")  # type: ignore[arg-type]
+        state, message = ("ok", f"it has {', '.join(names)}") if names else ("fault", "it has no model")
+        yield Checkup(about=target.name, what="model", state=state, finding=message, advice="" if names else "load one")  # type: ignore[arg-type]
         return
     model = names.get(target.model.id)
     if model is None:
         if names and not page.has_more and not page.nextPageToken:
-            said = f"{target.model.id} is not among the {len(names)} models that it lists"
+            message = f"{target.model.id} is not among the {len(names)} models that it lists"
             advice = f"see whether {variable(target.name)}_MODEL is right"
-            yield Checkup(about=target.name, what="model", state="warning", said=said, advice=advice)
+            yield Checkup(about=target.name, what="model", state="warning", finding=message, advice=advice)
         return
     yield from _announced(target, _day(model.shutdown_date if model.shutdown_date is not None else model.retires_at))
 
@@ -268,20 +268,20 @@ def _announced(target: Target, end: date | None) -> Iterator[Checkup]:
     if end is None or end == target.model.shutdown or (end - today).days > SOON:
         return
     passed = "was" if end <= today else "is to be"
-    said = f"{target.model.id} {passed} shut down on {end}, says the provider"
+    message = f"{target.model.id} {passed} shut down on {end}, says the provider"
     heir = target.model.successor
     advice = (
         f"set {variable(target.name)}_MODEL={heir}" if heir else f"name another model in {variable(target.name)}_MODEL"
     )
-    yield Checkup(about=target.name, what="model", state="warning", said=said, advice=advice)
+    yield Checkup(about=target.name, what="model", state="warning", finding=message, advice=advice)
 
 
-def _day(said: str | int | None) -> date | None:
+def _day(value: str | int | None) -> date | None:
     """A day as an ISO date or moment, or in epoch seconds."""
     try:
-        if isinstance(said, int):
-            return datetime.fromtimestamp(said, UTC).date()
-        return date.fromisoformat(said[:10]) if said else None
+        if isinstance(value, int):
+            return datetime.fromtimestamp(value, UTC).date()
+        return date.fromisoformat(value[:10]) if value else None
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -301,15 +301,17 @@ def check_clock(skews: Mapping[str, float]) -> Iterator[Checkup]:
     middle = sorted(skews.values())[len(skews) // 2]
     off = abs(middle)
     if off < SKEW[0]:
-        yield Checkup(about="clock", what="time", state="ok", said=f"right to {max(1.0, off):.0f} s")
+        yield Checkup(about="clock", what="time", state="ok", finding=f"right to {max(1.0, off):.0f} s")
         return
-    said = f"this machine's clock is {off:.0f} s {'ahead' if middle > 0 else 'behind'}"
+    message = f"this machine's clock is {off:.0f} s {'ahead' if middle > 0 else 'behind'}"
     advice = "set it by NTP, e.g. timedatectl set-ntp true"
-    yield Checkup(about="clock", what="time", state="fault" if off >= SKEW[1] else "warning", said=said, advice=advice)
+    yield Checkup(
+        about="clock", what="time", state="fault" if off >= SKEW[1] else "warning", finding=message, advice=advice
+    )
 
 
-def _fault(target: Target, what: str, said: str, advice: str) -> Checkup:
-    return Checkup(about=target.name, what=what, state="fault", said=said, advice=advice)
+def _fault(target: Target, what: str, text: str, advice: str) -> Checkup:
+    return Checkup(about=target.name, what=what, state="fault", finding=text, advice=advice)
 
 
 def _place(target: Target) -> str:

@@ -43,7 +43,7 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     what: str
     state: Literal["ok", "note", "warning", "fault"]
-    said: str
+    finding: str
     advice: str = ""
 
 
@@ -56,16 +56,16 @@ def names_of(settings: Settings) -> tuple[str, ...]:
 
 def check_target(name: str, settings: Settings) -> tuple[list[Checkup], Target | None]:
     """What can be said of a target without asking it, and the target if it can be asked."""
-    said = settings.target(name)
+    settings_of = settings.target(name)
     try:
-        target = resolve.target(name, said)
+        target = resolve.target(name, settings_of)
     except ConfigurationError as error:
         return [
-            Checkup(about=name, what="settings", state="fault", said=str(error), advice="correct the setting named")
+            Checkup(about=name, what="settings", state="fault", finding=str(error), advice="correct the setting named")
         ], None
-    if not resolve.usable(name, said):
+    if not resolve.usable(name, settings_of):
         return [_no_key(name, settings)], None
-    found = [] if not said.api_key else list(_looks(name, target, settings))
+    found = [] if not settings_of.api_key else list(_looks(name, target, settings))
     return found, target
 
 
@@ -73,9 +73,13 @@ def _no_key(name: str, settings: Settings) -> Checkup:
     variable = f"{resolve.variable(name)}_API_KEY"
     preset = PROVIDERS.get(settings.target(name).provider or name)
     page = f" (make one at {preset.key_page})" if preset is not None and preset.key_page else ""
-    said = "no key is set, so the chain leaves it out"
+    value = "no key is set, so the chain leaves it out"
     return Checkup(
-        about=name, what="key", state="note", said=said, advice=f"set {variable}{page}, or take {name} out of the chain"
+        about=name,
+        what="key",
+        state="note",
+        finding=value,
+        advice=f"set {variable}{page}, or take {name} out of the chain",
     )
 
 
@@ -92,7 +96,7 @@ def _looks(name: str, target: Target, settings: Settings) -> Iterator[Checkup]:
         problem = _foreign(key, preset)
     if problem:
         advice = f"look at {resolve.variable(name)}_API_KEY"
-        yield Checkup(about=name, what="key", state="warning", said=f"the key {problem}", advice=advice)
+        yield Checkup(about=name, what="key", state="warning", finding=f"the key {problem}", advice=advice)
 
 
 def _foreign(key: str, preset: Provider) -> str:
@@ -124,12 +128,12 @@ def check_life(target: Target, today: date) -> Iterator[Checkup]:
     heir = life.successor or aging.current(target, today, replace=True).model.id
     if life.status == "retired" and heir == target.model.id:
         advice = f"name another model in {variable}"
-        yield Checkup(about=target.name, what="model", state="fault", said=life.message, advice=advice)
+        yield Checkup(about=target.name, what="model", state="fault", finding=life.message, advice=advice)
         return
     days = (target.model.shutdown - today).days if target.model.shutdown else None
     left = f" ({days} days left)" if days is not None and days > 0 else ""
     advice = f"name another model in {variable}" if heir == target.model.id else f"set {variable}={heir}"
-    yield Checkup(about=target.name, what="model", state="warning", said=f"{life.message}{left}", advice=advice)
+    yield Checkup(about=target.name, what="model", state="warning", finding=f"{life.message}{left}", advice=advice)
 
 
 def check_price(target: Target, settings: Settings, today: date) -> Iterator[Checkup]:
@@ -144,7 +148,7 @@ def check_price(target: Target, settings: Settings, today: date) -> Iterator[Che
         about=target.name,
         what="price",
         state="warning",
-        said=f"no price is known for {asked}: {counted}",
+        finding=f"no price is known for {asked}: {counted}",
         advice=f'write [prices."{asked}"] into segue.toml',
     )
 
@@ -153,18 +157,18 @@ def check_quota(target: Target, settings: Settings, today: date) -> Iterator[Che
     free = aging.current(target, today, replace=True).model.free_quota
     if free is None:
         return
-    said = settings.target(target.name).quota
+    value = settings.target(target.name).quota
     limits = f"{free.requests_per_minute or '?'} requests a minute, {free.requests_per_day or '?'} a day"
-    if said is not None and said.tier == "free":
-        yield Checkup(about=target.name, what="quota", state="ok", said=f"kept to the free tier: {limits}")
-    elif said is None or said.tier is None:
+    if value is not None and value.tier == "free":
+        yield Checkup(about=target.name, what="quota", state="ok", finding=f"kept to the free tier: {limits}")
+    elif value is None or value.tier is None:
         variable = f"{resolve.variable(target.name)}_TIER"
         text = f"{variable} is not set: costs are booked at list prices, and policies take it to be free"
         yield Checkup(
             about=target.name,
             what="quota",
             state="note",
-            said=text,
+            finding=text,
             advice=f"set {variable}=free on the free tier ({limits}), {variable}=paid where billing is on",
         )
 
@@ -177,22 +181,22 @@ def check_proxies(environ: Mapping[str, str]) -> Iterator[Checkup]:
         if name.startswith("SSL_"):
             there = Path(value).exists()
             state: Literal["note", "fault"] = "note" if there else "fault"
-            said = f"{name}={value}" + ("" if there else ", and there is no such file")
+            result = f"{name}={value}" + ("" if there else ", and there is no such file")
             yield Checkup(
                 about="network",
                 what="proxy",
                 state=state,
-                said=said,
+                finding=result,
                 advice="" if there else f"correct or unset {name}",
             )
         elif name == "NO_PROXY":
-            yield Checkup(about="network", what="proxy", state="note", said=f"NO_PROXY={value}")
+            yield Checkup(about="network", what="proxy", state="note", finding=f"NO_PROXY={value}")
         else:
             yield Checkup(
-                about="network", what="proxy", state="note", said=f"requests go through {_bare(value)} ({name})"
+                about="network", what="proxy", state="note", finding=f"requests go through {_bare(value)} ({name})"
             )
     if not any(environ.get(name) or environ.get(name.lower()) for name in _PROXIES) and urllib.request.getproxies():
-        yield Checkup(about="network", what="proxy", state="note", said="the system's settings name a proxy")
+        yield Checkup(about="network", what="proxy", state="note", finding="the system's settings name a proxy")
 
 
 def _bare(url: str) -> str:
@@ -209,27 +213,31 @@ def check_ledger(settings: Settings) -> Checkup:
     try:
         path = place_of(settings.ledger)
     except ConfigurationError as error:
-        return Checkup(about="ledger", what="file", state="fault", said=str(error), advice="set SEGUE_LEDGER to a file")
+        return Checkup(
+            about="ledger", what="file", state="fault", finding=str(error), advice="set SEGUE_LEDGER to a file"
+        )
     if "://" in (settings.ledger or "") and not str(settings.ledger).startswith("sqlite:"):
-        return Checkup(about="ledger", what="store", state="note", said=f"kept by a plug-in, at {settings.ledger}")
+        return Checkup(about="ledger", what="store", state="note", finding=f"kept by a plug-in, at {settings.ledger}")
     if path is None:
-        return Checkup(about="ledger", what="file", state="note", said="kept in memory only, as SEGUE_LEDGER=none asks")
+        return Checkup(
+            about="ledger", what="file", state="note", finding="kept in memory only, as SEGUE_LEDGER=none asks"
+        )
     home = next(place for place in (path.parent, *path.parents) if place.exists())
     advice = f"let {home} be a directory that this user can write to, or set SEGUE_LEDGER to a file elsewhere"
     if not (home.is_dir() and os.access(home, os.W_OK)) or (path.exists() and not os.access(path, os.W_OK)):
-        return Checkup(about="ledger", what="file", state="fault", said=f"{path} can't be written", advice=advice)
+        return Checkup(about="ledger", what="file", state="fault", finding=f"{path} can't be written", advice=advice)
     free = shutil.disk_usage(home).free
     if free < FULL:
-        said = f"the disk is full: {path} can't grow, and what is booked waits in memory"
-        return Checkup(about="ledger", what="file", state="fault", said=said, advice="make room on the disk")
+        message = f"the disk is full: {path} can't grow, and what is booked waits in memory"
+        return Checkup(about="ledger", what="file", state="fault", finding=message, advice="make room on the disk")
     if path.exists() and (trouble := _locked(path)):
         return Checkup(
-            about="ledger", what="file", state="fault", said=f"{path}: {trouble}", advice=_cure(trouble, path)
+            about="ledger", what="file", state="fault", finding=f"{path}: {trouble}", advice=_cure(trouble, path)
         )
     if free < LITTLE_ROOM:
-        said = f"{path} is writable, but the disk has only {free // 2**20} MB left"
-        return Checkup(about="ledger", what="file", state="warning", said=said, advice="make room on the disk")
-    return Checkup(about="ledger", what="file", state="ok", said=f"{path} can be written")
+        message = f"{path} is writable, but the disk has only {free // 2**20} MB left"
+        return Checkup(about="ledger", what="file", state="warning", finding=message, advice="make room on the disk")
+    return Checkup(about="ledger", what="file", state="ok", finding=f"{path} can be written")
 
 
 def _locked(path: Path) -> str:

@@ -39,11 +39,11 @@ def examine(*, timeout: float | None) -> list[Checkup]:
                 about="settings",
                 what="",
                 state="fault",
-                said=str(error),
+                finding=str(error),
                 advice="correct what it names, then ask again",
             )
         ]
-    found = [Checkup(about="settings", what="", state="ok", said=f"read; the chain is {' → '.join(settings.chain)}")]
+    found = [Checkup(about="settings", what="", state="ok", finding=f"read; the chain is {' → '.join(settings.chain)}")]
     targets = []
     for name in names_of(settings):
         checks, target = check_target(name, settings)
@@ -58,8 +58,8 @@ def examine(*, timeout: float | None) -> list[Checkup]:
             *check_price(target, settings, today),
         ]
     if not any(target.name in settings.chain for target in targets):
-        said, advice = "no target of the chain can be asked", "set the key of at least one, e.g. GEMINI_API_KEY"
-        found.append(Checkup(about="chain", what="", state="fault", said=said, advice=advice))
+        value, advice = "no target of the chain can be asked", "set the key of at least one, e.g. GEMINI_API_KEY"
+        found.append(Checkup(about="chain", what="", state="fault", finding=value, advice=advice))
     found += _on_this_machine(settings, timeout)
     if timeout is not None and targets:
         found += _asked(targets, timeout)
@@ -86,18 +86,20 @@ def _mongodb(settings: Settings, timeout: float | None) -> Checkup:
     try:
         connection = import_module("segue.ledger.stores.mongodb_connection").shared_connection(settings.mongodb_url)
         if timeout is None:
-            return Checkup(about="mongodb", what="database", state="note", said="set, and not asked")
+            return Checkup(about="mongodb", what="database", state="note", finding="set, and not asked")
         try:
             connection.run(lambda db: db.command("ping"))
         finally:
             connection.close()
     except ConfigurationError as error:
-        return Checkup(about="mongodb", what="database", state="fault", said=str(error), advice="correct MONGODB_URL")
+        return Checkup(
+            about="mongodb", what="database", state="fault", finding=str(error), advice="correct MONGODB_URL"
+        )
     except Exception as error:
-        said = f"can't be reached ({type(error).__name__}); what is booked waits in the ledger's file"
+        message = f"can't be reached ({type(error).__name__}); what is booked waits in the ledger's file"
         advice = "look whether the server runs, and at MONGODB_URL"
-        return Checkup(about="mongodb", what="database", state="fault", said=said, advice=advice)
-    return Checkup(about="mongodb", what="database", state="ok", said="answers")
+        return Checkup(about="mongodb", what="database", state="fault", finding=message, advice=advice)
+    return Checkup(about="mongodb", what="database", state="ok", finding="answers")
 
 
 def _place(check: Checkup, settings: Settings) -> int:
@@ -119,10 +121,10 @@ def report(checks: Sequence[Checkup], *, as_json: bool) -> None:
     for check in checks:
         mark, style = _MARKS[check.state]
         name, about = ("" if check.about == about else check.about), check.about
-        said = Text(check.said)
+        value = Text(check.finding)
         if check.advice:
-            said.append(f"\n→ {check.advice}", style=style)
-        shown.add_row(Text(mark, style=style), name, check.what, said)
+            value.append(f"\n→ {check.advice}", style=style)
+        shown.add_row(Text(mark, style=style), name, check.what, value)
     shown.show_header = False
     console.print(shown)
     console.print(_verdict(faults, warnings), style="bold")

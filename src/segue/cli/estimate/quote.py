@@ -69,8 +69,8 @@ def show_quotes(text: str, *, guide_prices: bool, as_json: bool) -> None:
         shown.add_row(row.target, row.model, money(row.questions), money(row.path), money(row.both))
     console.print(shown)
     for row in quotes:
-        if said := note(row.tier, money(row.both)):
-            console.print(f"{row.target}: {said}", style="dim")
+        if value := note(row.tier, money(row.both)):
+            console.print(f"{row.target}: {value}", style="dim")
 
 
 def quote(settings: Settings, prompt_tokens: int, own: tuple[int, int], prices: Overrides) -> Iterator[Quote]:
@@ -78,11 +78,11 @@ def quote(settings: Settings, prompt_tokens: int, own: tuple[int, int], prices: 
     now = datetime.now(UTC)
     for name in dict.fromkeys([*settings.chain, *settings.targets]):
         try:
-            said = settings.target(name)
-            target = resolve.target(name, said)
+            value = settings.target(name)
+            target = resolve.target(name, value)
         except ConfigurationError:
             continue
-        tier = None if prices is GUIDE_PRICES else tier_of(target, said)
+        tier = None if prices is GUIDE_PRICES else tier_of(target, value)
         on_free = tier is not None and tier.tier == "free"
         unit = FREE if on_free else price_of(target.provider, target.model.id, now, prices)
         if unit is None:

@@ -84,19 +84,19 @@ def survey(settings: Settings, *, timeout: float | None) -> list[Finding]:
 
 def _find(name: str, settings: Settings) -> tuple[Finding, Target | None]:
     """What is known without asking, and the target if it can be asked."""
-    said = settings.target(name)
-    finding = Finding(target=name, key="set" if said.api_key else "none", simulated=said.simulated)
+    value = settings.target(name)
+    finding = Finding(target=name, key="set" if value.api_key else "none", simulated=value.simulated)
     try:
-        target = resolve.target(name, said)
+        target = resolve.target(name, value)
     except ConfigurationError as error:
         finding.problem = str(error)
         return finding, None
     finding.model = "the first it lists" if target.model.id == resolve.ANY_MODEL else target.model.id
     finding.lifecycle = lifecycle(target.model, datetime.now(UTC).date()).message
-    finding.tier = tier_of(target, said)
+    finding.tier = tier_of(target, value)
     if (prices := _prices(target, settings)) is not None:
         finding.input_price, finding.output_price = prices.input * MILLION, prices.output * MILLION
-    if not resolve.usable(name, said):
+    if not resolve.usable(name, value):
         return finding, None
     finding.key = "set" if target.key else "not needed"
     return finding, target

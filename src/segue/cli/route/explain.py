@@ -41,11 +41,11 @@ def show_explanation(text: str, *, chain: str | None, as_json: bool) -> None:
         write_json(found)
         return
     if found.complexity is None:
-        said = "complexity unknown: the prompt is short and has no word of work, or is in a language that is not read"
+        value = "complexity unknown: the prompt is short and has no word of work, or is in a language that is not read"
     else:
         side = "hard" if found.complexity >= found.threshold else "not hard"
-        said = f"complexity {found.complexity:.2f}: {side}"
-    console.print(f"{said} (smart draws the line at {found.threshold:.2f})\n")
+        value = f"complexity {found.complexity:.2f}: {side}"
+    console.print(f"{value} (smart draws the line at {found.threshold:.2f})\n")
     features = table("", "than usual there is", "which adds", right=("which adds",))
     for share in found.features[:SHOWN]:
         features.add_row(f"{'more' if share.more else 'less'} {share.feature}", f"{share.adds:+.2f}")

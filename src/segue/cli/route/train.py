@@ -76,10 +76,10 @@ def show_training(*, wanted: float, days: float, chain: str | None, as_json: boo
 def training(settings: Settings, store: LedgerStore, *, since: float, chain: str | None, wanted: float) -> Training:
     """Raises `ConfigurationError` where there are too few judgements."""
     answers = _answers(store.records(since=since, limit=None))
-    said = store.states(FEEDBACK, AFTER)
-    strong = _strong(settings, chain) if said else frozenset()
+    value = store.states(FEEDBACK, AFTER)
+    strong = _strong(settings, chain) if value else frozenset()
     try:
-        learned = learn(_judged(answers, said, strong))
+        learned = learn(_judged(answers, value, strong))
     except ValueError as error:
         raise ConfigurationError(f"{error}; use Segue.feedback or segue route feedback") from error
     complexities = [complexity for _, complexity in answers.values()]
@@ -97,11 +97,11 @@ def _answers(records: Iterable[AttemptRecord]) -> dict[str, tuple[str, float]]:
 
 
 def _judged(
-    answers: Mapping[str, tuple[str, float]], said: Mapping[str, Mapping[str, Any]], strong: frozenset[str]
+    answers: Mapping[str, tuple[str, float]], fields: Mapping[str, Mapping[str, Any]], strong: frozenset[str]
 ) -> list[Judged]:
     judged = []
     for request_id, (target, complexity) in answers.items():
-        if (word := said.get(FEEDBACK + request_id)) is not None:
+        if (word := fields.get(FEEDBACK + request_id)) is not None:
             judged.append(Judged(complexity, target in strong, word.get("good") is True))
     return judged
 

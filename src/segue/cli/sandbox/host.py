@@ -20,9 +20,9 @@ SDK_VARIABLES = (
 """What the official SDKs read."""
 
 
-def host(said: Sequence[str], *, port: int | None, delay: float) -> None:
+def host(options: Sequence[str], *, port: int | None, delay: float) -> None:
     """Serves until interrupted."""
-    faults = dict(map(fault_of, said))
+    faults = dict(map(fault_of, options))
     with Sandbox(faults=faults, delay=delay, port=port) as box:
         typer.echo("simulated: stand-ins answer here, no model does. Ctrl-C ends them.\n")
         for name in box.providers:

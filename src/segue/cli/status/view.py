@@ -179,7 +179,7 @@ def _asked(url: str, seen: Container[tuple[str, bool]]) -> list[TargetView]:
             if error.code != 503:  # which is a gateway that can't answer, and says why
                 raise
             body = error.read()
-        said = msgspec.json.decode(body, type=_Asked)
+        document = msgspec.json.decode(body, type=_Asked)
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigurationError(f"no gateway tells at {address} how its targets stand: {error}") from error
     return [
@@ -187,7 +187,7 @@ def _asked(url: str, seen: Container[tuple[str, bool]]) -> list[TargetView]:
             **msgspec.structs.asdict(target),
             simulated=(target.target, True) in seen and (target.target, False) not in seen,
         )
-        for target in said.targets
+        for target in document.targets
     ]
 
 

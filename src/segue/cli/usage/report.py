@@ -111,21 +111,21 @@ def _columns(by: str) -> tuple[Column, ...]:
     return names  # type: ignore[return-value]  # each was looked up
 
 
-def _since(said: str, last: datetime.date) -> datetime.date:
-    if (match := re.fullmatch(r"(\d{1,4})d", said)) and int(match[1]):
+def _since(text: str, last: datetime.date) -> datetime.date:
+    if (match := re.fullmatch(r"(\d{1,4})d", text)) and int(match[1]):
         return last - datetime.timedelta(days=int(match[1]) - 1)
-    return _date("--since", said)
+    return _date("--since", text)
 
 
-def _date(option: str, said: str) -> datetime.date:
+def _date(option: str, text: str) -> datetime.date:
     try:
-        day = datetime.date.fromisoformat(said)
+        day = datetime.date.fromisoformat(text)
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
             raise ValueError
         return day
     except ValueError:
         days = ", or a number of days such as 7d" if option == "--since" else ""
-        raise ConfigurationError(f"{option} {said!r} is no day: use a date such as 2026-11-28{days}") from None
+        raise ConfigurationError(f"{option} {text!r} is no day: use a date such as 2026-11-28{days}") from None
 
 
 # Shown to people.
@@ -177,8 +177,8 @@ _NUMBERS: Final = (
 def show_tables(books: Books) -> None:
     days = f"{books.since}" if books.since == books.until else f"{books.since} to {books.until}"
     if not books.parts:
-        said = f"Nothing is booked for {days} ({books.timezone}) in {books.place}."
-        notes.print(said, markup=False, soft_wrap=True)
+        message = f"Nothing is booked for {days} ({books.timezone}) in {books.place}."
+        notes.print(message, markup=False, soft_wrap=True)
         return
     legend: dict[str, None] = {}
     for part in books.parts:

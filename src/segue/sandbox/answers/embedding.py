@@ -73,9 +73,9 @@ def _packed(numbers: list[float]) -> str:
     return base64.b64encode(array("f", numbers).tobytes()).decode()
 
 
-def _size(said: Any) -> int:
-    if said is None:
+def _size(value: Any) -> int:
+    if value is None:
         return SIZE
-    if type(said) is not int or not 0 < said <= LARGEST:
+    if type(value) is not int or not 0 < value <= LARGEST:
         raise InvalidRequestError(f"a vector has 1 to {LARGEST} numbers", param="dimensions")
-    return said
+    return value

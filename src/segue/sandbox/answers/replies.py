@@ -63,12 +63,12 @@ def reply_to(request: ChatRequest, mode: ReplyMode = "prose") -> Reply:
 
 def _whole(request: ChatRequest, mode: ReplyMode, *, stops: Sequence[str] = ()) -> Reply:
     """An answer from its beginning. A function that says only a text says it where neither a call nor a schema is asked for."""
-    said = mode(request) if callable(mode) else mode
-    if isinstance(said, Reply):
-        return msgspec.structs.replace(said, reason=FinishReason.TOOL_CALLS) if said.calls else said
+    value = mode(request) if callable(mode) else mode
+    if isinstance(value, Reply):
+        return msgspec.structs.replace(value, reason=FinishReason.TOOL_CALLS) if value.calls else value
     if calls := _calls(request):
         return Reply(calls=calls, reason=FinishReason.TOOL_CALLS)
-    return Reply(text=_stopped(_text(request, said, scripted=callable(mode)), stops))
+    return Reply(text=_stopped(_text(request, value, scripted=callable(mode)), stops))
 
 
 def tokens_of(text: str) -> list[str]:
@@ -120,25 +120,25 @@ def _told(request: ChatRequest) -> ToolChoice | None:
 
 
 def _named(request: ChatRequest) -> list[Tool]:
-    said = next((message.text.lower() for message in reversed(request.messages) if message.role == "user"), "")
-    words = set(re.findall(r"\w+", said))
+    text = next((message.text.lower() for message in reversed(request.messages) if message.role == "user"), "")
+    words = set(re.findall(r"\w+", text))
 
     def fits(tool: Tool) -> bool:
-        return tool.name.lower() in said or any(
+        return tool.name.lower() in text or any(
             word in words for word in re.split(r"\W|_", tool.name.lower()) if len(word) > 3
         )
 
     return [tool for tool in request.tools if fits(tool)]
 
 
-def _text(request: ChatRequest, said: str, *, scripted: bool) -> str:
-    """`said` is the text where it is scripted, else the mode."""
+def _text(request: ChatRequest, text: str, *, scripted: bool) -> str:
+    """`text` is the text where it is scripted, else the mode."""
     if request.output is not None:
         schema = request.output.schema or {"type": "object", "properties": {"answer": {"type": "string"}}}
         return msgspec.json.encode(fill(schema, material_of(request.messages))).decode()
     if scripted:
-        return said
-    if said == "numbered":
+        return text
+    if text == "numbered":
         return " ".join(f"t{number}" for number in range(NUMBERED))
     return _prose(request)
 
