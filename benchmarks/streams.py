@@ -74,7 +74,7 @@ async def provide(port: int, words: int) -> None:
 
 
 class Caller:
-    """One stream. `late` is the most that a word came after its time, counted from the stream's first; `last` its last line, or its error.
+    """One stream. `late` is the most that a word came after its time, counted from the stream's first; `first` its first line, or its error.
 
     Leaves after `patience` words.
     """
@@ -84,7 +84,7 @@ class Caller:
         self.patience = patience
         self.late = 0.0
         self.whole = False
-        self.last = b""
+        self.first = b""
 
     async def run(self, port: int) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
@@ -93,9 +93,9 @@ class Caller:
         writer.write(head.encode() + body)
         begin, heard = 0.0, 0
         while line := await reader.readline():
-            self.last = self.last or line
+            self.first = self.first or line
             if line.startswith(b'{"error"'):
-                self.last = line
+                self.first = line
             if b'"content":" w' in line:
                 now = time.monotonic()
                 begin = begin or now
@@ -123,7 +123,7 @@ async def call(port: int, pid: int, streams: int, words: int) -> None:
     await asyncio.sleep(words * BEAT * 0.8)
     during = resident(pid)
     await asyncio.gather(*tasks)
-    for line, count in Counter(caller.last.strip().decode() for caller in callers if not caller.whole).items():
+    for line, count in Counter(caller.first.strip().decode() for caller in callers if not caller.whole).items():
         print(f"{count} were cut off and ended with {line[:300] or 'nothing'}")
     whole = sum(caller.whole for caller in callers)
     stalled = sum(caller.late > LATE for caller in callers)
