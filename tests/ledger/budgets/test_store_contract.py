@@ -66,7 +66,7 @@ def test_a_writer_whom_a_reader_kept_waiting_for_too_long_writes_the_next_time(
 
 def test_a_budget_that_was_lowered_gives_nothing_more(shared: BudgetStore) -> None:
     shared.take(BUDGET, DAY, least=9000)
-    lower = Budget(name=BUDGET.name, pico=5000, label=BUDGET.said)
+    lower = Budget(name=BUDGET.name, pico=5000, label=BUDGET.label)
     assert shared.take(lower, DAY, least=1).slice == 0
 
 
