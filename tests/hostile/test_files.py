@@ -89,4 +89,4 @@ def test_the_doctor_tells_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9, 0))
     found = offline.check_ledger(load({"SEGUE_LEDGER": str(tmp_path / "ledger.sqlite3")}, directory=tmp_path))
     assert (found.state, found.advice) == ("fault", "make room on the disk")
-    assert "the disk is full" in found.said
+    assert "the disk is full" in found.finding

@@ -111,7 +111,7 @@ def test_each_key_has_a_rate_of_its_own_and_refused_requests_do_not_count(
 def test_a_key_with_a_budget_is_told_to_keep_to_it(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     key = ring.create("ci", daily_budget=Decimal("2.5"))[0]
     (budget,) = keeper.admit(key.id, "auto", now=0.0)
-    assert (budget.name, budget.pico, budget.said) == (f"key:{key.id}", 2_500_000_000_000, "the key 'ci'")
+    assert (budget.name, budget.pico, budget.label) == (f"key:{key.id}", 2_500_000_000_000, "the key 'ci'")
     assert keeper.admit(ring.create("free")[0].id, "auto", now=0.0) == ()
 
 
