@@ -89,6 +89,11 @@ class SSEParser:
                 at += 1
         return events
 
+    @property
+    def between(self) -> bool:
+        """Whether the bytes so far end with an event's end."""
+        return not (self._pieces or self._lines or self._skip_lf or self._first)
+
     def end(self) -> list[ServerSentEvent]:
         """The events that the end of the bytes left open, as far as they are whole: each JSON document, and `[DONE]`."""
         ended: list[ServerSentEvent] = []

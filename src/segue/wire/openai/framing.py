@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from segue.chat.events import Failed, UpstreamEvent
 from segue.chat.failure import Failure
+from segue.wire.alike import AlikeEvents
 from segue.wire.lenient import Leniency, is_filler, unframed
 from segue.wire.openai import upstream_errors
 from segue.wire.sse import ServerSentEvent, SSEParser
@@ -19,12 +20,14 @@ NO_TERMINAL = "the stream ended before the answer was complete"
 
 
 class FramedDecoder:
-    """Decodes one answer: passes each event to `_event`, or a whole document to `_whole`."""
+    """Decodes one answer: passes each event to `_event`, or a whole document to `_whole`, and texts that need no parsing to `_say`."""
 
-    __slots__ = ("_document", "_finished", "_leniency", "_size", "_sse", "complete")
+    __slots__ = ("_alike", "_document", "_finished", "_leniency", "_size", "_sse", "complete")
 
-    def __init__(self) -> None:
+    def __init__(self, text_field: bytes = b"") -> None:
+        """`text_field`: the name of the field that holds an event's text, where events that differ in it alone are usual."""
         self.complete = False
+        self._alike = AlikeEvents(text_field)
         self._sse: SSEParser | None = None
         self._document: list[bytes] | None = None
         self._size = 0
@@ -55,6 +58,10 @@ class FramedDecoder:
         raise NotImplementedError
 
     def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
+        raise NotImplementedError
+
+    def _say(self, texts: list[str], events: list[UpstreamEvent]) -> None:
+        """Texts of events that are like one that was learned; of a dialect that learns none, never called."""
         raise NotImplementedError
 
     def _reframed(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> bool:
@@ -92,11 +99,16 @@ class FramedDecoder:
                 self._sse = SSEParser()
         self._size += len(data)
         if self._sse is not None:
-            for event in self._sse.feed(data):
-                self._size = 0
-                self._event(event, events)
-                if self.complete:
-                    return events
+            while data:
+                texts, part, data = self._alike.cut(data, between=self._sse.between)
+                if texts:
+                    self._size = 0
+                    self._say(texts, events)
+                for event in self._sse.feed(part) if part else ():
+                    self._size = 0
+                    self._event(event, events)
+                    if self.complete:
+                        return events
         elif self._document is not None:
             self._document.append(data)
         if self._size > MOST_BYTES:

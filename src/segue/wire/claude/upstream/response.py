@@ -31,6 +31,7 @@ from segue.chat.events import (
 )
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
+from segue.wire.alike import AlikeEvents
 from segue.wire.arguments import json_text
 from segue.wire.claude import citations
 from segue.wire.claude.upstream.errors import ErrorBody, failure_in_stream
@@ -48,7 +49,7 @@ from segue.wire.claude.upstream.shapes import (
     read_kind,
 )
 from segue.wire.lenient import UNREADABLE, Leniency, Unreadable, is_filler, unframed
-from segue.wire.sse import SSEParser
+from segue.wire.sse import ServerSentEvent, SSEParser
 
 _REASONS: Final = {
     "end_turn": FinishReason.STOP,
@@ -91,6 +92,8 @@ class AnswerDecoder:
     """See `segue.wire.codec.Decoder`. `document`: the body is one JSON document rather than an event stream."""
 
     __slots__ = (
+        "_alike",
+        "_alike_block",
         "_calls",
         "_cited",
         "_document",
@@ -113,6 +116,8 @@ class AnswerDecoder:
         self.complete = False
         self._document: list[bytes] | None = [] if document else None
         self._parser = SSEParser()
+        self._alike = AlikeEvents(b'"text"')
+        self._alike_block = 0
         self._leniency = Leniency()
         self._started = False
         self._calls = 0
@@ -136,8 +141,13 @@ class AnswerDecoder:
                 self._document.append(data)
                 return events
             self._document = None
-        for sent in self._parser.feed(data):
-            self._read(sent.event, sent.data, events)
+        while data and not self.complete:
+            texts, part, data = self._alike.cut(data, between=self._parser.between)
+            if self._alike_block not in self._ignored:
+                for text in texts:
+                    self._text(text, events)
+            for sent in self._parser.feed(part) if part else ():
+                self._read(sent, events)
         return self._repaired(events)
 
     def eof(self) -> list[UpstreamEvent]:
@@ -150,7 +160,7 @@ class AnswerDecoder:
             self._whole(left, events)
         else:
             for sent in self._parser.end():
-                self._read(sent.event, sent.data, events)
+                self._read(sent, events)
         if not self.complete and self._finished is None:
             self._break("the stream ended before the answer was complete", events)
         self.complete = True
@@ -159,19 +169,22 @@ class AnswerDecoder:
     def _repaired(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
         return self._leniency.mend(events) if self._leniency.used else events
 
-    def _read(self, name: str, data: bytes, events: list[UpstreamEvent]) -> None:
+    def _read(self, sent: ServerSentEvent, events: list[UpstreamEvent]) -> None:
         if self.complete:
             return
         try:
-            event = read_event(data)
+            event = read_event(sent.data)
         except UNREADABLE:
-            if (reread := self._reread(name, data, events)) is None:
+            if (reread := self._reread(sent.event, sent.data, events)) is None:
                 return
             event = reread
-        match event.type or name:
+        match event.type or sent.event:
             case "content_block_delta":
                 if event.delta is not None:
                     self._delta(event.index, event.delta, events)
+                    if self._alike.learns and (text := _only_text(event)):
+                        self._alike.learn(sent, text)
+                        self._alike_block = event.index
             case "content_block_start":
                 if event.content_block is not None:
                     self._block_start(event.index, event.content_block, events)
@@ -200,7 +213,7 @@ class AnswerDecoder:
                 self._break(f"the stream holds an event that can't be read: {error}", events)
                 return None
         for document in documents:
-            self._read(name, document, events)
+            self._read(ServerSentEvent(name, document), events)
         return None
 
     def _unknown(self, name: str, data: bytes) -> bool:
@@ -365,3 +378,10 @@ class AnswerDecoder:
 
 def _explained(details: StopDetails | None) -> str:
     return (details.explanation or details.category or "") if details is not None else ""
+
+
+def _only_text(event: Event) -> str:
+    """The text of an event of the type "content_block_delta" that has nothing else; "" of any other."""
+    text = event.delta.text if event.delta is not None else None
+    alone = Event("content_block_delta", event.index, Delta("text_delta", text))
+    return text if text and event == alone else ""

@@ -60,6 +60,7 @@ _REASONS = {
 }
 _NO_REASON = frozenset({None, "", "null"})
 _EMPTY = Piece()
+_NO_CHOICE = Choice()
 _NOTHING = Usage()
 _REPEAT = 16
 """From this many characters on, a last delta that begins with all of the text before it is not a coincidence."""
@@ -84,7 +85,7 @@ class AnswerDecoder(FramedDecoder):
     )
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(b'"content"')
         self._started = False
         self._id = ""
         self._calls = ToolCalls()
@@ -121,6 +122,13 @@ class AnswerDecoder(FramedDecoder):
             self._fail(events, failure)
         else:
             self._chunk(chunk, events)
+            if self._alike.learns and (text := _only_text(chunk)):
+                self._alike.learn(event, text)
+
+    def _say(self, texts: list[str], events: list[UpstreamEvent]) -> None:
+        self._end_thought(events)
+        self._texts += texts
+        events += map(TextDelta, texts)
 
     def _is_plain(self, data: bytes, events: list[UpstreamEvent]) -> bool:
         """Handles data that is not meant to be a chunk: `[DONE]`, or nothing."""
@@ -312,3 +320,12 @@ def _stop_sequence(choice: Choice) -> str:
     """The caller's stop sequence that was met, where the server names it. The field may also hold token numbers or a reason."""
     named = choice.stop_reason or choice.matched_stop
     return named if isinstance(named, str) and named.lower() not in _REASONS else ""
+
+
+def _only_text(chunk: Chunk) -> str:
+    """The text of a chunk that has nothing else; "" of any other."""
+    choice = chunk.choices[0] if chunk.choices else _NO_CHOICE
+    if choice.index or choice.delta is None or not isinstance(content := choice.delta.content, str):
+        return ""
+    alone = [Choice(index=choice.index, delta=Piece(content=content))]
+    return content if chunk == Chunk(id=chunk.id, model=chunk.model, choices=alone) else ""

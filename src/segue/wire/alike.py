@@ -1,0 +1,87 @@
+"""The texts of a stream's events without parsing each: a provider writes them alike, the same bytes around another text.
+
+An event that was parsed and brought text alone is `learn`ed: what stands before and after its text. From then on events with the same bytes
+around texts of printable characters, none of which JSON escapes, have just these texts, as a parser would find.
+"""
+
+from __future__ import annotations
+
+from segue.wire.sse import ServerSentEvent
+
+_TRIES = 4
+"""Events of a stream that are learned: where each carries something of its own, such as a number, none is like another."""
+
+_RUN = 64
+"""Events that are looked at together."""
+
+_ENDS = b"\n\n"
+
+
+class AlikeEvents:
+    """The events of one stream. `key` is the name of the text's field, such as b'"content"'; b"" for none: then each is parsed."""
+
+    __slots__ = ("_after", "_before", "_between", "_key", "learns")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._before = self._after = self._between = b""
+        self.learns = _TRIES if key else 0
+        """How many events may still be learned."""
+
+    def learn(self, event: ServerSentEvent, text: str) -> None:
+        """Learns an event whose field holds `text`, and which means nothing else."""
+        data, inner = event.data, text.encode("utf-8", "replace")
+        start = data.find(self._key)
+        space, quote, rest = data[start:].partition(b":")[2].partition(b'"')
+        if start < 0 or data.count(self._key) > 1 or space.strip() or not quote or not rest.startswith(inner + b'"'):
+            return
+        self.learns -= 1
+        name = b"event: %b\n" % event.event.encode() if event.event else b""
+        self._before = name + b"data: " + data[: len(data) - len(rest)]
+        self._after = rest[len(inner) :] + _ENDS
+        self._between = self._after + self._before
+
+    def cut(self, data: bytes, *, between: bool) -> tuple[list[str], bytes, bytes]:
+        """The next bytes, cut: the texts that need no parsing, what is to be parsed next, and what is to be cut once that is done.
+
+        `between`: the bytes before these ended with an event's end.
+        """
+        texts: list[str] = []
+        if between and self._before and data.startswith(self._before):
+            texts, data = self._take(data)
+        if data and (
+            texts or (self.learns and not self._before)
+        ):  # the next may be learned, or be followed by more that are alike
+            end = data.find(_ENDS) + len(_ENDS)
+            if end >= len(_ENDS):
+                return texts, data[:end], data[end:]
+        return texts, data, b""
+
+    def _take(self, data: bytes) -> tuple[list[str], bytes]:
+        """The texts with which `data` begins, and what follows them."""
+        before, after = len(self._before), self._after
+        if data.endswith(after) and (texts := _plain([data[before : -len(after)]])):
+            return texts, b""
+        inner = data[before:].split(self._between, _RUN)
+        inner[-1], end, rest = inner[-1].partition(after)
+        if end and (texts := _plain(inner)):
+            return texts, rest
+        texts, taken = [], 0
+        for one in inner[:-1]:
+            if not (plain := _plain([one])):
+                break
+            texts += plain
+            taken += len(one) + len(self._between)
+        return texts, data[taken:]
+
+
+def _plain(inner: list[bytes]) -> list[str]:
+    """Texts that stand for themselves in JSON; [] if one doesn't."""
+    joined = b"".join(inner)
+    if b'"' in joined or b"\\" in joined:
+        return []
+    try:
+        texts = [one.decode() for one in inner]
+    except UnicodeDecodeError:
+        return []
+    return texts if all(texts) and "".join(texts).isprintable() else []
