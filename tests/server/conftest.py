@@ -16,6 +16,7 @@ from segue.runtime import Runtime
 from segue.server.app import Gateway
 from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
+from segue.server.dashboard.stand_ins import StandIns
 from segue.server.metrics import Metrics
 from segue.server.serve import ServeOptions, uvicorn_options
 from segue.settings import Settings
@@ -31,12 +32,14 @@ def served(
     gatekeeper: Gatekeeper | None = None,
     bounds: Bounds | None = None,
     listeners: Sequence[Any] = (),
+    stand_ins: StandIns | None = None,
     **options: Any,
 ) -> Iterator[str]:
     """The address of a gateway that runs until the block is left."""
     metrics = Metrics()
     watching = [metrics, *([gatekeeper] if gatekeeper is not None else []), *listeners]
-    gateway = Gateway(Runtime(settings, listeners=watching), metrics=metrics, gatekeeper=gatekeeper, bounds=bounds)
+    runtime = Runtime(settings, listeners=watching)
+    gateway = Gateway(runtime, metrics=metrics, gatekeeper=gatekeeper, bounds=bounds, stand_ins=stand_ins)
     config = uvicorn.Config(gateway, **{**uvicorn_options(ServeOptions(port=0, grace=1.0)), **options, "port": 0})
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="gateway", daemon=True)

@@ -32,7 +32,9 @@ def serve(
 
     Point its base URL here: OpenAI's and Anthropic's SDKs and Google's speak to it as to their own.
     """
-    from segue.cli.simulated import ready
+    from segue.cli.breakable import Breakable
+    from segue.cli.simulated import ON_DEMAND
+    from segue.sandbox import Sandbox
     from segue.server.serve import ServeOptions, build, listener, serve
     from segue.settings_loading import load
 
@@ -42,11 +44,11 @@ def serve(
         host=host, port=port, workers=workers, keys=keys, grace=grace, max_body=max_body * 1024 * 1024
     )
     settings = load()
-    stand_ins = ready(settings, settings.chain, forced=True, faults=(), delay=0.02)
-    with stand_ins if sandbox else nullcontext((settings, "")) as (used, value):
-        application = build(used, options)
+    with Sandbox(delay=0.02) if sandbox else nullcontext() as box:
+        used = settings if box is None else box.settings(settings, every=True)
+        application = build(used, options, None if box is None else Breakable(box))
         with listener(options) as taken:
-            _welcome(application.runtime, options, value)
+            _welcome(application.runtime, options, "" if box is None else ON_DEMAND)
             serve(application, options, taken)
 
 
@@ -65,6 +67,7 @@ def _welcome(runtime: Runtime, options: ServeOptions, text: str) -> None:
     address = _address(options.host, options.port)
     typer.echo(f"segue listens on {address}; Ctrl-C ends it. Point programs here:")
     typer.echo(f"  OPENAI_BASE_URL={address}/v1\n  ANTHROPIC_BASE_URL={address}\n  GOOGLE_GEMINI_BASE_URL={address}")
+    typer.echo(f"people look at {address}/dashboard/")
 
 
 def _address(host: str, port: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -36,6 +36,13 @@ class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 EVERYTHING = Where()
+
+KINDS: Final = {
+    "booked": Where(tracked=False, simulated=False),
+    "tracked": Where(tracked=True),
+    "simulated": Where(tracked=False, simulated=True),
+}
+"""Never added together: what a caller booked by hand may have been booked by the engine too, and stand-ins cost nothing."""
 
 
 class DailyRow(msgspec.Struct, frozen=True, kw_only=True):

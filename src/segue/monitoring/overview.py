@@ -112,14 +112,15 @@ def _counted(records: Sequence[AttemptRecord], wall: float) -> Traffic:
         attempts=len(ended),
         running=sum(record.settlement is Settlement.RESERVED and wall - record.started < RUNNING for record in records),
         failed=sum(record.outcome not in NOT_FAILED for record in ended),
-        first_p50=_quantile(first, 0.5),
-        first_p95=_quantile(first, 0.95),
-        seconds_p50=_quantile(whole, 0.5),
-        seconds_p95=_quantile(whole, 0.95),
+        first_p50=quantile_of(first, 0.5),
+        first_p95=quantile_of(first, 0.95),
+        seconds_p50=quantile_of(whole, 0.5),
+        seconds_p95=quantile_of(whole, 0.95),
     )
 
 
-def _quantile(ordered: Sequence[float], q: float) -> float | None:
+def quantile_of(ordered: Sequence[float], q: float) -> float | None:
+    """The value that the share `q` (0 to 1) of all did not exceed; None of none."""
     return ordered[max(ceil(q * len(ordered) - 1e-9) - 1, 0)] if ordered else None
 
 

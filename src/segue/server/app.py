@@ -30,6 +30,8 @@ from segue.server.auth import Gatekeeper
 from segue.server.background import Upkeep
 from segue.server.compaction import CompactingIngress
 from segue.server.cors import Origins, refusal
+from segue.server.dashboard.endpoints import Dashboard
+from segue.server.dashboard.stand_ins import StandIns
 from segue.server.embeddings import forward
 from segue.server.generate import answer
 from segue.server.history import history
@@ -82,11 +84,18 @@ class Gateway:
     """An ASGI 3 application. `metrics` must be among the listeners of `segue`.
 
     `gatekeeper` None: no key is required, which is for loopback only; a web page that is not allowed (see `cors`) is then refused, since
-    a browser would let it spend. Raises `ConfigurationError` if the settings allow every page and no key is required.
+    a browser would let it spend. `stand_ins`: what the dashboard can break. Raises `ConfigurationError` if the settings allow every page and
+    no key is required.
     """
 
     def __init__(
-        self, runtime: Runtime, *, metrics: Metrics, gatekeeper: Gatekeeper | None = None, bounds: Bounds | None = None
+        self,
+        runtime: Runtime,
+        *,
+        metrics: Metrics,
+        gatekeeper: Gatekeeper | None = None,
+        bounds: Bounds | None = None,
+        stand_ins: StandIns | None = None,
     ) -> None:
         self._runtime = runtime
         self._metrics = metrics
@@ -103,6 +112,9 @@ class Gateway:
         self._caller = import_module("segue.monitoring.otel").callers_context if traced else _no_context
         self._logs = runtime.settings.monitoring.log is not None
         self._redact = redactor_of(runtime.settings)
+        self._dashboard = Dashboard(
+            runtime, gatekeeper=gatekeeper, redact=self._redact, stand_ins=stand_ins, generate=self._try_out
+        )
         self._select = lru_cache(maxsize=CHOICES_KEPT)(partial(select, runtime))
 
     @property
@@ -211,10 +223,19 @@ class Gateway:
                 reply = await history(self._runtime, exchange.query)
             case Kind.METRICS:
                 reply = self._metrics.render()
+            case Kind.DASHBOARD:
+                await self._dashboard.answer(exchange)
+                return
         await exchange.reply(reply, {})
 
-    async def _generate(self, exchange: Exchange, route: HttpRoute, key: str) -> None:
-        codec = self._codec(route, key)
+    async def _try_out(self, exchange: Exchange, codec: IngressCodec, key: str) -> None:
+        """Answers a prompt of the dashboard's."""
+        await self._generate(exchange, HttpRoute(Kind.GENERATE), key, codec)
+
+    async def _generate(
+        self, exchange: Exchange, route: HttpRoute, key: str, codec: IngressCodec | None = None
+    ) -> None:
+        codec = codec or self._codec(route, key)
         body = await exchange.body()
         decode = partial(codec.decode, body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
         asked = decode() if len(body) <= AT_ONCE else await asyncio.to_thread(decode)

@@ -26,6 +26,9 @@ Reply: TypeAlias = tuple[int, Mapping[str, str], bytes]
 WATCH_AFTER = 0.05
 """Seconds until a caller is watched for a disconnect: a faster answer does not pay for it."""
 
+ENDING = "segue.ending"
+"""What the server puts into a request's scope when it is asked to end while the request is being answered."""
+
 _SLASHES = re.compile("/{2,}")
 _CONTROLS = bytes((*range(32), 127))
 _ONE_LINE = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
@@ -68,9 +71,15 @@ class Exchange:
         self.written = 0.0
         """The time of the last write, on the event loop's clock."""
         self.loop = asyncio.get_running_loop()
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._bounds = bounds
+
+    @property
+    def ending(self) -> bool:
+        """Whether the server has been asked to end, and waits for this answer."""
+        return ENDING in self._scope
 
     async def body(self) -> bytes:
         """The whole body. Raises `InvalidRequestError` (413, 408, 415, 400) if it is too large, too slow or wrongly compressed, and

@@ -46,6 +46,14 @@ class Gatekeeper:
             )
         return key.id
 
+    def find(self, presented: str) -> Key | None:
+        """The key that was presented, whatever it is for; None if it is unknown or was revoked."""
+        return self._ring.find(presented)
+
+    def listed(self) -> tuple[Key, ...]:
+        """All keys, revoked ones too, the oldest first. Waits for the place they are kept in."""
+        return self._ring.listed()
+
     def allows(self, id: str, model: str) -> bool:
         """Whether the key may use that model, and so may see it in lists."""
         key = self._ring.key(id)

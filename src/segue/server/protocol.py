@@ -20,6 +20,8 @@ import httptools
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from segue.server.asgi import ENDING
+
 HEAD_WAIT: Final = 15.0
 """Seconds for a head to arrive, from the start of the connection or the head's first byte on."""
 HEAD_MOST: Final = 64 * 1024
@@ -133,6 +135,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._taken()
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if not self._between():
+            self.scope[ENDING] = True  # type: ignore[literal-required]
 
     def _count(self, size: int) -> None:
         self._quiet = 0

@@ -9,6 +9,7 @@
     POST    /v1/models/{model}:{action}                   Gemini, embeddings too
     GET     /v1/models, /v1/models/{model}                all three, told apart by their headers, their path or `?key=`
     GET     /health/live, /health/ready, /health/history, /metrics
+    any     /dashboard/…; GET / too where a browser asks  the dashboard
 
 Before these comes the end of a base URL, and SDKs differ in which part of it they add themselves: `/v1`, `/v1beta`, `/v1alpha`, `/openai`,
 `/anthropic`, `/api` and Azure's `/deployments/{name}` are ignored, however often they come, and so are doubled and trailing slashes.
@@ -40,6 +41,7 @@ class Kind(Enum):
     READY = auto()
     HISTORY = auto()
     METRICS = auto()
+    DASHBOARD = auto()
 
 
 class HttpRoute(NamedTuple):
@@ -92,6 +94,7 @@ _METHODS: Final = {
     Kind.HISTORY: _READ,
     Kind.METRICS: _READ,
     Kind.STORED: (*_READ, "DELETE"),
+    Kind.DASHBOARD: (*_READ, "POST", "DELETE"),
 }
 
 
@@ -109,6 +112,7 @@ def find(method: str, path: str, headers: Mapping[str, str], query: str = "") ->
         or _models(rest, path, headers, query)
         or _plugin(path)
         or _stored(rest)
+        or _dashboard(path, headers)
     )
     if route is None or (route.kind is Kind.MODELS and is_action(rest)):
         raise InvalidRequestError(f"{path} is not served here: {advice(rest)}", status=404, code="not_served")
@@ -164,6 +168,13 @@ def _models(rest: str, path: str, headers: Mapping[str, str], query: str) -> Htt
         return None
     dialect = CLAUDE if "anthropic-version" in headers else GEMINI if _is_googles(path, headers, query) else CHAT
     return HttpRoute(Kind.MODELS, dialect, name=name)
+
+
+def _dashboard(path: str, headers: Mapping[str, str]) -> HttpRoute | None:
+    """Its own pages ask for keys themselves. A program that asks for `/` is told what there is, as at any other path that is not served."""
+    browser = path == "/" and "text/html" in headers.get("accept", "")
+    served = browser or path == "/dashboard" or path.startswith("/dashboard/")
+    return HttpRoute(Kind.DASHBOARD, open=True) if served else None
 
 
 def _stored(rest: str) -> HttpRoute | None:

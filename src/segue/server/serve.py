@@ -23,6 +23,7 @@ from segue.runtime import Runtime
 from segue.server.app import Gateway
 from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
+from segue.server.dashboard.stand_ins import StandIns
 from segue.server.keys.factory import how_to_have_one, keyring_of
 from segue.server.metrics import SHARED, Metrics
 from segue.server.protocol import BoundedProtocol
@@ -57,8 +58,11 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
             return self.host == "localhost"
 
 
-def build(settings: Settings, options: ServeOptions) -> Gateway:
-    """The application, with logging set up by the settings. Raises `ConfigurationError` if a key is missing: of callers, or of all providers."""
+def build(settings: Settings, options: ServeOptions, stand_ins: StandIns | None = None) -> Gateway:
+    """The application, with logging set up by the settings. `stand_ins`: what the dashboard can break.
+
+    Raises `ConfigurationError` if a key is missing: of callers, or of all providers.
+    """
     configure_logging(settings, loggers=("segue", "uvicorn"))
     if settings.monitoring.otel:
         export()
@@ -76,7 +80,8 @@ def build(settings: Settings, options: ServeOptions) -> Gateway:
     metrics = Metrics()
     runtime = Runtime(settings, listeners=[metrics])
     runtime.targets.chain(None)
-    return Gateway(runtime, metrics=metrics, gatekeeper=gatekeeper, bounds=Bounds(body=options.max_body))
+    bounds = Bounds(body=options.max_body)
+    return Gateway(runtime, metrics=metrics, gatekeeper=gatekeeper, bounds=bounds, stand_ins=stand_ins)
 
 
 def from_environment() -> Gateway:

@@ -17,7 +17,7 @@ from segue.budgets.admission import zone_of
 from segue.cli.cleaning import clean
 from segue.cli.display import at_most, console, cost, notes, table, write_json
 from segue.errors import ConfigurationError
-from segue.ledger.daily import Column, DailyRow, Dimension, Where, add_up
+from segue.ledger.daily import KINDS, Column, DailyRow, Dimension, add_up
 from segue.ledger.store import AttemptStore
 from segue.ledger.stores.factory import ledger_of
 from segue.settings_loading import load
@@ -27,13 +27,6 @@ FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2999
 
 COLUMNS: Final[tuple[str, ...]] = (*get_args(Dimension), "day")
-
-KINDS: Final = {
-    "booked": Where(tracked=False, simulated=False),
-    "tracked": Where(tracked=True),
-    "simulated": Where(tracked=False, simulated=True),
-}
-"""Never added together: what a caller booked by hand may have been booked by the engine too, and stand-ins cost nothing."""
 
 TITLES: Final = {
     "booked": "",

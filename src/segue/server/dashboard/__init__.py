@@ -1,0 +1,1 @@
+"""The dashboard: what the gateway does, seen in a browser."""

@@ -1,0 +1,162 @@
+"""What goes on now: how the targets stand, what passes through them, and what happened lately, in one look at the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from typing import Final
+
+import msgspec
+
+from segue.ledger.daily import Where
+from segue.ledger.record import AttemptRecord
+from segue.ledger.store import LedgerStore
+from segue.monitoring.history import Change, changes
+from segue.monitoring.overview import Traffic, traffic
+from segue.monitoring.redaction import Redactor
+from segue.server.dashboard.stories import RequestRow, by_request, row, troubled
+from segue.server.health import State, TargetState
+
+SPAN: Final = 300.0
+"""Seconds that are looked back on."""
+MOST: Final = 2000
+"""Attempts that are looked at, the latest: 20 ms of work, whatever the traffic is."""
+BUCKET: Final = 5
+"""Seconds that attempts are counted in, for the chart of the traffic."""
+RATE_SPAN: Final = 10.0
+"""Seconds that a rate is the mean of."""
+EVENTS: Final = 50
+"""Events that are told, the latest."""
+BY_US: Final = Where(tracked=False)
+"""What a caller booked by hand may be the same attempts once more."""
+TARGETS: Final = 100
+"""Rows of targets."""
+
+
+class TargetRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A target and its traffic: attempts of models and of stand-ins never share a row. `rate` is attempts a second."""
+
+    target: str
+    model: str
+    state: State
+    simulated: bool
+    reason: str = ""
+    recovers_in: float | None = None
+    traffic: Traffic = Traffic()
+    rate: float = 0.0
+
+
+class ChangeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A target changed its state; `at` and `until` are epoch seconds."""
+
+    id: str
+    at: float
+    target: str
+    scope: str
+    before: str
+    after: str
+    reason: str
+    until: float | None
+    simulated: bool
+
+
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """One look, at `at` (epoch seconds). The traffic is of the last `span` seconds: shorter than asked for where there were more attempts than
+    are looked at. `begun` are attempts begun in each `bucket` seconds of it, by the bucket's epoch second. `requests` are those of the span in which anything but a plain answer happened, the latest first."""
+
+    at: float
+    span: float
+    bucket: int
+    begun: dict[int, int]
+    targets: tuple[TargetRow, ...]
+    requests: tuple[RequestRow, ...]
+    changes: tuple[ChangeRow, ...]
+    attempts: int
+    running: int
+    answered: int
+    rescued: int
+    failed: int
+
+
+def look(store: LedgerStore, states: Sequence[TargetState], stand_ins: Set[str], redact: Redactor, now: float) -> Now:
+    """Waits for the ledger. `states` are this process's, `stand_ins` names targets that no model answers for; `now` is epoch seconds."""
+    records = store.records(since=now - SPAN, where=BY_US, limit=MOST, newest_first=True)
+    span = SPAN if len(records) < MOST else max(now - records[-1].started, 0.001)
+    requests = by_request(records)
+    rows = [row(each, redact, now) for each in requests.values() if troubled(each)]
+    rows.sort(key=lambda each: each.started, reverse=True)
+    found = [change_row(change, redact) for change in changes(store, now - SPAN, now)]
+    targets = _targets(records, states, stand_ins, redact, now, span)
+    begun = Counter(int(each.started) // BUCKET * BUCKET for each in records)
+    return Now(
+        at=now,
+        span=span,
+        bucket=BUCKET,
+        begun={moment: count for moment, count in begun.items() if moment >= now - span},
+        targets=targets,
+        requests=tuple(rows[:EVENTS]),
+        changes=tuple(reversed(found[-EVENTS:])),
+        attempts=len(records),
+        running=sum(target.traffic.running for target in targets),
+        answered=sum(any(each.outcome == "ok" for each in attempts) for attempts in requests.values()),
+        rescued=sum(each.felt.kind in ("later", "pause") and each.state == "ok" for each in rows),
+        failed=sum(each.state == "failed" for each in rows),
+    )
+
+
+def _targets(
+    records: Sequence[AttemptRecord],
+    states: Sequence[TargetState],
+    stand_ins: Set[str],
+    redact: Redactor,
+    now: float,
+    span: float,
+) -> tuple[TargetRow, ...]:
+    """A row for each target that is set, as its latest attempts were; and for each that was asked beside those."""
+    seen: dict[bool, Mapping[str, Traffic]] = {
+        simulated: traffic([each for each in records if each.simulated is simulated], now)
+        for simulated in (False, True)
+    }
+    models = {(each.target, each.simulated): each.model for each in reversed(records)}
+    rows = []
+    for state in states:
+        kinds = [kind for kind in (False, True) if state.target in seen[kind]] or [state.target in stand_ins]
+        rows += [
+            TargetRow(
+                target=state.target,
+                model=redact.name(state.model),
+                state=state.state,
+                simulated=kind,
+                reason=redact(state.reason),
+                recovers_in=state.recovers_in,
+                traffic=seen[kind].get(state.target, Traffic()),
+            )
+            for kind in kinds
+        ]
+    there = {state.target for state in states}
+    for kind, found in seen.items():
+        rows += [
+            TargetRow(target=name, model=redact.name(models[name, kind]), state="ready", simulated=kind, traffic=each)
+            for name, each in found.items()
+            if name not in there
+        ]
+    lately = min(span, RATE_SPAN)
+    begun = Counter((each.target, each.simulated) for each in records if each.started >= now - lately)
+    return tuple(
+        msgspec.structs.replace(each, rate=begun[each.target, each.simulated] / lately) for each in rows[:TARGETS]
+    )
+
+
+def change_row(change: Change, redact: Redactor) -> ChangeRow:
+    """A change as it is told."""
+    return ChangeRow(
+        id=f"{change.process}-{change.at:.6f}-{change.thing}",
+        at=change.at,
+        target=change.target,
+        scope=change.scope,
+        before=change.before,
+        after=change.after,
+        reason=redact(change.reason),
+        until=change.until,
+        simulated=change.simulated,
+    )

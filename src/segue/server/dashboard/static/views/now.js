@@ -1,0 +1,148 @@
+// What goes on now: looks come by server-sent events, and only while somebody looks.
+
+import { events } from "../api.js";
+import { chart } from "../charts.js";
+import { fill, h, keyed, panel, table, tableRow } from "../dom.js";
+import { clock, count, percent, rate, seconds, span } from "../format.js";
+import { changed, felt, happened, stateWord, toneOf } from "../sentences.js";
+import { t } from "../words.js";
+
+const SPOKEN_EVERY = 10_000; // a screen reader is told of news at most so often, in milliseconds
+const CHART = 300; // seconds
+
+export function simulatedTag(is) {
+  return is && h("span", { class: "tag" }, t("simulated"));
+}
+
+function columns() {
+  const waits = (name) => (row) => seconds(row.traffic[name]);
+  return [
+    { name: t("target"), full: true, cell: (row) => [row.target, simulatedTag(row.simulated), h("div", { class: "small" }, row.model)] },
+    { name: t("state"), full: true, cell: (row) => [h("span", { class: `state ${toneOf(row.state)}` }, h("span", { class: "dot" }), stateWord(row.state, row.recovers_in)), row.reason && row.state !== "ready" && h("div", { class: "small" }, row.reason)] },
+    { name: t("per_second"), num: true, cell: (row) => rate(row.rate) },
+    { name: t("in_flight"), num: true, cell: (row) => count(row.traffic.running) },
+    { name: t("first_p50"), num: true, cell: waits("first_p50") },
+    { name: t("first_p95"), num: true, cell: waits("first_p95") },
+    { name: t("failed"), num: true, cell: (row) => (row.traffic.attempts ? percent(row.traffic.failed, row.traffic.attempts) : "") },
+  ];
+}
+
+function figure(name, value, unit) {
+  return h("div", null, h("dt", null, name), h("dd", null, value, unit && h("small", null, unit)));
+}
+
+function item(event) {
+  const simulated = (event.change ?? event.row).simulated;
+  const time = h("div", { class: "at" }, h("time", { datetime: new Date(event.at * 1000).toISOString() }, clock(event.at)), simulated && h("small", null, t("simulated")));
+  if (event.change) {
+    return h("li", null, time, h("span", { class: "said" }, h("span", { class: `dot ${event.tone}` }), " ", changed(event.change)), event.change.reason && h("span", { class: "why" }, event.change.reason));
+  }
+  const row = event.row;
+  return h("li", null, time,
+    h("span", { class: "said" }, h("a", { href: `#/requests/${encodeURIComponent(row.request_id)}` }, happened(row))),
+    h("span", { class: "felt" }, felt(row)));
+}
+
+const GOOD = new Set(["closed", "ready"]);
+
+function eventsOf(now) {
+  const requests = now.requests.map((row) => ({ key: row.request_id, at: row.started, row, print: JSON.stringify([row.state, row.felt, row.targets]) }));
+  const changes = now.changes.map((change) => ({ key: change.id, at: change.at, change, tone: GOOD.has(change.after) ? "good" : change.after === "half_open" ? "warn" : "bad", print: "" }));
+  return [...requests, ...changes].sort((one, other) => other.at - one.at).slice(0, 50);
+}
+
+export function nowView() {
+  const figures = h("dl", { class: "figures" });
+  const note = h("p", { class: "note" });
+  const place = h("div", { class: "chart", role: "img" });
+  const shownColumns = columns();
+  const targets = table(t("now.targets"), shownColumns, []);
+  const body = targets.querySelector("tbody");
+  const feed = h("ol", { class: "feed", id: "feed" });
+  const quiet = h("p", { class: "empty" }, t("now.quiet"));
+  const begun = new Map();
+  let drawn = null, source = null, told = new Set(), spokenAt = 0, first = true;
+
+  const element = h("div", { class: "view" });
+  fill(element, h("div", { class: "head" }, h("h1", null, t("nav.now")), note), figures,
+    h("div", { class: "columns" },
+      h("div", null, panel(t("now.targets"), t("now.targets_note"), targets), panel(t("now.traffic"), t("now.traffic_note"), place)),
+      panel(t("now.feed"), t("now.feed_note"), feed, quiet)));
+
+  function draw(now) {
+    const requests = now.targets.reduce((sum, row) => sum + row.rate, 0);
+    fill(figures,
+      figure(t("in_flight"), count(now.running)),
+      figure(t("now.rate"), rate(requests), t("per_s")),
+      figure(t("now.answered"), count(now.answered)),
+      figure(t("now.rescued"), count(now.rescued)),
+      figure(t("now.failed"), count(now.failed)));
+    note.textContent = t("now.note", { span: span(now.span), time: clock(now.at) });
+    keyed(body, now.targets, (row) => `${row.target} ${row.simulated}`, (row) => JSON.stringify([row, Math.round(row.recovers_in ?? -1)]), (row) => tableRow(shownColumns, row));
+    const events = eventsOf(now);
+    keyed(feed, events, (event) => event.key, (event) => event.print, item);
+    quiet.hidden = events.length > 0;
+    speak(events);
+    drawTraffic(now);
+  }
+
+  function drawTraffic(now) {
+    for (const [moment, number] of Object.entries(now.begun)) begun.set(Number(moment), number);
+    const last = Math.floor(now.at / now.bucket) * now.bucket - now.bucket, from = last - CHART;
+    for (const moment of begun.keys()) if (moment < from) begun.delete(moment);
+    const moments = [], rates = [];
+    for (let moment = from; moment <= last; moment += now.bucket) {
+      moments.push(moment);
+      rates.push((begun.get(moment) ?? 0) / now.bucket);
+    }
+    place.setAttribute("aria-label", t("now.traffic_text", { rate: rate(rates.at(-1)), most: rate(Math.max(...rates)) }));
+    if (drawn) drawn.set([moments, rates]);
+    else drawn = chart(place, { data: [moments, rates], series: [{ fill: true }], unit: (value) => rate(value) });
+  }
+
+  function speak(events) {
+    const news = events.filter((event) => event.row && event.row.state !== "running" && !told.has(event.key));
+    const now = Date.now();
+    if (first || (news.length && now - spokenAt > SPOKEN_EVERY)) {
+      if (!first && news.length) {
+        document.getElementById("spoken").textContent = `${happened(news[0].row)} ${felt(news[0].row)}`;
+        spokenAt = now;
+      }
+      told = new Set(events.map((event) => event.key));
+    }
+    first = false;
+  }
+
+  function live(on) {
+    const shown = document.getElementById("live");
+    if (!shown) return;
+    shown.hidden = false;
+    fill(shown, h("span", { class: `dot ${on ? "good" : "warn"}` }), t(on ? "live" : "reconnecting"));
+  }
+
+  function connect() {
+    source?.close();
+    source = events();
+    source.addEventListener("now", (event) => {
+      live(true);
+      draw(JSON.parse(event.data));
+    });
+    source.addEventListener("error", () => live(false));
+  }
+
+  const seen = () => (document.hidden ? source?.close() : connect());
+  return {
+    element,
+    start() {
+      connect();
+      document.addEventListener("visibilitychange", seen);
+    },
+    leave() {
+      source?.close();
+      drawn?.end();
+      document.removeEventListener("visibilitychange", seen);
+      const shown = document.getElementById("live");
+      if (shown) shown.hidden = true;
+    },
+  };
+}

@@ -1,0 +1,248 @@
+"""What became of a request, put together from its attempts' records, and what its caller felt of it. Pure.
+
+The ledger is the only source, so a story is the same in every process that shares it, also after a restart, and a request costs nothing
+for having one. Moments are seconds from the first attempt's start; what a caller waited before that is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from segue.ledger.record import AttemptRecord, Settlement
+from segue.monitoring.hours import NOT_FAILED
+from segue.monitoring.redaction import Redactor
+
+State: TypeAlias = Literal["running", "ok", "failed", "cancelled"]
+Feeling: TypeAlias = Literal["nothing", "later", "pause", "error", "broken_off", "left", "running"]
+
+SHORTEST_WAIT: Final = 0.05
+"""Seconds without a running attempt that count as a wait."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt. `first_content` is in seconds from its own start; `bound` the most that can have been billed, in US dollars like `cost`."""
+
+    attempt_id: str
+    target: str
+    provider: str
+    model: str
+    at: float
+    seconds: float
+    first_content: float | None
+    outcome: str
+    status: int | None
+    reason: str
+    hedge: bool
+    continuation: bool
+    shown: bool
+    settlement: Settlement
+    prompt_tokens: int
+    output_tokens: int
+    cost: Decimal | None
+    bound: Decimal | None
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """A time in which no attempt ran: a round was waited for."""
+
+    at: float
+    seconds: float
+
+
+class Felt(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller felt.
+
+    "nothing": the first attempt answered. "later": another attempt answered, and nothing had been shown before: `delay` is the time until it
+    was asked. "pause": the text stopped and another attempt went on with it: `pause` is from the end of an attempt to the next one's first content, the
+    longest of them; a silence before that end comes on top. "error": nothing was shown. "broken_off": something was, and then came an error.
+    "left": the caller went away. `first` is the time to the first content that was shown.
+    """
+
+    kind: Feeling
+    first: float | None = None
+    delay: float | None = None
+    pause: float | None = None
+    seams: int = 0
+
+
+class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A request in one line. `started` is epoch seconds; `targets` are in the order in which they were asked; `seconds` ends with the last
+    attempt. `cost` and `bound` are None where no attempt has a known price."""
+
+    request_id: str
+    started: float
+    seconds: float
+    state: State
+    targets: tuple[str, ...]
+    answered_by: str
+    model: str
+    chain: str
+    key: str
+    attempts: int
+    hedges: int
+    outcome: str
+    reason: str
+    felt: Felt
+    cost: Decimal | None
+    bound: Decimal | None
+    simulated: bool
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """A request's whole way. `policy` and `route` say why the targets were asked in this order, "" where that is the chain's own."""
+
+    row: RequestRow
+    policy: str
+    route: str
+    steps: tuple[Step, ...]
+    waits: tuple[Wait, ...]
+    end: float
+
+
+def by_request(records: Iterable[AttemptRecord]) -> dict[str, list[AttemptRecord]]:
+    """The attempts of each request, in order."""
+    found: dict[str, list[AttemptRecord]] = {}
+    for record in records:
+        found.setdefault(record.request_id, []).append(record)
+    for attempts in found.values():
+        attempts.sort(key=lambda record: record.started)
+    return found
+
+
+def troubled(attempts: Sequence[AttemptRecord]) -> bool:
+    """Whether anything but the first attempt's plain answer happened."""
+    return len(attempts) > 1 or attempts[0].outcome not in NOT_FAILED
+
+
+def is_over(attempts: Sequence[AttemptRecord]) -> bool:
+    """Whether none of them runs."""
+    return _state(attempts) != "running"
+
+
+def row(attempts: Sequence[AttemptRecord], redact: Redactor, now: float) -> RequestRow:
+    """`attempts` are one request's, in order; `now` is epoch seconds."""
+    first, state = attempts[0], _state(attempts)
+    answered = _answered(attempts)
+    failed = [each for each in attempts if each.outcome not in NOT_FAILED]
+    told = answered or attempts[-1]
+    return RequestRow(
+        request_id=first.request_id,
+        started=first.started,
+        seconds=_end(attempts, now) - first.started,
+        state=state,
+        targets=tuple(dict.fromkeys(each.target for each in attempts)),
+        answered_by=answered.target if answered is not None else "",
+        model=redact.name(told.model),
+        chain=first.chain,
+        key=first.key,
+        attempts=len(attempts),
+        hedges=sum(each.hedge for each in attempts),
+        outcome=str(failed[0].outcome) if failed else state,
+        reason=redact(failed[0].reason) if failed else "",
+        felt=felt(attempts),
+        cost=_sum(each.cost for each in attempts),
+        bound=_sum(each.most for each in attempts),
+        simulated=any(each.simulated for each in attempts),
+    )
+
+
+def story(attempts: Sequence[AttemptRecord], redact: Redactor, now: float) -> Story:
+    """`attempts` are one request's, in order; `now` is epoch seconds."""
+    first = attempts[0]
+    notes = first.metadata
+    return Story(
+        row=row(attempts, redact, now),
+        policy=notes.get("segue_policy", ""),
+        route=redact(notes.get("segue_route", "")),
+        steps=tuple(_step(each, first.started, redact, now) for each in attempts),
+        waits=tuple(_waits(attempts, now)),
+        end=_end(attempts, now) - first.started,
+    )
+
+
+def felt(attempts: Sequence[AttemptRecord]) -> Felt:
+    """What the caller of these attempts, which are one request's in order, felt."""
+    first, state, answered = attempts[0], _state(attempts), _answered(attempts)
+    shown = [each for each in attempts if each.shown and each.first_content is not None]
+    began = None if not shown else shown[0].started + (shown[0].first_content or 0.0) - first.started
+    breaks = [
+        max(0.0, later.started + (later.first_content or 0.0) - earlier.started - earlier.seconds)
+        for earlier, later in pairwise(shown)
+    ]
+    if breaks and state in ("ok", "running"):
+        return Felt(kind="pause", first=began, pause=max(breaks), seams=len(breaks))
+    if state == "running":
+        return Felt(kind="running", first=began)
+    if state == "cancelled":
+        return Felt(kind="left", first=began, seams=len(breaks))
+    if answered is None:
+        return Felt(kind="broken_off" if shown else "error", first=began, seams=len(breaks))
+    if answered is first:
+        return Felt(kind="nothing", first=began)
+    return Felt(kind="later", first=began, delay=max(0.0, answered.started - first.started))
+
+
+def _state(attempts: Sequence[AttemptRecord]) -> State:
+    if any(each.settlement is Settlement.RESERVED for each in attempts):
+        return "running"
+    if any(each.outcome == "ok" for each in attempts):
+        return "ok"
+    return "cancelled" if attempts[-1].outcome == "cancelled" else "failed"
+
+
+def _answered(attempts: Sequence[AttemptRecord]) -> AttemptRecord | None:
+    """The attempt that ended the answer."""
+    return next((each for each in reversed(attempts) if each.outcome == "ok"), None)
+
+
+def _step(record: AttemptRecord, began: float, redact: Redactor, now: float) -> Step:
+    return Step(
+        attempt_id=record.attempt_id,
+        target=record.target,
+        provider=record.provider,
+        model=redact.name(record.model),
+        at=record.started - began,
+        seconds=_ended(record, now) - record.started,
+        first_content=record.first_content,
+        outcome=str(record.outcome),
+        status=record.status,
+        reason=redact(record.reason),
+        hedge=record.hedge,
+        continuation=record.continuation,
+        shown=record.shown,
+        settlement=record.settlement,
+        prompt_tokens=record.usage.prompt_tokens,
+        output_tokens=record.usage.output_tokens,
+        cost=record.cost,
+        bound=record.most,
+    )
+
+
+def _waits(attempts: Sequence[AttemptRecord], now: float) -> Iterable[Wait]:
+    began = attempts[0].started
+    until = began
+    for each in attempts:
+        if each.started - until >= SHORTEST_WAIT:
+            yield Wait(until - began, each.started - until)
+        until = max(until, _ended(each, now))
+
+
+def _ended(record: AttemptRecord, now: float) -> float:
+    if record.settlement is Settlement.RESERVED:
+        return max(now, record.started)
+    return record.started + record.seconds
+
+
+def _end(attempts: Sequence[AttemptRecord], now: float) -> float:
+    return max(_ended(each, now) for each in attempts)
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """What is known of it; None where nothing is."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
