@@ -1,6 +1,7 @@
 """Pictures of the dashboard for the documentation, of a gateway before stand-ins that break: `python -m benchmarks.pictures [DIRECTORY]`.
 
-Needs the packages of `[dev]` and Debian's chromium. Each view is taken in two widths, light and dark; the documentation shows some of them.
+Needs the packages of `[dev]`, Debian's chromium and a font with Hangul (fonts-nanum). Without a directory the few that the documentation
+shows are written there; with one, every view in two widths, light and dark, in both languages, as long as it is.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
 DOCS = Path(__file__).parents[1] / "docs" / "img"
-SHOWN = ("now-1280-light", "story-1280-light", "try-1280-dark", "now-390-dark")
-"""Those that the documentation shows."""
-WIDTHS = {1280: 860, 390: 844}
+SHOWN = {
+    "now-1280-light-en": "dashboard-now",
+    "story-1280-light-en": "dashboard-story",
+    "try-1280-dark-en": "dashboard-try",
+    "now-390-dark-ko": "dashboard-phone",
+}
+"""Those that the documentation shows, and their names there."""
+VIEWS = ("now", "requests", "story", "try", "history", "money", "settings")
+SIZES = ((1280, 860), (390, 844))
 FAULTS = (
     ("gemini", "rate:times=2"),
     ("gemini", "cut:after=12,times=2"),
@@ -48,52 +55,45 @@ def main() -> None:
         command = [sys.executable, "-m", "segue", "serve", "--sandbox", "--port", str(port)]
         gateway = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.DEVNULL)
         try:
-            _take(f"http://127.0.0.1:{port}", directory, everything=directory != DOCS)
+            _take(f"http://127.0.0.1:{port}", directory)
         finally:
             gateway.terminate()
             gateway.wait()
 
 
-def _take(address: str, directory: Path, *, everything: bool) -> None:
+def _take(address: str, directory: Path) -> None:
     _until_ready(address)
     story = _traffic(address)
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        for width, height in WIDTHS.items():
-            for scheme in ("light", "dark"):
-                for locale in ("en-GB", "ko-KR") if everything else ("en-GB",):
-                    options: dict[str, Any] = {
-                        "viewport": {"width": width, "height": height},
-                        "color_scheme": scheme,
-                        "locale": locale,
-                    }
-                    page = browser.new_page(**options, reduced_motion="reduce")
-                    _views(
-                        page,
-                        address,
-                        story,
-                        directory,
-                        f"{width}-{scheme}{'-ko' if locale == 'ko-KR' else ''}",
-                        everything,
-                    )
-                    page.close()
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"), args=flags
+        )
+        for (width, height), scheme, locale in product(SIZES, ("light", "dark"), ("en", "ko")):
+            kind = f"{width}-{scheme}-{locale}"
+            names = [name for name in VIEWS if directory != DOCS or f"{name}-{kind}" in SHOWN]
+            if names:
+                page = browser.new_page(
+                    viewport={"width": width, "height": height},
+                    color_scheme=scheme,
+                    locale=locale,
+                    reduced_motion="reduce",
+                )
+                for name in names:
+                    _see(page, address, name, story)
+                    place = directory / f"{SHOWN[f'{name}-{kind}'] if directory == DOCS else f'{name}-{kind}'}.png"
+                    page.screenshot(path=place, full_page=directory != DOCS)
+                page.close()
         browser.close()
 
 
-def _views(page: Page, address: str, story: str, directory: Path, kind: str, everything: bool) -> None:
-    for name in ("now", "requests", "story", "try", "history", "money", "settings"):
-        if not everything and f"{name}-{kind}" not in SHOWN:
-            continue
-        page.goto(f"{address}/dashboard/#/{'requests/' + story if name == 'story' else name}")
-        page.reload()
-        page.wait_for_selector("h1")
-        page.wait_for_load_state("networkidle") if name != "now" else page.wait_for_selector("#feed li")
-        if name == "try":
-            _break_and_try(page)
-        page.wait_for_timeout(400)
-        page.screenshot(path=directory / f"{name}-{kind}.png", full_page=everything)
+def _see(page: Page, address: str, name: str, story: str) -> None:
+    page.goto(f"{address}/dashboard/#/{f'requests/{story}' if name == 'story' else name}")
+    page.reload()
+    page.wait_for_selector("#feed li" if name == "now" else ".panel")
+    if name == "try":
+        _break_and_try(page)
+    page.wait_for_timeout(400)  # charts are drawn with the next frame
 
 
 def _break_and_try(page: Page) -> None:

@@ -171,6 +171,6 @@ def test_attempts_of_models_and_of_stand_ins_never_share_a_row() -> None:
     found = look(Store(records), (), frozenset(), PLAIN, BEGAN + 3)  # type: ignore[arg-type]
     assert [(each.target, each.simulated, each.traffic.attempts) for each in found.targets] == [
         ("z", False, 1),
-        ("a", False, 1),
         ("a", True, 1),
+        ("a", False, 1),
     ]

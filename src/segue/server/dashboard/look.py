@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Final
 
 import msgspec
@@ -113,14 +113,11 @@ def _targets(
     span: float,
 ) -> tuple[TargetRow, ...]:
     """A row for each target that is set, as its latest attempts were; and for each that was asked beside those."""
-    seen: dict[bool, Mapping[str, Traffic]] = {
-        simulated: traffic([each for each in records if each.simulated is simulated], now)
-        for simulated in (False, True)
-    }
+    seen = traffic(records, now)
     models = {(each.target, each.simulated): each.model for each in reversed(records)}
     rows = []
     for state in states:
-        kinds = [kind for kind in (False, True) if state.target in seen[kind]] or [state.target in stand_ins]
+        kinds = [kind for kind in (False, True) if (state.target, kind) in seen] or [state.target in stand_ins]
         rows += [
             TargetRow(
                 target=state.target,
@@ -129,17 +126,16 @@ def _targets(
                 simulated=kind,
                 reason=redact(state.reason),
                 recovers_in=state.recovers_in,
-                traffic=seen[kind].get(state.target, Traffic()),
+                traffic=seen.get((state.target, kind), Traffic()),
             )
             for kind in kinds
         ]
     there = {state.target for state in states}
-    for kind, found in seen.items():
-        rows += [
-            TargetRow(target=name, model=redact.name(models[name, kind]), state="ready", simulated=kind, traffic=each)
-            for name, each in found.items()
-            if name not in there
-        ]
+    rows += [
+        TargetRow(target=name, model=redact.name(models[name, kind]), state="ready", simulated=kind, traffic=each)
+        for (name, kind), each in seen.items()
+        if name not in there
+    ]
     lately = min(span, RATE_SPAN)
     begun = Counter((each.target, each.simulated) for each in records if each.started >= now - lately)
     return tuple(

@@ -14,8 +14,8 @@ from segue.errors import ConfigurationError
 from segue.health.quota import QuotaKey
 from segue.monitoring.redaction import Redactor
 from segue.runtime import Runtime
-from segue.server.auth import Gatekeeper, budget_of
-from segue.server.keys.store import Key
+from segue.server.auth import Gatekeeper
+from segue.server.keys.store import Key, budget_of
 from segue.server.models import usable_targets
 
 ROWS: Final = 500
