@@ -61,7 +61,7 @@ export function panel(title, note, ...body) {
   return h("section", { class: "panel" }, h("header", null, h("h2", null, title), note && h("p", { class: "note" }, note)), body);
 }
 
-// A table whose cells know their column's name, for narrow screens. A column: { name, num, full, cell }; the first is each row's header.
+// A table whose cells know their column's name, for narrow screens. A column: { name, num, full, plain, cell }; the first is each row's header.
 export function table(caption, columns, rows, { cards = true, key } = {}) {
   const body = h("tbody");
   for (const row of rows) body.append(tableRow(columns, row));
@@ -78,6 +78,6 @@ export function tableRow(columns, row) {
     const classes = [column.num && "num", column.full && "full", blank && "none"].filter(Boolean).join(" ");
     const shown = blank ? "–" : value;
     if (place === 0) return h("th", { scope: "row", class: classes || undefined }, shown);
-    return h("td", { class: classes || undefined, "data-label": column.name }, shown);
+    return h("td", { class: classes || undefined, "data-label": column.plain ? undefined : column.name }, shown);
   }));
 }

@@ -4,6 +4,7 @@ import { language, t } from "./words.js";
 
 export function seconds(value) {
   if (value === null || value === undefined) return "";
+  if (value < 0.0005) return "<1 ms";
   if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
   if (value < 99.95) return `${value.toFixed(value < 9.995 ? 2 : 1)} s`;
   return span(value);

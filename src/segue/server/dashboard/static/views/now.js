@@ -17,8 +17,8 @@ export function simulatedTag(is) {
 function columns() {
   const waits = (name) => (row) => seconds(row.traffic[name]);
   return [
-    { name: t("target"), full: true, cell: (row) => [row.target, simulatedTag(row.simulated), h("div", { class: "small" }, row.model)] },
-    { name: t("state"), full: true, cell: (row) => [h("span", { class: `state ${toneOf(row.state)}` }, h("span", { class: "dot" }), stateWord(row.state, row.recovers_in)), row.reason && row.state !== "ready" && h("div", { class: "small" }, row.reason)] },
+    { name: t("target"), full: true, cell: (row) => [h("span", { class: "whole" }, row.target, simulatedTag(row.simulated)), h("div", { class: "small" }, row.model)] },
+    { name: t("state"), full: true, plain: true, cell: (row) => [h("span", { class: `state ${toneOf(row.state)}` }, h("span", { class: "dot" }), stateWord(row.state, row.recovers_in)), row.reason && row.state !== "ready" && h("div", { class: "small" }, row.reason)] },
     { name: t("per_second"), num: true, cell: (row) => rate(row.rate) },
     { name: t("in_flight"), num: true, cell: (row) => count(row.traffic.running) },
     { name: t("first_p50"), num: true, cell: waits("first_p50") },

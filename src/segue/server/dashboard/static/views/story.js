@@ -54,7 +54,7 @@ function timeline(story) {
 function columns() {
   return [
     { name: t("target"), full: true, cell: (step) => [step.target, role(step) && h("span", { class: "tag" }, role(step)), h("div", { class: "small" }, step.model)] },
-    { name: t("story.began"), num: true, cell: (step) => `+${seconds(step.at)}` },
+    { name: t("story.began"), num: true, cell: (step) => step.at ? `+${seconds(step.at)}` : "0" },
     { name: t("first_content"), num: true, cell: (step) => seconds(step.first_content) },
     { name: t("story.took"), num: true, cell: (step) => seconds(step.seconds) },
     { name: t("outcome"), full: true, cell: (step) => [word(step), step.reason && h("div", { class: "small" }, step.reason)] },

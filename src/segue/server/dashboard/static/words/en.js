@@ -5,7 +5,7 @@ export default {
   "sign_in.title": "Sign in", sign_in: "Sign in", "sign_in.key": "Key", "sign_in.help": "Use a key of this gateway. The scope metrics lets you look; admin also lets you try prompts and read bodies.",
   "sign_in.unknown": "That key is not known here, or was revoked.", "sign_in.scope": "That key is for calls only. Make one with: segue keys create NAME --scope metrics",
   simulated: "simulated", target: "Target", targets: "Targets", provider: "Provider", model: "Model", state: "State", chain: "Chain", key: "Key", budget: "Budget", budgets: "Budgets", quota: "Quota", quotas: "Quotas", requests: "Requests", attempts: "Attempts", tokens: "Tokens in / out", day: "Day", when: "When", way: "Way", outcome: "Outcome", failed: "Failed", in_flight: "In flight", per_second: "Attempts/s", per_s: "/s",
-  first_p50: "First content p50", first_p95: "p95", first_content: "First content", in_all: "In all", likely: "Likely ~", at_most: "At most ≤", yes: "yes", no: "no", s: "s", min: "min", h: "h", d: "d",
+  first_p50: "First p50", first_p95: "p95", first_content: "First content", in_all: "In all", likely: "Likely ~", at_most: "At most ≤", yes: "yes", no: "no", s: "s", min: "min", h: "h", d: "d",
   money_legend: "~ an estimate, ≤ the most that can have been billed; without a sign, what was reported", left_out: "{count} more are not shown.",
   "state.ready": "ready", "state.cooling": "resting", "state.off": "off", "state.no key": "no key", "state.in": "{span} left",
   "now.note": "last {span}, at {time}", "now.rate": "Attempts", "now.answered": "Requests answered", "now.rescued": "Carried on", "now.failed": "Requests failed",
