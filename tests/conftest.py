@@ -54,6 +54,15 @@ AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 _TALLY = "tally"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test run neither reads nor writes the ledger and the keys of the person who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SEGUE_HOME", raising=False)
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def mongodb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server that speaks MongoDB's wire protocol: `MONGODB_URL` if it is given, else nx-27017."""

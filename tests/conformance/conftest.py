@@ -83,12 +83,12 @@ def chaos() -> Iterator[Chaos]:
 
 
 def settings_of(chaos: Chaos, *names: str) -> Settings:
-    """A chain of these providers, all of them at that server; with little patience for silence and short waits."""
+    """A chain of these providers, all of them at that server; with little patience for silence within an answer and short waits."""
     environ = {"SEGUE_LEDGER": "none", "SEGUE_CHAIN": ",".join(names)}
     for name in names:
         environ |= {f"{name.upper()}_API_KEY": "k", f"{name.upper()}_BASE_URL": chaos.address + PATHS[name]}
     settings = load(environ, directory="/nonexistent")
-    stall = StallPolicy(first_hedge=(0.3, 0.5), first_hedge_unknown=0.5, gap_hedge=(0.3, 0.5), gap_give_up=1.0)
+    stall = StallPolicy(gap_hedge=(0.3, 0.5), gap_give_up=1.0)
     return msgspec.structs.replace(settings, policy=settings.policy.replace(stall=stall, round_wait=(0.1, 0.3)))
 
 

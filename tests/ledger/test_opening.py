@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,7 @@ def test_nothing_is_made_before_something_is_written(tmp_path: Path) -> None:
     assert store.records() == []
     assert store.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tests_leave_the_ledger_of_the_person_who_runs_them_alone() -> None:
+    assert not default_path(os.environ).is_relative_to(Path.home())

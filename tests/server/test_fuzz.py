@@ -129,7 +129,8 @@ def client(logged: Logged) -> Iterator[httpx.Client]:
 
 
 def check(answer: httpx.Response, logged: Logged) -> None:
-    assert not logged.defects, logged.defects[0]
+    defects, logged.defects = logged.defects, []
+    assert not defects, defects[0]
     assert answer.status_code < 500, answer.text
     assert SECRET not in answer.text + str(answer.headers) + logged.text
     if answer.status_code >= 400:
