@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from segue.chat.request import ChatRequest
 from segue.errors import ConfigurationError
-from segue.langchain.options import PLAIN, checked, named, refuse_unknown, request_options, settled
+from segue.langchain.options import PLAIN, ModelOptions, checked, named, refuse_unknown, settled
 from segue.policy import Policy
 
 
@@ -70,8 +70,18 @@ def test_what_is_no_field_is_kept_among_the_options() -> None:
     assert known == {"temperature": 0.5, "options": {"deadline": 3.0}, "chain": ("a",)}
 
 
-def test_the_engine_is_told_neither_addresses_nor_retries_but_rounds() -> None:
-    said = {"temperature": 0.5, "timeout": 3.0, "base_url": "u", "api_key": SecretStr("k"), "max_retries": 0}
-    assert request_options(said) == {"temperature": 0.5, "rounds": 1}
-    assert request_options({"max_retries": None}) == {}
-    assert request_options({"max_retries": 1, "rounds": 5}) == {"rounds": 5}
+def test_a_request_holds_neither_addresses_nor_retries_but_rounds() -> None:
+    values = {"temperature": 0.5, "timeout": 3.0, "base_url": "u", "api_key": SecretStr("k"), "max_retries": 0}
+    options = ModelOptions({}).changed(values)
+    assert options.request() == {"temperature": 0.5, "rounds": 1}
+    assert (options.address().base_url, options.address().timeout) == ("u", 3.0)
+    assert options.public() == {"temperature": 0.5, "base_url": "u", "timeout": 3.0, "max_retries": 0}
+    assert ModelOptions({}).changed({"max_retries": None}).request() == {}
+    assert ModelOptions({}).changed({"max_retries": 1, "rounds": 5}).request() == {"rounds": 5}
+
+
+def test_options_of_a_call_replace_the_clients_and_extra_fields_are_merged() -> None:
+    client = ModelOptions({}).changed({"temperature": 0.5, "extra": {"claude": {"betas": ["a"]}}, "timeout": 3.0})
+    call = client.changed({"temperature": 0.1, "extra": {"gemini": {"x": 1}}, "timeout": None})
+    assert call.call == {"temperature": 0.1, "extra": {"claude": {"betas": ["a"]}, "gemini": {"x": 1}}}
+    assert (client.call["temperature"], client.timeout, call.timeout) == (0.5, 3.0, None)

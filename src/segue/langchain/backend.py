@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from pydantic import SecretStr
 
 from segue.catalog.providers import PROVIDERS, Provider
 from segue.client import Segue
@@ -224,7 +223,7 @@ class Backend:
         """A preset under another name is that provider, as its settings describe it where there are none for the name."""
         targets: dict[str, TargetSettings] = {}
         for name, (preset, changes) in self._presets.items():
-            value = {"provider": preset} | changes | _said(settings.target(name))
+            value = {"provider": preset} | changes | _set_fields(settings.target(name))
             targets[name] = _changed(settings.target(preset), value)
         return msgspec.structs.replace(settings, targets={**settings.targets, **targets}) if targets else settings
 
@@ -248,7 +247,7 @@ def _lack(kept: _Kept, name: str) -> str | None:
     return f"{name} has no key: set {resolve.variable(name)}_API_KEY (in the environment or in .env)"
 
 
-def _said(settings: TargetSettings) -> dict[str, Any]:
+def _set_fields(settings: TargetSettings) -> dict[str, Any]:
     """The fields that are set."""
     unset = TargetSettings()
     fields = {name: getattr(settings, name) for name in TargetSettings.__struct_fields__}
@@ -263,17 +262,6 @@ def _load(more: Iterable[str], environ: Mapping[str, str] = os.environ) -> Setti
         return settings
     all_of_them = load({**environ, "SEGUE_CHAIN": ",".join((*settings.chain, *missing))})
     return msgspec.structs.replace(all_of_them, chain=settings.chain)
-
-
-def address_of(settled: Mapping[str, Any]) -> Address:
-    key = settled.get("api_key")
-    # A client of the guide's may have set the attribute to bare text.
-    text = key.get_secret_value() if isinstance(key, SecretStr) else key
-    return Address(
-        api_key=Secret(text) if text else None,
-        base_url=settled.get("base_url"),
-        timeout=settled.get("timeout"),
-    )
 
 
 default_backend = Backend()

@@ -26,19 +26,19 @@ from segue.chat.request import ChatRequest
 from segue.client import Segue
 from segue.errors import ConfigurationError
 from segue.langchain import model_metadata, options, results, target_factories
-from segue.langchain.backend import Backend, address_of, default_backend
+from segue.langchain.backend import Backend, default_backend
 from segue.langchain.configurable import Configurable
 from segue.langchain.errors import raised
 from segue.langchain.messages import Transcript
 from segue.langchain.older_options import merged
-from segue.langchain.options import ClientOptions
+from segue.langchain.options import ClientOptions, ModelOptions
 from segue.langchain.structured import structured
 from segue.langchain.tools import engine_choice, engine_tools, offered, structure
 from segue.langchain.upstream import LangChainUpstream
 from segue.options import CallOptions
 from segue.routing.target import Target
 
-_SAID = ("model", "temperature", "max_tokens", "timeout", "max_retries", "stop", "base_url", "api_key")
+_FIELDS = ("model", "temperature", "max_tokens", "timeout", "max_retries", "stop", "base_url", "api_key")
 """Options that are fields, because LangChain's other chat models have them as attributes."""
 
 _INNER = frozenset({"client", "streams", "backend", "engine"})
@@ -54,7 +54,7 @@ _OF_A_CALL = options.PLAIN | {
     "validate",
 }
 
-Route = tuple[Segue, str | tuple[str, ...] | None]
+Route = tuple[Segue, CallOptions]
 
 
 class LLMClient(BaseChatModel):
@@ -163,11 +163,11 @@ class LLMClient(BaseChatModel):
     def _backend(self) -> Backend:
         return self.backend if self.backend is not None else default_backend
 
-    def _names(self, chain: str | tuple[str, ...] | None = None) -> tuple[str, ...]:
+    def _names(self, chain: str | Sequence[str] | None = None) -> tuple[str, ...]:
         """The targets' names, as far as they were said; () for a chain of the settings."""
         value = chain or self.chain
-        if isinstance(value, tuple):
-            return value
+        if value is not None and not isinstance(value, str):
+            return tuple(value)
         if value is not None:
             settings = self._backend.settings if self.engine is None else self.engine.settings
             return () if value in settings.chains else (value,)
@@ -182,56 +182,63 @@ class LLMClient(BaseChatModel):
         name = type(self).__name__
         return self.provider or ("model" if name == "LLMClient" else name.removesuffix("Client").lower() or "model")
 
-    def _route(self, fields: dict[str, Any]) -> Route:
-        """The engine and the chain to ask. Takes from `fields` what the engine knows by itself."""
-        chain = fields.pop("chain", None)
+    def _route(self, wanted: ModelOptions) -> Route:
+        """The engine, and what to ask of it: its `chain` is set, and what the engine has by itself is left out."""
+        call = wanted.request()
+        chain = call.pop("chain", None)
         if chain is None and self.client is not None:
-            return self._adopt(fields), (self._own_name(),)
+            engine = self._adopt(wanted)
+            call.pop("model", None)
+            return engine, {**call, "chain": (self._own_name(),)}
         chain = chain or self.chain
         if self.engine is not None:
-            return self.engine, self._names(chain) or chain
-        backend, address = self._backend, address_of(fields)
+            return self.engine, {**call, "chain": self._names(chain) or chain}
+        backend = self._backend
         names = self._names(chain) or (backend.settings.chain if chain is None else ())
         if not names:
-            assert isinstance(chain, str)  # a chain of the settings, by its name: it has a policy of its own
-            return backend.engine(backend.settings.chains[chain].targets, address), chain
-        if fields.get("model") is not None and backend.needs_model(names[0]):
-            address = address._replace(model=fields.pop("model"))
-        engine = backend.engine(names, address)
-        return engine, backend.usable(names, address)
+            assert isinstance(chain, str)  # a chain of the settings, by its name: it has its own policy
+            engine = backend.engine(backend.settings.chains[chain].targets, wanted.address())
+            return engine, {**call, "chain": chain}
+        model = call.pop("model", None) if backend.needs_model(names[0]) else None
+        address = wanted.address(model)
+        return backend.engine(names, address), {**call, "chain": backend.usable(names, address)}
 
     def missing(self) -> str | None:
         """What keeps the client from asking anybody, in a sentence; None if nothing does."""
         try:
-            self._route(self._said())
+            self._route(self._configured)
         except ConfigurationError as error:
             return str(error)
         return None
 
-    def _adopt(self, fields: dict[str, Any]) -> Segue:
+    def _adopt(self, wanted: ModelOptions) -> Segue:
         if self._adopted is None or self._adopted[0] is not self.client:
             model, name = target_factories.prepared(self.client), self._own_name()
             region = self._backend.settings.target(name).region
             target = target_factories.target_of(name, model, streams=self.streams, timeout=self.timeout, region=region)
             self._adopted = self.client, self._backend.adopt(target, LangChainUpstream(model, target))
-        for name in ("model", "api_key", "base_url"):
-            if fields.pop(name, None) != getattr(self, name):
+        own = {"model": wanted.call.get("model"), "api_key": wanted.api_key, "base_url": wanted.base_url}
+        for name, value in own.items():
+            if value != getattr(self, name):
                 raise ConfigurationError(
                     f"{type(self).__name__} stands on a ready model: it can't be given another {name}"
                 )
         return self._adopted[1]
 
-    def _targets(self, fields: dict[str, Any]) -> tuple[Target, ...]:
-        """The targets that a call goes to, if it says this; () where none can be asked."""
+    def _targets(self, wanted: ModelOptions) -> tuple[Target, ...]:
+        """The targets that a call with these options goes to; () if none can be asked."""
         try:
-            segue, name = self._route(fields)
-            chain, model = segue.targets.chain(name), fields.get("model")
+            segue, call = self._route(wanted)
+            chain, model = segue.targets.chain(call["chain"]), call.get("model")
             return (chain if model is None else chain.with_model(model)).targets
         except ConfigurationError:
             return ()
 
-    def _said(self) -> dict[str, Any]:
-        return {**self.options, **{name: value for name in _SAID if (value := getattr(self, name)) is not None}}
+    @property
+    def _configured(self) -> ModelOptions:
+        """The client's own options."""
+        fields = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
+        return ModelOptions({}).changed({**self.options, **fields})
 
     def _call(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, given: dict[str, Any]
@@ -245,12 +252,9 @@ class LLMClient(BaseChatModel):
         if stop is not None:
             ours["stop"] = stop
         plain = {n: options.checked(n, v, whose) for n, v in ours.items() if n in options.PLAIN}
-        if plain.get("extra"):
-            plain["extra"] = merged(self._said().get("extra"), plain["extra"])
-        fields = {**self._said(), **plain, "chain": options.checked("chain", ours.get("chain"), whose)}
-        segue, chain = self._route(fields)
-        call = options.request_options(fields) | structure(ours)
-        call["chain"] = chain
+        plain["chain"] = options.checked("chain", ours.get("chain"), whose)
+        segue, call = self._route(self._configured.changed(plain))
+        call |= structure(ours)
         transcript = Transcript(messages)
         if transcript.extra:
             call["extra"] = merged(call.get("extra"), transcript.extra)
@@ -374,18 +378,20 @@ class LLMClient(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What tells one client's answers from another's: it goes to traces and caches, so no key is in it."""
-        result = self._said()
-        names = [f"{target.name}/{target.model.id}" for target in self._targets(dict(result))]
-        known = {name: value for name, value in result.items() if name != "api_key"} | {"targets": names}
+        names = [f"{target.name}/{target.model.id}" for target in self._targets(self._configured)]
+        known = {**self._configured.public(), "targets": names}
         return {name: msgspec.to_builtins(value) for name, value in known.items()}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        value = self._said() | {name: kwargs[name] for name in ("model", "temperature", "max_tokens") if name in kwargs}
-        return model_metadata.trace(self._targets(dict(value)), value, stop)
+        given: dict[str, Any] = {
+            name: kwargs[name] for name in ("model", "temperature", "max_tokens") if name in kwargs
+        }
+        wanted = self._configured.changed(given)
+        return model_metadata.trace(self._targets(wanted), wanted.call, stop)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        going = self._targets(self._said())
-        return model_metadata.profile(going) if going else None
+        targets = self._targets(self._configured)
+        return model_metadata.profile(targets) if targets else None
 
     def get_num_tokens(self, text: str) -> int:
         """An estimate, the same for all providers."""

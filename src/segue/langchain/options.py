@@ -8,16 +8,18 @@ what it does not know, and a misspelt `temprature` then works for months without
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from pydantic import SecretStr
 
 from segue import options
 from segue.chat.request import Effort
 from segue.errors import ConfigurationError
-from segue.langchain.older_options import translated
+from segue.langchain.backend import Address
+from segue.langchain.older_options import merged, translated
 from segue.options import POLICY, REQUEST, CallOptions, RequestOptions
 from segue.policy import Count, Seconds
+from segue.secret import Secret
 from segue.validation import convert, unknown
 
 
@@ -164,9 +166,37 @@ def settled(given: Mapping[str, Any], fields: Collection[str], whose: str) -> di
     return known
 
 
-def request_options(fields: Mapping[str, Any]) -> CallOptions:
-    """Options as `Segue` takes them. LangChain's `max_retries` is the number of rounds beyond the first; None leaves the policy's."""
-    known = {name: value for name, value in fields.items() if name not in ADDRESS}
-    if (retries := known.pop("max_retries", None)) is not None:
-        known.setdefault("rounds", retries + 1)
-    return cast(CallOptions, known)
+class ModelOptions(NamedTuple):
+    """The checked options of a client or of one call: where a request goes, and what is sent with it."""
+
+    call: CallOptions
+    """Options as `Segue` takes them."""
+    api_key: str | SecretStr | None = None
+    """A subclass written after the original guide may have set plain text."""
+    base_url: str | None = None
+    timeout: float | None = None
+    max_retries: int | None = None
+
+    def changed(self, values: Mapping[str, Any]) -> ModelOptions:
+        """With these checked values in place of its own; those of `extra` are merged."""
+        beside = {name: values[name] for name in (*ADDRESS, "max_retries") if name in values}
+        call = {**self.call, **{name: value for name, value in values.items() if name not in beside}}
+        if values.get("extra"):
+            call["extra"] = merged(self.call.get("extra"), values["extra"])
+        return self._replace(call=cast(CallOptions, call), **beside)
+
+    def address(self, model: str | None = None) -> Address:
+        key = self.api_key.get_secret_value() if isinstance(self.api_key, SecretStr) else self.api_key
+        return Address(model=model, api_key=Secret(key) if key else None, base_url=self.base_url, timeout=self.timeout)
+
+    def request(self) -> CallOptions:
+        """A copy of `call` with `max_retries`, the number of rounds beyond the first, as `rounds`; None leaves the policy's."""
+        call = self.call.copy()
+        if self.max_retries is not None:
+            call.setdefault("rounds", self.max_retries + 1)
+        return call
+
+    def public(self) -> dict[str, Any]:
+        """All that are set, without the key."""
+        beside = {"base_url": self.base_url, "timeout": self.timeout, "max_retries": self.max_retries}
+        return {**self.call, **{name: value for name, value in beside.items() if value is not None}}
