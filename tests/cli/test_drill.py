@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from segue.cli import progress
 from segue.cli.app import app
 from segue.cli.drill.run import RIGHT
+from segue.cli.progress import Waiting
 from segue.sandbox.faults import KINDS
 
 runner = CliRunner()
@@ -112,3 +115,14 @@ def test_every_fault_of_the_sandbox_is_survived() -> None:
     document, faults = played()
     assert set(faults) == set(KINDS)
     assert document["survived"] == len(KINDS), {name: fault["error"] for name, fault in faults.items()}
+
+
+def test_on_a_terminal_its_progress_is_one_line_that_is_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Waiting()
+    waiting._terminal = True
+    monkeypatch.setattr(progress, "Waiting", lambda: waiting)
+    monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    result = drill("--fault", "drop", "--fault", "auth")
+    assert "1 of 2 faults played\r2 of 2 faults played\r" in result.stderr, (
+        "the runner takes out the rest of the sequence"
+    )

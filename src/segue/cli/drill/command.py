@@ -43,25 +43,20 @@ def drill(
     """
     from segue.cli.display import notes
     from segue.cli.drill.run import Drill
+    from segue.cli.progress import Waiting
 
     exercise = Drill(fault or (), chain=chain, quick=quick)
     if not as_json:
         notes.print(NOTICE, style="bold")
         notes.print(exercise.timing, style="dim")
-    outcomes = exercise.run(lambda done, of: _progress(done, of, shown=not as_json))
+    with Waiting() as shown:
+        outcomes = exercise.run(lambda done, of: None if as_json else shown.say(f"{done} of {of} faults played"))
     if as_json:
         _print_json(exercise, outcomes)
     else:
         _print_table(outcomes)
     if not all(outcome.survived for outcome in outcomes):
         raise typer.Exit(FAILED)
-
-
-def _progress(done: int, of: int, *, shown: bool) -> None:
-    from segue.cli.display import notes
-
-    if shown and notes.is_terminal:
-        notes.print(f"{done} of {of}", end="\r" if done < of else "\n")
 
 
 def _print_json(exercise: Drill, outcomes: list[DrillOutcome]) -> None:
