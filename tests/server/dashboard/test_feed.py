@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from segue.errors import InvalidRequestError
@@ -18,6 +20,8 @@ from segue.server.dashboard import feed as module
 from segue.server.dashboard.feed import BEHIND, WATCHERS, Feed, Watcher
 from segue.settings import Settings
 from segue.settings_loading import load
+
+from ..conftest import served
 
 LIMIT = 20.0
 
@@ -175,3 +179,24 @@ async def test_a_ledger_that_cannot_be_read_ends_no_stream(
         broken, before = False, caller.looks
         await until(lambda: caller.looks > before)
     assert "can't look at the ledger" in caplog.text
+
+
+def test_a_gateway_that_is_told_to_end_does_not_wait_for_open_dashboards() -> None:
+    settings = load({"SEGUE_LEDGER": "none", "GEMINI_API_KEY": "k"}, directory="/nonexistent")
+    seen, ended = threading.Event(), threading.Event()
+
+    def watch(address: str) -> None:
+        with httpx.stream("GET", f"{address}/dashboard/api/v1/events", timeout=LIMIT) as answer:
+            for line in answer.iter_lines():
+                if line == "event: now":
+                    seen.set()
+        ended.set()
+
+    with served(settings, timeout_graceful_shutdown=50) as address:
+        watching = threading.Thread(target=watch, args=(address,))
+        watching.start()
+        assert seen.wait(LIMIT)
+        left = time.monotonic()
+    assert time.monotonic() - left < LIMIT
+    assert ended.wait(LIMIT), "the stream was cut, not ended"
+    watching.join()

@@ -26,8 +26,8 @@ log = logging.getLogger("segue.server")
 
 EVERY: Final = 1.0
 """Seconds between two looks."""
-REST: Final = 20
-"""Times as long as a look took, at least, until the next one: looking costs at most a twentieth of a core."""
+REST: Final = 50
+"""Times as long as a look took, at least, until the next one: looking takes at most a fiftieth of the time."""
 WATCHERS: Final = 16
 """Watchers of a process."""
 BEHIND: Final = 4

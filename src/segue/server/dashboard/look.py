@@ -19,8 +19,8 @@ from segue.server.health import State, TargetState
 
 SPAN: Final = 300.0
 """Seconds that are looked back on."""
-MOST: Final = 2000
-"""Attempts that are looked at, the latest: 20 ms of work, whatever the traffic is."""
+MOST: Final = 1000
+"""Attempts that are looked at, the latest: 15 ms of work, whatever the traffic is."""
 BUCKET: Final = 5
 """Seconds that attempts are counted in, for the chart of the traffic."""
 RATE_SPAN: Final = 10.0

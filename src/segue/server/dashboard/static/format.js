@@ -52,6 +52,6 @@ export function clock(epoch) {
   return new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(epoch * 1000);
 }
 
-export function moment(epoch) {
-  return new Intl.DateTimeFormat(language(), { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(epoch * 1000);
+export function moment(epoch, exact = false) {
+  return new Intl.DateTimeFormat(language(), { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: exact ? "2-digit" : undefined, hourCycle: "h23" }).format(epoch * 1000);
 }

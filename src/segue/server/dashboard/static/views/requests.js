@@ -19,9 +19,9 @@ export function outcome(row) {
 
 function columns() {
   return [
-    { name: t("when"), full: true, cell: (row) => [h("a", { href: `#/requests/${encodeURIComponent(row.request_id)}` }, moment(row.started)), simulatedTag(row.simulated)] },
-    { name: t("way"), full: true, cell: (row) => [way(row), h("div", { class: "small" }, row.model)] },
-    { name: t("outcome"), full: true, cell: outcome },
+    { name: t("when"), full: true, cell: (row) => [h("a", { href: `#/requests/${encodeURIComponent(row.request_id)}` }, moment(row.started, true)), simulatedTag(row.simulated)] },
+    { name: t("way"), full: true, plain: true, cell: (row) => [way(row), h("div", { class: "small" }, row.model)] },
+    { name: t("outcome"), full: true, plain: true, cell: outcome },
     { name: t("first_content"), num: true, cell: (row) => seconds(row.felt.first) },
     { name: t("in_all"), num: true, cell: (row) => seconds(row.seconds) },
     { name: t("attempts"), num: true, cell: (row) => row.attempts },

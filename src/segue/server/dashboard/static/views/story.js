@@ -19,13 +19,14 @@ function bar(at, length, end, classes, children = []) {
 
 function attemptBar(step, end) {
   const classes = [FINE.has(step.outcome) ? (step.outcome === "cancelled" ? "cancelled" : "") : "failed", step.hedge ? "hedge" : ""].join(" ");
+  const seam = step.continuation && step.shown;
   const spoke = step.first_content === null ? null : h("span", { class: "spoke" });
   if (spoke) spoke.style.width = `${step.seconds ? 100 * (1 - Math.min(1, step.first_content / step.seconds)) : 0}%`;
-  return bar(step.at, step.seconds, end, classes, spoke ? [spoke] : []);
+  return bar(step.at, step.seconds, end, classes, [spoke, seam && h("span", { class: "joint" })]);
 }
 
 function word(step) {
-  return [outcomeWord(step.outcome), step.status && step.outcome !== "ok" ? ` · HTTP ${step.status}` : ""];
+  return [outcomeWord(step.outcome), step.status >= 400 ? ` · HTTP ${step.status}` : ""];
 }
 
 function role(step) {
@@ -43,7 +44,7 @@ function timeline(story) {
     tick.style.left = `${100 * share}%`;
     return tick;
   }));
-  const legend = [["wait", "story.legend_wait"], ["spoke", "story.legend_spoke"], ["failed", "story.legend_failed"], ["hedge", "story.legend_hedge"], ["pause", "story.wait"]];
+  const legend = [["wait", "story.legend_wait"], ["spoke", "story.legend_spoke"], ["failed", "story.legend_failed"], ["joint", "story.legend_seam"], ["hedge", "story.legend_hedge"], ["pause", "story.wait"]];
   return h("div", { class: "body" },
     h("div", { role: "img", "aria-label": t("story.timeline_text", { attempts: story.steps.length, seconds: seconds(end) }) },
       lines.map((line) => h("div", { class: "line" }, h("div", { class: "who" }, line.who), h("div", { class: "track" }, line.bar))),
@@ -54,7 +55,7 @@ function timeline(story) {
 function columns() {
   return [
     { name: t("target"), full: true, cell: (step) => [step.target, role(step) && h("span", { class: "tag" }, role(step)), h("div", { class: "small" }, step.model)] },
-    { name: t("story.began"), num: true, cell: (step) => step.at ? `+${seconds(step.at)}` : "0" },
+    { name: t("story.began"), num: true, cell: (step) => step.at >= 0.0005 ? `+${seconds(step.at)}` : "0" },
     { name: t("first_content"), num: true, cell: (step) => seconds(step.first_content) },
     { name: t("story.took"), num: true, cell: (step) => seconds(step.seconds) },
     { name: t("outcome"), full: true, cell: (step) => [word(step), step.reason && h("div", { class: "small" }, step.reason)] },
@@ -88,7 +89,7 @@ export function storyView(id) {
         h("div", { class: "head" }, h("h1", null, t("story.title")), simulatedTag(row.simulated), h("p", { class: "note" }, h("a", { href: "#/requests" }, t("story.back")))),
         h("p", null, happened(row).replace(/\s+$/, ""), " ", h("span", { class: "note" }, felt(row))),
         panel(t("story.facts"), "", h("dl", { class: "body facts" },
-          fact(t("outcome"), outcome(row)), fact(t("when"), moment(row.started)),
+          fact(t("outcome"), outcome(row)), fact(t("when"), moment(row.started, true)),
           fact(t("first_content"), seconds(row.felt.first) || "–"), fact(t("in_all"), seconds(row.seconds)),
           fact(t("likely"), likely(row.cost, row.bound) || "–"), fact(t("at_most"), atMost(row.cost, row.bound) || "–"),
           fact(t("chain"), row.chain || t("story.default_chain")), fact(t("story.route"), route),
