@@ -19,6 +19,8 @@ from segue.failover.plan import Entry
 from segue.failover.splice.partial_answer import is_empty_stop
 from segue.failover.stall_timer import Phase, Watch
 from segue.failover.upstream import Ask, Receipt, Upstream
+from segue.health.latency import LatencyKey
+from segue.health.target import HealthKeys
 
 MAILBOX_ROOM = 512
 """Batches of events held for a caller before an attempt stops reading."""
@@ -57,7 +59,7 @@ class Attempt:
     connection or the deadline ends it. `lost`: another leads, and this one runs on only to show whether its target, being probed,
     is healthy. `proven`: its first content was reported to its target's health, and True where that was a probe's success. `over`: its
     outcome is booked, later events do not count. `limit` is the moment by which it must have shown content, so that other targets keep
-    their time; None if there are none.
+    their time; None if there are none. `keys` and `latency_key`: the names under which its target's health and waits are kept.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Attempt:
         watch: Watch,
         began: float,
         *,
+        keys: HealthKeys,
+        latency_key: LatencyKey,
         probe: bool,
         taken_back: str,
         limit: float | None,
@@ -78,6 +82,8 @@ class Attempt:
         self.start = start
         self.watch = watch
         self.began = began
+        self.keys = keys
+        self.latency_key = latency_key
         self.probe = probe
         self.prefill = ask.prefill
         self.taken_back = taken_back

@@ -16,7 +16,7 @@ from segue.failover.attempt import EVENTS_ROOM, MAILBOX_ROOM, Attempt, Part
 from segue.failover.budget import FOREVER
 from segue.failover.engine import Engine
 from segue.failover.hooks import AttemptEnd, AttemptStart
-from segue.failover.job import Job
+from segue.failover.job import Job, latency_key
 from segue.failover.mailbox import Mailbox
 from segue.failover.plan import Entry, Skipped
 from segue.failover.report import Report
@@ -85,9 +85,21 @@ class Attempts:
             metadata=self._job.metadata,
             after="" if hedge else self._after(target),
         )
-        probe = engine.health.admit(engine.keys(target), now) is Permit.PROBE
-        watch = Watch(engine.limits(target, request, part.tokens, self._job.policy), now)
-        attempt = Attempt(entry, ask, start, watch, now, probe=probe, taken_back=part.taken_back, limit=limit)
+        keys, key = engine.keys(target), latency_key(target, request, part.tokens)
+        probe = engine.health.admit(keys, now) is Permit.PROBE
+        watch = Watch(engine.limits(target, request, part.tokens, self._job.policy, key), now)
+        attempt = Attempt(
+            entry,
+            ask,
+            start,
+            watch,
+            now,
+            keys=keys,
+            latency_key=key,
+            probe=probe,
+            taken_back=part.taken_back,
+            limit=limit,
+        )
         self.running.append(attempt)
         self._report.hedges += hedge
         engine.began(start)

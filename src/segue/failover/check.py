@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from importlib import import_module
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -27,6 +27,7 @@ from segue.chat.request import ChatRequest
 Validate: TypeAlias = Callable[[str], str | None]
 """Returns what is wrong with a text, or None."""
 
+_NO_TOOLS: Final[frozenset[str]] = frozenset()
 _FENCE: Final = re.compile(r"```(?:json)?[ \t]*\r?\n", re.IGNORECASE)
 
 
@@ -46,13 +47,15 @@ class Check:
         self._validate = validate
         self._output = None if isinstance(validate, SchemaJudge) else request.output
         self._choice = choice = request.tool_choice
-        names = {tool.name for tool in request.tools}
-        listed = [tool for fields in request.extra.values() for tool in _listed(fields.get("tools"))]
-        hosted = [tool for tool in listed if tool.get("name") not in names]
-        # Calls of a provider's own tools may or may not be visible here.
-        self._offered = (
-            None if any("name" not in tool for tool in hosted) else names | {tool["name"] for tool in hosted}
-        )
+        hosted: list[dict[str, Any]] = []
+        self._offered: Set[str] | None = _NO_TOOLS
+        if request.tools or request.extra:
+            names = {tool.name for tool in request.tools}
+            listed = [tool for fields in request.extra.values() for tool in _listed(fields.get("tools"))]
+            hosted = [tool for tool in listed if tool.get("name") not in names]
+            # Calls of a provider's own tools may or may not be visible here.
+            named = not any("name" not in tool for tool in hosted)
+            self._offered = names | {tool["name"] for tool in hosted} if named else None
         self._demands_call = choice is not None and choice.mode in ("required", "tool") and not hosted
         self.whole = validate is not None or request.output is not None or self._demands_call
 

@@ -20,7 +20,7 @@ from segue.chat.request import ChatRequest
 from segue.failover.attempt import Attempt
 from segue.failover.budget import HedgeBudget
 from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
-from segue.failover.job import Job, latency_key, new_id
+from segue.failover.job import Job, new_id
 from segue.failover.key_probe import KeyProbe
 from segue.failover.plan import Entry
 from segue.failover.rejected_params import RejectedParams
@@ -28,7 +28,7 @@ from segue.failover.stall_timer import Limits, limits
 from segue.failover.upstream import Upstream
 from segue.failover.waiting import WaitingRoom
 from segue.health.book import HealthBook
-from segue.health.latency import LatencyBook
+from segue.health.latency import LatencyBook, LatencyKey
 from segue.health.quota import QuotaBook, QuotaKey, QuotaLimits
 from segue.health.target import HEALTHY, Availability, HealthKeys
 from segue.policy import Policy
@@ -157,9 +157,8 @@ class Engine:
         keys = self.keys(target)
         return self.quota.reserve(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
 
-    def limits(self, target: Target, request: ChatRequest, tokens: int, policy: Policy) -> Limits:
+    def limits(self, target: Target, request: ChatRequest, tokens: int, policy: Policy, key: LatencyKey) -> Limits:
         """An attempt's timers, from the measured waits of its target."""
-        key = latency_key(target, request, tokens)
         return limits(
             target.stall or policy.stall,
             p95_first=self.latency.first(key, 0.95),
@@ -215,7 +214,7 @@ class Engine:
 
     def proved(self, attempt: Attempt, now: float) -> None:
         """The attempt has shown its first content."""
-        keys = self.keys(attempt.target)
+        keys = attempt.keys
         attempt.proven = self.health.proved(keys, now, started=attempt.began)
         self._call_waiting(keys, now, well=True)
 
@@ -223,7 +222,7 @@ class Engine:
         """The attempt gave a whole answer."""
         if attempt.proven is None:
             self.proved(attempt, now)
-        keys = self.keys(attempt.target)
+        keys = attempt.keys
         self.health.succeeded(keys, now, started=attempt.began, proven=bool(attempt.proven))
         self.budget.success()
         self._call_waiting(keys, now, well=True)
@@ -231,7 +230,7 @@ class Engine:
 
     def failed(self, attempt: Attempt, failure: Failure, now: float) -> None:
         """The attempt failed; updates its target's health and quota."""
-        keys = self.keys(attempt.target)
+        keys = attempt.keys
         jitter = self.rng.uniform(-1.0, 1.0)
         self.health.failed(keys, failure, now, jitter, started=attempt.began, proven=bool(attempt.proven))
         self._call_waiting(keys, now)
@@ -244,18 +243,18 @@ class Engine:
     def surpassed(self, attempt: Attempt, now: float) -> None:
         """The attempt's answer did not fit the request, and another target's did: the target is at fault, not the request."""
         failure = Failure(kind=FailureKind.BROKEN, message="its answer did not fit the request, another target's did")
-        self.health.failed(self.keys(attempt.target), failure, now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
+        self.health.failed(attempt.keys, failure, now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
 
     def released(self, attempt: Attempt, now: float) -> None:
         """The attempt ended without a verdict on its target's health."""
-        keys = self.keys(attempt.target)
+        keys = attempt.keys
         self.health.release(keys, started=attempt.began, proven=bool(attempt.proven))
         self._call_waiting(keys, now)
         self._observe(attempt, now)
 
     def unproven(self, attempt: Attempt, now: float) -> None:
         """The attempt was a probe, and others had answered before it showed anything."""
-        self.health.unproven(self.keys(attempt.target), now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
+        self.health.unproven(attempt.keys, now, self.rng.uniform(-1.0, 1.0), started=attempt.began)
 
     def learned(self, entry: Entry) -> None:
         """The attempt without the refused fields succeeded: they are left out from now on, unless only their values were refused."""
@@ -263,16 +262,17 @@ class Engine:
             self.refusals.learn(entry.target, lasting)
 
     def _call_waiting(self, keys: HealthKeys, now: float, *, well: bool = False) -> None:
-        self.waiting.call(keys, lambda: self.health.room(keys, now), well=well)
+        if self.waiting:
+            self.waiting.call(keys, lambda: self.health.room(keys, now), well=well)
 
     def _observe(self, attempt: Attempt, now: float) -> None:
-        key = latency_key(attempt.target, attempt.request, attempt.start.prompt_tokens)
+        key = attempt.latency_key
         if attempt.first_content is not None:
             self.latency.observe_first(key, attempt.first_content)
         for gap in attempt.gaps:
             self.latency.observe_gap(key, gap)
         if attempt.usage is not None:
-            keys = self.keys(attempt.target)
+            keys = attempt.keys
             difference = attempt.usage.prompt_tokens - attempt.start.prompt_tokens
             self.quota.adjust(QuotaKey(keys.credential, keys.model), difference, now, reserved_at=attempt.began)
 

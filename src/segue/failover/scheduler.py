@@ -207,7 +207,9 @@ class Scheduler:
 
     def _launch(self, entry: Entry, part: Part, *, hedge: bool = False) -> None:
         self.leave_lines()
-        limit = self._deadline.attempt_limit(self._now(), last=not self.has_another())
+        limit = None
+        if self._deadline.total is not None:
+            limit = self._deadline.attempt_limit(self._now(), last=not self.has_another())
         self._attempts.start(entry, part, limit=limit, hedge=hedge)
 
     def _prefers(self, target: Target) -> bool:

@@ -21,6 +21,10 @@ class WaitingRoom:
     def __init__(self) -> None:
         self._lines: dict[HealthKeys, dict[Waiter, None]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether anyone waits."""
+        return bool(self._lines)
+
     def enter(self, waiter: Waiter, targets: Iterable[HealthKeys]) -> None:
         for keys in targets:
             self._lines.setdefault(keys, {})[waiter] = None

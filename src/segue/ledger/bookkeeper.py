@@ -47,6 +47,8 @@ class Bookkeeper:
         self._tally = tally_of(store)
         self._overrides = overrides
         self._free = free
+        self._prices: dict[tuple[str, str], tuple[int, UnitPrices | None]] = {}
+        """Those looked up last, and for which second: no price changes within one."""
         self._family: dict[tuple[str, str], UnitPrices | None] = {}
 
     def warm(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
@@ -116,8 +118,14 @@ class Bookkeeper:
 
     def price_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
         """The unit prices of a model at an epoch second."""
-        moment = datetime.datetime.fromtimestamp(wall, datetime.UTC)
-        return price_of(provider, model, moment, self._overrides)
+        key, second = (provider, model), int(wall)
+        known = self._prices.get(key)
+        if known is None or known[0] != second:
+            if len(self._prices) >= MODELS_MOST:
+                self._prices.clear()
+            moment = datetime.datetime.fromtimestamp(second, datetime.UTC)
+            known = self._prices[key] = second, price_of(provider, model, moment, self._overrides)
+        return known[1]
 
     def ceiling_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
         """Prices that a model's are not above: its own, or the dearest of its family where its own are not known."""

@@ -6,6 +6,7 @@ Money is there twice: as the exact decimal text, and as whole pico-dollars for s
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -36,6 +37,8 @@ FLAGS = ("hedge", "continuation", "shown", "simulated", "tracked")
 READ = (*PLAIN, *FLAGS, *USAGE, "settlement", "cost", "bound", "metadata")
 COLUMNS = (*READ, "cost_pico", "bound_pico", "owner")
 
+_fields = attrgetter(*PLAIN, *FLAGS)
+_counts = attrgetter(*USAGE)
 _metadata = msgspec.json.Decoder(dict[str, str])
 
 
@@ -43,9 +46,8 @@ def to_row(record: AttemptRecord, owner: str | None = None) -> Row:
     """The values of `COLUMNS`; `owner` is who will settle a reservation. Raises `ValueError` or `OverflowError` for money that is no number."""
     cost, bound = record.cost, record.bound
     return (
-        *[getattr(record, name) for name in PLAIN],
-        *[getattr(record, name) for name in FLAGS],
-        *[getattr(record.usage, name) for name in USAGE],
+        *_fields(record),
+        *_counts(record.usage),
         record.settlement.value,
         None if cost is None else str(cost),
         None if bound is None else str(bound),

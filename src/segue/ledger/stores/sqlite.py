@@ -22,6 +22,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -151,7 +152,7 @@ class _File:
         try:
             for start in range(0, len(records), queries.ROWS_A_STATEMENT):
                 rows = [to_row(record, owner) for record in records[start : start + queries.ROWS_A_STATEMENT]]
-                connection.execute(queries.book(len(rows)), [value for row in rows for value in row])
+                connection.execute(queries.book(len(rows)), [*chain.from_iterable(rows)])
             refused = 0
         except _UNSTORABLE:
             refused = sum(not _stored(connection, record, owner) for record in records)
