@@ -64,9 +64,12 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_the_file(tmp_path: Pat
         ({"CLAUDE_TIMEOUT": "0"}, "CLAUDE_TIMEOUT=0 is out of range: use seconds, more than 0 (in the environment)"),
         ({"SEGUE_CHAIN": "openai,openai"}, "chain must name each of its targets once"),
         ({"OPENAI_BASE_URL": "localhost:1"}, "must begin with http:// or https://"),
-        ({"OPENAI_BASE_URL": "http://llm.test:99999/v1"}, "openai is not one: see whether its host and its port"),
-        ({"OPENAI_BASE_URL": "http://[llm/v1"}, "openai is not one: see whether its host and its port"),
-        ({"OPENAI_BASE_URL": "http:///v1"}, "openai is not one: see whether its host and its port"),
+        (
+            {"OPENAI_BASE_URL": "http://llm.test:99999/v1"},
+            "OPENAI_BASE_URL is not an address: see whether its host and its port",
+        ),
+        ({"OPENAI_BASE_URL": "http://[llm/v1"}, "OPENAI_BASE_URL is not an address: see whether its host and its port"),
+        ({"OPENAI_BASE_URL": "http:///v1"}, "OPENAI_BASE_URL is not an address: see whether its host and its port"),
         ({"SEGUE_CONFIG": "/nowhere.toml"}, "there is no settings file '/nowhere.toml'"),
     ],
 )

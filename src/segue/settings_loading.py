@@ -158,7 +158,9 @@ def _read_dotenv(path: Path) -> dict[str, str]:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path.name} is not in UTF-8: save it as such") from error
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path.name} is not valid TOML: {error}") from error
 
 
@@ -340,7 +342,9 @@ def _target(name: str, table: Any, env: _Environment, place: str, *, trusted: bo
     if (text := env.get(variable := f"{prefix}_TIER")) is not None:
         tier = convert(variable, text, fields(QuotaSettings)["tier"], place=f" ({env.place(variable)})")
         values["quota"] = msgspec.structs.replace(values.get("quota") or QuotaSettings(), tier=tier)
-    _check_url(name, values.get("base_url"))
+    variable = f"{prefix}_BASE_URL"
+    named = (variable, f" ({env.place(variable)})") if env.get(variable) else (f"targets.{name}.base_url", place)
+    _check_url(values.get("base_url"), *named)
     key = _trusted_key(name, table, values, env, place, trusted=trusted)
     return TargetSettings(**values, api_key=Secret(key or ""))
 
@@ -379,15 +383,16 @@ def _prefix(name: str) -> str:
     return name.upper().replace("-", "_")
 
 
-def _check_url(name: str, url: Any) -> None:
+def _check_url(url: Any, name: str, place: str) -> None:
+    """The address itself is not shown: it may hold a password."""
     if url is None:
         return
     if not (isinstance(url, str) and url.startswith(("http://", "https://"))):
-        raise ConfigurationError(f"the base URL of {name} is not one: it must begin with http:// or https://")
+        raise ConfigurationError(f"{name} is not an address: it must begin with http:// or https://{place}")
     try:
         parts = urlsplit(url)
         sound = bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
     if not sound:
-        raise ConfigurationError(f"the base URL of {name} is not one: see whether its host and its port are right")
+        raise ConfigurationError(f"{name} is not an address: see whether its host and its port are right{place}")

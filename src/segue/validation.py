@@ -68,7 +68,7 @@ def unknown(name: str, what: str, known: Collection[str], *, place: str = "") ->
     return ConfigurationError(f"{name!r} is not {what}{hint}{place}")
 
 
-def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str | None:
+def nearest(name: str, known: Collection[str], *, cutoff: float = 0.65) -> str | None:
     """The known name that was probably meant, None if none is near. `cutoff` is `difflib`'s, 0 to 1."""
     matches = difflib.get_close_matches(name, sorted(known), n=1, cutoff=cutoff)
     return matches[0] if matches else None

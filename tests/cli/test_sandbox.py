@@ -32,7 +32,7 @@ def test_a_port_that_is_taken_is_one_line_and_status_2(run: Run) -> None:
         taken.listen()
         result = run("sandbox", "--port", str(taken.getsockname()[1]))
     assert result.exit_code == 2
-    assert "choose another one" in result.stderr
+    assert "choose another port" in result.stderr
 
 
 def test_an_unknown_command_is_a_wrong_use(run: Run) -> None:

@@ -63,7 +63,7 @@ uvicorn.Server(uvicorn.Config(build(load(), options), **uvicorn_options(options)
 
 
 async def call_until_it_is_spent(addresses: list[str]) -> Counter[str]:
-    """What became of the requests of all callers, each of whom goes on until the budget begins anew at midnight."""
+    """What became of the requests of all callers, each of whom goes on until the budget is spent."""
     seen: Counter[str] = Counter()
     turn = itertools.cycle(addresses)
     until = time.monotonic() + 60
@@ -72,9 +72,9 @@ async def call_until_it_is_spent(addresses: list[str]) -> Counter[str]:
         while time.monotonic() < until:
             async with session.post(next(turn), json=BODY) as reply:
                 body = await reply.text()
-                said = "ok" if reply.status == 200 else f"{reply.status} {'anew' if 'anew' in body else 'held'}"
+                said = "ok" if reply.status == 200 else f"{reply.status} {'spent' if 'midnight' in body else 'held'}"
                 seen[said] += 1
-            if said == "429 anew":
+            if said == "429 spent":
                 return
             if said != "ok":
                 await asyncio.sleep(0.2)
@@ -112,7 +112,7 @@ def test_two_replicas_and_two_hundred_callers_do_not_overspend(
     spent = store_of(settings).spent(now.date().isoformat())
     if settings.mongodb_url:
         shared_connection(settings.mongodb_url).close()
-    assert set(seen) <= {"ok", "429 anew", "429 held"}
-    assert seen["429 anew"] == CALLERS
+    assert set(seen) <= {"ok", "429 spent", "429 held"}
+    assert seen["429 spent"] == CALLERS
     assert Decimal(spent["all"]).scaleb(-12) == billed
     assert BUDGET * Decimal("0.9") < billed <= BUDGET

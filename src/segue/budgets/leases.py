@@ -270,11 +270,15 @@ class Budgets:
         budget = purse.budget
         message = f"{budget.label} has a budget of ${from_pico(budget.pico)} a day: ${from_pico(shared.spent)} is spent"
         if shared.spent + pico > budget.pico:
-            why = f", and this request may cost ${from_pico(pico)}; it begins anew at midnight ({self._zone})"
+            why = (
+                f", and this request may cost ${from_pico(pico)}: lower its max_tokens, or wait until midnight ({self._zone}), "
+                "when a new day's budget begins"
+            )
             wait = until_midnight(self._wall(), self._zone)
         else:
-            why = f", running requests hold what is left, and this one may cost ${from_pico(pico)}"
             wait = SETTLING
+            held = "running requests hold what is left, and this one may cost"
+            why = f", {held} ${from_pico(pico)}: ask again in {wait:.0f} s"
         return InvalidRequestError(message + why, status=429, code="insufficient_quota", retry_after=wait)
 
     def _complain(self, error: Exception) -> None:

@@ -44,5 +44,6 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 def _end(status: int, error: Exception | None = None) -> typer.Exit:
     if error is not None:
-        typer.echo(clean(f"segue: {error}"), err=True)
+        notes = getattr(error, "__notes__", ())
+        typer.echo(clean("\n".join((f"segue: {error}", *notes))), err=True)
     return typer.Exit(status)

@@ -15,7 +15,7 @@ from segue.routing.base_url import plain_base_url
 from segue.routing.dialect import CHAT
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
-from segue.validation import unknown
+from segue.validation import nearest, unknown
 from segue.wire.dialects import all_names, known, upstream
 
 ANY_MODEL = "any"
@@ -31,7 +31,9 @@ def target(name: str, settings: TargetSettings, *, providers: Mapping[str, Provi
     dialect = settings.dialect or (provider.dialect if provider else None)
     if dialect is None:
         otherwise = (
-            f"; or set {variable(name)}_DIALECT to one of {', '.join(all_names())}, and {variable(name)}_BASE_URL"
+            ""
+            if nearest(provider_name, providers)
+            else f"; or set {variable(name)}_DIALECT to one of {', '.join(all_names())}, and {variable(name)}_BASE_URL"
         )
         raise ConfigurationError(f"target {name!r}: {unknown(provider_name, 'a known provider', providers)}{otherwise}")
     if not known(dialect):

@@ -13,6 +13,7 @@ from segue.policy import Policy
 from segue.routing import resolve
 from segue.routing.target import Target
 from segue.settings import Settings
+from segue.validation import nearest
 
 
 class Chain(NamedTuple):
@@ -124,6 +125,8 @@ class Targets:
             name, names, policy = value, self._settings.chains[value].targets, self._settings.chains[value].policy
         else:
             names = (value,) if isinstance(value, str) else value
+            if isinstance(value, str) and not self.described(value) and (near := nearest(value, self._settings.chains)):
+                raise ConfigurationError(f"{value!r} is not a chain or a target: did you mean {near!r}?")
             name = ">".join(names)
         found = {
             target: self[target]
@@ -135,7 +138,7 @@ class Targets:
             variables = ", ".join(map(resolve.key_variable, names))
             raise ConfigurationError(
                 f"no provider has a key: set one of {variables} (in the environment or in .env); to try Segue without one: "
-                "Segue(sandbox=True), or `segue chat --sandbox`"
+                "Segue(sandbox=True), `segue chat --sandbox` or `segue serve --sandbox`"
             )
         chain = Chain(name, usable, policy)
         if value is None or len(usable) == len(found):

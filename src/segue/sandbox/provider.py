@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import errno
 import random
 import time
 from collections import deque
@@ -74,9 +74,12 @@ class SimulatedProvider:
             try:
                 self._server = await loop.create_server(create, HOST, port)
             except OSError as error:
-                raise ConfigurationError(
-                    f"port {port} can't be had ({os.strerror(error.errno or 0)}): choose another one"
-                ) from error
+                why = (
+                    "another program has it; end that one, or"
+                    if error.errno == errno.EADDRINUSE
+                    else "this user may not;"
+                )
+                raise ConfigurationError(f"can't listen on port {port} on {HOST}: {why} choose another port") from error
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

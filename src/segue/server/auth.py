@@ -40,7 +40,7 @@ class Gatekeeper:
             raise _unknown(presented)
         if not key.may(scope):
             raise InvalidRequestError(
-                f"the key {key.name!r} is for {key.scope}, not for {scope}: make one with `segue keys create NAME --scope {scope}`",
+                f"the key {key.name!r} is for {key.scope}, not for {scope}: ask whoever runs this gateway for one that is",
                 status=403,
                 code="scope_missing",
             )
@@ -84,7 +84,7 @@ class Gatekeeper:
         requests, _ = minute.used(now)
         if requests >= rate:
             raise InvalidRequestError(
-                f"the key {key.name!r} may make {rate} requests a minute",
+                f"the key {key.name!r} may make {rate} requests a minute: wait as long as Retry-After says",
                 status=429,
                 code="rate_limit_exceeded",
                 retry_after=minute.requests_leave_at(requests - rate + 1) - now,
@@ -94,7 +94,7 @@ class Gatekeeper:
 
 def _unknown(presented: str) -> InvalidRequestError:
     message = (
-        "the API key is unknown or was revoked: `segue keys list` shows the valid ones"
+        "the API key is unknown or was revoked: ask whoever runs this gateway for another one"
         if presented
         else "an API key is needed: send it as Authorization: Bearer, x-api-key, x-goog-api-key or api-key"
     )

@@ -12,13 +12,15 @@ import typer
 from segue.answer import Answer
 from segue.catalog.providers import LOCAL
 from segue.chat.events import TextDelta
+from segue.cli.chat.advice import advice
 from segue.cli.cleaning import clean
 from segue.cli.display import attempts_table, label, notes, write_json
+from segue.cli.held import held_warnings
 from segue.cli.progress import Waiting
 from segue.cli.simulated import NO_KEY, chain_names, ready
 from segue.client import Segue
 from segue.embedded.model_file import SMALL_MODEL, is_installed, model_file
-from segue.errors import AttemptSummary, InvalidRequestError, LLMServiceUnavailableError
+from segue.errors import AttemptSummary, ConfigurationError, InvalidRequestError, LLMServiceUnavailableError
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.daily import Where
 from segue.settings import Settings
@@ -45,9 +47,9 @@ def converse(
     settings = with_local_model(load()) if local else load()
     names = chain_names(settings, chain)
     if chain is not None:
-        options["chain"] = chain if chain in settings.chains else names
+        options["chain"] = names if "," in chain else chain
     pace = 0.0 if as_json else PACE
-    with ready(settings, names, forced=sandbox, faults=faults, delay=pace) as (settings, notice):
+    with held_warnings(), ready(settings, names, forced=sandbox, faults=faults, delay=pace) as (settings, notice):
         if notice:
             typer.echo(notice, err=True)
             if notice == NO_KEY and is_installed():
@@ -87,6 +89,8 @@ class _Conversation:
             if self._as_json:
                 rows = self._rows(error.attempts)
                 _print_json({"error": error.message, "simulated": self._all_simulated, "attempts": rows})
+            for line in advice(error.attempts, self._client.settings):
+                error.add_note(line)
             error.attempts = self._labelled(error.attempts)
             raise
 
@@ -113,11 +117,11 @@ class _Conversation:
     def _show(self, answer: Answer) -> None:
         notes.print()
         notes.print(self._title(answer), style="bold", markup=False)
-        records = [
-            record
-            for request in self._requests.ids
-            for record in self._client.ledger.records(where=Where(request_id=request))
-        ]
+        try:
+            ledger = self._client.ledger
+            records = [record for id in self._requests.ids for record in ledger.records(where=Where(request_id=id))]
+        except ConfigurationError:  # the ledger can't be read, which is said below
+            records = []
         for shown in attempts_table(answer.attempts, records, simulated=self._simulated):
             notes.print(shown)
 

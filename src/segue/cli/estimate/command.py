@@ -34,4 +34,6 @@ def _read(file: str) -> str:
         return read_input() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(f"{file!r} can't be read: {reason}") from error
+        raise ConfigurationError(
+            f"{file!r} can't be read: {reason}; name a text file, or - for standard input"
+        ) from error

@@ -181,7 +181,11 @@ def _asked(url: str, seen: Container[tuple[str, bool]]) -> list[TargetView]:
             body = error.read()
         document = msgspec.json.decode(body, type=_Asked)
     except (OSError, msgspec.DecodeError) as error:
-        raise ConfigurationError(f"no gateway tells at {address} how its targets stand: {error}") from error
+        why = getattr(error, "reason", None) or error
+        why = getattr(why, "strerror", None) or why
+        raise ConfigurationError(
+            f"no gateway tells at {address} how its targets stand: {why}; start one with `segue serve`, or correct --url"
+        ) from error
     return [
         TargetView(
             **msgspec.structs.asdict(target),

@@ -328,7 +328,7 @@ class GroupWriter:
             refused = self._sink.commit(batch)
         except Exception as error:  # whatever it is, the thread must live: it is counted, logged and tried again
             self._errors += 1
-            self._problem = str(error) or type(error).__name__
+            self._problem = _problem(error)
             self._complain("write", f"it can't be written, {len(batch)} entries wait in memory: {self._problem}")
             return False
         if self._problem:
@@ -362,6 +362,13 @@ class GroupWriter:
         """In the child: the thread did not come along, and the sink's file belongs to the parent."""
         self._sink.abandon()
         self._begin()
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}; let this user write there, or set SEGUE_LEDGER to another file"
+    return str(error) or type(error).__name__
 
 
 _writers: weakref.WeakSet[GroupWriter] = weakref.WeakSet()

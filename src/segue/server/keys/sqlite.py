@@ -176,7 +176,10 @@ class FileKeyRing(KeyRing):
         try:
             yield
         except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
-            raise ConfigurationError(f"the keys in {self.path} can't be used: {error} (set SEGUE_KEYS)") from error
+            why = (error.strerror if isinstance(error, OSError) else None) or error
+            raise ConfigurationError(
+                f"the keys in {self.path} can't be used: {why}; let this user write there, or set SEGUE_KEYS to another file"
+            ) from error
 
 
 def _from_rows(connection: sqlite3.Connection) -> Iterator[Hashed]:
