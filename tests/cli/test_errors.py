@@ -102,7 +102,7 @@ def taken() -> Iterator[str]:
 def test_a_port_that_is_taken_is_named_with_another(command: tuple[str, ...], run: Run, taken: str) -> None:
     result = run(*command, "--port", taken)
     assert result.exit_code == 2
-    assert f"port {taken} on 127.0.0.1: another program has it; end that one, or choose another port" in result.stderr
+    assert f"port {taken} on 127.0.0.1: another program uses it; stop that one, or choose another port" in result.stderr
 
 
 FAILURES = {

@@ -75,7 +75,7 @@ class SimulatedProvider:
                 self._server = await loop.create_server(create, HOST, port)
             except OSError as error:
                 why = (
-                    "another program has it; end that one, or"
+                    "another program uses it; stop that one, or"
                     if error.errno == errno.EADDRINUSE
                     else "this user may not;"
                 )
