@@ -131,8 +131,8 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
 
     def heard(message: ConsoleMessage) -> None:
         if (
-            message.type == "error" and "status of 4" not in message.text
-        ):  # Chromium notes every 4xx, also an expected one
+            message.type == "error" and "the server responded with a status of" not in message.text
+        ):  # noted of every one, also where it is expected
             trouble.append(message.text)
 
     options: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, **getattr(request, "param", {})}

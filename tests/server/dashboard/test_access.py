@@ -141,6 +141,7 @@ def test_a_program_presents_its_key_as_at_any_other_endpoint(keyed: Keyed) -> No
         {"origin": "https://evil.example"},
         {"origin": "http://127.0.0.1:1"},
         {"origin": "null"},
+        {"origin": "http://["},
     ],
 )
 def test_no_other_page_may_use_it_not_even_one_that_may_use_the_api(

@@ -83,7 +83,10 @@ def test_a_provider_is_broken_its_seam_is_seen_and_its_story_told(page: Any, add
 
 def test_a_failover_is_told_while_one_watches(page: Any, address: str, standing: Sandbox) -> None:
     ask(address)
+    page.route("**/events", lambda route: route.fulfill(status=502, body="a proxy's page"))
     page.goto(f"{address}/dashboard/")
+    page.wait_for_selector("#live .dot.warn")
+    page.unroute("**/events")
     page.wait_for_selector("#live .dot.good")
     seen = page.locator("#feed li").count()
     standing.break_provider("gemini", "error_event:times=1")

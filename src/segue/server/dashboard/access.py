@@ -7,9 +7,7 @@ also behind a proxy that serves the gateway under a path. It ends with the brows
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -60,7 +58,7 @@ def check_site(exchange: Exchange) -> None:
     if site is not None:
         foreign = site not in ("same-origin", "none")
     else:
-        foreign = origin is not None and urlsplit(origin).netloc != exchange.headers.get("host")
+        foreign = origin is not None and origin.partition("://")[2] != exchange.headers.get("host")
     if foreign:
         raise InvalidRequestError("other pages may not use the dashboard", status=403, code="origin_refused")
 
@@ -92,8 +90,9 @@ def check_key(key: str) -> str:
 def _presented(exchange: Exchange) -> str:
     if key := bearer(exchange.headers):
         return key
-    try:
-        cookies = SimpleCookie(exchange.headers.get("cookie", ""))
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+    cookies: str = exchange.headers.get("cookie", "")
+    for cookie in cookies.split(";"):
+        name, _, value = cookie.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""

@@ -45,6 +45,8 @@ from segue.wire.codec import IngressCodec
 ROOT: Final = "/dashboard"
 API: Final = "/api/v1"
 
+READS: Final = 2
+"""Reads of the ledger that run at once: a large one takes seconds to add up, and threads are needed for answering too."""
 READ: Final = 2000
 """Attempts that a list of requests is made of."""
 STEPS: Final = 100
@@ -100,6 +102,7 @@ class Dashboard:
         self._stand_ins = stand_ins
         self._generate = generate
         self.feed = Feed(runtime, redact)
+        self._reading = asyncio.Semaphore(READS)
         self._bodies: Bodies | None = None
         if runtime.settings.monitoring.log_bodies:
             self._bodies = Bodies(redact)
@@ -143,7 +146,7 @@ class Dashboard:
                 raise _unknown(exchange)
 
     async def _look(self, exchange: Exchange, path: str) -> None:
-        if path == "/events":
+        if path == "/events" and exchange.method == "GET":
             await self.feed.watch(exchange)
         elif path == "/now":
             await exchange.reply((200, _JSON, await self.feed.now()), {})
@@ -217,7 +220,8 @@ class Dashboard:
         if len(id) > LONGEST_ID:
             raise _no_request(id)
         where = Where(request_id=id)
-        records = await asyncio.to_thread(lambda: self._store.records(where=where, limit=STEPS))
+        async with self._reading:
+            records = await asyncio.to_thread(lambda: self._store.records(where=where, limit=STEPS))
         if not records:
             raise _no_request(id)
         bodies, body = "off", None
@@ -254,7 +258,8 @@ class Dashboard:
 
     async def _read(self, exchange: Exchange, read: Callable[[], msgspec.Struct]) -> None:
         """Replies with what `read` finds in the ledger, aside."""
-        reply = await asyncio.to_thread(lambda: msgspec.json.encode(read()))
+        async with self._reading:
+            reply = await asyncio.to_thread(lambda: msgspec.json.encode(read()))
         await exchange.reply((200, _JSON, reply), {})
 
     async def _reply(self, exchange: Exchange, value: msgspec.Struct) -> None:

@@ -97,8 +97,9 @@ class Feed:
         try:
             await exchange.body()  # what comes next is then that the caller leaves
             with exchange.watch():
+                first = await self.now()
                 await exchange.start(200, HEADERS)
-                await exchange.write(HELLO + event("now", await self.now()))
+                await exchange.write(HELLO + event("now", first))
                 if self._looking is None:
                     self._looking = asyncio.create_task(self._keep_looking())
                 await self._tell(exchange, watcher)

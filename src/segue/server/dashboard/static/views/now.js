@@ -1,6 +1,6 @@
 // What goes on now: looks come by server-sent events, and only while somebody looks.
 
-import { events } from "../api.js";
+import { events, get } from "../api.js";
 import { chart } from "../charts.js";
 import { fill, h, keyed, panel, table, tableRow } from "../dom.js";
 import { clock, count, percent, rate, seconds, span } from "../format.js";
@@ -9,6 +9,7 @@ import { t } from "../words.js";
 
 const SPOKEN_EVERY = 10_000; // a screen reader is told of news at most so often, in milliseconds
 const CHART = 300; // seconds
+const AGAIN = 1500; // milliseconds until a stream that was refused is asked for once more
 
 export function simulatedTag(is) {
   return is && h("span", { class: "tag" }, t("simulated"));
@@ -61,7 +62,7 @@ export function nowView() {
   const feed = h("ol", { class: "feed", id: "feed" });
   const quiet = h("p", { class: "empty" }, t("now.quiet"));
   const begun = new Map();
-  let drawn = null, source = null, told = new Set(), spokenAt = 0, first = true;
+  let drawn = null, source = null, again = 0, told = new Set(), spokenAt = 0, first = true;
 
   const element = h("div", { class: "view" });
   fill(element, h("div", { class: "head" }, h("h1", null, t("nav.now")), note), figures,
@@ -121,16 +122,27 @@ export function nowView() {
   }
 
   function connect() {
+    clearTimeout(again);
     source?.close();
     source = events();
     source.addEventListener("now", (event) => {
       live(true);
       draw(JSON.parse(event.data));
     });
-    source.addEventListener("error", () => live(false));
+    source.addEventListener("error", () => {
+      live(false);
+      // A browser gives up after an answer that is no stream: a refusal, or a proxy's error while the gateway starts again.
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(reconnect, AGAIN);
+    });
   }
 
-  const seen = () => (document.hidden ? source?.close() : connect());
+  async function reconnect() {
+    const known = await get("/session").catch(() => null);
+    if (known && !known.look) location.reload();
+    else connect();
+  }
+
+  const seen = () => { clearTimeout(again); if (document.hidden) source?.close(); else connect(); };
   return {
     element,
     start() {
@@ -138,6 +150,7 @@ export function nowView() {
       document.addEventListener("visibilitychange", seen);
     },
     leave() {
+      clearTimeout(again);
       source?.close();
       drawn?.end();
       document.removeEventListener("visibilitychange", seen);
