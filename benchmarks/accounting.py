@@ -2,9 +2,9 @@
 
     python -m benchmarks.accounting [--calls 400] [--rounds 5]
 
-Each contender asks the same upstream (another process, on another core where there is one) in a process of its own; rounds alternate between
+Each contender asks the same upstream (another process, on another core where there is one) in its own process; rounds alternate between
 them. CPU is all of the process's, its writer's and shipper's threads included. `one by one` is the dearest case, since every call waits for a
-transaction of its own; `32 at once` share transactions, as a gateway's callers do. Latency is the wall time of a call, one by one.
+separate transaction; `32 at once` share transactions, as a gateway's callers do. Latency is the wall time of a call, one by one.
 """
 
 from __future__ import annotations

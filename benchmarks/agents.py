@@ -160,12 +160,12 @@ PROGRAMS = (
 
 
 def reply(request: ChatRequest) -> str | Reply:
-    """Calls the tool that is offered, and then says what it said; a story where there is none."""
+    """Calls the tool that is offered, and then repeats its result; a story if there is none."""
     parts = [part for message in request.messages for part in message.parts]
     results = [part for part in parts if isinstance(part, ToolResult)]
     if results:
         files = [part for part in parts if isinstance(part, File)]
-        return "The tool said: " + " ".join(map(_told, (*results[-1].content, *files)))
+        return "The tool said: " + " ".join(map(_described, (*results[-1].content, *files)))
     asked = "\n".join(message.text for message in request.messages)
     paper = re.search(r"read (/\S+\.pdf)", asked)
     for tool in request.tools:
@@ -178,7 +178,7 @@ def reply(request: ChatRequest) -> str | Reply:
     return STORY
 
 
-def _told(part: object) -> str:
+def _described(part: object) -> str:
     if isinstance(part, Text):
         return part.text
     if isinstance(part, File):

@@ -1,4 +1,5 @@
-"""The attacks of tests/hostile on a gateway in a process of its own: what was tried, whether it held, its peak memory, the longest wait of others.
+"""The attacks of tests/hostile on a gateway in its own process: what was tried, whether it held, its peak memory, the longest wait of
+others.
 
     python -m benchmarks.attacks                    # the table; about two minutes
     python -m benchmarks.attacks --soak --minutes 10
@@ -42,7 +43,7 @@ class Attack(NamedTuple):
 
 
 def ask(port: int, path: str, body: bytes = b"", *, method: str = "POST", **headers: str) -> Answer:
-    """One request on a connection of its own."""
+    """One request on its own connection."""
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "connection: close", f"content-length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     data = "\r\n".join([*lines, "", ""]).encode() + body

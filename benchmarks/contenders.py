@@ -206,7 +206,7 @@ async def call(ask: Ask, prompt: str) -> dict[str, Any]:
 
 
 async def carry_out(build: Build, order: dict[str, Any], made: dict[str, tuple[Ask, Close]]) -> list[dict[str, Any]]:
-    """So many calls into each of the faults, begun at a steady pace, each with a client of its own or all with one.
+    """So many calls into each of the faults, begun at a steady pace, each with its own client or all with one.
 
     One that is shared is kept in `made`: LiteLLM's Routers hear of each other's calls, so many of them would slow each other down.
     """

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class Dialect(Protocol):
-    """How an answer is said. A stream is the opening, tokens, the terminal; any of the others may strike instead."""
+    """The wire form of an answer. A stream is the opening, tokens, the terminal; any of the others may strike instead."""
 
     def opening(self) -> bytes: ...
 
@@ -28,7 +28,7 @@ class Dialect(Protocol):
         """The body of an HTTP error."""
         ...
 
-    def said(self, body: Mapping[str, Any]) -> str:
+    def begun(self, body: Mapping[str, Any]) -> str:
         """The model's own last words in the conversation: the beginning of the answer, where one is asked to go on with it."""
         ...
 
@@ -60,7 +60,7 @@ class OpenAI:
         error = {"message": "Try again later", "type": kind, "param": None, "code": code}
         return json.dumps({"error": error}).encode()
 
-    def said(self, body: Mapping[str, Any]) -> str:
+    def begun(self, body: Mapping[str, Any]) -> str:
         return _last_words(body["messages"], "assistant")
 
     def _chunk(self, choices: Sequence[Mapping[str, Any]], **more: Any) -> bytes:
@@ -97,7 +97,7 @@ class Claude:
         kinds = {429: "rate_limit_error", 529: "overloaded_error"}
         return json.dumps(self._error(kinds.get(status, "api_error"))).encode()
 
-    def said(self, body: Mapping[str, Any]) -> str:
+    def begun(self, body: Mapping[str, Any]) -> str:
         return _last_words(body["messages"], "assistant")
 
     def _error(self, kind: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Gemini:
         error = {"code": status, "message": "Try again later", "status": words.get(status, "UNAVAILABLE")}
         return json.dumps({"error": error}).encode()
 
-    def said(self, body: Mapping[str, Any]) -> str:
+    def begun(self, body: Mapping[str, Any]) -> str:
         return _last_words(body["contents"], "model")
 
     def _chunk(self, text: str, end: Mapping[str, str], tokens: int = 0) -> bytes:

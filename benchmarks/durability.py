@@ -5,8 +5,8 @@
 
 `kill` starts `segue serve --sandbox`, lets clients ask it over HTTP, half of them for streams, and ends it with SIGKILL at a random moment;
 so many times, with one ledger. An answer counts as arrived when the caller has read its body to the end, and a stream's terminal in
-it. In the end every answer that arrived must have its record, settled, and as many attempts as its head said, none of them twice; and what was
-reserved by those that died must be settled at its bound.
+it. In the end every answer that arrived must have its record, settled, and as many attempts as its head stated, none of them twice; and
+what was reserved by those that died must be settled at its bound.
 
 `outage` starts a MongoDB (nx-27017, or any command given with --server) and a gateway that ships to it, and stops the database for a
 while under load. Every answer that arrived must be in MongoDB in the end, and callers must not have waited for it: the times of the

@@ -5,7 +5,7 @@
 `--answers` measures only what becomes of answers: whole texts, seams, doubles, time and money. That takes a minute.
 
 All have a chain of the same three local upstreams (OpenAI, Claude, Gemini), of which the first fails, or the first two; all have the
-time limits of `limits`. LiteLLM pins much of what it depends on, so it lives in an environment of its own, benchmarks/.venv, which this
+time limits of `limits`. LiteLLM pins much of what it depends on, so it lives in its own environment, benchmarks/.venv, which this
 makes from requirements.txt where it is missing. One client runs at a time, so that they do not disturb each other's milliseconds; but for the two
 faults that most clients sit out to the end, which all meet at once. What is printed is Markdown; every single call is in
 results/failover.json. About five minutes.
@@ -39,7 +39,7 @@ OTHER_PYTHON = OTHER / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 
 CLIENTS = ("Segue", "LangChain with_fallbacks", "LiteLLM Router", "LiteLLM Router, tuned", "bare SDK")
 ALWAYS_REMEMBERS = frozenset({"Segue"})
-"""A fault is met by clients that know of no trouble yet: each call has a new one of these; of the others one is told to forget."""
+"""Each fault meets clients without history: each call has a new one of these; the others are reset."""
 LOUD = ("refused", "reset", "500", "503", "429", "cut", "early", "error", "empty")
 SILENT = ("hang", "headers", "stall")
 ENDLESS = ("keepalive", "drip")

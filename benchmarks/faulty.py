@@ -6,8 +6,8 @@ It prints its ports as JSON, then answers every line on stdin with its notes sin
 `time.monotonic`, which all processes of a machine share. A prompt that holds `case FAULT/NUMBER/BROKEN` meets FAULT at the first
 BROKEN upstreams; any other is answered.
 
-The right answer is numbered, so that nothing can be missing or come twice unseen. An upstream that is shown the beginning of its own
-answer says the rest of it, however it is asked to go on: as a perfect model would. Only in the case `afresh` it begins anew, as real models do.
+The right answer is numbered, so that nothing can be missing or come twice unseen. An upstream that is shown the beginning of
+its answer continues it, however it is asked to: as a perfect model would. Only in the case `afresh` it starts again, as real models do.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DRIP = 0.7
 OUTAGE = 2.0
 """Seconds for which all upstreams refuse, from the first request on."""
 FOREVER = 600.0
-"""Seconds that nobody waits."""
+"""Longer than any client waits, in seconds."""
 
 CASE = re.compile(rb"case ([a-z0-9-]+)/(\d+)/(\d)")
 
@@ -92,7 +92,7 @@ class Line(asyncio.Protocol):
         self.notes.append(note)
         path = head.split(b" ", 2)[1].partition(b"?")[0].decode().partition(":")[0]
         dialect = dialect_of(path)
-        document = dialect.said(json.loads(body))
+        document = dialect.begun(json.loads(body))
         note.continues = bool(document)
         rest = ANSWER if note.fault == "afresh" else ANSWER.removeprefix(document)
         act = FAULTS[note.fault] if broken else whole
@@ -257,7 +257,7 @@ async def drip(exchange: Exchange) -> None:
 
 FAULTS: dict[str, Act] = {
     "none": whole,
-    "refused": whole,  # its port is closed: nobody gets here
+    "refused": whole,  # its port is closed: no request arrives
     "500": refusing(500),
     "503": refusing(503),
     "429": refusing(429, "retry-after: 2\r\n"),

@@ -28,7 +28,7 @@ def _chunk(choices: list[dict[str, Any]], **more: Any) -> bytes:
     return b"data: " + json.dumps({**head, "choices": choices, **more}).encode() + b"\n\n"
 
 
-def _said(delta: dict[str, str], finish: str | None = None) -> bytes:
+def _chunk_of(delta: dict[str, str], finish: str | None = None) -> bytes:
     return _chunk([{"index": 0, "delta": delta, "finish_reason": finish}])
 
 
@@ -36,8 +36,8 @@ def _framed(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-PIECES = [_framed(_said({"content": word})) for word in WORDS]
-LAST = _framed(_said({}, "stop") + _chunk([], usage=_USAGE) + b"data: [DONE]\n\n") + b"0\r\n\r\n"
+PIECES = [_framed(_chunk_of({"content": word})) for word in WORDS]
+LAST = _framed(_chunk_of({}, "stop") + _chunk([], usage=_USAGE) + b"data: [DONE]\n\n") + b"0\r\n\r\n"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 BURST = STREAM_HEAD + b"".join(PIECES) + LAST
 

@@ -178,7 +178,7 @@ def running(command: list[str], core: int, env: dict[str, str], log: Path) -> It
 
 def answers(peer: Peer, port: int, process: subprocess.Popen[bytes]) -> str:
     """Waits until the gateway gives a whole answer; what was wrong if it never does."""
-    until, wrong = time.monotonic() + peer.patience, "nobody listens"
+    until, wrong = time.monotonic() + peer.patience, "does not listen"
     while time.monotonic() < until and process.poll() is None:
         try:
             uvloop.run(load(peer, port, CASES[0]._replace(connections=1), 0.01))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.overhead [--calls 500] [--rounds 5]
 
-Every client asks the same upstream, one call at a time, in a process of its own; rounds alternate between the clients, so that a noisy
+Every client asks the same upstream, one call at a time, in its own process; rounds alternate between the clients, so that a noisy
 moment hits all of them. CPU is the client process's own (`time.process_time`), the median over the rounds. The upstream runs in
 another process, on another core where there is one. Segue streams from it, as it always does; the others take the whole answer.
 """

@@ -71,7 +71,7 @@ def label(
 
 
 def bars(title: str, unit: str, rows: Sequence[Bar], *, logarithmic: bool = False) -> str:
-    """Horizontal bars, or points on a logarithmic scale, ours in a colour of its own."""
+    """Horizontal bars, or points on a logarithmic scale, ours in its own colour."""
     left, right, top, step = 150.0, WIDTH - 62.0, 50.0, 26.0
     most = max(row.value for row in rows)
     least = min(row.value for row in rows)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.reconciliation [--attempts 10000]        # about two minutes
 
-The sandbox's three providers keep a bill of their own: what each request made them generate, whoever was there to read it. Callers ask for
+The sandbox's three providers keep their own bill: what each request made them generate, read or not. Callers ask for
 streams and whole answers while the providers refuse, break off, stall, send nonsense and fall silent at random; some callers leave
 half-way; hedges and continuations follow. Then, for every request and provider:
 
@@ -48,7 +48,7 @@ POLICY = Policy(
         first_hedge=(0.05, 0.1), first_hedge_unknown=0.1, first_give_up=0.4, gap_hedge=(0.05, 0.1), gap_give_up=0.4
     ),
 )
-"""Impatient, and slow to find a provider unwell, so that many attempts run into its faults."""
+"""Impatient, and slow to open a breaker, so that many attempts run into the provider's faults."""
 
 FAULTS = (
     "cut:after=4", "drop:after=7", "break:after=2", "error_event:after=5", "raw_error:after=3", "malformed:after=6",

@@ -81,7 +81,7 @@ def mmlu(folder: Path) -> Prompts:
 
 
 def llmrouter(folder: Path) -> Prompts:
-    """LLMRouter's prompts with the mean scores of the strong and the weak models. A group is a family of tasks, told by its form."""
+    """LLMRouter's prompts with the mean scores of the strong and the weak models. A group is a family of tasks, recognised by its form."""
     rows: list[tuple[str, str, float, float]] = []
     for name in ("llmrouter-train.json", "llmrouter-test.json"):
         for item in json.loads((folder / name).read_text(encoding="utf-8")):

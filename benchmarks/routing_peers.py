@@ -1,6 +1,6 @@
 """Other offline rules on the same application prompts: does hard work score above light work?
 
-    pip install 'litellm[proxy]' wayfinder-router llm-dispatch msgspec        (in an environment of its own; they pin much)
+    pip install 'litellm[proxy]' wayfinder-router llm-dispatch msgspec        (in a separate environment; they pin much)
     PYTHONPATH=src:. python -m benchmarks.routing_peers
 
 Prints, for each rule and language, the share of pairs in which the hard prompt scores above the light one (a tie counts half), over the

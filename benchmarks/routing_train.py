@@ -30,7 +30,7 @@ HARD_WORK = frozenset({"proof", "design", "build"})
 RIDGE = 8.0
 PRIOR = 0.02
 WORK_PRIOR = 0.08
-"""For the words of hard work, which the labelled data hardly have: nobody asks MMLU's models to design or to prove."""
+"""For the words of hard work, which the labelled data hardly have: MMLU does not ask models to design or to prove."""
 PRIORS = np.array([WORK_PRIOR if name in HARD_WORK else PRIOR for name in NAMES])
 OWN = 1.0
 LIGHT_ONES, HARD_ONES = 3, 2

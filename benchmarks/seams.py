@@ -2,7 +2,7 @@
 
 A small model (docs/local.md) answers a dozen questions, token by token, reproducibly. Then each answer is cut: a scripted target
 says its beginning and breaks off, and the product has the model's server go on, over a real socket, as it would after a fault. The
-text must be the uninterrupted answer, as far as it is looked at. Where it is not, what the model said is asked for once more
+text must be the uninterrupted answer, as far as it is looked at. Where it is not, the model's text is requested once more
 without the product, to tell another way of going on from text that was lost in trimming.
 """
 
@@ -157,7 +157,7 @@ def outcome(segue: Segue, alone: Segue, breaks: Breaks, cut: Cut) -> str:
 
 
 def taken_back_off(raw: str, taken_back: str) -> str | None:
-    """What the model said after what it was to say again; None where it said something else."""
+    """The model's text after the words that it was to repeat; None if it repeated something else."""
     word = taken_back.strip()
     if not word:
         common = 0

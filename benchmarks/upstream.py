@@ -1,4 +1,4 @@
-"""A local upstream for measuring clients: speaks OpenAI's Chat Completions as fast as it can, in a process of its own.
+"""A local upstream for measuring clients: speaks OpenAI's Chat Completions as fast as it can, in its own process.
 
     python -m benchmarks.upstream PORT
 

@@ -1,4 +1,4 @@
-"""A provider in all dialects that answers, refuses, breaks off or never stops, as it is told. Threads of this process carry it."""
+"""A provider in all dialects that answers, refuses, breaks off or never stops, as configured. Threads of this process carry it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Upstream:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._over = False
         self._flow: Flow | None = None
-        self._said = b""
+        self._fixed = b""
         self._text = "Hello"
         self._cut = False
         self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         threading.Thread(target=self._run, daemon=True).start()
 
     def answer(self, *, text: str) -> None:
-        self._flow, self._said, self._text, self._cut = None, b"", text, False
+        self._flow, self._fixed, self._text, self._cut = None, b"", text, False
 
     def refuse(self, status: int) -> None:
         body = json.dumps({"error": {"message": "no", "type": "invalid_request_error", "code": "no"}}).encode()
-        self._flow, self._said = None, JSON.replace(b"200 OK", b"%d No" % status) + body
+        self._flow, self._fixed = None, JSON.replace(b"200 OK", b"%d No" % status) + body
 
     def cut(self) -> None:
         """Breaks off in the middle of every answer."""
@@ -58,7 +58,7 @@ class Upstream:
                 while self._flow is flow:
                     connection.sendall(unit)
                 return
-            text = self._said or _answer(path, self._text)
+            text = self._fixed or _answer(path, self._text)
             connection.sendall(text[: len(text) * 2 // 3] if self._cut else text)
 
     def _take(self, connection: socket.socket) -> str:

@@ -1,4 +1,4 @@
-"""`segue serve` in a process of its own, watched while it is attacked: its memory, descriptors and threads, and how long others wait."""
+"""`segue serve` in its own process, watched while it is attacked: its memory, descriptors and threads, and how long others wait."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.watching [--calls 400] [--rounds 5]
 
-As in `benchmarks.accounting`, each contender asks the same upstream in a process of its own, and rounds alternate between them. CPU is all of
+As in `benchmarks.accounting`, each contender asks the same upstream in its own process, and rounds alternate between them. CPU is all of
 the process's, with the threads that write lines and export spans. 32 calls are under way at once; the ledger is memory.
 """
 
@@ -54,7 +54,7 @@ def client(name: str, port: int) -> Any:
         history, listening = segue.runtime.history, segue.runtime.engine._listening
         for event, calls in listening.items():
             listening[event] = [call for call in calls if getattr(call, "__self__", None) is not history]
-        segue.runtime._recorder._told.clear()
+        segue.runtime._recorder._callbacks.clear()
     return segue
 
 

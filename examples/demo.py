@@ -30,7 +30,7 @@ def main() -> int:
         Sandbox(faults={"gemini": f"cut:after={CUT_AFTER}"}, delay=0.02) as box,
         Segue(box.settings(every=True), ledger=MemoryStore()) as segue,
     ):
-        console.print(f"$ {QUESTION}    (Gemini is told to break off after {CUT_AFTER} tokens)\n", style="dim")
+        console.print(f"$ {QUESTION}    (Gemini breaks off after {CUT_AFTER} tokens)\n", style="dim")
         tell(segue)
     console.print("\n$ career-coach examples/resume_ko.json --only questions --break gemini\n", style="dim")
     coach = Path(sys.executable).with_name("career-coach")

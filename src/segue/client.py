@@ -169,7 +169,7 @@ class Segue:
         """`aclose` for synchronous callers; ends the client's own thread."""
         self._portal.run(self.aclose())
         self._portal.close()
-        self._portal = Portal()  # a later call has a thread of its own, and a second close ends nobody else's
+        self._portal = Portal()  # a later call starts a new thread, and a second close stops no other one
 
     def __enter__(self) -> Self:
         return self

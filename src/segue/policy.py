@@ -1,7 +1,7 @@
 """Every knob of failing over, with its default. Times are in seconds; `None` is no limit.
 
 A `Policy` is set for the process, for a chain or for one call; `replace` makes a changed copy. Where a default's number comes from
-is said beside it: *agreed* numbers are this project's own choice, argued in docs/failover.md.
+is beside it: *agreed* numbers are this project's choice, explained in docs/failover.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from segue.errors import ConfigurationError
 from segue.validation import convert, fields, unknown
 
 MOST = 1e9
-"""The greatest number of seconds, and of anything else that has no bound of its own; it keeps infinity out."""
+"""The greatest number of seconds, and of anything else without its own limit; it excludes infinity."""
 
 PolicyName: TypeAlias = Literal["priority", "cost", "latency", "smart", "weights"]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=1.0, description="0 to 1")]

@@ -1,4 +1,4 @@
-"""From synchronous code into an event loop: a loop in a thread of its own."""
+"""From synchronous code into an event loop: a loop in its own thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Portal:
-    """A loop in a thread of its own, for synchronous calls; started by the first of them.
+    """A loop in its own thread, for synchronous calls; started by the first of them.
 
     It ends when it is closed, forgotten, or the process exits; asynchronous generators of its loop are then closed, which is
     how a transport's connections end. A process that was forked has none of its parent's threads: there a new one is started.

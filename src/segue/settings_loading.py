@@ -1,6 +1,6 @@
 """Settings: the environment, a `.env` file and an optional `segue.toml`, as one frozen value.
 
-What is said in several places is taken from the first of: the environment, `.env`, `segue.toml`, the defaults. Both files are looked
+A value that is set in several places is taken from the first of: the environment, `.env`, `segue.toml`, the defaults. Both files are looked
 for in the working directory, and may not take the environment's keys (see `settings_trust`); `SEGUE_CONFIG` names another TOML file. A wrong value raises `ConfigurationError`, which names it, says
 what is wrong with it, what is allowed and where it stands.
 
@@ -195,8 +195,8 @@ def _build(env: _Environment, document: dict[str, Any], path: str, *, trusted: b
         ledger=_setting(env, document, "ledger", "SEGUE_LEDGER", path),
         ledger_days=_setting(env, document, "ledger_days", "SEGUE_LEDGER_DAYS", path),
         keys=_setting(env, document, "keys", "SEGUE_KEYS", path),
-        daily_budget=_said(env, document, "daily_budget", "SEGUE_DAILY_BUDGET", _budget, path),
-        timezone=_said(env, document, "timezone", "SEGUE_TIMEZONE", _timezone, path) or "UTC",
+        daily_budget=_first_set(env, document, "daily_budget", "SEGUE_DAILY_BUDGET", _budget, path),
+        timezone=_first_set(env, document, "timezone", "SEGUE_TIMEZONE", _timezone, path) or "UTC",
         mongodb_url=Secret(env.get("MONGODB_URL") or ""),
         mongodb_ttl_days=_setting(env, document, "mongodb_ttl_days", "MONGODB_TTL_DAYS", path),
         monitoring=_monitoring(env, document.get("monitoring", {}), place),
@@ -281,7 +281,7 @@ def _named_chain(name: str, table: Any, policy: Policy, place: str) -> ChainSett
     )
 
 
-def _said(
+def _first_set(
     env: _Environment,
     document: dict[str, Any],
     name: str,

@@ -20,7 +20,7 @@ from segue.errors import ConfigurationError
 
 
 class Words(NamedTuple):
-    """What is said of where a target is: each None where nothing is said."""
+    """The settings of a target's address: each None where it is not set."""
 
     base_url: str | None
     provider: str | None
@@ -39,8 +39,8 @@ class Keys(NamedTuple):
 def key_for(
     name: str, keys: Keys, *, configured: Words, trusted: Words, place: str, simulated: bool = False
 ) -> str | None:
-    """The key of the target `name`. `configured` is all that is said of its address, `trusted` what of it no file of the working directory says;
-    `place` is that file. A `simulated` target needs no key.
+    """The key of the target `name`. `configured` are all settings of its address, `trusted` those that do not come from a file of the
+    working directory; `place` is that file. A `simulated` target needs no key.
 
     Raises `ConfigurationError` where the environment's key would go to an address that only the file names.
     """
@@ -59,7 +59,7 @@ def key_for(
 
 
 def _home(name: str, words: Words) -> str:
-    """Where a target with these words is: an address, or, of one that has none of its own, whose it is."""
+    """The address of a target with these settings, or, if it has none, whose address it is."""
     provider = words.provider or name
     preset = PROVIDERS.get(provider)
     if words.base_url is not None:

@@ -88,7 +88,7 @@ def test_keys_in_mongodb_are_made_listed_revoked_and_copied(
     monkeypatch.setenv("MONGODB_URL", mongodb_url)
     empty = run("keys", "list")
     assert "There is no key in MongoDB (MONGODB_URL): make one" in empty.stderr
-    assert f"take along the 1 in {ring.path}, which count no more, with `segue keys copy`" in empty.stderr
+    assert f"copy the 1 in {ring.path}, which are no longer used, with `segue keys copy`" in empty.stderr
     created = run("keys", "create", "ci")
     assert created.stdout.startswith("sk-segue-")
     assert "only a hash is stored in MongoDB (MONGODB_URL)" in created.stderr

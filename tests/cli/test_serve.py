@@ -163,7 +163,7 @@ def test_it_says_what_it_serves_and_where_its_settings_come_from(tmp_path: Path)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
     assert said[0] == "chain: openai (gpt-6-luna)\n"
-    assert said[1] == "left out for want of a key: gemini (set GEMINI_API_KEY)\n"
+    assert said[1] == "left out, no key: gemini (set GEMINI_API_KEY)\n"
     assert said[2] == "settings: the environment, segue.toml\n"
     assert said[3].startswith("segue listens on http://127.0.0.1:")
 

@@ -44,7 +44,7 @@ class Shared(msgspec.Struct, frozen=True):
 
 
 def slice_of(budget: int, taken: int, least: int) -> int:
-    """How much of a budget, of which `taken` is given out, somebody gets who lacks `least`; 0 where that is more than is left."""
+    """How much of a budget, of which `taken` is handed out, a process gets that lacks `least`; 0 if that is more than is left."""
     left = budget - taken
     return 0 if least > left else max(least, left // SHARE)
 
@@ -53,7 +53,7 @@ class Purse:
     """What one process has in hand of a budget on one day.
 
     `in_hand` may be below zero, after attempts that cost more than was held for them. `low` is when the next slice should be taken
-    ahead; `unreported` was spent and is not known to be told; `tickets` counts those who hold something, be it nothing.
+    ahead; `unreported` was spent and may not be reported yet; `tickets` counts the holders, also of amount 0.
     """
 
     __slots__ = ("_report", "asked", "budget", "day", "held", "in_hand", "low", "tickets", "unreported", "used")
@@ -106,14 +106,14 @@ class Purse:
         return 0
 
     def report(self, number: int, now: float, idle: float) -> LeaseReport | None:
-        """What is to be told: the same until it was told (`told`), for it may have come through though it failed. None for nothing."""
+        """What is to be reported: the same until it was (`reported`), because a failed report may have arrived. None for nothing."""
         if self._report is None:
             taken = self.give_back(now, idle)
             if self.unreported or taken:
                 self._report = LeaseReport(number, self.unreported, taken)
         return self._report
 
-    def told(self) -> None:
+    def reported(self) -> None:
         """The report is known to have come through."""
         if self._report is not None:
             self.unreported -= self._report.spent

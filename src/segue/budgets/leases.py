@@ -210,7 +210,7 @@ class Budgets:
             asked.ticket.set_result(self._taken(asked))
         except InvalidRequestError as error:
             asked.ticket.set_exception(error)
-        except Exception as error:  # whatever it is, the thread must live, and somebody waits
+        except Exception as error:  # the thread must survive any error, and a caller waits
             self._complain(error)
             asked.ticket.set_exception(_unavailable())
 
@@ -238,7 +238,7 @@ class Budgets:
             return  # it was empty, and is forgotten
         try:
             self._fill(purse, 0)
-        except Exception as error:  # nobody waits: whoever finds the purse empty is told
+        except Exception as error:  # no caller waits: the next one that finds the lease empty gets the error
             self._complain(error)
             purse.asked = False
 
@@ -264,7 +264,7 @@ class Budgets:
                 return
             self._store.report(purse.budget.name, purse.day, report, source=self._source)
             with self._lock:
-                purse.told()
+                purse.reported()
 
     def _refusal(self, purse: Purse, shared: Shared, pico: int) -> InvalidRequestError:
         budget = purse.budget

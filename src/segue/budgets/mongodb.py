@@ -24,7 +24,7 @@ COLLECTION: Final = "budgets"
 __all__ = ["MongoBudgets", "shared_connection"]
 
 TRIES: Final = 50
-"""How often somebody else may have been quicker before it is an error."""
+"""How often another process may have been faster before it is an error."""
 
 
 class MongoBudgets:
@@ -91,7 +91,7 @@ def _id(name: str, day: str) -> str:
 async def _begin(db: Database, name: str, day: str) -> None:
     last = datetime.datetime.combine(datetime.date.fromisoformat(day), datetime.time(), datetime.UTC)
     expires = last + datetime.timedelta(days=KEPT)
-    with contextlib.suppress(DuplicateKeyError):  # somebody else was first
+    with contextlib.suppress(DuplicateKeyError):  # another process was first
         await db[COLLECTION].insert_one(
             {"_id": _id(name, day), "name": name, "day": day, "expires": expires, "taken": 0, "spent": 0}
         )

@@ -248,7 +248,7 @@ def _index() -> _Index:
 
 
 def entries() -> tuple[ModelInfo, ...]:
-    """Every model that has a line of its own, once."""
+    """Every model with a separate line, once."""
     return tuple(dict.fromkeys(_index().names.values()))
 
 

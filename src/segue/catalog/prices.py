@@ -5,7 +5,7 @@ resolved once a model and kept, because resolving takes a thousand times as long
 first look-up only: that takes up to a second.
 
 An unknown price is `None`, never zero. Where a model has tiers by prompt length, passing a tier's start makes its price hold for
-every token of the request, not just for those above. Tokens of a class that has no price of its own are billed as the class
+every token of the request, not just for those above. Tokens of a class without a price are billed as the class
 they belong to: cache reads and writes as input, one-hour writes as other writes, reasoning as output.
 """
 
@@ -38,7 +38,7 @@ _ZERO = Decimal(0)
 
 
 class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
-    """US dollars a token. `None`: the class has no price of its own (see the module's rule)."""
+    """US dollars a token. `None`: the class has no separate price (see the module's rule)."""
 
     input: Decimal
     output: Decimal

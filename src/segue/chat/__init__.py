@@ -1,1 +1,1 @@
-"""What is said between a caller and a model: frozen values with no behaviour of their own."""
+"""Messages, requests and events between a caller and a model: frozen values without behaviour."""

@@ -19,7 +19,7 @@ class FailureKind(StrEnum):
     MONEY = "money"
     """No credit, quota or budget left at the provider: fail over, let the credential cool for long."""
     OVERLOAD = "overload"
-    """The provider is unwell (5xx): fail over, count it against the breaker."""
+    """The provider has a server error (5xx): fail over, count it against the breaker."""
     AUTH = "auth"
     """Key or region refused: fail over, the credential is off until a free probe passes."""
     MODEL_GONE = "model_gone"
@@ -33,7 +33,7 @@ class FailureKind(StrEnum):
     TRANSPORT = "transport"
     """No answer over the network (DNS, connect, TLS, reset): fail over."""
     BROKEN = "broken"
-    """An answer that is none: malformed, empty, or ended without its terminal: fail over, counts."""
+    """No valid answer: malformed, empty, or ended before it was complete: fail over, counts."""
     STALL = "stall"
     """Silence: no content for longer than the target is allowed: fail over, counts half."""
     INVALID = "invalid"
@@ -42,7 +42,7 @@ class FailureKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a failure says is unwell: the address, the key, or one model under that key."""
+    """What a failure is about: the address, the key, or one model under that key."""
 
     ENDPOINT = "endpoint"
     CREDENTIAL = "credential"
@@ -53,7 +53,7 @@ class QuotaHint(msgspec.Struct, frozen=True, kw_only=True):
     """A limit that a provider named while refusing a request.
 
     `period` is the length of its window in seconds (60 for a minute, 86 400 for a day), `limit` the number allowed in it
-    where the provider said one, `tokens` whether it counts tokens rather than requests.
+    where the provider named one, `tokens` whether it counts tokens rather than requests.
     """
 
     period: float

@@ -99,7 +99,7 @@ def of_data_url(url: str) -> tuple[str, str] | None:
 
 
 def settled(data: str, text: str | None) -> tuple[str, str | None]:
-    """Plain base64 and its type: what the bytes show, else what was said; None if neither is known. `data` may be a `data:` URL."""
+    """Plain base64 and its type: what the bytes show, else the declared type; None if neither is known. `data` may be a `data:` URL."""
     if data[:5].lower() == "data:" and (found := of_data_url(data)):
         text, data = text or found[0], found[1]
     data = plain_base64(data)

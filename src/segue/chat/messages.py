@@ -1,4 +1,4 @@
-"""Messages: what was said, by whom, in which parts. Frozen values, the same for every dialect."""
+"""Messages: roles and parts. Frozen values, the same for every dialect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Text(msgspec.Struct, frozen=True, tag="text"):
 class Image(msgspec.Struct, frozen=True, tag="image", kw_only=True, omit_defaults=True):
     """A picture: either `data` (base64 text, with its `media_type`, e.g. `image/png`) or a `url`.
 
-    A `data:` URL becomes its data. The data is plain base64, and `media_type` is what its first bytes show, else what was said.
+    A `data:` URL becomes its data. The data is plain base64, and `media_type` is what its first bytes show, else the declared type.
     """
 
     data: str | None = None

@@ -47,7 +47,7 @@ class OutputSchema(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is asked of a model. `None` everywhere means: not said by the caller.
+    """A request to a model. `None` everywhere means: not set by the caller.
 
     `max_tokens` counts output tokens, `thinking_budget` those of them that are spent on thinking first. `extra` maps a dialect's name to request fields of
     that dialect which have no place above; a codec of that dialect copies them into its body, others ignore them.

@@ -1,5 +1,5 @@
-"""Texts of strangers, fit for a terminal: models' names, providers' errors and answers may hold sequences that move the cursor, change the
-window's title, write to the clipboard, or turn the order of what is read around."""
+"""Untrusted texts, made safe for a terminal: models' names, providers' errors and answers may hold sequences that move the cursor, change
+the window's title, write to the clipboard, or turn the order of what is read around."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _NARROWEST = 100
 
 
 class _Clean(Console):
-    """Shows nothing of a stranger's text that a terminal would obey, wherever it stands in what is printed."""
+    """Removes control sequences from untrusted text, wherever it is in the output."""
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         segments = (part if part.control else Segment(clean(part.text), part.style) for part in buffer)

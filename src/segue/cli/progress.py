@@ -15,7 +15,7 @@ import typer
 from segue.cli.cleaning import clean
 
 PATIENCE: Final = 1.5
-"""Seconds before it is said where standard error is not a terminal: a log need not have what was quick."""
+"""Seconds before a line is written if standard error is not a terminal: a log need not list quick steps."""
 _ERASE: Final = "\r\x1b[2K"
 
 
@@ -47,7 +47,7 @@ class Waiting:
                 self._timer.start()
 
     def close(self) -> None:
-        """What was waited for is there: nothing is said from now on, as it would stand amid an answer."""
+        """The wait is over: nothing is written from now on, because it would appear inside an answer."""
         with self._lock:
             self._over = True
             self._forget()

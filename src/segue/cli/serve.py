@@ -61,7 +61,7 @@ def _welcome(runtime: Runtime, options: ServeOptions, text: str) -> None:
     typer.echo("chain: " + " > ".join(f"{target.name} ({target.model.id})" for target in targets.chain(None).targets))
     if missing := [name for name in runtime.settings.chain if not targets.usable(name)]:
         keys = ", ".join(f"{variable(name)}_API_KEY" for name in missing)
-        typer.echo(f"left out for want of a key: {', '.join(missing)} (set {keys})")
+        typer.echo(f"left out, no key: {', '.join(missing)} (set {keys})")
     files = [name for name in (".env", os.environ.get("SEGUE_CONFIG") or "segue.toml") if Path(name).is_file()]
     typer.echo(f"settings: {', '.join(['the environment', *files])}")
     address = _address(options.host, options.port)

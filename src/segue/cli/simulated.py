@@ -31,7 +31,7 @@ def chain_names(settings: Settings, chain: str | None) -> tuple[str, ...]:
 def ready(
     settings: Settings, names: Sequence[str], *, forced: bool, faults: Sequence[str], delay: float
 ) -> Iterator[tuple[Settings, str]]:
-    """The settings to use, and what is to be said of them: "" where providers answer.
+    """The settings to use, and a sentence about them: "" where providers answer.
 
     Stand-ins answer if they are `forced`, if there are `faults`, which nothing else can be given, or if no target can be used.
     """

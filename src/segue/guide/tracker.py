@@ -232,8 +232,8 @@ class LLMUsageTracker:
 
         tracked = read(Where(tracked=True)) if source != "engine" else []
         engine = read(Where(tracked=False, simulated=False)) if source != "tracked" else []
-        told = {(row.day, row.group["provider"]) for row in tracked}
-        return [*tracked, *(row for row in engine if (row.day, row.group["provider"]) not in told)]
+        shown = {(row.day, row.group["provider"]) for row in tracked}
+        return [*tracked, *(row for row in engine if (row.day, row.group["provider"]) not in shown)]
 
 
 def _stats(row: DailyRow, days: dict[str, str]) -> dict[str, Any]:

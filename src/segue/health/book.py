@@ -26,7 +26,7 @@ its models rests too.
 A target may be asked if nothing of it is cool and no breaker forbids it. Where a breaker is half open the request is its probe, and
 takes its slot; a failure that counts nothing for that breaker gives the slot back. Every attempt that was admitted ends in exactly
 one of `succeeded`, `failed`, `unproven` and `release`; `started` is the `now` at which it was admitted (breaker.py says why it matters).
-Its first content may be told before, by `proved`: for a probe that is the success, so that those who wait for its target need not
+Its first content may be reported before, by `proved`: for a probe that is the success, so that those who wait for its target need not
 wait for the whole of its answer. `proven` says at its end that it was.
 
 After a rest of any kind a target gets its requests back gradually (ramp.py).
@@ -115,7 +115,7 @@ class HealthBook:
         return 0 if permit is Permit.NO else 1 if permit is Permit.PROBE else target.ramp.room
 
     def proved(self, keys: HealthKeys, now: float, *, started: float) -> bool:
-        """An admitted attempt has shown content. True if that was a probe's success: then `proven` is to be said at its end."""
+        """An admitted attempt has shown content. True if that was a probe's success: then `proven` is to be passed at its end."""
         target = self._target(keys)
         target.ramp.proved(started)
         probed = [one for one in (target.endpoint.breaker, target.breaker) if one.probing]

@@ -58,7 +58,7 @@ class QuotaLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class DayCount(msgspec.Struct, omit_defaults=True):
-    """One day's use. `ends` is the wall time at which it is forgotten; `spent`: the provider said there is no more."""
+    """One day's use. `ends` is the wall time at which it is forgotten; `spent`: the provider reported it as used up."""
 
     ends: float
     requests: int = 0

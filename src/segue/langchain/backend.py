@@ -1,7 +1,7 @@
 """The engines behind the clients: one for all who ask for the same thing, so that what one learns of a provider, all know.
 
-A `Segue` holds what is worth sharing: health, latencies, quotas and connections. Clients that differ only in what is said with each
-request (model, temperature, tools …) share one; a client with a key, an address or a time limit of its own has one with all others
+A `Segue` holds what is worth sharing: health, latencies, quotas and connections. Clients that differ only in what is sent with each
+request (model, temperature, tools …) share one; a client with its own key, address or time limit shares one with all others
 who have the same. Connections and the ledger are common to all of them.
 """
 
@@ -28,13 +28,13 @@ from segue.transport.base import Transport
 from segue.transport.default import default_transport
 
 KEPT = 64
-"""Engines kept for clients with settings of their own; the one not used for longest goes first."""
+"""Engines kept for clients with their own settings; the least recently used is dropped first."""
 
 
 class Address(NamedTuple):
     """What a client says of a target for itself; None leaves what the settings say.
 
-    `model` is here only for targets that name none, or have an upstream of their own, which is made for one model.
+    `model` is here only for targets that name none, or have a custom upstream, which is made for one model.
     """
 
     model: str | None = None
@@ -47,7 +47,7 @@ class Address(NamedTuple):
 
 
 class ReadyTarget(NamedTuple):
-    """A target that answers through an upstream of its own."""
+    """A target that answers through a custom upstream."""
 
     target: Target
     upstream: Upstream
@@ -63,7 +63,7 @@ _Key = tuple[tuple[str, ...], Address]
 
 
 class _Kept(NamedTuple):
-    """An engine, and why it lacks some of the targets that have an upstream of their own."""
+    """An engine, and why it lacks some of the targets that have a custom upstream."""
 
     engine: Segue
     unmade: dict[str, str]
@@ -132,7 +132,7 @@ class Backend:
             self._reset()
 
     def needs_model(self, name: str) -> bool:
-        """Whether a model must be said with the target's address: it is made for one, or names none by itself."""
+        """Whether a model must be part of the target's address: it is made for one, or has no default."""
         settings = self.settings.target(name)
         preset = self._providers.get(settings.provider or name)
         return name in self._makes or (settings.model is None and (preset is None or preset.model is None))
@@ -229,7 +229,7 @@ class Backend:
 
 
 def _changed(settings: TargetSettings, fields: dict[str, Any]) -> TargetSettings:
-    """With these fields changed. Another address may be in another region, and is known to be in none unless that is said too."""
+    """With these fields changed. Another address may be in another region, and its region is unknown unless that is set too."""
     moved = {"region": None} if "base_url" in fields else {}
     return msgspec.structs.replace(settings, **(moved | fields))
 

@@ -62,7 +62,7 @@ class LLMClient(BaseChatModel):
 
     `chain` is the name of a chain of the settings, the name of a target, or names of targets in order; without it, the settings'
     default chain. Beside the fields below it takes any option of `Segue.acomplete`: `deadline`, `fallback`, `effort`, `top_p` … What
-    is not said here is what the settings say. The same options can be given to a call, or bound.
+    is not set here comes from the settings. The same options can be given to a call, or bound.
 
     Answers tell in `response_metadata` who gave them and what it took: `target`, `attempts`, `seams`, `cost` and more.
 
@@ -164,7 +164,7 @@ class LLMClient(BaseChatModel):
         return self.backend if self.backend is not None else default_backend
 
     def _names(self, chain: str | Sequence[str] | None = None) -> tuple[str, ...]:
-        """The targets' names, as far as they were said; () for a chain of the settings."""
+        """The targets' names, if they were given; () for a chain of the settings."""
         value = chain or self.chain
         if value is not None and not isinstance(value, str):
             return tuple(value)
@@ -204,7 +204,7 @@ class LLMClient(BaseChatModel):
         return backend.engine(names, address), {**call, "chain": backend.usable(names, address)}
 
     def missing(self) -> str | None:
-        """What keeps the client from asking anybody, in a sentence; None if nothing does."""
+        """Why the client can ask no target, in a sentence; None if it can."""
         try:
             self._route(self._configured)
         except ConfigurationError as error:

@@ -1,7 +1,7 @@
 """LangChain's content blocks as parts, in every form that is about.
 
 A block may be a plain text, a standard block of LangChain 1 or of LangChain 0 (`source_type`), or a provider's own: OpenAI's (Chat and
-Responses), Anthropic's, Google's, Bedrock's. What can't be said to every provider is refused when a person says it, and passed over
+Responses), Anthropic's, Google's, Bedrock's. What can't be sent to every provider is refused in a user's message, and skipped
 in a model's own turn, where it is the trace of a tool that ran at the provider.
 """
 
@@ -35,9 +35,9 @@ def listed(content: Any) -> list[Any]:
     return list(content)
 
 
-def said(content: Any, where: str) -> tuple[Text | Image | File, ...]:
+def parts_of(content: Any, where: str) -> tuple[Text | Image | File, ...]:
     """What a person, the system or a tool says: texts, images and files. Raises `InvalidRequestError` for anything else."""
-    return tuple(part for block in listed(content) if (part := _said(block, where)) is not None)
+    return tuple(part for block in listed(content) if (part := _part_of(block, where)) is not None)
 
 
 def is_tool_result(block: Any) -> bool:
@@ -48,13 +48,13 @@ def is_tool_result(block: Any) -> bool:
 def tool_result(block: Block, where: str) -> ToolResult:
     return ToolResult(
         call_id=str(block.get("tool_use_id") or ""),
-        content=said(block.get("content") or (), where),
+        content=parts_of(block.get("content") or (), where),
         is_error=bool(block.get("is_error")),
     )
 
 
 def answered(content: Any, dialect: str, calls: set[str], where: str) -> list[Part]:
-    """What a model said: texts, thinking, and calls whose id is not among `calls`. `dialect` is its maker's, "" if unknown."""
+    """A model's message: texts, thinking, and calls whose id is not among `calls`. `dialect` is its maker's, "" if unknown."""
     parts: list[Part] = []
     for block in listed(content):
         if isinstance(block, Mapping):
@@ -81,7 +81,7 @@ def _unwrapped(block: Block) -> Block:
     return inner if block.get("type") == "non_standard" and isinstance(inner, Mapping) else block
 
 
-def _said(block: Any, where: str) -> Text | Image | File | None:
+def _part_of(block: Any, where: str) -> Text | Image | File | None:
     if not isinstance(block, Mapping):
         return Text(str(block))
     block = _unwrapped(block)

@@ -1,6 +1,6 @@
 """The engine's errors, which are LangChain's too: what catches either, or asks whether to retry, understands them.
 
-LangChain's retrying tries again whatever is no `ModelError` of its own; ours have been through the whole chain already, so
+LangChain's retrying tries again anything that is not its own `ModelError`; ours have been through the whole chain already, so
 `is_retryable` is False on all of them. Its summarizing acts on `ContextOverflowError`.
 """
 

@@ -2,7 +2,7 @@
 
 Their SDKs keep connections from one call to the next, which belong to the event loop of the first. In another loop, and there is
 another with every `asyncio.run` and for synchronous calls, the kept connections fail with "Event loop is closed". So there is one loop
-for all of them, in a thread of its own, for as long as the process lives.
+for all of them, in its own thread, for as long as the process lives.
 
 LangChain hands listeners down by context variables too (a graph's streaming, usage counters, tracers). They hear of the outer
 call; a model within it would tell them everything a second time.
@@ -29,7 +29,7 @@ WINDOW: Final = 64
 FAREWELL: Final = 1.0
 """Seconds that a reader who leaves waits for the model to close its connection."""
 
-_Told = tuple[Literal["piece", "failed", "over"], Any]
+_Item = tuple[Literal["piece", "failed", "over"], Any]
 
 _portal = Portal()
 
@@ -48,13 +48,13 @@ async def _apart(
     make: Callable[[], AsyncGenerator[T, None]], home: asyncio.AbstractEventLoop
 ) -> AsyncGenerator[T, None]:
     here = asyncio.get_running_loop()
-    arrived: asyncio.Queue[_Told] = asyncio.Queue()
+    arrived: asyncio.Queue[_Item] = asyncio.Queue()
     room = asyncio.Semaphore(WINDOW)
 
-    def tell(told: _Told) -> None:
+    def tell(item: _Item) -> None:
         # The reader's loop may be closed by now: then the piece is dropped.
         with contextlib.suppress(RuntimeError):
-            here.call_soon_threadsafe(arrived.put_nowait, told)
+            here.call_soon_threadsafe(arrived.put_nowait, item)
 
     async def produce() -> None:
         _silence()

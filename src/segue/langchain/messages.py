@@ -37,7 +37,7 @@ _ROLES: Final[dict[str, Role]] = {
 
 
 class Transcript:
-    """The messages as the engine takes them, and `extra`, what is said to one dialect only (Claude's cache marks)."""
+    """The messages as the engine takes them, and `extra`, fields of one dialect only (Claude's cache marks)."""
 
     def __init__(self, messages: Iterable[BaseMessage]) -> None:
         self.messages: list[Message] = []
@@ -56,7 +56,7 @@ class Transcript:
             case ToolMessage():
                 self._say("tool", (_tool_message(message, where),))
             case FunctionMessage():
-                content = content_blocks.said(message.content, where)
+                content = content_blocks.parts_of(message.content, where)
                 self._say("tool", (ToolResult(call_id="", name=message.name, content=content),))
             case SystemMessage():
                 self._speech("system", message.content, where)
@@ -83,7 +83,7 @@ class Transcript:
         for block in content_blocks.listed(content):
             if (control := _cache_control(block)) is not None:
                 self._marks.append([len(self.messages), len(parts), control])
-            parts.extend(content_blocks.said([block], where))
+            parts.extend(content_blocks.parts_of([block], where))
         self._say(role, parts)
 
     def _say(self, role: Role, parts: Iterable[Part]) -> None:
@@ -151,7 +151,7 @@ def _tool_message(message: ToolMessage, where: str) -> ToolResult:
     return ToolResult(
         call_id=message.tool_call_id,
         name=message.name or "",
-        content=content_blocks.said(message.content, where),
+        content=content_blocks.parts_of(message.content, where),
         is_error=message.status == "error",
     )
 

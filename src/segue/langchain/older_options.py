@@ -2,7 +2,7 @@
 
 Code that was written for `ChatOpenAI`, `ChatAnthropic` or `ChatGoogleGenerativeAI` says `model_kwargs={"logit_bias": …}`,
 `safety_settings={…}` or `thinking={…}`. What one provider alone knows goes to the targets that speak its dialect (`extra`), and the others
-say in `omitted` that they were not told. What went without saying is passed over; what has no counterpart is refused with what to do.
+report in `omitted` what they did not get. What is the default anyway is ignored; what has no counterpart is refused with advice.
 """
 
 from __future__ import annotations

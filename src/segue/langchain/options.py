@@ -1,4 +1,4 @@
-"""What a client and a call can be told: one table of names for both, with their types and ranges.
+"""The options of a client and of a call: one table of names for both, with their types and ranges.
 
 A name is an option of `Segue.acomplete` (any field of `ChatRequest` or `Policy`), one of LangChain's standard parameters, or one of
 the many words that LangChain's provider packages have for the same thing. Anything else is refused: LangChain itself passes over
@@ -99,21 +99,21 @@ ALIASES: Final = {
 """The provider packages' words for ours."""
 
 _IDLE: Final = frozenset({"stream", "stream_usage"})
-"""What goes without saying: LangChain decides about streaming, and usage is always told."""
+"""Options without effect: LangChain decides about streaming, and usage is always reported."""
 
 ADDRESS: Final = frozenset({"api_key", "base_url", "timeout"})
 """What says where a request goes; beside these and the chain, everything is sent with each request."""
 
 _OWN: Final[dict[str, Any]] = {"base_url": str | None, "timeout": Seconds | None, "max_retries": Count | None}
 _STRUCTURED: Final = frozenset({"tools", "tool_choice", "output"})
-"""Options that have forms of their own in LangChain (see tools.py and structured.py)."""
+"""Options that have other forms in LangChain (see tools.py and structured.py)."""
 
 PLAIN: Final = frozenset({*REQUEST, *POLICY, *_OWN, "model"}) - _STRUCTURED
 """Options that are values and no more."""
 
 
 def named(given: Mapping[str, Any], whose: str = "LLMClient") -> dict[str, Any]:
-    """The options by our names. Raises `ConfigurationError` where one is said twice, or is no option any more."""
+    """The options by our names. Raises `ConfigurationError` if one is set twice, or no longer exists."""
     ours: dict[str, Any] = {}
     for name, value in translated(given, whose).items():
         if name in _IDLE:
@@ -178,7 +178,7 @@ class ModelOptions(NamedTuple):
     max_retries: int | None = None
 
     def changed(self, values: Mapping[str, Any]) -> ModelOptions:
-        """With these checked values in place of its own; those of `extra` are merged."""
+        """A copy with these checked values; those of `extra` are merged."""
         beside = {name: values[name] for name in (*ADDRESS, "max_retries") if name in values}
         call = {**self.call, **{name: value for name, value in values.items() if name not in beside}}
         if values.get("extra"):

@@ -4,7 +4,7 @@
     registry.register("local", Provider(dialect="openai_chat", base_url="http://127.0.0.1:8000/v1", model="…", keyless=True))
     registry.register("bedrock", ChatBedrock(...))          # any LangChain chat model, or a class or function that makes one
     registry.register("mine", MyClient)                     # a client in the original guide's manner
-    registry.register("x", MyCodec)                         # a codec class for a dialect of its own
+    registry.register("x", MyCodec)                         # a codec class for a custom dialect
 
 What is registered stands behind the preferred ones in the fallback chain, in the order of registration.
 """
@@ -157,7 +157,7 @@ class LLMRegistry:
         return self.backend.missing(name) if self.backend.knows(name) else self._unknown(name)
 
     def _create(self, name: str, options: dict[str, Any]) -> LLMClient | None:
-        """A client, whether it can ask anybody or not; None if there is none of that name."""
+        """A client, whether it can ask a target or not; None if there is none of that name."""
         if name in self.backend.settings.chains:
             return LLMClient(chain=name, backend=self.backend, **options)
         if not self.backend.knows(name):
@@ -196,7 +196,7 @@ class LLMRegistry:
             self._order.remove(name)
 
     def _register_class(self, name: str, kind: type[LLMClient]) -> None:
-        """A client of a known provider: a target of its own, with what the class says of it."""
+        """A client of a known provider: a separate target, with the class's settings."""
         fields = {field: kind.model_fields[field].default for field in _OF_A_TARGET}
         changes = {field: value for field, value in fields.items() if value is not None}
         self.backend.add_preset(name, kind.provider, **changes)
@@ -208,7 +208,7 @@ class LLMRegistry:
 
 
 def _stands_alone(kind: type[LLMClient]) -> bool:
-    """Whether a client class may answer by itself, or hold a model: it has a method of its own, an `__init__`, or no provider."""
+    """Whether a client class may answer by itself, or hold a model: it overrides a method or `__init__`, or has no provider."""
     own = ("__init__", "ainvoke", "invoke", "astream", "_agenerate", "_generate", "_astream")
     return not kind.provider or any(getattr(kind, name) is not getattr(LLMClient, name) for name in own)
 

@@ -85,7 +85,7 @@ class StreamReader:
             return [TextDelta(piece)]
         if not isinstance(piece, AIMessageChunk):
             return self.whole(piece)
-        events = self._said(piece)
+        events = self._events_of(piece)
         signatures = piece.additional_kwargs.get(CALL_SIGNATURES) or {}
         for call in piece.tool_call_chunks:
             events += self._calls.piece(call, signatures)
@@ -97,7 +97,7 @@ class StreamReader:
             message = AIMessage(message)
         if not isinstance(message, AIMessage):
             message = AIMessage(getattr(message, "content", None) or "")
-        events = self._said(message)
+        events = self._events_of(message)
         signatures = message.additional_kwargs.get(CALL_SIGNATURES) or {}
         for call in message.tool_calls:
             events += self._calls.whole(
@@ -127,7 +127,7 @@ class StreamReader:
             reason = FinishReason.TOOL_CALLS
         return [*self._calls.end(), Finished(reason, raw=word)]
 
-    def _said(self, message: AIMessage) -> list[UpstreamEvent]:
+    def _events_of(self, message: AIMessage) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
         if not self._started:
             self._started = True

@@ -188,9 +188,9 @@ def structured(
     traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
 
     def by_call(refused: list[str] | None = None) -> Runnable[LanguageModelInput, AIMessage]:
-        told = {"parallel_tool_calls": False, "validate": MustCall(refused=refused), **options}
+        options_of = {"parallel_tool_calls": False, "validate": MustCall(refused=refused), **options}
         return model.bind_tools(
-            [known.tool], tool_choice=name, strict=strict, ls_structured_output_format=traced, **told
+            [known.tool], tool_choice=name, strict=strict, ls_structured_output_format=traced, **options_of
         )
 
     def by_text(refused: list[str] | None = None) -> Runnable[LanguageModelInput, AIMessage]:

@@ -1,4 +1,4 @@
-"""What stands behind a target that no preset describes: a LangChain model, or a codec for a dialect of its own."""
+"""What stands behind a target that no preset describes: a LangChain model, or a codec for a custom dialect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger("segue")
 
 
 def prepared(model: Any) -> Any:
-    """The model without retries of its own, with usage in its streams; as it is where its class has no such settings."""
+    """The model without its own retries, with usage in its streams; unchanged if its class has no such settings."""
     if not isinstance(model, BaseChatModel):
         return model
     # Google's package counts tries, the others further tries.
@@ -112,7 +112,7 @@ def is_codec(what: Any) -> bool:
 
 
 def from_codec(name: str, codec: UpstreamCodec | type[UpstreamCodec]) -> Make:
-    """A target in a dialect of its own. Its settings are those of any target; `keyless` on the codec says that no key is needed."""
+    """A target in a custom dialect. Its settings are those of any target; `keyless` on the codec says that no key is needed."""
 
     def ready(settings: TargetSettings, address: Address, transport: Transport) -> ReadyTarget:
         speaker: UpstreamCodec = codec() if isinstance(codec, type) else codec

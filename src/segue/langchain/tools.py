@@ -156,7 +156,7 @@ class MustCall:
 
 
 def structure(fields: Mapping[str, Any]) -> CallOptions:
-    """Those options of a call that have forms of their own, as `Segue` takes them."""
+    """Those options of a call that have other forms in LangChain, as `Segue` takes them."""
     options: CallOptions = {}
     if fields.get("tools"):
         functions = engine_tools(fields["tools"], strict=fields.get("strict"))

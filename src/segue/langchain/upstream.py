@@ -7,7 +7,7 @@ What LangChain's models do that a target must not, and what is done about it:
 - A stream that just breaks off ends like a whole one; LangChain adds the last chunk's mark itself. So a stream must name a finish
   reason. A model that never does is registered with `streams=False`: a whole message is a whole answer.
 - Their usage comes in pieces that add up; ours is the sum so far.
-- Their SDKs keep connections that belong to one event loop: they are asked in a loop of their own, see `home`.
+- Their SDKs keep connections that belong to one event loop: they run in their own loop, see `loop_thread`.
 - Time limits are the engine's. Whatever they raise is a failure, never an exception.
 """
 
@@ -39,7 +39,7 @@ _NEVER_SAID: Final = ("effort", "thinking_budget", "user")
 """What has no common name among LangChain's models."""
 
 _PARAMETERS: Final = ("temperature", "top_p", "top_k", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
-"""Said to the model only where the caller said them: otherwise its own settings hold."""
+"""Sent to the model only if the caller set them: otherwise its own settings apply."""
 
 
 class LangChainUpstream:
@@ -50,7 +50,7 @@ class LangChainUpstream:
         self._target = target
         method = self._model.astream if target.streams else self._model.ainvoke
         self._bare = not _takes_config(method)
-        # A client of ours is at home in any loop, and one that somebody wrote for himself expects to be called in his.
+        # Our own client works in any loop, and a user's custom one expects to be called in the user's loop.
         self._settled = isinstance(model, Runnable) and getattr(model, "_llm_type", None) != "segue"
 
     async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
@@ -120,7 +120,7 @@ class LangChainUpstream:
         return choice if demanded and not can_be else None
 
     def _unsaid(self, ask: Ask) -> tuple[str, ...]:
-        """What was asked for and can't be said to this model."""
+        """What was requested and can't be sent to this model."""
         request = ask.request
         refused = [name for name in _PARAMETERS if self._bare or name in ask.omit or not self._target.model.takes(name)]
         asked = tuple(name for name in (*_NEVER_SAID, *refused) if getattr(request, name) is not None)

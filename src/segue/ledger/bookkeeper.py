@@ -138,12 +138,14 @@ class Bookkeeper:
             if len(self._family) >= MODELS_MOST:
                 self._family.clear()
             self._family[key] = family
-            told = (
+            consequence = (
                 "no budget sees it"
                 if family is None
                 else f"budgets count it at its family's dearest, {_per_million(family)}"
             )
-            log.warning("no price is known for %r of %s: %s; set it in [prices] of segue.toml", model, provider, told)
+            log.warning(
+                "no price is known for %r of %s: %s; set it in [prices] of segue.toml", model, provider, consequence
+            )
         return self._family[key]
 
 

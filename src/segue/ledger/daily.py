@@ -50,7 +50,7 @@ class DailyRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `requests` counts those whose id has an attempt in this row, so rows of one day may count the same one. `cost` adds what is
     known: settled and estimated. `bound` is the most that all of it can have cost: estimates and open reservations at their bound, all else at its cost.
-    `unpriced` attempts are in neither, for want of a price. Money is added in whole pico-dollars (1e-12): exact for every
+    `unpriced` attempts are in neither, because they have no price. Money is added in whole pico-dollars (1e-12): exact for every
     price that is a multiple of a micro-dollar per million tokens.
     """
 

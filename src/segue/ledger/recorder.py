@@ -65,7 +65,7 @@ class Recorder:
         self._books = bookkeeper
         self._open: dict[str, Reservation] = {}
         self._costs: dict[str, RequestCost] = {}
-        self._told: list[Callable[[AttemptEnd, AttemptRecord], None]] = []
+        self._callbacks: list[Callable[[AttemptEnd, AttemptRecord], None]] = []
         self._lock = threading.Lock()
         self._waiting: list[AttemptEnd] | None = None
         self._caught_up = threading.Event()
@@ -73,7 +73,7 @@ class Recorder:
         _recorders.add(self)
 
     def warm_aside(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
-        """Reads the prices of (provider, model) pairs in a thread of its own, then settles what ended meanwhile."""
+        """Reads the prices of (provider, model) pairs in a thread, then settles what ended meanwhile."""
 
         def work() -> None:
             try:
@@ -88,7 +88,7 @@ class Recorder:
 
     def tell(self, call: Callable[[AttemptEnd, AttemptRecord], None]) -> None:
         """Calls `call` with every attempt that is settled from now on."""
-        self._told.append(call)
+        self._callbacks.append(call)
 
     def before_fork(self) -> None:
         """A forked child does not have the thread that reads prices, and would wait for it without end."""
@@ -154,7 +154,7 @@ class Recorder:
         self._costs[request] = RequestCost(_sum(before.cost, record.cost), _sum(before.bound, record.most))
         if len(self._costs) > COSTS_KEPT:
             self._costs.pop(next(iter(self._costs)), None)
-        for call in self._told:
+        for call in self._callbacks:
             try:
                 call(end, record)
             except Exception:

@@ -30,7 +30,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `written` counts records and states that reached it, `pending` those held in memory, `errors` the tries to write that failed,
     `dropped` what was given up: over the bound on `pending`, impossible to store, or written after `close`. `unconfirmed` counts answers that
-    left before their records were stored, for want of a disk that takes them in time. `problem` is the reason of the latest failed
+    left before their records were stored, because the disk was too slow. `problem` is the reason of the latest failed
     try, "" if the latest try went well.
 
     With MongoDB, `unshipped` counts records that wait in the local file, as of the latest look, and `unreachable` says why they are not

@@ -1,6 +1,6 @@
 """The providers' history, kept in the ledger's store: changes of state, failovers, and the waits of each hour.
 
-Every process writes under names of its own and readers put them together, so any number of processes may share a store. A name begins
+Every process writes under its own names and readers merge them, so any number of processes may share a store. A name begins
 with its moment, so a range of names is a range of time:
 
     change/MOMENT/PROCESS/NUMBER    one `Change`
@@ -46,7 +46,7 @@ EVERY: Final = 2.0
 QUIET: Final = 60.0
 """Seconds in which no second rate limit is written of the same thing: they may come every few seconds, and would fill the store."""
 BELIEVED: Final = 3600.0
-"""Seconds after which an earlier process's word of a limit is no longer taken: somebody may have paid since."""
+"""Seconds after which an earlier process's report of a limit is ignored: the bill may have been paid since."""
 REASON: Final = 300
 """Characters of a reason that are kept."""
 
@@ -123,7 +123,7 @@ class History:
             self._earlier = {change.thing: change for change in recent if not change.of_breaker}
 
     def take_up(self, keys: HealthKeys) -> None:
-        """Has the health book know what an earlier process was told of a target, as far as it still holds."""
+        """Loads into the health book what an earlier process learned of a target, if it is still valid."""
         assert self._engine is not None
         for scope in (Scope.CREDENTIAL, Scope.MODEL):
             change = self._earlier.pop(thing_of(keys, scope), None)

@@ -1,8 +1,8 @@
 """Structured logs: a line for each request and each attempt, and what makes lines of them.
 
-`RequestLog` is a listener that logs to `segue.request` and `segue.attempt`, in the standard library's way: whoever has handlers of his
-own sees a short message, and the fields as the record's attribute `segue`. `configure_logging` gives the logger `segue` a handler that writes
-each record as one line of JSON, or of text; the root logger is never touched. What it writes has no secrets in it.
+`RequestLog` is a listener that logs to `segue.request` and `segue.attempt`, in the standard library's way: the
+application's own handlers see a short message, and the fields as the record's attribute `segue`. `configure_logging` gives the logger `segue` a handler
+that writes each record as one line of JSON, or of text; the root logger is never touched. What it writes has no secrets in it.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class RequestLog:
             "request %s: %s by %s after %.2f s, %d attempts",
             start.request_id,
             end.outcome,
-            end.target or "nobody",
+            end.target or "no target",
             end.seconds,
             len(end.attempts),
             extra={"segue": fields},
@@ -193,9 +193,9 @@ def _word(value: Any) -> str:
 
 
 class LineHandler(logging.Handler):
-    """Writes lines to `stream` from a thread of its own: who logs never waits for the disk or for a reader.
+    """Writes lines to `stream` from its own thread: logging never waits for the disk or for a reader.
 
-    More than `WAITING` lines are dropped, and how many is said once there is room again.
+    More than `WAITING` lines are dropped, and their number is logged once there is room again.
     """
 
     def __init__(self, stream: TextIO) -> None:

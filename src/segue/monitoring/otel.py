@@ -43,7 +43,7 @@ OTHER: Final = "other"
 class OpenTelemetry:
     """A listener that makes spans and measurements of requests and attempts.
 
-    Without providers of its own it uses the process's, and then costs little until there are any. `content`: what is asked and answered
+    Without its own providers it uses the process's, and then costs little until there are any. `content`: what is asked and answered
     is on the attempts' spans too, its secrets taken out.
     """
 
@@ -276,7 +276,7 @@ def _ended(end: AttemptEnd) -> dict[str, Any]:
 
 
 def _messages(messages: tuple[Message, ...]) -> str:
-    """The conventions' JSON of what was said."""
+    """The conventions' JSON of the messages."""
     items = [{"role": message.role, "parts": [_part(part) for part in message.parts]} for message in messages]
     return msgspec.json.encode(items).decode()
 

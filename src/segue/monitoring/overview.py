@@ -18,7 +18,7 @@ from segue.monitoring.history import Change, thing_of
 from segue.monitoring.hours import NOT_FAILED
 
 STALE: Final = 600.0
-"""Seconds after which a state that has no end of its own is no longer believed of a breaker: its process may be gone."""
+"""Seconds after which a breaker's state without an end is ignored: its process may be gone."""
 RUNNING: Final = 600.0
 """Seconds after which an attempt that has not ended is taken for one of a process that died."""
 

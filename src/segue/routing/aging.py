@@ -34,7 +34,7 @@ def current(target: Target, today: date, *, replace: bool) -> Target:
 
 
 def successor(target: Target, today: date) -> Target | None:
-    """The same target with the model that takes the place of its own, which its provider does not know; None if there is none."""
+    """The same target with the successor of its model, which its provider does not know; None if there is none."""
     life = lifecycle(target.model, today)
     heir = _heir(target, life, at_home=life.successor is not None or _at_home(target))
     if heir is None:
@@ -50,7 +50,7 @@ def _at_home(target: Target) -> bool:
 
 
 def _heir(target: Target, life: Lifecycle, *, at_home: bool) -> str | None:
-    tuned = target.model.id.startswith("ft:")  # nobody else's model stands for what a caller has trained
+    tuned = target.model.id.startswith("ft:")  # no other model replaces one that a caller has trained
     preset = PROVIDERS.get(target.provider)
     heir = life.successor or (preset.model if preset else None)
     return heir if at_home and not tuned and heir != target.model.id else None

@@ -153,7 +153,7 @@ def _shape(request: ChatRequest) -> dict[str, float]:
 
 
 def _wanted(request: ChatRequest) -> bool | None:
-    """Whether the caller wants much thought (True) or little (False), None where that is not said."""
+    """Whether the caller wants much thought (True) or little (False), None if unknown."""
     if request.effort in ("high", "max") or (request.thinking_budget or 0) >= MUCH_THOUGHT:
         return True
     if request.effort in ("low", "minimal", "none") or request.thinking_budget == 0:

@@ -76,7 +76,7 @@ def elsewhere(target: Target, regions: Collection[str]) -> str | None:
 
 
 def takes_prefill(target: Target) -> bool:
-    """Whether a target goes on with the beginning of its own turn: its model does, or its server (DeepSeek and Mistral when told so by
+    """Whether a target goes on with the beginning of its own turn: its model does, or its server (DeepSeek and Mistral when asked by
     `prefix`). One that doesn't stream may give the beginning back with the rest (llama.cpp does): it is not asked."""
     quirks = target.quirks
     return target.streams and (target.model.prefill == "partial" or bool(quirks.get("prefix") or quirks.get("prefill")))

@@ -91,7 +91,7 @@ class Dearness:
     def rank(self, candidates: Sequence[Candidate]) -> float:
         """The share, 0 to 1, of the latest that would have cost less, and half of those that would have cost the same.
 
-        1 where nobody is paid. Counts the request among the latest.
+        1 where no price is paid. Counts the request among the latest.
         """
         paid = [float(one.cost) for one in candidates if one.free is None and one.cost is not None and not one.barred]
         if not paid:

@@ -140,7 +140,7 @@ def with_notice(target: Target, notice: str) -> Target:
 
 
 def usable(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
-    """Whether a target has what it takes to be asked: a key, or an address of its own that may need none."""
+    """Whether a target has what it takes to be asked: a key, or its own address that may need none."""
     provider = providers.get(settings.provider or name)
     return bool(settings.api_key or settings.base_url or settings.file) or (provider is not None and provider.keyless)
 

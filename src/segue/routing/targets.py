@@ -48,7 +48,7 @@ CHAINS_MOST: Final = 256
 class Targets:
     """`ready` targets replace those of the settings and are the default chain, in their order; None: the settings' are used.
 
-    `custom` names those with an upstream of their own, which need no key. `on_made` is called once with each target made from settings.
+    `custom` names those with a custom upstream, which need no key. `on_made` is called once with each target made from settings.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Targets:
         return ready.provider if ready is not None else self._settings.target(name).provider or name
 
     def usable(self, name: str) -> bool:
-        """Whether a target can be asked: it is ready, or has a key or an address of its own."""
+        """Whether a target can be asked: it is ready, or has a key or its own address."""
         if name in self._custom or self._is_ready(name):
             return True
         return resolve.usable(name, self._settings.target(name), providers=self._providers)
@@ -144,5 +144,5 @@ class Targets:
         if value is None or len(usable) == len(found):
             return chain
         missing = (name for name in names if not self.usable(name))
-        told = " and ".join(f"{name} has no key ({resolve.key_variable(name)})" for name in missing)
-        return chain.saying(f"{told}, and was left out of the chain")
+        reasons = " and ".join(f"{name} has no key ({resolve.key_variable(name)})" for name in missing)
+        return chain.saying(f"{reasons}, and was left out of the chain")

@@ -1,4 +1,4 @@
-"""What a request asks for, told apart from what it brings along. Pure, and linear in what it reads.
+"""The task of a request, separated from the data it contains. Pure, and linear in what it reads.
 
 A prompt is often a short instruction beside a long text: a document and a question, a diff and "write a commit message", reminder blocks of an
 agent and "hi". Only the instruction says how hard the work is. It is found in four steps:
@@ -20,7 +20,7 @@ from segue.chat.request import ChatRequest
 from segue.routing.features import works
 
 EDGE = 300
-"""Characters read at each end of a text without an instruction of its own."""
+"""Characters read at each end of a text without an instruction."""
 PARAGRAPH = 600
 """A longer paragraph is taken for pasted text, not for an instruction."""
 WHOLE = 2_000

@@ -1,4 +1,4 @@
-"""`Sandbox`: local stand-ins for the providers, on loopback, in a thread of their own."""
+"""`Sandbox`: local stand-ins for the providers, on loopback, in their own thread."""
 
 from __future__ import annotations
 

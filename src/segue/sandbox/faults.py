@@ -1,4 +1,4 @@
-"""The faults that a simulated provider can be told to have.
+"""The faults that a simulated provider can have.
 
 A fault is written as its name, and, after a colon, when it strikes: `cut`, `cut:after=20`, `overloaded:times=2`,
 `reset:probability=0.3`, `drip:seconds=2`. Statuses may be written as numbers: `503`.
@@ -25,7 +25,7 @@ Phase = Literal["connect", "request", "headers", "preamble", "text", "whole"]
 
 DEFAULT = "cut"
 DEFAULT_AFTER = 8
-"""Tokens of the answer before a fault of the phase `text` strikes, where nothing is said."""
+"""Tokens of the answer before a fault of the phase `text` strikes, by default."""
 STALL = 30.0
 """Seconds of silence of a `stall`, after which the answer goes on."""
 DRIP = 5.0
@@ -48,7 +48,7 @@ class Stage(Protocol):
     pace: float
     """Seconds between pieces."""
     split: bool
-    """Every byte is a piece of its own."""
+    """Every byte is a separate piece."""
 
     async def refuse(self, refusal: Refusal) -> None: ...
 
@@ -192,8 +192,8 @@ _TABLE: tuple[tuple[str, Phase, str, Act], ...] = (
     ("raw_error", "text", "an error document in mid-text that is no event", _raw_error),
     ("malformed", "text", "an event in mid-text that can't be read", _malformed),
     ("freeze", "text", "silence from mid-text on, for ever", _hang),
-    ("stall", "text", f"silence in mid-text, {STALL:g} s unless said otherwise, then the rest", _stall),
-    ("drip", "whole", f"a token every {DRIP:g} s unless said otherwise", _drip),
+    ("stall", "text", f"silence in mid-text, {STALL:g} s by default, then the rest", _stall),
+    ("drip", "whole", f"a token every {DRIP:g} s by default", _drip),
     ("split", "whole", "every byte comes alone; no fault, but it must do no harm", _split),
 )
 

@@ -1,4 +1,4 @@
-"""One simulated provider: a server on a port of its own, which speaks one dialect."""
+"""One simulated provider: a server on its own port, which uses one dialect."""
 
 from __future__ import annotations
 

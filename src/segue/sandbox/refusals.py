@@ -65,7 +65,7 @@ REASONS = tuple(_OPENAI)
 
 
 def refusal(reason: str, dialect: str, model: str) -> Refusal:
-    """The answer of a provider that refuses a request for this reason; of a dialect without words of its own, OpenAI's."""
+    """The answer of a provider that refuses a request for this reason; of a dialect without its own text, OpenAI's."""
     if dialect == "claude":
         return _claude(reason, model)
     if dialect == "gemini":

@@ -171,7 +171,7 @@ def _models(rest: str, path: str, headers: Mapping[str, str], query: str) -> Htt
 
 
 def _dashboard(path: str, headers: Mapping[str, str]) -> HttpRoute | None:
-    """Its own pages ask for keys themselves. A program that asks for `/` is told what there is, as at any other path that is not served."""
+    """Its own pages ask for keys themselves. A program that asks for `/` gets a list of what is served, as at any other path that is not served."""
     browser = path == "/" and "text/html" in headers.get("accept", "")
     served = browser or path == "/dashboard" or path.startswith("/dashboard/")
     return HttpRoute(Kind.DASHBOARD, open=True) if served else None

@@ -97,10 +97,10 @@ def check_ingress(codec: IngressCodec, *, path: str, body: bytes, events: Sequen
     """Checks the server side of a dialect with a request and the events of an answer. Returns the answer streamed, and whole."""
     asked = codec.decode(body, path=path, query="", headers={})
     assert asked.request.messages, "the request has no messages"
-    return _said(codec, asked, events, stream=True), _said(codec, asked, events, stream=False)
+    return _encoded(codec, asked, events, stream=True), _encoded(codec, asked, events, stream=False)
 
 
-def _said(codec: IngressCodec, asked: IngressRequest, events: Sequence[ChatEvent], *, stream: bool) -> bytes:
+def _encoded(codec: IngressCodec, asked: IngressRequest, events: Sequence[ChatEvent], *, stream: bool) -> bytes:
     encoder = codec.encoder(msgspec.structs.replace(asked, stream=stream), id="a1", created=0)
     text = b"".join(encoder.feed(event) for event in events)
     assert text, "the answer is empty"

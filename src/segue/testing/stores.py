@@ -31,7 +31,7 @@ DAY = datetime.date(2026, 5, 29)
 
 
 def attempt(attempt_id: str, settlement: Settlement = Settlement.SETTLED, **changes: Any) -> AttemptRecord:
-    """An attempt to book: of a request of its own, started at `NOON`, with `changes` to the record's fields."""
+    """An attempt to book: of a new request, started at `NOON`, with `changes` to the record's fields."""
     values: dict[str, Any] = {
         "request_id": f"request of {attempt_id}",
         "started": NOON,
@@ -286,16 +286,16 @@ class LedgerStoreContract:
     def test_states_are_found_by_the_range_of_their_names_and_forgotten_by_it(self, store: LedgerStore) -> None:
         for name in ("b/2", "a", "b/10", "b", "b/é", "c", "b/1"):
             store.save(name, {"name": name})
-        store.save("b/1", {"name": "anew"})
+        store.save("b/1", {"name": "again"})
         assert list(store.states("b/", "b0")) == ["b/1", "b/10", "b/2", "b/é"]
-        assert store.states("b/", "b0")["b/1"] == {"name": "anew"}
+        assert store.states("b/", "b0")["b/1"] == {"name": "again"}
         store.flush()
         store.save("b/3", {})
         store.forget("b/10", "b/é")
         store.save("b/2", {"name": "saved again"})
         assert store.states("b", "b0") == {
             "b": {"name": "b"},
-            "b/1": {"name": "anew"},
+            "b/1": {"name": "again"},
             "b/2": {"name": "saved again"},
             "b/é": {"name": "b/é"},
         }

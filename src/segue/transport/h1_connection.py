@@ -105,7 +105,7 @@ class H1Exchange:
 
 
 class Keeper(Protocol):
-    """Who is told what becomes of a connection."""
+    """The receiver of a connection's events."""
 
     def opened(self, connection: Connection) -> None: ...
     def freed(self, connection: Connection) -> None: ...
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def discard(self) -> None:
-        """Closes the socket where the event loop is closed: asyncio's transports can't do it then, and would warn that nobody did."""
+        """Closes the socket where the event loop is closed: asyncio's transports can't do it then, and would warn that it was not done."""
         transport: Any = self.transport
         if (secured := getattr(transport, "_ssl_protocol", None)) is not None:
             transport._closed = True

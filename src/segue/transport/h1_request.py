@@ -16,7 +16,7 @@ from segue.wire.codec import WireRequest
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _OURS = frozenset({"host", "content-length", "transfer-encoding"})
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
-"""Methods whose empty body is said to be empty."""
+"""Methods whose empty body is declared with a length of 0."""
 
 
 class Origin(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from segue.wire.sse import ServerSentEvent
 
 _TRIES = 4
-"""Events of a stream that are learned: where each carries something of its own, such as a number, none is like another."""
+"""Events of a stream that are learned: if each contains something unique, such as a number, none equals another."""
 
 _RUN = 64
 """Events that are looked at together."""

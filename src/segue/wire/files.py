@@ -57,7 +57,7 @@ def of_image_url(url: str, detail: str | None = None) -> Text | Image | File:
 
 
 def of_data(data: str, media_type: str, name: str = "", *, detail: str | None = None) -> Text | Image | File:
-    """What a file's base64 text stands for: pictures and text have parts of their own, which every provider can be given.
+    """What a file's base64 text stands for: images and text become their own kinds of parts, which every provider takes.
 
     `media_type` may have parameters, such as a text's `charset`; `image/` says that it is a picture of some type.
     """

@@ -101,7 +101,7 @@ def test_a_stream_that_is_left_early_gives_back_what_it_held(sandbox: Sandbox, t
 def test_a_bill_beyond_all_measure_ends_the_budget_and_stays_countable(sandbox: Sandbox, tmp_path: Path) -> None:
     with sandbox as box:
         segue = client(box, tmp_path, chain="1.0", targets='"openai"')
-        tell, booked = segue.runtime.budgets.attempt_booked, segue.runtime._recorder._told
+        tell, booked = segue.runtime.budgets.attempt_booked, segue.runtime._recorder._callbacks
         booked[booked.index(tell)] = lambda end, record: tell(
             end, msgspec.structs.replace(record, cost=Decimal("1e20"))
         )

@@ -69,7 +69,7 @@ CONTACT: Final = words(
     "社会番号 氏名カナ 生年月日 住所 現住所 電話 電話番号 メール 性別 국적및비자 홈페이지 블로그 깃허브 링크 이메일 메일 전화 전화번호 휴대폰 휴대전화 휴대폰번호 연락처 주소 생년월일 생일 나이 성별 사진 "
     "주민등록번호 주민번호 결혼여부 국적 병역 병역사항"
 )
-"""What says who and where somebody is, not what they can do: no provider needs it."""
+"""Personal data, which no provider needs: name, address and the like, not skills."""
 
 _CATEGORY = re.compile(
     r"language|framework|librar|database|\bdb\b|tool|cloud|infra|devops|front|back|server|data|mobile|test|monitor|other|etc|"

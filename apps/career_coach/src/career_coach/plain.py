@@ -100,7 +100,7 @@ def _undated(line: str) -> str:
 
 
 def _name(text: str) -> str:
-    """The first line's beginning, if it looks like somebody's name."""
+    """The first line's beginning, if it looks like a person's name."""
     title = _HEAD_ENDS.split(text.lstrip(_ORNAMENT).splitlines()[0], maxsplit=1)[0].strip(_ORNAMENT)
     words = title.split()
     looks = 1 <= len(words) <= 4 and len(title) <= 40 and not any(character.isdigit() for character in title)

@@ -1,6 +1,6 @@
-"""What the models are told, in Korean and in English.
+"""The prompts, in Korean and in English.
 
-The instructions are the system's; the résumé is in the user's message, between tags that nothing within it can close, and is said
+The instructions are the system's; the résumé is in the user's message, between tags that nothing within it can close, and is declared
 to be data both before and after it.
 """
 
@@ -47,7 +47,7 @@ def _beginning(piece: str) -> str:
 
 
 def _level(task: Task, resume: Resume, language: Language) -> str:
-    """How far the candidate is and, for an interviewer, what to ask of somebody that far."""
+    """How far the candidate is and, for an interviewer, what to ask at that level."""
     months = resume.total_experience_months
     if months is None:
         return _UNKNOWN_LEVEL[language]

@@ -1,4 +1,4 @@
-"""A résumé as the coach sees it, whoever wrote it and in whatever form.
+"""A résumé as the coach sees it, from any author and in any form.
 
 `work_experiences` and `personal_projects` are tables with the names of `fields`: company, position, period, description,
 achievements, technologies, projects (work); name … (projects). What has no such name keeps its own, here and in `extra`.

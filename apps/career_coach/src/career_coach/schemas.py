@@ -134,7 +134,7 @@ def _problem(text: str, schema: Draft202012Validator, rules: Callable[[Any], Ite
     except ValueError as error:
         return str(error)
     for violation in schema.iter_errors(document):
-        return _said(violation)
+        return _described(violation)
     return next(_blanks(document, ""), None) or next(rules(document), None)
 
 
@@ -188,7 +188,7 @@ def _blanks(value: Any, place: str) -> Iterator[str]:
             yield from _blanks(inner, f"{place}[{index}]")
 
 
-def _said(violation: ValidationError) -> str:
+def _described(violation: ValidationError) -> str:
     """A violation in one short line, without the value: that may be pages long."""
     place = _place(violation.absolute_path)
     wanted: Any = violation.validator_value

@@ -42,7 +42,7 @@ class CoachError(ValueError):
 
 
 class CutAnswerError(LLMServiceUnavailableError):
-    """An answer ended before its document was complete, most often for want of tokens."""
+    """An answer ended before its document was complete, most often at its token limit."""
 
 
 PROBLEMS: Final[dict[str, dict[Language, str]]] = {

@@ -161,7 +161,7 @@ class _Conversation:
         ]
 
     def _labelled(self, attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
-        """For the error's text, in which a stand-in must be told from a provider, too."""
+        """For the error's text, in which a stand-in must be recognisable, too."""
         return tuple(
             msgspec.structs.replace(attempt, target=label(attempt.target, attempt.target in self._simulated))
             for attempt in attempts

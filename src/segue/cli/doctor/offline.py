@@ -55,7 +55,7 @@ def names_of(settings: Settings) -> tuple[str, ...]:
 
 
 def check_target(name: str, settings: Settings) -> tuple[list[Checkup], Target | None]:
-    """What can be said of a target without asking it, and the target if it can be asked."""
+    """Checks of a target without a request to it, and the target if it can be asked."""
     settings_of = settings.target(name)
     try:
         target = resolve.target(name, settings_of)
@@ -100,7 +100,7 @@ def _looks(name: str, target: Target, settings: Settings) -> Iterator[Checkup]:
 
 
 def _foreign(key: str, preset: Provider) -> str:
-    """Why a key is likely to be another provider's; "" if it is not. An address of one's own may have keys of its own."""
+    """Why a key is likely to be another provider's; "" if it is not. A private address may have its own keys."""
     prefix = _prefix(key)
     if prefix and prefix not in preset.key_prefixes and (maker := _maker(prefix)):
         return f"looks like {maker}'s"

@@ -27,7 +27,7 @@ at most: what can have been billed, where that is more than the cost"""
 def drill(
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Play only this one, e.g. cut or cut:after=20; may be said again."),
+        typer.Option(metavar="NAME", help="Play only this one, e.g. cut or cut:after=20; may be repeated."),
     ] = None,
     chain: Annotated[
         str | None, typer.Option(help="A chain of segue.toml, or targets: claude,openai. Its first is broken.")
@@ -90,7 +90,7 @@ def _print_table(outcomes: list[DrillOutcome]) -> None:
         shown.add_row(
             outcome.fault,
             Text(outcome.verdict, style="" if outcome.survived else "bold red"),
-            outcome.target or "nobody",
+            outcome.target or "no target",
             _time(outcome.switched_in),
             _time(outcome.longest_pause),
             str(outcome.seams),

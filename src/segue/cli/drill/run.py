@@ -1,4 +1,4 @@
-"""The drill itself: one request for each fault, each with a client and stand-ins of its own, so that none learns from another.
+"""The drill itself: one request for each fault, each with its own client and stand-ins, so that none learns from another.
 
 What is measured is what a caller sees. The moment at which a fault struck is taken for the last that was heard of the broken target:
 the text that came before, or its request where no text came.

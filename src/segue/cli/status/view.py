@@ -81,7 +81,7 @@ def watch(
     to: Console,
     looks: int = -1,
 ) -> None:
-    """Shows it until interrupted, or for so many looks. What can't be read in between is said in its place."""
+    """Shows it until interrupted, or for so many looks. Errors of reading in between are shown in its place."""
     with Live(console=to, screen=to.is_terminal, auto_refresh=False) as live:
         while looks:
             looks -= 1

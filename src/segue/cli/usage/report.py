@@ -162,7 +162,7 @@ _NUMBERS: Final = (
         "unpriced",
         lambda row: f"{row.unpriced:,}",
         lambda total: total.unpriced > 0,
-        "unpriced: attempts in no sum of money, for want of a price; [prices] in segue.toml sets prices",
+        "unpriced: attempts in no sum of money, because they have no price; [prices] in segue.toml sets prices",
     ),
 )
 

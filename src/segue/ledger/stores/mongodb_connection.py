@@ -1,4 +1,4 @@
-"""A way to MongoDB: one client a process and URL, on an event loop in a thread of its own.
+"""A way to MongoDB: one client a process and URL, on an event loop in its own thread.
 
     connection = shared_connection(settings.mongodb_url)
     count = connection.run(lambda db: db["keys"].count_documents({}))           # from any thread; blocks

@@ -1,4 +1,4 @@
-"""Who is still alive: a process holds a lock on a file of its own, and the system lets it go when the process ends, however it does.
+"""Which processes are alive: each holds a lock on its own file, and the system releases it when the process ends, in whatever way.
 
 Neither a clock nor a process id is asked, so nothing can go wrong when the clock is set back or an id is used again. It holds
 between the processes of one machine, containers that share the directory included, as SQLite's own locks do. Systems without
@@ -24,7 +24,7 @@ class Lock:
 
     @classmethod
     def take(cls, path: Path) -> Lock | None:
-        """The lock, or None if somebody holds it. Raises `OSError` where no file can be made."""
+        """The lock, or None if another process holds it. Raises `OSError` where no file can be made."""
         if sys.platform == "win32":
             return None
         while True:
@@ -43,7 +43,7 @@ class Lock:
 
     @property
     def stands(self) -> bool:
-        """Whether others can still see that it is held: somebody may have removed the file."""
+        """Whether others can still see that it is held: the file may have been removed."""
         return _is_at(self._handle, self.path)
 
     def release(self) -> None:

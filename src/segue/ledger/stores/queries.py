@@ -92,7 +92,7 @@ def daily(days: Sequence[DayBounds], by: Sequence[Dimension], where: Where) -> t
     clauses, values = conditions(where)
     columns = ", ".join(("days.day", *by))
     clause = " AND ".join(("started >= days.opens", "started < days.closes", *clauses))
-    # For many days SQLite would rather make an index of its own, by `conditions`, and go through all of it for each day.
+    # For many days SQLite would build a temporary index by `conditions` and scan all of it for each day.
     statement = (
         f"WITH {days_table(days)} SELECT {columns}, {_SUMS} FROM days CROSS JOIN attempts INDEXED BY attempts_by_start WHERE {clause}"
         f" GROUP BY {columns} ORDER BY {columns}"

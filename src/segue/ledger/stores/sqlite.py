@@ -82,7 +82,7 @@ class _File:
 
     def commit(self, batch: Batch) -> int:
         if self._connection is not None and not self._path.exists():
-            self._disconnect()  # somebody took the file away to start afresh; what is written to the old one would be lost
+            self._disconnect()  # the file was removed to start again; what is written to the old one would be lost
         try:
             connection = self._connection or self._open()
             refused = self._write(connection, batch)
@@ -125,7 +125,7 @@ class _File:
         return connection
 
     def _show_life(self) -> None:
-        """Takes a lock under a name of its own, by which others know whether what it reserved may still be settled."""
+        """Takes a lock under a unique name, by which others know whether its reservations may still be settled."""
         if self._alive is None or not self._alive.stands:
             self._name = uuid.uuid4().hex
             self._alive = Lock.take(self._lock_of(self._name))

@@ -38,7 +38,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def material_of(messages: Sequence[Message]) -> Material:
-    """From what the user said."""
+    """From the user's text."""
     text = "\n".join(message.text for message in messages if message.role == "user")
     found = find(text)
     skills = tuple(dict.fromkeys(found.skills))[:_MOST]

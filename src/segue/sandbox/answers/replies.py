@@ -25,12 +25,12 @@ NUMBERED: Final = 60
 """Tokens of a numbered answer."""
 
 _TOKEN = re.compile(r"\s*\S{1,10}|\s+")
-_TOLD_TO_CALL = re.compile(r"Answer by calling (?:the tool `(?P<name>[^`]+)`|one of the tools)\.")
+_CALL_DEMAND = re.compile(r"Answer by calling (?:the tool `(?P<name>[^`]+)`|one of the tools)\.")
 """The instruction for a model that can't be made to call a tool (see `segue.wire.claude.upstream.request`)."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said, in this order. `usage` is what is reported at the end; None counts what was asked and said.
+    """The answer, in this order. `usage` is what is reported at the end; None counts prompt and answer.
 
     `continued`: the text goes on with one that had been begun elsewhere.
     """
@@ -92,7 +92,7 @@ def _stopped(text: str, stops: Sequence[str]) -> str:
 
 def _calls(request: ChatRequest) -> tuple[ToolCall, ...]:
     """Calls of the tools that the request demands; with a free choice, of the tool that the prompt names, unless it was just used."""
-    choice = _told(request) or request.tool_choice
+    choice = _demanded(request) or request.tool_choice
     mode = choice.mode if choice else "auto"
     if not request.tools or mode == "none":
         return ()
@@ -112,10 +112,10 @@ def _calls(request: ChatRequest) -> tuple[ToolCall, ...]:
     )
 
 
-def _told(request: ChatRequest) -> ToolChoice | None:
+def _demanded(request: ChatRequest) -> ToolChoice | None:
     for message in request.messages:
-        if message.role == "system" and (told := _TOLD_TO_CALL.search(message.text)):
-            return ToolChoice(mode="tool" if told["name"] else "required", name=told["name"] or "")
+        if message.role == "system" and (found := _CALL_DEMAND.search(message.text)):
+            return ToolChoice(mode="tool" if found["name"] else "required", name=found["name"] or "")
     return None
 
 

@@ -31,7 +31,7 @@ from segue.wire.dialects import ingress, upstream
 from segue.wire.sse import EndlessError
 
 WAIT: Final = 60.0
-"""Seconds for the whole answer, where the target has no timeout of its own."""
+"""Seconds for the whole answer, where the target has no timeout."""
 
 BYTES_PER_TOKEN: Final = 4
 """Bytes of a request's body a token, for the estimate that stands until the provider has counted."""

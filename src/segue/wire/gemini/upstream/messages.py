@@ -47,7 +47,7 @@ class Transcript(NamedTuple):
 
 
 def transcript(messages: Sequence[Message], call: Call, fitted: Fitted) -> Transcript:
-    """Adds to `fitted` what has no place and what was put in; raises `InvalidRequestError` for what Gemini can't be told."""
+    """Adds to `fitted` what has no place and what was inserted; raises `InvalidRequestError` for what can't be expressed for Gemini."""
     info, omitted = call.model, fitted.omitted
     system: list[Json] = []
     contents: list[Json] = []

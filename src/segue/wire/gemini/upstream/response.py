@@ -2,7 +2,7 @@
 
 - Each document of the body is one chunk: `candidates`, of which only the first is read, `usageMetadata`, or `error`.
 - `Started` comes with the first chunk; text, thoughts and calls as they stand in `parts`; a call arrives whole.
-- With a `finishReason` the answer is complete. What follows it counts too: usage may come in a chunk of its own, and translating proxies
+- With a `finishReason` the answer is complete. What follows it counts too: usage may come in a separate chunk, and translating proxies
 put
   a `STOP` on every chunk, or on the first ones before any content.
 - A thought signature is on a call, or else on a (possibly empty) text part: then it becomes a separate `ThinkingDelta`.

@@ -1,0 +1,75 @@
+"""The prose and the names of the code are plain, present-day English: words that readers from elsewhere stumble over stay out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WORDS = (
+    "anew",
+    "anybody",
+    "for want of",
+    "gone by",
+    "in vain",
+    "lest",
+    "nobody",
+    "nought",
+    "of its own(?=[.,;:)])",
+    "of their own(?=[.,;:)])",
+    "said",
+    "somebody",
+    "told(?!\\s+apart)",
+    "thereof",
+    "unwell",
+    "whatsoever",
+    "whence",
+    "wherein",
+    "whoever",
+    "whomever",
+)
+PATTERN = re.compile(r"\b_?(?:" + "|".join(WORDS).replace(" ", r"\s+(?:# )?") + r")\b")
+QUOTED = {"benchmarks/agents.py": {"said"}}
+"""Files that read such a word in others' texts."""
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def found_in(text: str) -> set[str]:
+    if not any(word.split()[-1].partition("(")[0] in text for word in WORDS):
+        return set()  # most files, at a tenth of the pattern's time
+    return {" ".join(match.split()) for match in PATTERN.findall(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Nothing is sent.", set()),
+        ("It is told what is said.", {"told", "said"}),
+        ("told apart, lesser, saidness", set()),
+        ("a thread of its\n    # own.", {"of its # own"}),
+        ("the head of its own line", set()),
+        ("self._told = said", {"_told", "said"}),
+    ],
+)
+def test_a_word_is_found_in_prose_and_in_names_and_over_the_end_of_a_line(text: str, words: set[str]) -> None:
+    assert found_in(text) == words
+
+
+def test_the_sources_are_in_plain_words() -> None:
+    """Instead: "no target", "any caller", "again", "is sent", "its own thread", "because there is no"."""
+    found = {
+        f"{path.relative_to(ROOT)}: {', '.join(sorted(words))}"
+        for path in sources("src", "apps", "benchmarks", "examples")
+        if not path.is_relative_to(ROOT / "src/segue/server/dashboard")
+        if (words := found_in(path.read_text("utf-8")) - _quoted(path))
+    }
+    assert found == set()
+
+
+def _quoted(path: Path) -> set[str]:
+    return next((words for end, words in QUOTED.items() if path.as_posix().endswith(end)), set())
