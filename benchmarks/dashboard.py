@@ -3,7 +3,7 @@
     python -m benchmarks.dashboard [--rate 1000] [--seconds 5] [--rounds 4]        the gateway's CPU with and without
     python -m benchmarks.dashboard --page 600                                      the page's memory over so many seconds
 
-`segue serve` before an upstream that costs next to nothing, each in a process of its own, as is what asks: requests begin at a fixed rate, of which
+`segue serve` before an upstream that costs next to nothing, each in its own process, as is what asks: requests begin at a fixed rate, of which
 the machine gives what it can. Every twentieth goes to a target that refuses connections first. Phases without a dashboard, with one, and with
 the most that may watch take turns; CPU is the gateway's own, by /proc. The page's memory is its JavaScript heap after a collection.
 """
@@ -38,15 +38,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--page", type=float, default=0.0)
     parser.add_argument("--ask", type=int, default=0, help=argparse.SUPPRESS)
-    said = parser.parse_args()
-    if said.ask:
-        asyncio.run(_ask(said.ask, said.rate, said.seconds))
+    options = parser.parse_args()
+    if options.ask:
+        asyncio.run(_ask(options.ask, options.rate, options.seconds))
         return
     with _gateway() as (port, process):
-        if said.page:
-            _page(port, said.rate, said.page)
+        if options.page:
+            _page(port, options.rate, options.page)
         else:
-            _cpu(port, process, said.rate, said.seconds, said.rounds)
+            _cpu(port, process, options.rate, options.seconds, options.rounds)
 
 
 @contextlib.contextmanager

@@ -36,8 +36,8 @@ DIALECTS: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 REFUSED = {
     "no key": (401, r"an API key is needed: send it as Authorization: Bearer, x-api-key"),
-    "an unknown key": (401, r"is unknown or was revoked: ask whoever runs this gateway for another one"),
-    "another scope": (403, r"'meter' is for metrics, not for calls: ask whoever runs this gateway for one that is"),
+    "an unknown key": (401, r"is unknown or was revoked: ask the operator of this gateway for another one"),
+    "another scope": (403, r"'meter' is for metrics, not for calls: ask the operator of this gateway for one that is"),
     "another model": (403, r"'narrow' may not use 'claude': use gemini"),
     "too many": (429, r"'slow' may make 1 requests a minute: wait as long as Retry-After says"),
     "a spent budget": (

@@ -40,7 +40,7 @@ class Gatekeeper:
             raise _unknown(presented)
         if not key.may(scope):
             raise InvalidRequestError(
-                f"the key {key.name!r} is for {key.scope}, not for {scope}: ask whoever runs this gateway for one that is",
+                f"the key {key.name!r} is for {key.scope}, not for {scope}: ask the operator of this gateway for one that is",
                 status=403,
                 code="scope_missing",
             )
@@ -94,7 +94,7 @@ class Gatekeeper:
 
 def _unknown(presented: str) -> InvalidRequestError:
     message = (
-        "the API key is unknown or was revoked: ask whoever runs this gateway for another one"
+        "the API key is unknown or was revoked: ask the operator of this gateway for another one"
         if presented
         else "an API key is needed: send it as Authorization: Bearer, x-api-key, x-goog-api-key or api-key"
     )

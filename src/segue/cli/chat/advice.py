@@ -15,16 +15,16 @@ _MORE = "add another provider's key, and the chain goes on there"
 
 
 def advice(attempts: Sequence[AttemptSummary], settings: Settings) -> Iterator[str]:
-    """A line for each target, by its last attempt; none for a stand-in, which fails as it was told to."""
+    """A line for each target, by its last attempt; none for a stand-in, which fails as configured."""
     for attempt in {attempt.target: attempt for attempt in attempts}.values():
         if settings.target(attempt.target).simulated:
             continue
         try:
-            said = _for(attempt, settings)
+            line = _for(attempt, settings)
         except ConfigurationError:
             continue
-        if said:
-            yield f"{attempt.target}: {said}"
+        if line:
+            yield f"{attempt.target}: {line}"
 
 
 def _for(attempt: AttemptSummary, settings: Settings) -> str:

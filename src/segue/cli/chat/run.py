@@ -120,7 +120,7 @@ class _Conversation:
         try:
             ledger = self._client.ledger
             records = [record for id in self._requests.ids for record in ledger.records(where=Where(request_id=id))]
-        except ConfigurationError:  # the ledger can't be read, which is said below
+        except ConfigurationError:  # the ledger can't be read, which is reported below
             records = []
         for shown in attempts_table(answer.attempts, records, simulated=self._simulated):
             notes.print(shown)
