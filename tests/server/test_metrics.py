@@ -263,6 +263,17 @@ class TestGateway:
         assert found["segue_target_state", frozenset({"gemini", "cooling"})] == 1
         assert found["segue_requests_in_flight", frozenset()] == 1
 
+    def test_what_watches_the_gateway_is_not_counted_among_its_callers(self, gateway: str) -> None:
+        body = {"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}
+        watched = ("/metrics", "/health/live", "/health/ready", "/health/history", "/dashboard/")
+        with httpx.Client(base_url=gateway) as client:
+            assert client.post("/v1/chat/completions", json=body).status_code == 200
+            for path in watched:
+                assert client.get(path).status_code == 200, path
+            found = scrape(client.get("/metrics").text)
+        counts = {labels: value for (name, labels), value in found.items() if name == "segue_requests_total"}
+        assert counts == {frozenset({"openai_chat", "200", "false"}): 1, frozenset({"none", "200", "false"}): 5}
+
 
 async def test_the_ledgers_troubles_can_be_seen(
     metrics: Metrics, runtime: Runtime, monkeypatch: pytest.MonkeyPatch

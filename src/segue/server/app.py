@@ -73,6 +73,8 @@ _NOTHING: Final = nullcontext()
 _BODIES: Final = frozenset({Kind.GENERATE, Kind.COMPLETE, Kind.COMPACT, Kind.COUNT})
 """Routes with a conversation in the body."""
 _METRICS: Final = frozenset({Kind.METRICS, Kind.HISTORY})
+_WATCHING: Final = _METRICS | {Kind.LIVE, Kind.READY, Kind.DASHBOARD}
+"""Not callers' requests: counted under no dialect, or scrapes and health checks would make the error rate look lower than it is."""
 """Routes that show data of all callers."""
 
 
@@ -175,7 +177,7 @@ class Gateway:
             await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
         finally:
             self._metrics.in_flight -= 1
-            dialect = route.dialect if route is not None and not route.open else "none"
+            dialect = route.dialect if route is not None and route.kind not in _WATCHING else "none"
             seconds = time.perf_counter() - began
             self._metrics.request(dialect, exchange.status, seconds, exchange.streamed)
             if self._logs and not exchange.request_id:
