@@ -145,7 +145,9 @@ def test_eighty_columns_fold_no_number(used: Settings) -> None:
     view.watch(used, ledger_of(used), None, span=3600.0, interval=30.0, to=console, looks=1)
     waits = r"\d+\.\d\d/\d+\.\d\d +\d+\.\d\d/\d+\.\d\d"
     assert re.search(
-        rf"gemini +(open|half open).* 4 +0 +75 % +{waits} +4 +\$[\d.]+ *$", console.export_text(), re.MULTILINE
+        rf"gemini +\S+ +(open|half open)[^\n]*\n +4 +0 +75 % +{waits} +4 +\$[\d.]+ *$",
+        console.export_text(),
+        re.MULTILINE,
     )
 
 

@@ -11,17 +11,17 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from segue.cli.cleaning import clean, clean_json
+from segue.cli.fitted import FittedTable
 from segue.cli.narrow import shown_json
 
 if TYPE_CHECKING:
     from segue.errors import AttemptSummary
     from segue.ledger.record import AttemptRecord
 
-_NARROWEST = 100
+_NARROWEST = 140
 """Columns of a table that is not written to a terminal."""
 
 
@@ -43,14 +43,9 @@ notes = _console(stderr=True)
 """Standard error: everything that is not the result itself."""
 
 
-def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
-    """A plain table; the columns named in `right` hold numbers."""
-    made = Table(
-        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return made
+def table(title: str, *columns: str, right: Sequence[str] = (), prose: Sequence[str] = ()) -> FittedTable:
+    """A plain table; the columns named in `right` hold numbers, those in `prose` texts that may be folded."""
+    return FittedTable(title, columns, right=right, prose=prose)
 
 
 def write_json(document: Any) -> None:
@@ -89,7 +84,7 @@ def label(target: str, simulated: bool) -> str:
 
 def attempts_table(
     attempts: Sequence[AttemptSummary], records: Sequence[AttemptRecord], *, simulated: frozenset[str]
-) -> Iterator[Table | Text]:
+) -> Iterator[FittedTable | Text]:
     """What became of each attempt, with what the books say of its tokens and cost; below it the reasons of those that failed."""
     booked = {record.attempt_id: record for record in records}
     bounds = ["at most"] if any(record.most != record.cost for record in records) else []

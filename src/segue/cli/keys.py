@@ -66,7 +66,17 @@ def list_keys() -> None:
         return
     spent = store_of(settings).spent(day_of(time.time(), zone_of(settings)))
     made = table(
-        "", "id", "name", "for", "models", "a minute", "a day", "today", "state", right=("a minute", "a day", "today")
+        "",
+        "id",
+        "name",
+        "for",
+        "models",
+        "a minute",
+        "a day",
+        "today",
+        "state",
+        right=("a minute", "a day", "today"),
+        prose=("models",),
     )
     for key in listed:
         made.add_row(

@@ -22,7 +22,7 @@ def show_check(day: str | None, *, as_json: bool) -> None:
     if as_json:
         write_json([finding._asdict() for finding in found])
     elif found:
-        shown = table("", "what", "problem", "where to look")
+        shown = table("", "what", "problem", "where to look", prose=("problem",))
         for finding in found:
             shown.add_row(*finding)
         console.print(shown)

@@ -116,7 +116,7 @@ def report(checks: Sequence[Checkup], *, as_json: bool) -> None:
         document = {"ok": not faults, "faults": faults, "warnings": warnings, "checks": checks}
         write_json(document)
         return
-    shown = table("", "", "", "", "")
+    shown = table("", "mark", "about", "what", "found", prose=("found",))
     about = ""
     for check in checks:
         mark, style = _MARKS[check.state]

@@ -81,11 +81,8 @@ def _print_table(outcomes: list[DrillOutcome]) -> None:
     from segue.cli.display import at_most, console, cost, money, table
 
     numbers = ("next in", "pause", "seams", "hedges", "cost", "extra", "at most")
-    shown = table("", "fault", "answer", "stand-in", *numbers, right=numbers)
-    shown.padding = (0, 1, 0, 0)  # 80 columns hold all of it, if only answers are folded
-    for column in shown.columns:
-        column.no_wrap = column.header != "answer"
-    shown.columns[0].no_wrap = not any(":" in outcome.fault for outcome in outcomes)  # options make a name long
+    shown = table("", "fault", "answer", "stand-in", *numbers, right=numbers, prose=("answer",))
+    shown.padding = (0, 1, 0, 0)
     for outcome in outcomes:
         shown.add_row(
             outcome.fault,

@@ -51,7 +51,7 @@ def show_explanation(text: str, *, chain: str | None, as_json: bool) -> None:
         features.add_row(f"{'more' if share.more else 'less'} {share.feature}", f"{share.adds:+.2f}")
     console.print(features)
     console.print()
-    routes = table("", "policy", "order", "why")
+    routes = table("", "policy", "order", "why", prose=("why",))
     for route in found.routes:
         routes.add_row(route.policy, " > ".join(route.order), route.reason)
     console.print(routes)

@@ -83,7 +83,9 @@ def show_simulation(*, days: float, chain: str | None, as_json: bool) -> None:
         console.print(
             f"{name} is taken to be free when targets are ordered, and paid when costs are added up: {variable} is not set."
         )
-    shown = table("", "policy", "cost", "strong calls", "asked first", right=("cost", "strong calls"))
+    shown = table(
+        "", "policy", "cost", "strong calls", "asked first", right=("cost", "strong calls"), prose=("asked first",)
+    )
     for outcome in found.outcomes:
         asked = ", ".join(f"{name} {count}" for name, count in outcome.asked.items() if count)
         unpriced = f" + {outcome.unpriced} of unknown price" if outcome.unpriced else ""

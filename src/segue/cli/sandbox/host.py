@@ -39,7 +39,7 @@ def host(options: Sequence[str], *, port: int | None, delay: float) -> None:
 
 def show_faults() -> None:
     """The table of faults."""
-    shown = table("", "fault", "strikes", "what happens")
+    shown = table("", "fault", "strikes", "what happens", prose=("what happens",))
     for kind in KINDS.values():
         shown.add_row(kind.name, kind.phase, kind.help)
     console.print(shown)

@@ -40,8 +40,6 @@ ASK_WAIT: Final = 5.0
 """Seconds for a gateway to tell how its targets stand."""
 
 WAITS: Final = ("first content", "whole answer")
-NARROW: Final = 100
-"""Columns of a terminal below which the models are left out of the view: numbers must not be folded."""
 
 _STYLES: Final = {"ready": "green", "half open": "yellow", "cooling": "yellow", "open": "red", "off": "red"}
 
@@ -66,7 +64,7 @@ def show_status(url: str | None, *, span: float, interval: float, once: bool, as
     if as_json:
         write_json(look(settings, store, url, span=span))
     elif once or not console.is_terminal:
-        console.print(render(look(settings, store, url, span=span), console.width))
+        console.print(render(look(settings, store, url, span=span)))
     else:
         watch(settings, store, url, span=span, interval=interval, to=console)
 
@@ -87,7 +85,7 @@ def watch(
             looks -= 1
             began = time.monotonic()
             try:
-                shown: RenderableType = render(look(settings, store, url, span=span), to.width)
+                shown: RenderableType = render(look(settings, store, url, span=span))
             except ConfigurationError as error:
                 shown = Text(str(error), style="red")
             live.update(shown, refresh=True)
@@ -195,23 +193,20 @@ def _asked(url: str, seen: Container[tuple[str, bool]]) -> list[TargetView]:
     ]
 
 
-def render(overview: Overview, width: int = NARROW) -> Group:
-    """What is known, as tables for a terminal of so many columns."""
+def render(overview: Overview) -> Group:
+    """What is known, as tables."""
     moment = datetime.datetime.fromtimestamp(overview.at).strftime("%H:%M:%S")
     span = f"{overview.span / 60:g} min"
     more = "" if overview.complete else f", of the latest {MOST} attempts"
     bounds = ["at most"] if any(view.bound_today != view.cost_today for view in overview.targets) else []
     numbers = ["tried", "running", "failed", *WAITS, "today", "cost", *bounds]
-    wide = width >= NARROW
-    shown = table("", "target", *(("model",) if wide else ()), "state", *numbers, right=numbers)
+    shown = table("", "target", "model", "state", *numbers, right=numbers)
     shown.padding = (0, 1, 0, 0)
-    if wide:
-        shown.columns[1].no_wrap = True
     for view in overview.targets:
         seen = view.traffic
         shown.add_row(
             label(view.target, view.simulated),
-            *((view.model,) if wide else ()),
+            view.model,
             Text(_state(view), style=_STYLES.get(view.state, "dim")),
             str(seen.attempts),
             str(seen.running),
@@ -232,7 +227,7 @@ def render(overview: Overview, width: int = NARROW) -> Group:
     ]
     parts += [Text(f"{view.target}: {view.reason}", style="dim") for view in overview.targets if view.reason]
     if overview.failovers:
-        passed = table("last failovers", "time", "from", "to", "because", "request")
+        passed = table("last failovers", "time", "from", "to", "because", "request", prose=("because",))
         for each in overview.failovers:
             when = datetime.datetime.fromtimestamp(each.at).strftime("%H:%M:%S")
             why = f"{each.outcome}: {each.reason}" if each.reason else each.outcome
@@ -280,7 +275,7 @@ def show_history(back: float, *, as_json: bool) -> None:
 
 
 def _changes_table(past: Sequence[Change]) -> RenderableType:
-    shown = table("changes of state", "when", "target", "of", "from", "to", "until", "because")
+    shown = table("changes of state", "when", "target", "of", "from", "to", "until", "because", prose=("because",))
     for change in past:
         until = "" if change.until is None else _when(change.until)
         shown.add_row(
@@ -297,7 +292,7 @@ def _changes_table(past: Sequence[Change]) -> RenderableType:
 
 def _hours_table(rolled: Sequence[HourSummary]) -> RenderableType:
     numbers = ("tried", "failed", *WAITS, "cost")
-    shown = table("by the hour", "hour", "target", *numbers, "left for", right=numbers)
+    shown = table("by the hour", "hour", "target", *numbers, "left for", right=numbers, prose=("left for",))
     for hour in rolled:
         shown.add_row(
             _when(hour.start).removesuffix(":00"),
