@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from segue.chat.request import ChatRequest, OutputSchema, Tool, ToolChoice
     from segue.chat.usage import Usage
     from segue.client import Segue
+    from segue.embeddings.vectors import Embeddings
     from segue.errors import (
         APIConnectionError,
         AttemptSummary,
@@ -85,6 +86,7 @@ _HOME = {
     "segue.chat.request": "ChatRequest OutputSchema Tool ToolChoice",
     "segue.chat.usage": "Usage",
     "segue.client": "Segue",
+    "segue.embeddings.vectors": "Embeddings",
     "segue.errors": "APIConnectionError AttemptSummary AuthenticationError ConfigurationError ContentRefusedError "
     "DeadlineExceededError InvalidRequestError LLMServiceUnavailableError RateLimitError SegueError "
     "StreamInterruptedError",
@@ -121,6 +123,7 @@ __all__ = [
     "ConfigurationError",
     "ContentRefusedError",
     "DeadlineExceededError",
+    "Embeddings",
     "File",
     "FinishReason",
     "Finished",

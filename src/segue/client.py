@@ -16,6 +16,7 @@ from segue.answer_stream import AnswerStream
 from segue.catalog.providers import Provider
 from segue.chat.messages import Message, system, user
 from segue.chat.request import ChatRequest
+from segue.embeddings.vectors import Embeddings, embeddings_of
 from segue.errors import InvalidRequestError
 from segue.failover.hooks import Listener
 from segue.failover.job import Job
@@ -121,6 +122,36 @@ class Segue:
     def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> AnswerStream:
         """The answer as it comes, to be read with `for` or `async for`. Options and errors are those of `acomplete`."""
         return self._open(prompt, options, whole=False)
+
+    def embed(
+        self,
+        texts: str | Sequence[str],
+        *,
+        model: str,
+        dimensions: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Embeddings:
+        """A vector for each text. Blocks; see `aembed`."""
+        return self._portal.run(self.aembed(texts, model=model, dimensions=dimensions, metadata=metadata))
+
+    async def aembed(
+        self,
+        texts: str | Sequence[str],
+        *,
+        model: str,
+        dimensions: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Embeddings:
+        """A vector for each text, from the targets whose provider has `model`, or from one target if it is `target/model`.
+
+        Fails over only between targets with the same model, such as two keys or regions of one provider: the vectors of different
+        models do not mix, so no other model is ever asked, and none is chosen by default. `dimensions` is the length of the vectors,
+        for models that offer several. `metadata` are values for the ledger, in which every attempt is booked.
+
+        Raises `ConfigurationError` for an option with a wrong type, `InvalidRequestError` for a request or a model that cannot be
+        served, `LLMServiceUnavailableError` when all targets of the model failed.
+        """
+        return await embeddings_of(self.runtime, texts, model, dimensions=dimensions, metadata=metadata)
 
     def _open(self, prompt: Prompt, options: CallOptions, *, whole: bool) -> AnswerStream:
         return AnswerStream(self.runtime, self._job(prompt, options, whole=whole), self._portal)

@@ -33,7 +33,7 @@ from segue.failover.upstreams import Upstreams
 from segue.health.book import HealthBook
 from segue.ledger.bookkeeper import Bookkeeper
 from segue.ledger.quotas import QuotaKeeper, RefusalKeeper
-from segue.ledger.recorder import Recorder
+from segue.ledger.recorder import Recorder, RequestCost
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
 from segue.monitoring.checks import check
@@ -221,6 +221,10 @@ class Runtime:
         report = relay.report
         simulated = self.targets[report.target].simulated
         return assemble(report, events, cost=self._recorder.take_cost(report.request_id), simulated=simulated)
+
+    def take_cost(self, request_id: str) -> RequestCost:
+        """What a request's attempts cost together; to be asked for once, after `written`."""
+        return self._recorder.take_cost(request_id)
 
     async def warm_up(self) -> None:
         """Does now, for the default chain, what the first call would have to: reading the price list takes up to a second."""

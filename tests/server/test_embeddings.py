@@ -16,7 +16,7 @@ from segue.errors import InvalidRequestError
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.stores.memory import MemoryStore
 from segue.runtime import Runtime
-from segue.server.embeddings import forward
+from segue.server import embeddings as forward
 from segue.settings import Settings
 from segue.settings_loading import load
 from segue.transport.memory import Hang, MemoryExchange, MemoryTransport, Refuse, Reply, Reset

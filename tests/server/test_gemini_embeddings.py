@@ -14,7 +14,7 @@ from google import genai
 from segue import Sandbox
 from segue.ledger.stores.memory import MemoryStore
 from segue.runtime import Runtime
-from segue.server.embeddings import forward
+from segue.server import embeddings as forward
 from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport, Reply
 

@@ -24,7 +24,7 @@ from segue.errors import ConfigurationError, InvalidRequestError, SegueError
 from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
 from segue.runtime import Runtime
-from segue.server import health, models, routes
+from segue.server import embeddings, health, models, routes
 from segue.server.asgi import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
 from segue.server.auth import Gatekeeper
 from segue.server.background import Upkeep
@@ -32,7 +32,6 @@ from segue.server.compaction import CompactingIngress
 from segue.server.cors import Origins, refusal
 from segue.server.dashboard.endpoints import Dashboard
 from segue.server.dashboard.stand_ins import StandIns
-from segue.server.embeddings import forward
 from segue.server.generate import answer
 from segue.server.history import history
 from segue.server.metrics import Metrics
@@ -273,11 +272,11 @@ class Gateway:
         )
 
     async def _embed(self, exchange: Exchange, route: HttpRoute, key: str) -> Reply:
-        asked = forward.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
+        asked = embeddings.read(await exchange.body(), dialect=route.dialect, path=exchange.raw_path)
         budgets = self._admit(key, asked.model)
         regions = narrowed(self._runtime.settings.policy, policy_options(exchange.headers)).regions
         with self._caller(exchange.headers), exchange.watch():
-            return await forward.forward(self._runtime, asked, key=key, budgets=budgets, regions=regions)
+            return await embeddings.forward(self._runtime, asked, key=key, budgets=budgets, regions=regions)
 
     def _seen_by(self, key: str) -> Callable[[str], bool]:
         """Which models the key may list: those that it may request."""

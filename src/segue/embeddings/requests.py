@@ -5,7 +5,7 @@ Most providers with embeddings use OpenAI's shape, Gemini among them; only Gemin
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -43,18 +43,20 @@ class OpenAIAsked:
             value = ""
         self.model = _checked_name(value)
 
-    def addressed(self, runtime: Runtime) -> tuple[Target, WireRequest]:
-        """The target that has the model, and what to send. Raises `InvalidRequestError` that names what to set."""
-        target, embedder = self._choose(runtime)
+    def addressed(self, runtime: Runtime) -> list[tuple[Target, WireRequest]]:
+        """The targets that have the model, each with what to send. Raises `InvalidRequestError` that names what to set."""
+        return [(target, self._request(target, embedder)) for target, embedder in self._choose(runtime)]
+
+    def _request(self, target: Target, embedder: Embedder) -> WireRequest:
         body = msgspec.json.encode({**self._fields, "model": target.model.id})
         headers = {"content-type": _JSON, "accept": _JSON, **auth_headers(_call(target))}
-        return target, WireRequest(method="POST", url=embedder.url(target.base_url), headers=headers, body=body)
+        return WireRequest(method="POST", url=embedder.url(target.base_url), headers=headers, body=body)
 
     def usage(self, answer: bytes) -> Usage | None:
         """What the provider counted, if it reports it."""
         return _counted(answer, "usage", "prompt_tokens")
 
-    def _choose(self, runtime: Runtime) -> tuple[Target, Embedder]:
+    def _choose(self, runtime: Runtime) -> list[tuple[Target, Embedder]]:
         if target := _named(runtime, self.model):
             embedder = EMBEDDERS.get(target.provider)
             if embedder is None and target.provider not in PROVIDERS and target.dialect in self.dialects:
@@ -65,13 +67,12 @@ class OpenAIAsked:
                     param="model",
                     code="embeddings_unsupported",
                 )
-            return target, embedder
+            return [(target, embedder)]
         maker = _maker(self.model)
         if not maker:
             raise _unknown(self.model, "its provider is unknown: write it as target/model")
-        for name in runtime.targets.names:
-            if runtime.targets.provider_of(name) == maker and runtime.targets.usable(name):
-                return with_model(runtime.targets[name], self.model), EMBEDDERS[maker]
+        if targets := _targets_of(runtime, maker, self.model):
+            return [(target, EMBEDDERS[maker]) for target in targets]
         raise _unknown(self.model, f"it is {maker}'s, which has no key: {_remedy(maker)}")
 
 
@@ -87,9 +88,11 @@ class GeminiAsked:
         self._requests = _requests(self._fields) if self._action == "batchEmbedContents" else []
         self.model = _checked_name(model)
 
-    def addressed(self, runtime: Runtime) -> tuple[Target, WireRequest]:
-        """The target that has the model, and what to send. Raises `InvalidRequestError` that names what to set."""
-        target = self._choose(runtime)
+    def addressed(self, runtime: Runtime) -> list[tuple[Target, WireRequest]]:
+        """The targets that have the model, each with what to send. Raises `InvalidRequestError` that names what to set."""
+        return [(target, self._request(target)) for target in self._choose(runtime)]
+
+    def _request(self, target: Target) -> WireRequest:
         # Each request of a batch must repeat the path's model, and a single one may.
         model = msgspec.Raw(msgspec.json.encode(resource(target.model.id)))
         if self._action == "batchEmbedContents":
@@ -97,19 +100,18 @@ class GeminiAsked:
             body = msgspec.json.encode({**self._fields, "requests": each})
         else:
             body = msgspec.json.encode({**self._fields, "model": model})
-        return target, posting(self._action, body, _call(target))
+        return posting(self._action, body, _call(target))
 
     def usage(self, answer: bytes) -> Usage | None:
         """What the provider counted, if it reports it."""
         return _counted(answer, "usageMetadata", "promptTokenCount")
 
-    def _choose(self, runtime: Runtime) -> Target:
+    def _choose(self, runtime: Runtime) -> list[Target]:
         target = _named(runtime, self.model)
         maker = target.provider if target else _maker(self.model) or self.dialect
         if target is None and maker == self.dialect:
-            for name in runtime.targets.names:
-                if runtime.targets.provider_of(name) == maker and runtime.targets.usable(name):
-                    return with_model(runtime.targets[name], self.model)
+            if targets := _targets_of(runtime, maker, self.model):
+                return targets
             raise _unknown(self.model, f"it is taken for {maker}'s, which has no key: {_remedy(maker)}")
         if target is None or target.dialect != self.dialect:
             raise InvalidRequestError(
@@ -117,7 +119,17 @@ class GeminiAsked:
                 param="model",
                 code="embeddings_unsupported",
             )
-        return target
+        return [target]
+
+
+Asked: TypeAlias = OpenAIAsked | GeminiAsked
+
+
+def _targets_of(runtime: Runtime, provider: str, model: str) -> list[Target]:
+    """The usable targets of a provider, each with this model."""
+    targets = runtime.targets
+    names = [name for name in targets.names if targets.provider_of(name) == provider and targets.usable(name)]
+    return [with_model(targets[name], model) for name in names]
 
 
 def _object(body: bytes) -> _Fields:

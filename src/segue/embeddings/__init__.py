@@ -1,0 +1,1 @@
+"""Embeddings: texts as vectors, for the library and the gateway."""

@@ -1,1 +1,0 @@
-"""Embeddings through the gateway."""
