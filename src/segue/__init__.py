@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from segue.langchain.registry import LLMRegistry, registry
     from segue.monitoring.log import configure_logging
     from segue.policy import Policy
-    from segue.sandbox import Sandbox
+    from segue.sandbox import Reply, Sandbox
     from segue.settings import Settings
     from segue.settings_loading import load
 
@@ -98,7 +98,7 @@ _HOME = {
     "segue.guide.tracker": "LLMUsageTracker",
     "segue.monitoring.log": "configure_logging",
     "segue.policy": "Policy",
-    "segue.sandbox": "Sandbox",
+    "segue.sandbox": "Reply Sandbox",
     "segue.settings": "Settings",
     "segue.settings_loading": "load",
 }
@@ -142,6 +142,7 @@ __all__ = [
     "Policy",
     "Provider",
     "RateLimitError",
+    "Reply",
     "Sandbox",
     "Seam",
     "Segue",

@@ -25,7 +25,7 @@ EVERY = [(task, language) for task in TASKS for language in LANGUAGES]
 
 
 def test_there_is_a_prompt_for_every_task_in_every_language() -> None:
-    assert set(TASKS) == set(get_args(Task))
+    assert {*TASKS, "feedback"} == set(get_args(Task))
     assert set(LANGUAGES) == set(get_args(Language))
 
 

@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from career_coach import stand_in
 from career_coach.cleaning import clean
 from career_coach.coach import TASKS, Coach
 from career_coach.labels import Labels
@@ -110,7 +111,7 @@ def _client(
         return segue, None
     for name in faults.keys() - set(names):
         raise CoachError("no_target", name=name, targets=", ".join(names))
-    sandbox = stack.enter_context(Sandbox(faults=faults))
+    sandbox = stack.enter_context(Sandbox(faults=faults, reply=stand_in.reply))
     return Segue(sandbox.settings(settings, every=True), listeners=[progress]), "broken" if faults else "no_key"
 
 

@@ -7,16 +7,27 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from career_coach.cleaning import clean
 from career_coach.language import Language
-from career_coach.prompts import Task, prompt_for
-from career_coach.results import Attempt, Coaching, LearningPath, Question
+from career_coach.prompts import Prompt, Task, prompt_for, prompt_for_feedback, prompt_for_question
+from career_coach.results import Attempt, Coaching, Feedback, LearningPath, Question
 from career_coach.resume import Resume
-from career_coach.schemas import PATH_SCHEMA, QUESTIONS_SCHEMA, path_problem, questions_problem, read
+from career_coach.schemas import (
+    PATH_SCHEMA,
+    PLAN,
+    QUESTIONS_SCHEMA,
+    feedback_problem,
+    feedback_schema,
+    path_problem,
+    question_problem,
+    question_schema,
+    questions_problem,
+    read,
+)
 from career_coach.trimming import fitted
 from career_coach.wording import CutAnswerError, reason
 from segue import Answer, ConfigurationError, OutputSchema, Segue, SegueError
@@ -31,6 +42,27 @@ _OUTPUTS: Final[dict[Task, OutputSchema]] = {
     "path": OutputSchema(schema=PATH_SCHEMA, name="learning_path", strict=True),
 }
 _APPLICATION: Final = "career_coach"
+
+
+T = TypeVar("T")
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One thing that is asked of the models. `run` is the id that its attempts are booked under."""
+
+    task: Task
+    prompt: Prompt
+    output: OutputSchema
+    validate: Callable[[str], str | None]
+    run: str = ""
+
+
+class Written(msgspec.Struct, Generic[T], frozen=True):
+    """What was written, and by whom."""
+
+    value: T
+    target: str
+    model: str
 
 
 class Coach:
@@ -63,11 +95,49 @@ class Coach:
 
     async def questions(self, resume: Resume) -> tuple[Question, ...]:
         """Five interview questions. Raises `LLMServiceUnavailableError` when no target gave valid ones."""
-        return _questions((await self._ask("questions", fitted(resume), _new_id())).text)
+        return _questions((await self._ask(self._order("questions", fitted(resume)))).text)
 
     async def path(self, resume: Resume) -> LearningPath:
         """A learning path of five steps. Raises `LLMServiceUnavailableError` when no target gave a valid one."""
-        return _path((await self._ask("path", fitted(resume), _new_id())).text)
+        return (await self.learning_path(resume)).value
+
+    async def next_question(self, resume: Resume, earlier: Sequence[Question], *, run: str = "") -> Written[Question]:
+        """The question after `earlier` ones, at most four: asked for by itself, so each is there as soon as it is written.
+
+        `run` is booked with the attempts, here and below. Raises `LLMServiceUnavailableError` when no target gave a valid one.
+        """
+        resume = fitted(resume)
+        before = [(question.type, question.question) for question in earlier]
+        prompt = prompt_for_question(
+            resume,
+            self._language or resume.language,
+            [(question.topic, question.question) for question in earlier],
+            PLAN[len(earlier)],
+        )
+        output = OutputSchema(schema=question_schema(before), name="interview_question", strict=True)
+        validate = partial(question_problem, anchors=resume.anchors, earlier=before)
+        answer = await self._ask(Order("questions", prompt, output, validate, run))
+        return _written(answer, msgspec.convert(_printable(read(answer.text)), Question))
+
+    async def learning_path(self, resume: Resume, *, run: str = "") -> Written[LearningPath]:
+        """A learning path of five steps, and who wrote it. Raises `LLMServiceUnavailableError` when no target gave a valid one."""
+        answer = await self._ask(self._order("path", fitted(resume), run))
+        return _written(answer, _path(answer.text))
+
+    async def feedback(
+        self, question: Question, answer: str, language: Language, *, run: str = ""
+    ) -> Written[Feedback]:
+        """Feedback to a practised answer, against what a good one covers. Raises `LLMServiceUnavailableError` as above."""
+        covers = question.what_good_answers_cover
+        order = Order(
+            "feedback",
+            prompt_for_feedback(question.question, covers, answer, language),
+            OutputSchema(schema=feedback_schema(len(covers)), name="feedback", strict=True),
+            partial(feedback_problem, points=len(covers)),
+            run,
+        )
+        given = await self._ask(order)
+        return _written(given, msgspec.convert(_printable(read(given.text)), Feedback))
 
     async def run(self, resume: Resume, tasks: Iterable[Task] = TASKS) -> Coaching:
         """The tasks, all at once, with what each attempt took.
@@ -81,7 +151,7 @@ class Coach:
         answers = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, Answer)}
         failures = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, SegueError)}
         language = self._language or resume.language
-        booked = await self._booked(run, began, language)
+        booked = await self.booked(run, began, language)
         attempts = [*booked, *_skipped(failures, language, {attempt.target for attempt in booked if attempt.simulated})]
         return Coaching(
             language=language,
@@ -95,38 +165,41 @@ class Coach:
 
     async def _tried(self, task: Task, resume: Resume, run: str) -> Answer | SegueError:
         try:
-            return await self._ask(task, resume, run)
+            return await self._ask(self._order(task, resume, run))
         except ConfigurationError:
             raise
         except SegueError as error:
             return error
 
-    async def _ask(self, task: Task, resume: Resume, run: str) -> Answer:
-        prompt = prompt_for(task, resume, self._language or resume.language)
+    def _order(self, task: Task, resume: Resume, run: str = "") -> Order:
         validate: Callable[[str], str | None] = path_problem
         if task == "questions":
             validate = partial(questions_problem, anchors=resume.anchors)
+        return Order(task, prompt_for(task, resume, self._language or resume.language), _OUTPUTS[task], validate, run)
+
+    async def _ask(self, order: Order) -> Answer:
         answer = await self._segue.acomplete(
-            prompt.user,
-            system=prompt.system,
-            output=_OUTPUTS[task],
-            validate=validate,
-            metadata={"application": _APPLICATION, "run": run, "task": task},
+            order.prompt.user,
+            system=order.prompt.system,
+            output=order.output,
+            validate=order.validate,
+            metadata={"application": _APPLICATION, "run": order.run or _new_id(), "task": order.task},
             **self._options,
         )
-        if (problem := validate(answer.text)) is not None:
+        if (problem := order.validate(answer.text)) is not None:
             # An answer that ran out of tokens is no failure to the engine, but it is no document either.
             message = f"{answer.target} ended its answer early ({answer.finish_reason.value}): {problem}"
             raise CutAnswerError(message, attempts=answer.attempts)
         return answer
 
-    async def _booked(self, run: str, began: float, language: Language) -> list[Attempt]:
+    async def booked(self, run: str, began: float, language: Language) -> list[Attempt]:
         """The attempts of a run, as the ledger has them, in their order."""
         records = await asyncio.to_thread(self._segue.ledger.records, began - 1.0, limit=None)
-        return [_attempt(record, language) for record in records if record.metadata.get("run") == run]
+        return [attempt_of(record, language) for record in records if record.metadata.get("run") == run]
 
 
-def _attempt(record: Any, language: Language) -> Attempt:
+def attempt_of(record: Any, language: Language) -> Attempt:
+    """An attempt as the ledger has it, with its reason in that language."""
     free = record.settlement == "free"
     return Attempt(
         task=record.metadata["task"],
@@ -161,6 +234,10 @@ def _skipped(failures: dict[Task, SegueError], language: Language, simulated: se
         for summary in getattr(error, "attempts", ())
         if summary.outcome == "skipped"
     ]
+
+
+def _written(answer: Answer, value: T) -> Written[T]:
+    return Written(value, answer.target, answer.model)
 
 
 def _questions(text: str) -> tuple[Question, ...]:

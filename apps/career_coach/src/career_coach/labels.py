@@ -29,6 +29,7 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "cut": "The résumé is long: its end was left out of the prompt ({detail} characters).",
         "questions": "Interview questions",
         "path": "Learning path",
+        "feedback": "Feedback",
         "covers": "A good answer covers",
         "topic": "About",
         "strengths": "Strengths",
@@ -100,6 +101,7 @@ LABELS: Final[dict[Language, dict[str, str]]] = {
         "cut": "이력서가 길어 뒷부분을 프롬프트에서 제외했습니다({detail}자).",
         "questions": "면접 질문",
         "path": "학습 경로",
+        "feedback": "피드백",
         "covers": "좋은 답변에 담길 내용",
         "topic": "주제",
         "strengths": "강점",
@@ -160,7 +162,7 @@ class Labels:
         self.language = language
         self._words = LABELS[language]
 
-    def __call__(self, name: str, **values: object) -> str:
+    def __call__(self, name: str, /, **values: object) -> str:
         return self._words[name].format(**values)
 
     def outcome(self, outcome: str) -> str:
@@ -170,8 +172,12 @@ class Labels:
     def notice(self, kind: str, detail: str) -> str:
         """A notice in words; what was withheld is named by its kind, or by the field's own name."""
         if kind == "withheld":
-            detail = ", ".join(self._words[part] if part in KINDS else part for part in detail.split(", "))
+            detail = ", ".join(map(self.withheld, detail.split(", ")))
         return self(kind, detail=detail)
+
+    def withheld(self, name: str) -> str:
+        """The word for a kind of contact data; a field that was left out stands for itself."""
+        return self._words[name] if name in KINDS else name
 
     def titled(self, name: str, *, simulated: bool) -> str:
         """A heading, which says so where what follows is simulated."""

@@ -47,6 +47,21 @@ class LearningPath(msgspec.Struct, frozen=True, kw_only=True):
     learning_paths: tuple[Step, ...]
 
 
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """`verdict` is a word of `schemas.VERDICTS`."""
+
+    verdict: str
+    comment: str
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """On an answer to a question: `points` stand for its `what_good_answers_cover`, in their order."""
+
+    points: tuple[Point, ...]
+    summary: str
+    next_step: str
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of one task. `cost` is in US dollars; tokens and cost are None where they aren't known, `estimated` where counted here.
     `bound` is the most that can have been billed.

@@ -61,15 +61,19 @@ def _list_of(item: dict[str, Any], count: int, description: str) -> dict[str, An
     return {"type": "array", "description": description, "items": item, "minItems": count, "maxItems": count}
 
 
+def _question(difficulties: Sequence[str], types: Sequence[str]) -> dict[str, Any]:
+    return _object(
+        difficulty=_one_of("Relative to this candidate's experience", difficulties),
+        topic=_text("The project, company or technology of the résumé that it is about, spelled as there"),
+        type=_one_of(f"What it looks into; the five have at least {LEAST_TYPES} different types", types),
+        question=_text("The question, which names what it is about as the résumé spells it"),
+        what_good_answers_cover=_texts("What the interviewer listens for", 2, 6),
+    )
+
+
 QUESTIONS_SCHEMA: Final = _object(
     questions=_list_of(
-        _object(
-            difficulty=_one_of("Relative to this candidate's experience", DIFFICULTIES),
-            topic=_text("The project, company or technology of the résumé that it is about, spelled as there"),
-            type=_one_of(f"What it looks into; the five have at least {LEAST_TYPES} different types", TYPES),
-            question=_text("The question, which names what it is about as the résumé spells it"),
-            what_good_answers_cover=_texts("What the interviewer listens for", 2, 6),
-        ),
+        _question(DIFFICULTIES, TYPES),
         QUESTIONS,
         "Five different interview questions",
     )
@@ -100,6 +104,33 @@ PATH_SCHEMA: Final = _object(
     ),
 )
 
+PLAN: Final = ("easy", "medium", "hard", "medium", "hard")
+"""The difficulties of five questions that are asked for one by one."""
+VERDICTS: Final = ("covered", "partly", "missing")
+
+
+def question_schema(earlier: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """For the question after `earlier` ones, which are (type, question): of the difficulty that is planned, of a type not used yet."""
+    used = {kind for kind, _ in earlier}
+    return _question((PLAN[len(earlier)],), tuple(kind for kind in TYPES if kind not in used))
+
+
+def feedback_schema(points: int) -> dict[str, Any]:
+    """For feedback to an answer that should have covered so many points."""
+    return _object(
+        points=_list_of(
+            _object(
+                verdict=_one_of("Whether the answer covers this point", VERDICTS),
+                comment=_text("What in the answer shows it, or what is missing; one or two sentences"),
+            ),
+            points,
+            "One for each point that a good answer covers, in their order",
+        ),
+        summary=_text("How the answer comes across to an interviewer, in two or three sentences"),
+        next_step=_text("The one change that would improve the answer most"),
+    )
+
+
 _questions = Draft202012Validator(QUESTIONS_SCHEMA)
 _path = Draft202012Validator(PATH_SCHEMA)
 
@@ -126,6 +157,22 @@ def questions_problem(text: str, anchors: Anchors) -> str | None:
 def path_problem(text: str) -> str | None:
     """What is wrong with an answer that should be a learning path."""
     return _problem(text, _path, lambda document: _step_rules(document["learning_paths"]))
+
+
+def question_problem(text: str, anchors: Anchors, earlier: Sequence[tuple[str, str]]) -> str | None:
+    """What is wrong with an answer that should be the question after `earlier` ones, which are (type, question)."""
+
+    def rules(document: dict[str, Any]) -> Iterator[str]:
+        if not anchors.named_in(f"{document['topic']}\n{document['question']}"):
+            yield "the question names no project, skill or company of the résumé"
+        yield from _repeated_questions([*({"question": question} for _, question in earlier), document])
+
+    return _problem(text, Draft202012Validator(question_schema(earlier)), rules)
+
+
+def feedback_problem(text: str, points: int) -> str | None:
+    """What is wrong with an answer that should be feedback on so many points."""
+    return _problem(text, Draft202012Validator(feedback_schema(points)), lambda document: iter(()))
 
 
 def _problem(text: str, schema: Draft202012Validator, rules: Callable[[Any], Iterator[str]]) -> str | None:

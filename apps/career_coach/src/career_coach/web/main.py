@@ -1,0 +1,109 @@
+"""`career-coach-web`: the coach in a browser."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import typer
+import uvicorn
+
+from career_coach import stand_in
+from career_coach.web.app import create_app
+from career_coach.web.store import open_store
+from segue import ConfigurationError, Sandbox, Segue, Settings, load
+
+PORT: Final = 8010
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+PASSWORD: Final = "CAREER_COACH_PASSWORD"
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help=f"Other than loopback only with a password in {PASSWORD}.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = PORT,
+    data: Annotated[
+        Path | None, typer.Option(help="The SQLite file; MONGODB_URL takes its place where it is set.")
+    ] = None,
+    broken: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--break",
+            metavar="PROVIDER[=FAULT]",
+            help="Breaks a provider, in the sandbox: local stand-ins answer, also where keys are set. May be repeated.",
+        ),
+    ] = None,
+    sample: Annotated[Path | None, typer.Option(help="A résumé that the first page offers.", exists=True)] = None,
+    show: Annotated[bool, typer.Option("--open", help="Opens the page in a browser.")] = False,
+) -> None:
+    """The career coach as a web page and an API; its address is printed."""
+    password = os.environ.get(PASSWORD, "")
+    try:
+        if host not in _LOOPBACK and not password:
+            raise ConfigurationError(f"--host {host} can be reached by others: set a password in {PASSWORD} first")
+        with ExitStack() as stack:
+            segue, simulated = _client(load(), broken or [], stack)
+            application = create_app(
+                segue,
+                open_store(os.environ.get("MONGODB_URL", ""), data or _data_file()),
+                simulated=simulated,
+                sample=sample.read_bytes() if sample else b"",
+                password=password,
+                hosts=_LOOPBACK if host in _LOOPBACK else None,
+            )
+            config = uvicorn.Config(application, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+            _Server(config, application, show=show).run()
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def main() -> None:
+    app(prog_name="career-coach-web")
+
+
+class _Server(uvicorn.Server):
+    """Prints its address once it listens, and ends streams of events when it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, application: object, *, show: bool) -> None:
+        super().__init__(config)
+        self._application = application
+        self._show = show
+
+    async def startup(self, sockets: object = None) -> None:
+        await super().startup()
+        for server in getattr(self, "servers", ()):
+            port = server.sockets[0].getsockname()[1]
+            name = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            print(f"Career coach: http://{name}:{port}/   (Ctrl-C stops it)", flush=True)
+            if self._show:
+                webbrowser.open(f"http://{name}:{port}/")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if (service := getattr(self._application.state, "service", None)) is not None:  # type: ignore[attr-defined]
+            service.stop_streams()
+
+
+def _client(settings: Settings, broken: list[str], stack: ExitStack) -> tuple[Segue, str]:
+    """The client, and the label that says why stand-ins answer, if they do: "no_key" or "broken"."""
+    segue = Segue(settings)
+    if not broken and any(segue.targets.usable(name) for name in settings.chain):
+        return segue, ""
+    faults = {name.strip(): fault.strip() for name, _, fault in (item.partition("=") for item in broken)}
+    sandbox = stack.enter_context(Sandbox(faults=faults, reply=stand_in.reply, delay=0.01))
+    return Segue(sandbox.settings(settings, every=True)), "broken" if faults else "no_key"
+
+
+def _data_file() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base, "career-coach", "coach.sqlite3")
+
+
+__all__ = ["app", "main"]
