@@ -26,21 +26,21 @@ _MOST = 24
 
 def reply(request: ChatRequest) -> str | Reply:
     """The sandbox's answer to a request of the coach's; to any other, a sentence."""
-    said = "\n".join(message.text for message in request.messages if message.role == "user")
-    told = "\n".join(message.text for message in request.messages if message.role == "system")
-    language: Language = "ko" if "한국어로" in told else "en"
+    prompt = "\n".join(message.text for message in request.messages if message.role == "user")
+    instructions = "\n".join(message.text for message in request.messages if message.role == "system")
+    language: Language = "ko" if "한국어로" in instructions else "en"
     properties = ((request.output.schema if request.output else None) or {}).get("properties", {})
     if "points" in properties:
-        return _said(_feedback(said, properties["points"]["minItems"], language))
-    subjects = Subjects(said, language)
+        return _reply(_feedback(prompt, properties["points"]["minItems"], language))
+    subjects = Subjects(prompt, language)
     if "learning_paths" in properties:
-        return _said(_path(subjects, language))
+        return _reply(_path(subjects, language))
     if "questions" in properties:
         kinds = TYPES[: len(PLAN)]
-        return _said({"questions": [_question(n, kind, PLAN[n], subjects, language) for n, kind in enumerate(kinds)]})
+        return _reply({"questions": [_question(n, kind, PLAN[n], subjects, language) for n, kind in enumerate(kinds)]})
     if "what_good_answers_cover" in properties:
         [difficulty], kinds = properties["difficulty"]["enum"], properties["type"]["enum"]
-        return _said(_question(len(TYPES) - len(kinds), kinds[0], difficulty, subjects, language))
+        return _reply(_question(len(TYPES) - len(kinds), kinds[0], difficulty, subjects, language))
     return "I am a stand-in of the career coach, and no model."
 
 
@@ -77,7 +77,7 @@ def _resume(prompt: str) -> Resume:
         return Resume(text=text)
 
 
-def _said(document: dict[str, Any]) -> Reply:
+def _reply(document: dict[str, Any]) -> Reply:
     return Reply(text=msgspec.json.encode(document).decode())
 
 
@@ -121,7 +121,7 @@ def _path(subjects: Subjects, language: Language) -> dict[str, Any]:
 
 
 def _feedback(prompt: str, points: int, language: Language) -> dict[str, Any]:
-    """A point counts as covered where the answer is long enough to have said something of it: no judgement, only its form."""
+    """A point counts as covered where the answer is long enough to speak of it: no judgement, only its form."""
     found = _ANSWER.search(prompt)
     length = len(_WORD.findall(found[1])) if found else 0
     words = _FEEDBACK[language]

@@ -89,5 +89,10 @@ async def _answered(request: Request, error: Exception) -> Response:
         status, code = 422, "invalid_request"
         message = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": {"code": code, "message": message, "details": []}}, status_code=status)
-    return pages.error_page(request, status, code, message)
+        document = {"error": {"code": code, "message": message, "details": []}}
+        response: Response = JSONResponse(document, status_code=status)
+    else:
+        response = pages.error_page(request, status, code, message)
+    if status == 413:  # the rest of the body is not waited for
+        response.headers["connection"] = "close"
+    return response

@@ -71,9 +71,9 @@ def _attempts(attempts: list[Attempt], labels: Labels) -> Iterator[str]:
     names = ("target", "outcome", "time", "cost")
     yield from (f"## {labels('attempts')}", "", "| " + " | ".join(map(labels, names)) + " |", "|---|---|---:|---:|")
     for attempt in attempts:
-        said = labels.outcome(attempt.outcome) + (f": {plain(attempt.reason)}" if attempt.reason else "")
+        outcome = labels.outcome(attempt.outcome) + (f": {plain(attempt.reason)}" if attempt.reason else "")
         cost = "–" if attempt.cost is None else f"${attempt.cost:.5f}"
-        yield f"| {plain(attempt.target)} ({plain(attempt.model)}) | {said} | {attempt.seconds:.1f} s | {cost} |"
+        yield f"| {plain(attempt.target)} ({plain(attempt.model)}) | {outcome} | {attempt.seconds:.1f} s | {cost} |"
 
 
 def _address(link: str) -> str:

@@ -67,7 +67,7 @@ class Jobs:
     async def begin(self, resume: StoredResume, task: Task, *, question: int = 0, answer: str = "") -> Job:
         """Begins a job or goes on with it, and returns it as it is then. One that runs, or is done for this version, is left alone.
 
-        For "feedback", `question` is the question's number from 1; another `answer` begins anew.
+        For "feedback", `question` is the question's number from 1; another `answer` starts a new job.
         """
         name = job_id(resume.id, task, question)
         if name in self._live:
@@ -85,7 +85,7 @@ class Jobs:
         return await self._claimed(earlier or fresh, resume, now)
 
     async def wait(self, job: Job) -> Job:
-        """The job once nobody works at it any more."""
+        """The job once it no longer runs."""
         while True:
             if (live := self._live.get(job.id)) is not None:
                 await asyncio.wait((live.task,))

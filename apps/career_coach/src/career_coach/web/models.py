@@ -144,5 +144,5 @@ def resume_out(stored: StoredResume) -> dict[str, Any]:
 
 
 def job_out(job: Job) -> dict[str, Any]:
-    said: dict[str, Any] = msgspec.to_builtins(job)
-    return {name: value for name, value in said.items() if name not in ("owner", "lease")}
+    fields: dict[str, Any] = msgspec.to_builtins(job)
+    return {name: value for name, value in fields.items() if name not in ("owner", "lease")}

@@ -191,7 +191,7 @@ async def practise(request: Request, resume_id: str, number: int, answer: Annota
 
 @router.get("/resumes/{resume_id}/events")
 async def events(request: Request, resume_id: str) -> Response:
-    """The part of the page that changes, rendered anew after every change; with each id, the page replaces what differs."""
+    """The part of the page that changes, rendered again after every change; the page replaces those ids that differ."""
     service = service_of(request)
     resume = await _resume(service, resume_id)
     words = Words(language_of(request))

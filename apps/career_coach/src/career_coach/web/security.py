@@ -69,10 +69,10 @@ class Guard:
         if scheme.lower() == "bearer":
             return hmac.compare_digest(value.encode(), self._password.encode())
         try:
-            said = base64.b64decode(value, validate=True).partition(b":")[2]
+            given = base64.b64decode(value, validate=True).partition(b":")[2]
         except ValueError:
             return False
-        return scheme.lower() == "basic" and hmac.compare_digest(said, self._password.encode())
+        return scheme.lower() == "basic" and hmac.compare_digest(given, self._password.encode())
 
 
 class TooLarge(Exception):
@@ -80,7 +80,7 @@ class TooLarge(Exception):
 
 
 class _Bounded:
-    """A body that may not be larger than the limit, whatever its length was said to be."""
+    """A body that may not be larger than the limit, whatever its header states."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive

@@ -61,7 +61,7 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "failed_title": "None of the providers answered",
         "failed_text": "That is not your fault, and nothing is lost: what was written stays here. Wait a little, then go on.",
         "failed_when": "A provider may answer again in about {seconds} s.",
-        "failed_technical": "What each provider said",
+        "failed_technical": "Each provider's reason",
         "stopped_title": "The work was interrupted",
         "practise": "Practise an answer",
         "answer_label": "Your answer to question {number}",

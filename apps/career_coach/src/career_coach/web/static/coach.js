@@ -2,12 +2,12 @@
 "use strict";
 
 const LARGEST = 5 * 1024 * 1024;
-const said = document.getElementById("said");
+const notice = document.getElementById("notice");
 
 function say(text, bad = false) {
-  if (!said) return;
-  said.textContent = text;
-  said.classList.toggle("bad", bad);
+  if (!notice) return;
+  notice.textContent = text;
+  notice.classList.toggle("bad", bad);
 }
 
 function upload(form) {

@@ -1,4 +1,4 @@
-"""The store in a SQLite file: one connection, in a thread of its own."""
+"""The store in a SQLite file: one connection, in its own thread."""
 
 from __future__ import annotations
 
