@@ -47,8 +47,8 @@ demo: $(if $(wildcard $(READY)),$(READY),$(DEMO))  ## An answer that goes on whe
 demo-real: $(REAL)  ## A real model, two servers, one killed in mid-answer
 	$(BIN)/python examples/demo_real.py
 
-test: $(READY)  ## All tests but the long run
-	$(BIN)/python -m pytest -q -m 'not long' -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(REAL_TIME) tests/real_model)
+test: $(READY)  ## All tests but the long run, those of a real model and those of deploy/
+	$(BIN)/python -m pytest -q -m 'not long' -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(REAL_TIME) tests/real_model tests/deploy)
 	$(BIN)/python -m pytest -q -m 'not long' $(REAL_TIME)
 
 test-real: $(REAL)  ## A real model before the product: two servers, one killed in mid-answer
@@ -56,7 +56,7 @@ test-real: $(REAL)  ## A real model before the product: two servers, one killed 
 
 coverage: $(READY)  ## The tests again, and which lines they reach: three quarters more time than make test
 	COVERAGE_CORE=$(shell $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")' 2>/dev/null) \
-	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal --ignore=tests/real_model \
+	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal --ignore=tests/real_model --ignore=tests/deploy \
 	--cov=segue --cov-report=term:skip-covered $(addprefix --ignore=,$(REAL_TIME))
 
 # Schemas of Kubernetes alone take 110 MB, so only this target installs them.
