@@ -9,7 +9,8 @@ import asyncio
 import re
 from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -43,6 +44,22 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     ping: float = 15.0
 
 
+class Direct(Protocol):
+    """What our own server offers beside ASGI, in the scope under `DIRECT`: a head that it need not check."""
+
+    @property
+    def more_body(self) -> bool:
+        """Whether a part of the request's body has not come yet."""
+        ...
+
+    async def start(self, status: int, fields: bytes, length: int | None) -> None:
+        """Writes the answer's head. `fields` are its lines, each with its end; `length` is the body's in bytes, where it is known."""
+        ...
+
+
+DIRECT: Final = "segue.direct"
+
+
 class CallerLeftError(Exception):
     """The caller has disconnected."""
 
@@ -74,6 +91,7 @@ class Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._direct: Direct | None = scope.pop(DIRECT, None)  # it holds the scope: together they would be garbage
         self._bounds = bounds
 
     @property
@@ -99,10 +117,15 @@ class Exchange:
         value = self.headers.get("content-length", "")
         if value.isdigit() and int(value) > most:
             raise _too_large(most)
+        if self._direct is not None and not self._direct.more_body:
+            message = await self._receive()
+            data: bytes = message.get("body", b"")
+            _check(message, data, most)
+            return data
         try:
             async with asyncio.timeout(self._bounds.body_wait):
                 message = await self._receive()
-                data: bytes = message.get("body", b"")
+                data = message.get("body", b"")
                 if not message.get("more_body"):
                     _check(message, data, most)
                     return data
@@ -132,8 +155,13 @@ class Exchange:
             headers = {**headers, "x-request-id": id, "request-id": id}
         if self.extra:
             headers = {**headers, **self.extra}
-        lines = [(name.encode("latin-1"), _clean(value)) for name, value in headers.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": lines})
+        fields = [_field(name, value) for name, value in headers.items()]
+        if self._direct is None:
+            await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        else:
+            length = headers.get("content-length")
+            lines = b"".join([b"%b: %b\r\n" % field for field in fields])
+            await self._direct.start(status, lines, None if length is None else int(length))
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         self.streamed = True
@@ -214,9 +242,10 @@ def bearer(headers: Mapping[str, str], names: Iterable[str] = ("x-api-key", "x-g
     return next((headers[name].strip() for name in names if name in headers), "")
 
 
-def _clean(value: str) -> bytes:
+@lru_cache(maxsize=1024)
+def _field(name: str, value: str) -> tuple[bytes, bytes]:
     """A header's value on one line, in characters that HTTP allows."""
-    return value.encode("ascii", "replace").translate(_ONE_LINE)
+    return name.encode("latin-1"), value.encode("ascii", "replace").translate(_ONE_LINE)
 
 
 def _check(message: Message, data: bytes, most: int) -> None:

@@ -18,9 +18,9 @@ from typing import Final
 
 import httptools
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from segue.server.asgi import ENDING
+from segue.server.asgi import DIRECT, ENDING
 
 HEAD_WAIT: Final = 15.0
 """Seconds for a head to arrive, from the start of the connection or the head's first byte on."""
@@ -104,8 +104,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._offered = True
             return
         super().on_headers_complete()
-        if self.scope["http_version"] == "1.0":
-            self.cycle.__class__ = _UntilClose
+        self.cycle.__class__ = _UntilClose if self.scope["http_version"] == "1.0" else _Answer
+        self.scope[DIRECT] = self.cycle  # type: ignore[typeddict-unknown-key]
 
     def on_message_complete(self) -> None:
         self._quiet = 0
@@ -170,7 +170,30 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-class _UntilClose(RequestResponseCycle):
+class _Answer(RequestResponseCycle):
+    """A `Direct`."""
+
+    async def start(self, status: int, fields: bytes, length: int | None) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        head = [STATUS_LINE[status], *(b"%b: %b\r\n" % field for field in self.default_headers), fields]
+        if not self.keep_alive:
+            head.append(b"connection: close\r\n")
+        self.chunked_encoding = self._is_chunked(status, length)
+        if self.chunked_encoding:
+            head.append(b"transfer-encoding: chunked\r\n")
+        self.expected_content_length = length or 0
+        self.transport.write(b"".join([*head, b"\r\n"]))
+
+    def _is_chunked(self, status: int, length: int | None) -> bool:
+        return length is None and self.scope["method"] != "HEAD" and status not in (204, 304)
+
+
+class _UntilClose(_Answer):
     """An answer that ends with its connection, unless it states its length."""
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -181,3 +204,6 @@ class _UntilClose(RequestResponseCycle):
             body: bytes = message.get("body", b"")  # type: ignore[assignment]
             self.expected_content_length = len(body)
         await super().send(message)
+
+    def _is_chunked(self, status: int, length: int | None) -> bool:
+        return False
