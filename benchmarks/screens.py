@@ -136,7 +136,7 @@ def main() -> None:
         demo = seen([sys.executable, "examples/demo.py"], 80, environ).partition("$ career-coach")[0]
         drill = seen([BIN / "segue", "drill", "--quick"], 92, environ)
         traffic(home)
-        status = seen([BIN / "segue", "status", "--once"], 118, environ)
+        status = seen([BIN / "segue", "status", "--once"], 80, environ)
     for name, title, command, written, columns in (
         (
             "demo",
@@ -146,7 +146,7 @@ def main() -> None:
             80,
         ),
         ("drill", "Every fault, and what a caller got", "segue drill --quick", drill, 92),
-        ("status", "How the targets fare", "segue status --once", status, 118),
+        ("status", "How the targets fare", "segue status --once", status, 80),
     ):
         shown = lines(written.replace(directory, "~/.local/share/segue"))
         while not shown[-1].plain.strip():
