@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from segue import Sandbox
@@ -13,7 +15,7 @@ from segue.server.auth import Gatekeeper
 from segue.server.dashboard.assets import DIRECTORY, preferred
 from segue.server.keys.sqlite import FileKeyRing
 from segue.server.keys.store import Scope
-from segue.settings import Settings
+from segue.settings import MonitoringSettings, Settings
 from segue.settings_loading import load
 
 from ..conftest import served
@@ -107,6 +109,21 @@ def test_a_key_for_metrics_looks_but_does_not_act_and_admin_does_both(keyed: Key
         answer = client.post("/try", json={"messages": [{"role": "user", "content": "Count."}]})
         assert answer.status_code == 200
         assert "event: done" in answer.text
+
+
+def test_bodies_are_for_admin_alone(settings: Settings, tmp_path: Path) -> None:
+    ring = FileKeyRing(tmp_path / "keys.sqlite3")
+    logged = msgspec.structs.replace(settings, monitoring=MonitoringSettings(log_bodies=True))
+    with served(logged, gatekeeper=Gatekeeper(ring)) as address:
+        keyed = Keyed(address, ring)
+        with keyed.client("admin") as client:
+            id = client.post("/try", json={"messages": [{"role": "user", "content": "Count."}]}).headers["x-request-id"]
+            told = client.get(f"/requests/{id}").json()
+            assert (told["bodies"], told["body"]["messages"][-1]["text"]) == ("shown", "Count.")
+            assert client.get("/requests").json()["requests"][0]["key"] == told["story"]["row"]["key"] != ""
+        with keyed.client("metrics") as client:
+            told = client.get(f"/requests/{id}").json()
+            assert (told["bodies"], told["body"]) == ("scope", None)
 
 
 def test_a_revoked_key_ends_its_session_at_once(keyed: Keyed) -> None:

@@ -62,7 +62,7 @@ def test_a_look_tells_how_targets_stand_what_passes_and_what_happened(client: ht
     kinds = [row["felt"]["kind"] for row in now["requests"]]
     assert {"later", "pause"} <= set(kinds)
     assert now["changes"][-1]["after"] == "rate"
-    assert sum(now["begun"].values()) == now["attempts"]
+    assert [sum(kind["begun"].values()) for kind in now["totals"]] == [now["attempts"]]
 
 
 def test_requests_are_listed_the_latest_first_and_those_with_trouble_alone(client: httpx.Client) -> None:

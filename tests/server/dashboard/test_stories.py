@@ -96,6 +96,18 @@ def test_a_row_names_the_first_failure_and_who_answered_and_adds_up_what_is_know
     assert found.seconds == 2.5
 
 
+def test_what_stand_ins_would_cost_is_never_added_to_what_models_cost() -> None:
+    mixed = row([attempt("a", outcome="rate", simulated=True), attempt("b", 1.0, **SPOKE)], PLAIN, BEGAN + 9)
+    assert (mixed.simulated, mixed.mixed, mixed.cost) == (True, True, Decimal("0.01"))
+    alone = row([attempt("a", outcome="rate", simulated=True)], PLAIN, BEGAN + 9)
+    assert (alone.simulated, alone.mixed, alone.cost) == (True, False, Decimal("0.01"))
+
+
+def test_a_request_whose_process_ended_says_so() -> None:
+    found = row([attempt("a", outcome="lost", settlement=Settlement.ESTIMATED)], PLAIN, BEGAN + 9)
+    assert (found.state, found.outcome) == ("failed", "lost")
+
+
 def test_a_story_shows_the_waits_in_which_no_attempt_ran() -> None:
     attempts = [
         attempt("a", outcome="rate", seconds=0.5),
@@ -173,4 +185,8 @@ def test_attempts_of_models_and_of_stand_ins_never_share_a_row() -> None:
         ("z", False, 1),
         ("a", True, 1),
         ("a", False, 1),
+    ]
+    assert [(each.simulated, each.answered, sum(each.begun.values())) for each in found.totals] == [
+        (False, 2, 2),
+        (True, 1, 1),
     ]

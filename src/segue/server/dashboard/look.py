@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -60,22 +60,31 @@ class ChangeRow(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
 
 
-class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """One look, at `at` (epoch seconds). The traffic is of the last `span` seconds: shorter than asked for where there were more attempts than
-    are looked at. `begun` are attempts begun in each `bucket` seconds of it, by the bucket's epoch second. `requests` are those of the span in which anything but a plain answer happened, the latest first."""
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """All targets together, of models or of stand-ins. `rate` is attempts a second; `begun` are attempts begun in each `BUCKET` seconds that lie
+    within the span, by their first epoch second. `answered`, `rescued` (answered by another attempt than the first) and `failed` are requests."""
 
-    at: float
-    span: float
-    bucket: int
+    simulated: bool
+    rate: float
     begun: dict[int, int]
-    targets: tuple[TargetRow, ...]
-    requests: tuple[RequestRow, ...]
-    changes: tuple[ChangeRow, ...]
-    attempts: int
     running: int
     answered: int
     rescued: int
     failed: int
+
+
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """One look, at `at` (epoch seconds). The traffic is of the last `span` seconds: shorter than asked for where there were more attempts than
+    are looked at. `requests` are those of the span in which anything but a plain answer happened, the latest first."""
+
+    at: float
+    span: float
+    bucket: int
+    attempts: int
+    totals: tuple[Totals, ...]
+    targets: tuple[TargetRow, ...]
+    requests: tuple[RequestRow, ...]
+    changes: tuple[ChangeRow, ...]
 
 
 def look(store: LedgerStore, states: Sequence[TargetState], stand_ins: Set[str], redact: Redactor, now: float) -> Now:
@@ -87,20 +96,42 @@ def look(store: LedgerStore, states: Sequence[TargetState], stand_ins: Set[str],
     rows.sort(key=lambda each: each.started, reverse=True)
     found = [change_row(change, redact) for change in changes(store, now - SPAN, now)]
     targets = _targets(records, states, stand_ins, redact, now, span)
-    begun = Counter(int(each.started) // BUCKET * BUCKET for each in records)
+    kinds = sorted({target.simulated for target in targets}) or [False]
     return Now(
         at=now,
         span=span,
         bucket=BUCKET,
-        begun={moment: count for moment, count in begun.items() if moment >= now - span},
+        attempts=len(records),
+        totals=tuple(_totals(kind, records, requests.values(), rows, targets, now - span) for kind in kinds),
         targets=targets,
         requests=tuple(rows[:EVENTS]),
         changes=tuple(reversed(found[-EVENTS:])),
-        attempts=len(records),
-        running=sum(target.traffic.running for target in targets),
-        answered=sum(any(each.outcome == "ok" for each in attempts) for attempts in requests.values()),
-        rescued=sum(each.felt.kind in ("later", "pause") and each.state == "ok" for each in rows),
-        failed=sum(each.state == "failed" for each in rows),
+    )
+
+
+def _totals(
+    simulated: bool,
+    records: Sequence[AttemptRecord],
+    requests: Iterable[Sequence[AttemptRecord]],
+    rows: Sequence[RequestRow],
+    targets: Sequence[TargetRow],
+    since: float,
+) -> Totals:
+    """A request that a model answered in part counts among those of models."""
+    begun = Counter(int(each.started) // BUCKET * BUCKET for each in records if each.simulated is simulated)
+    own = [each for each in targets if each.simulated is simulated]
+    trouble = [each for each in rows if (each.simulated and not each.mixed) is simulated]
+    return Totals(
+        simulated=simulated,
+        rate=sum(each.rate for each in own),
+        begun={moment: count for moment, count in begun.items() if moment >= since},
+        running=sum(each.traffic.running for each in own),
+        answered=sum(
+            all(each.simulated for each in attempts) is simulated and any(each.outcome == "ok" for each in attempts)
+            for attempts in requests
+        ),
+        rescued=sum(each.felt.kind in ("later", "pause") and each.state == "ok" for each in trouble),
+        failed=sum(each.state == "failed" for each in trouble),
     )
 
 

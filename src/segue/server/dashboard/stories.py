@@ -45,6 +45,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     cost: Decimal | None
     bound: Decimal | None
+    simulated: bool
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -72,7 +73,9 @@ class Felt(msgspec.Struct, frozen=True, kw_only=True):
 
 class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
     """A request in one line. `started` is epoch seconds; `targets` are in the order in which they were asked; `seconds` ends with the last
-    attempt. `cost` and `bound` are None where no attempt has a known price."""
+    attempt. `outcome` is the first failure's kind, where there is one. `cost` and `bound` are None where no attempt has a known price.
+    `simulated`: stand-ins answered some attempts; if not all (`mixed`), costs are those of the others.
+    """
 
     request_id: str
     started: float
@@ -91,6 +94,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal | None
     bound: Decimal | None
     simulated: bool
+    mixed: bool
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +134,8 @@ def row(attempts: Sequence[AttemptRecord], redact: Redactor, now: float) -> Requ
     answered = _answered(attempts)
     failed = [each for each in attempts if each.outcome not in NOT_FAILED]
     told = answered or attempts[-1]
+    real = [each for each in attempts if not each.simulated]
+    counted = real or attempts
     return RequestRow(
         request_id=first.request_id,
         started=first.started,
@@ -142,12 +148,13 @@ def row(attempts: Sequence[AttemptRecord], redact: Redactor, now: float) -> Requ
         key=first.key,
         attempts=len(attempts),
         hedges=sum(each.hedge for each in attempts),
-        outcome=str(failed[0].outcome) if failed else state,
+        outcome=str(failed[0].outcome if failed else told.outcome if state == "failed" else state),
         reason=redact(failed[0].reason) if failed else "",
         felt=felt(attempts),
-        cost=_sum(each.cost for each in attempts),
-        bound=_sum(each.most for each in attempts),
-        simulated=any(each.simulated for each in attempts),
+        cost=_sum(each.cost for each in counted),
+        bound=_sum(each.most for each in counted),
+        simulated=len(real) < len(attempts),
+        mixed=0 < len(real) < len(attempts),
     )
 
 
@@ -220,6 +227,7 @@ def _step(record: AttemptRecord, began: float, redact: Redactor, now: float) -> 
         output_tokens=record.usage.output_tokens,
         cost=record.cost,
         bound=record.most,
+        simulated=record.simulated,
     )
 
 

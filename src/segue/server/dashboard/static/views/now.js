@@ -11,8 +11,8 @@ const SPOKEN_EVERY = 10_000; // a screen reader is told of news at most so often
 const CHART = 300; // seconds
 const AGAIN = 1500; // milliseconds until a stream that was refused is asked for once more
 
-export function simulatedTag(is) {
-  return is && h("span", { class: "tag" }, t("simulated"));
+export function simulatedTag(is, mixed = false) {
+  return is && h("span", { class: "tag" }, t(mixed ? "mixed" : "simulated"));
 }
 
 function columns() {
@@ -33,8 +33,8 @@ function figure(name, value, unit) {
 }
 
 function item(event) {
-  const simulated = (event.change ?? event.row).simulated;
-  const time = h("div", { class: "at" }, h("time", { datetime: new Date(event.at * 1000).toISOString() }, clock(event.at)), simulated && h("small", null, t("simulated")));
+  const { simulated, mixed } = event.change ?? event.row;
+  const time = h("div", { class: "at" }, h("time", { datetime: new Date(event.at * 1000).toISOString() }, clock(event.at)), simulated && h("small", null, t(mixed ? "mixed" : "simulated")));
   if (event.change) {
     return h("li", null, time, h("span", { class: "said" }, h("span", { class: `dot ${event.tone}` }), " ", changed(event.change)), event.change.reason && h("span", { class: "why" }, event.change.reason));
   }
@@ -52,44 +52,26 @@ function eventsOf(now) {
   return [...requests, ...changes].sort((one, other) => other.at - one.at).slice(0, 50);
 }
 
-export function nowView() {
+// The figures and the chart of models, or of stand-ins.
+function board(simulated) {
+  const tag = simulatedTag(simulated);
   const figures = h("dl", { class: "figures" });
-  const note = h("p", { class: "note" });
   const place = h("div", { class: "chart", role: "img" });
-  const shownColumns = columns();
-  const targets = table(t("now.targets"), shownColumns, []);
-  const body = targets.querySelector("tbody");
-  const feed = h("ol", { class: "feed", id: "feed" });
-  const quiet = h("p", { class: "empty" }, t("now.quiet"));
+  const shown = panel(t("now.traffic"), t("now.traffic_note"), place);
+  if (tag) shown.querySelector("h2").append(tag.cloneNode(true));
   const begun = new Map();
-  let drawn = null, source = null, again = 0, told = new Set(), spokenAt = 0, first = true;
+  let drawn = null;
 
-  const element = h("div", { class: "view" });
-  fill(element, h("div", { class: "head" }, h("h1", null, t("nav.now")), note), figures,
-    h("div", { class: "columns" },
-      h("div", null, panel(t("now.targets"), t("now.targets_note"), targets), panel(t("now.traffic"), t("now.traffic_note"), place)),
-      panel(t("now.feed"), t("now.feed_note"), feed, quiet)));
-
-  function draw(now) {
-    const requests = now.targets.reduce((sum, row) => sum + row.rate, 0);
+  function draw(totals, now) {
     fill(figures,
-      figure(t("in_flight"), count(now.running)),
-      figure(t("now.rate"), rate(requests), t("per_s")),
-      figure(t("now.answered"), count(now.answered)),
-      figure(t("now.rescued"), count(now.rescued)),
-      figure(t("now.failed"), count(now.failed)));
-    note.textContent = t("now.note", { span: span(now.span), time: clock(now.at) });
-    keyed(body, now.targets, (row) => `${row.target} ${row.simulated}`, (row) => JSON.stringify([row, Math.round(row.recovers_in ?? -1)]), (row) => tableRow(shownColumns, row));
-    const events = eventsOf(now);
-    keyed(feed, events, (event) => event.key, (event) => event.print, item);
-    quiet.hidden = events.length > 0;
-    speak(events);
-    drawTraffic(now);
-  }
-
-  function drawTraffic(now) {
-    for (const [moment, number] of Object.entries(now.begun)) begun.set(Number(moment), number);
-    const last = Math.floor(now.at / now.bucket) * now.bucket - now.bucket, from = last - CHART;
+      figure(t("in_flight"), count(totals.running)),
+      figure(t("now.rate"), rate(totals.rate), t("per_s")),
+      figure(t("now.answered"), count(totals.answered)),
+      figure(t("now.rescued"), count(totals.rescued)),
+      figure(t("now.failed"), count(totals.failed)));
+    const current = Math.floor(now.at / now.bucket) * now.bucket, last = current - now.bucket, from = last - CHART;
+    for (const [moment, number] of Object.entries(totals.begun)) begun.set(Number(moment), number);
+    if (now.span < 2 * now.bucket) begun.set(current, totals.rate * now.bucket); // so busy that no bucket is seen whole
     for (const moment of begun.keys()) if (moment < from) begun.delete(moment);
     const moments = [], rates = [];
     for (let moment = from; moment <= last; moment += now.bucket) {
@@ -99,6 +81,43 @@ export function nowView() {
     place.setAttribute("aria-label", t("now.traffic_text", { rate: rate(rates.at(-1)), most: rate(Math.max(...rates)) }));
     if (drawn) drawn.set([moments, rates]);
     else drawn = chart(place, { data: [moments, rates], series: [{ fill: true }], unit: (value) => rate(value) });
+  }
+
+  return { figures: tag ? h("div", { class: "marked" }, figures, h("p", { class: "note" }, tag, " ", t("now.simulated"))) : figures, panel: shown, draw, end: () => drawn?.end() };
+}
+
+export function nowView() {
+  const note = h("p", { class: "note" });
+  const shownColumns = columns();
+  const targets = table(t("now.targets"), shownColumns, []);
+  const body = targets.querySelector("tbody");
+  const feed = h("ol", { class: "feed", id: "feed" });
+  const quiet = h("p", { class: "empty" }, t("now.quiet"));
+  const strips = h("div", { class: "view" }), charts = h("div");
+  const boards = new Map();
+  let source = null, again = 0, told = new Set(), spokenAt = 0, first = true;
+
+  const element = h("div", { class: "view" });
+  charts.append(panel(t("now.targets"), t("now.targets_note"), targets));
+  fill(element, h("div", { class: "head" }, h("h1", null, t("nav.now")), note), strips,
+    h("div", { class: "columns" }, charts, panel(t("now.feed"), t("now.feed_note"), feed, quiet)));
+
+  function draw(now) {
+    for (const totals of now.totals) {
+      if (!boards.has(totals.simulated)) {
+        const made = board(totals.simulated);
+        boards.set(totals.simulated, made);
+        strips.append(made.figures);
+        charts.append(made.panel);
+      }
+      boards.get(totals.simulated).draw(totals, now);
+    }
+    note.textContent = t("now.note", { span: span(now.span), time: clock(now.at) });
+    keyed(body, now.targets, (row) => `${row.target} ${row.simulated}`, (row) => JSON.stringify([row, Math.round(row.recovers_in ?? -1)]), (row) => tableRow(shownColumns, row));
+    const events = eventsOf(now);
+    keyed(feed, events, (event) => event.key, (event) => event.print, item);
+    quiet.hidden = events.length > 0;
+    speak(events);
   }
 
   function speak(events) {
@@ -152,7 +171,7 @@ export function nowView() {
     leave() {
       clearTimeout(again);
       source?.close();
-      drawn?.end();
+      for (const each of boards.values()) each.end();
       document.removeEventListener("visibilitychange", seen);
       const shown = document.getElementById("live");
       if (shown) shown.hidden = true;

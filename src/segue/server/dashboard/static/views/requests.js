@@ -19,7 +19,7 @@ export function outcome(row) {
 
 function columns() {
   return [
-    { name: t("when"), full: true, cell: (row) => [h("a", { href: `#/requests/${encodeURIComponent(row.request_id)}` }, moment(row.started, true)), simulatedTag(row.simulated)] },
+    { name: t("when"), full: true, cell: (row) => [h("a", { href: `#/requests/${encodeURIComponent(row.request_id)}` }, moment(row.started, true)), simulatedTag(row.simulated, row.mixed)] },
     { name: t("way"), full: true, plain: true, cell: (row) => [way(row), h("div", { class: "small" }, row.model)] },
     { name: t("outcome"), full: true, plain: true, cell: outcome },
     { name: t("first_content"), num: true, cell: (row) => seconds(row.felt.first) },

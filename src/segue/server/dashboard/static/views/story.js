@@ -54,7 +54,7 @@ function timeline(story) {
 
 function columns() {
   return [
-    { name: t("target"), full: true, cell: (step) => [step.target, role(step) && h("span", { class: "tag" }, role(step)), h("div", { class: "small" }, step.model)] },
+    { name: t("target"), full: true, cell: (step) => [step.target, simulatedTag(step.simulated), role(step) && h("span", { class: "tag" }, role(step)), h("div", { class: "small" }, step.model)] },
     { name: t("story.began"), num: true, cell: (step) => step.at >= 0.0005 ? `+${seconds(step.at)}` : "0" },
     { name: t("first_content"), num: true, cell: (step) => seconds(step.first_content) },
     { name: t("story.took"), num: true, cell: (step) => seconds(step.seconds) },
@@ -86,7 +86,7 @@ export function storyView(id) {
       const { story } = reply, { row } = story;
       const route = story.policy ? `${story.policy}${story.route ? `: ${story.route}` : ""}` : t("story.as_written");
       fill(element,
-        h("div", { class: "head" }, h("h1", null, t("story.title")), simulatedTag(row.simulated), h("p", { class: "note" }, h("a", { href: "#/requests" }, t("story.back")))),
+        h("div", { class: "head" }, h("h1", null, t("story.title")), simulatedTag(row.simulated, row.mixed), h("p", { class: "note" }, h("a", { href: "#/requests" }, t("story.back")))),
         h("p", null, happened(row).replace(/\s+$/, ""), " ", h("span", { class: "note" }, felt(row))),
         panel(t("story.facts"), "", h("dl", { class: "body facts" },
           fact(t("outcome"), outcome(row)), fact(t("when"), moment(row.started, true)),
