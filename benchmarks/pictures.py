@@ -30,7 +30,7 @@ SHOWN = {
 }
 """Those that the documentation shows, and their names there."""
 VIEWS = ("now", "requests", "story", "history", "money", "settings")
-SIZES = ((1280, 860), (390, 844))
+SIZES = ((1280, 760), (390, 844))
 FAULTS = (
     ("gemini", "rate:times=2"),
     ("gemini", "cut:after=12,times=2"),

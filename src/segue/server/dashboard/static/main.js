@@ -57,6 +57,7 @@ function frame(place) {
   nav.setAttribute("aria-label", t("nav"));
   const names = session?.look ? Object.keys(VIEWS) : [];
   fill(nav, h("ul", null, names.map((name) => h("li", null, h("a", { href: `#/${name}`, "aria-current": name === place && "page" }, t(`nav.${name}`))))));
+  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   const other = language() === "ko" ? "en" : "ko";
   fill(document.getElementById("tools"),
     h("span", { class: "live", id: "live", hidden: true }),
