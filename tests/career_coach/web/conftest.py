@@ -18,8 +18,8 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    """Stand-ins that take some 0.4 s for a question and 3 s for a learning path."""
-    with Sandbox(reply=stand_in.reply, delay=0.004) as made:
+    """Stand-ins that take some 0.2 s for a question and 1.5 s for a learning path."""
+    with Sandbox(reply=stand_in.reply, delay=0.002) as made:
         yield made
 
 
