@@ -1,4 +1,4 @@
-"""The sandbox as the gateway's dashboard breaks it."""
+"""Faults of the sandbox, switched from the gateway's dashboard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from segue.validation import unknown
 
 
 class Breakable:
-    """A `segue.server.dashboard.stand_ins.StandIns`: the sandbox's faults, and which of them were set from the page."""
+    """Implements `segue.server.dashboard.stand_ins.StandIns`; remembers the faults that were set through it."""
 
     kinds = tuple(
         FaultKind(name=kind.name, phase=kind.phase, help=kind.help, once=kind.phase != "connect")
@@ -38,5 +38,5 @@ class Breakable:
         self._broken.pop(name, None)
 
     def _check(self, name: str) -> None:
-        if name not in self.providers:  # the sandbox would start any other
+        if name not in self.providers:  # the sandbox would start one
             raise unknown(name, "a provider that is simulated here", self.providers)

@@ -178,7 +178,7 @@ async def test_a_ledger_that_cannot_be_read_ends_no_stream(
         await until(lambda: b":\n\n" in caller.read)
         broken, before = False, caller.looks
         await until(lambda: caller.looks > before)
-    assert "can't look at the ledger" in caplog.text
+    assert "can't read the ledger" in caplog.text
 
 
 def test_a_gateway_that_is_told_to_end_does_not_wait_for_open_dashboards() -> None:

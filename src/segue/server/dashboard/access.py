@@ -1,8 +1,8 @@
-"""Who may look: the same keys as the API's, presented as a program does or kept by the browser in a cookie.
+"""Access to the dashboard: the API's keys, in the headers of a program or in a browser's cookie.
 
-The cookie holds the key. It is out of every script's reach (`HttpOnly`), goes with requests of the gateway's own pages only
-(`SameSite=Strict`) and only to the dashboard's own endpoints: it has no `Path`, so a browser takes the directory of the address that set it,
-also behind a proxy that serves the gateway under a path. It ends with the browser, and a revoked key ends it at once.
+The cookie holds the key. No script can read it (`HttpOnly`), and browsers send it with requests of the gateway's own pages only
+(`SameSite=Strict`) and only to the dashboard's endpoints: without a `Path` attribute, its path is the directory of the URL that set it, also behind a
+proxy that serves the gateway below a path. It ends with the browser's session; a revoked key is refused at once.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ LONGEST_KEY: Final = 512
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """What the browser's user may do. `keys`: a key is asked for; `scope` is the key's, "" without one that may look.
+    """What the caller may do. `keys`: a key is required; `scope` and `name` are the key's, "" without one that may `look`.
 
-    `act` means asking models and breaking stand-ins, and reading what was asked and answered; it takes a key of the scope `admin`.
+    `act` covers sending prompts, breaking stand-ins and reading bodies; it requires the scope `admin`. `sandbox`: stand-ins answer;
+    `bodies`: bodies are kept.
     """
 
     keys: bool
@@ -37,7 +38,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def session(exchange: Exchange, gatekeeper: Gatekeeper | None, *, sandbox: bool, bodies: bool) -> Session:
-    """What the caller may do; never refuses."""
+    """What the caller may do. Raises nothing for a missing or unknown key."""
     if gatekeeper is None:
         return Session(keys=False, look=True, act=True, sandbox=sandbox, bodies=bodies)
     key = gatekeeper.find(_presented(exchange))
@@ -48,12 +49,12 @@ def session(exchange: Exchange, gatekeeper: Gatekeeper | None, *, sandbox: bool,
 
 
 def identify(exchange: Exchange, gatekeeper: Gatekeeper | None, scope: Scope) -> str:
-    """The id of the caller's key, "" where none is asked for. Raises `InvalidRequestError`: 401 or 403."""
+    """The id of the caller's key, "" where no key is required. Raises `InvalidRequestError`: 401 or 403."""
     return "" if gatekeeper is None else gatekeeper.identify(_presented(exchange), scope)
 
 
 def check_site(exchange: Exchange) -> None:
-    """Raises `InvalidRequestError` (403) for a request that another page made: browsers say so themselves, older ones by `origin`."""
+    """Raises `InvalidRequestError` (403) for a request from another site's page, by `sec-fetch-site`, or `origin` from older browsers."""
     site, origin = exchange.headers.get("sec-fetch-site"), exchange.headers.get("origin")
     if site is not None:
         foreign = site not in ("same-origin", "none")
@@ -64,20 +65,20 @@ def check_site(exchange: Exchange) -> None:
 
 
 def check_json(exchange: Exchange) -> None:
-    """Raises `InvalidRequestError` (415) for what a plain form of any page could send."""
+    """Raises `InvalidRequestError` (415) for a content type that an HTML form can send from any page."""
     if exchange.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise InvalidRequestError("send JSON, with content-type: application/json", status=415)
 
 
 def kept(key: str, exchange: Exchange) -> str:
-    """The `set-cookie` that keeps a key; "" ends it. `Secure` where the page came over TLS, also through a proxy."""
+    """The `set-cookie` header that stores a key; an empty key deletes it. `Secure` if the page was loaded over TLS, also through a proxy."""
     secure = "; Secure" if exchange.headers.get("origin", "").startswith("https:") else ""
     ended = "" if key else "; Max-Age=0"
     return f"{COOKIE}={key}; HttpOnly; SameSite=Strict{secure}{ended}"
 
 
 def check_key(key: str) -> str:
-    """The key itself. Raises `InvalidRequestError` (401) for what can't be one, nor stand in a cookie."""
+    """Returns the key. Raises `InvalidRequestError` (401) for a text that can't be a key or is not safe in a cookie."""
     if (
         not 0 < len(key) <= LONGEST_KEY
         or not all(letter.isalnum() or letter in "-_." for letter in key)

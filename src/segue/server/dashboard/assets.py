@@ -1,4 +1,4 @@
-"""The page's own files, and what every answer of the dashboard tells the browser about what it may do."""
+"""The page's static files, and the security headers of every response of the dashboard."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Nothing inline, nothing from elsewhere, no frame around it, and no text that becomes markup or script: a browser with Trusted Types refuses
-`innerHTML` and its like altogether."""
+"""No inline scripts or styles, no third-party hosts, no framing; with Trusted Types, which some browsers have, `innerHTML` and the like
+are blocked."""
 
 HEADERS: Final = {
     "content-security-policy": POLICY,
@@ -59,7 +59,7 @@ class _Asset(NamedTuple):
 
 
 def page(exchange: Exchange) -> Reply:
-    """The one page, in the language that the browser prefers. It holds no data."""
+    """The page, in the language that the browser prefers. It contains no data."""
     language = preferred(exchange.headers.get("accept-language", ""))
     body = _assets()[PAGE].data.replace(b'<html lang="en"', b'<html lang="%s"' % language.encode(), 1)
     return 200, {**NOT_KEPT, "content-type": _TYPES[".html"], "vary": "accept-language"}, body
@@ -83,11 +83,11 @@ def preferred(accepted: str) -> str:
         tag, _, rest = part.strip().partition(";")
         name = tag.partition("-")[0].lower()
         try:
-            said = float(rest.partition("=")[2] or 1.0)
+            value = float(rest.partition("=")[2] or 1.0)
         except ValueError:
             continue
-        if name in LANGUAGES and said > weight:
-            best, weight = name, said
+        if name in LANGUAGES and value > weight:
+            best, weight = name, value
     return best
 
 

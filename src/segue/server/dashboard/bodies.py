@@ -1,4 +1,4 @@
-"""What was asked and answered lately, for a request's story: kept only where the settings have bodies logged, in this process's memory."""
+"""Prompts and answers of the latest requests, for their stories: kept in this process's memory, and only if the settings log bodies."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MESSAGES: Final = 20
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """A message's role and its text, without what is no text."""
+    """A message's role and its text, without images and other parts."""
 
     role: str
     text: str
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked and answered, its secrets taken out, each text cut at 8,192 characters. `earlier` messages are left out."""
+    """A prompt and its answer with secrets redacted, each text cut at 8,192 characters. `earlier` messages are left out."""
 
     messages: tuple[Spoken, ...]
     answer: str
@@ -34,7 +34,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bodies:
-    """A listener. Texts are redacted when they are shown, not when they pass."""
+    """A listener. Texts are redacted when they are read, to keep requests fast."""
 
     def __init__(self, redact: Redactor) -> None:
         self._redact = redact

@@ -1,7 +1,7 @@
-"""What is served under `/dashboard`: the page, its files, and the typed, bounded JSON behind it.
+"""The routes below `/dashboard`: the page, its files, and the typed, bounded JSON behind it.
 
-    GET            /                                 a browser is led to /dashboard/
-    GET            /dashboard/, /dashboard/static/…  the page and its files: no data, so no key
+    GET            /                                 redirects browsers to /dashboard/
+    GET            /dashboard/, /dashboard/static/…  the page and its files: no data, so no key is required
     GET            …/api/v1/session                  what the caller may do
     POST, DELETE   …/api/v1/session                  signs in with {"key"}, signs out
     GET            …/api/v1/now                      one look; …/api/v1/events: every look, by server-sent events
@@ -11,7 +11,7 @@
     GET, POST      …/api/v1/faults                   stand-ins only: {"provider", "fault"}, "" heals
     POST           …/api/v1/try                      a prompt, streamed
 
-Looking takes a key of the scope `metrics` or `admin`; asking, breaking and reading bodies one of `admin`. Errors are written as in OpenAI's dialect.
+Reading requires a key of the scope `metrics` or `admin`; prompts, faults and bodies require `admin`. Errors have OpenAI's format.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ROOT: Final = "/dashboard"
 API: Final = "/api/v1"
 
 READS: Final = 2
-"""Reads of the ledger that run at once: a large one takes seconds to add up, and threads are needed for answering too."""
+"""Concurrent reads of the ledger: summing a large one takes seconds, and requests need threads too."""
 READ: Final = 2000
 """Attempts that a list of requests is made of."""
 STEPS: Final = 100
@@ -55,13 +55,13 @@ LISTED: Final = 200
 """Requests of a list."""
 LONGEST_ID: Final = 100
 LONGEST_BODY: Final = 4096
-"""Bytes of what signs in or breaks a provider."""
+"""Bytes of a body that signs in or breaks a provider."""
 
 Generate = Callable[[Exchange, IngressCodec, str], Awaitable[None]]
 
 
 class RequestList(msgspec.Struct, frozen=True, kw_only=True):
-    """Requests, the latest first. `before` is what to ask for to get earlier ones, None where there are none."""
+    """Requests, the latest first. `before` is the query parameter for the next page, None on the last one."""
 
     requests: tuple[RequestRow, ...]
     before: float | None
@@ -85,7 +85,7 @@ class _Break(msgspec.Struct):
 
 
 class Dashboard:
-    """Answers what `routes` finds under `/dashboard`. `generate` answers a generation as the API does."""
+    """Answers the requests that `routes` finds below `/dashboard`. `generate` answers a prompt as the API does."""
 
     def __init__(
         self,
@@ -109,11 +109,11 @@ class Dashboard:
             runtime.listen(self._bodies)
 
     async def answer(self, exchange: Exchange) -> None:
-        """Raises `InvalidRequestError` for what is not served, or not to this caller."""
-        exchange.extra = {}  # no other page reads any of it, whatever pages may use the API
+        """Raises `InvalidRequestError` for an unknown path, and for a caller without the scope."""
+        exchange.extra = {}  # no CORS: pages that may use the API may still not read the dashboard
         path = exchange.path.removeprefix(ROOT)
         if exchange.path == "/" or not path:
-            # Relative, so that it holds behind a proxy that serves the gateway under a path of its own.
+            # Relative, so that it also works behind a proxy that serves the gateway below a path.
             await exchange.reply((307, {**assets.NOT_KEPT, "location": "dashboard/"}, b""), {})
         elif path == "/":
             await exchange.reply(assets.page(exchange), {})
@@ -156,6 +156,7 @@ class Dashboard:
             await self._reply(exchange, switchboard(self._stand_ins))
         elif path == "/history":
             back = _number(exchange, "hours", 24.0, past.MOST_HOURS)
+            self._runtime.history.save()  # with the last seconds of this process
             await self._read(exchange, lambda: past.history(self._store, self._redact, back, time.time()))
         elif path == "/money":
             days = int(_number(exchange, "days", 7, past.MOST_DAYS))
@@ -229,8 +230,8 @@ class Dashboard:
             may = self._session(exchange).act
             body = self._bodies.of(id) if may else None
             bodies = "scope" if not may else "gone" if body is None else "shown"
-        told = story(records, self._redact, time.time())
-        await self._reply(exchange, StoryReply(story=told, bodies=bodies, body=body))
+        found = story(records, self._redact, time.time())
+        await self._reply(exchange, StoryReply(story=found, bodies=bodies, body=body))
 
     # Stand-ins.
 
@@ -257,7 +258,7 @@ class Dashboard:
         return self._runtime.ledger
 
     async def _read(self, exchange: Exchange, read: Callable[[], msgspec.Struct]) -> None:
-        """Replies with what `read` finds in the ledger, aside."""
+        """Replies with the result of `read`, which runs in a thread because it waits for the ledger."""
         async with self._reading:
             reply = await asyncio.to_thread(lambda: msgspec.json.encode(read()))
         await exchange.reply((200, _JSON, reply), {})
@@ -274,13 +275,13 @@ def _decoded(body: bytes, type_: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.MsgspecError as error:
-        raise InvalidRequestError(f"the body is not what is asked for here: {error}") from error
+        raise InvalidRequestError(f"the body is not valid here: {error}") from error
 
 
 async def _small(exchange: Exchange) -> bytes:
-    """A body that anybody may send. Raises `InvalidRequestError` (413) before one is read that is long, or does not say how long it is."""
-    said = exchange.headers.get("content-length", "")
-    if not said.isdigit() or int(said) > LONGEST_BODY:
+    """A body from a caller who is not signed in. Raises `InvalidRequestError` (413), before reading it, if it is long or of unknown length."""
+    length = exchange.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > LONGEST_BODY:
         raise InvalidRequestError(f"send up to {LONGEST_BODY} bytes, with their content-length", status=413)
     return await exchange.body()
 
@@ -290,22 +291,22 @@ def _query(exchange: Exchange) -> dict[str, str]:
 
 
 def _number(exchange: Exchange, name: str, default: float, most: float) -> float:
-    """A number of the query, above 0. Raises `InvalidRequestError` for one that is none or beyond `most`."""
-    said = _query(exchange).get(name)
-    if said is None:
+    """A number of the query. Raises `InvalidRequestError` unless it is above 0 and up to `most`."""
+    text = _query(exchange).get(name)
+    if text is None:
         return default
     try:
-        value = float(said)
+        value = float(text)
         if not 0 < value <= most:
             raise ValueError
     except ValueError:
-        raise InvalidRequestError(f"{name} is {said[:50]!r}: use more than 0, up to {most:g}", param=name) from None
+        raise InvalidRequestError(f"{name} is {text[:50]!r}: use more than 0, up to {most:g}", param=name) from None
     return value
 
 
 def _unknown(exchange: Exchange) -> InvalidRequestError:
-    said = f"{exchange.method} {exchange.path[:200]} is not served here: the dashboard is at {ROOT}/"
-    return InvalidRequestError(said, status=404, code="not_served")
+    message = f"{exchange.method} {exchange.path[:200]} is not served here: the dashboard is at {ROOT}/"
+    return InvalidRequestError(message, status=404, code="not_served")
 
 
 def _no_request(id: str) -> InvalidRequestError:

@@ -1,12 +1,13 @@
-"""Looks told to whoever watches, by server-sent events: one look for all watchers of a process, and none while nobody watches.
+"""The live view: server-sent events with one look at the ledger a second, shared by all watchers of a process.
 
-A look is encoded once and every watcher is given the same bytes, of which at most `BEHIND` wait for one. A watcher that falls further behind
-is let go; its browser comes back by itself once it can read again.
+Without watchers the ledger is not read. A look is encoded once; all watchers send the same bytes, and at most `BEHIND` looks wait in a
+watcher's queue. The stream of a watcher that is further behind is ended; its browser reconnects.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -27,23 +28,27 @@ log = logging.getLogger("segue.server")
 EVERY: Final = 1.0
 """Seconds between two looks."""
 REST: Final = 50
-"""Times as long as a look took, at least, until the next one: looking takes at most a fiftieth of the time."""
+"""The pause after a look is at least so many times as long as the look took."""
+LONGEST_REST: Final = 10.0
+"""Seconds."""
+CHECK: Final = 1.0
+"""Seconds between two checks of whether the server is to end."""
 WATCHERS: Final = 16
-"""Watchers of a process."""
+"""The most watchers of a process."""
 BEHIND: Final = 4
-"""Looks that wait for a slow watcher."""
+"""The most looks that wait for a slow watcher."""
 KEPT: Final = 0.9
-"""Seconds for which a look answers those who ask for one."""
+"""Seconds for which `now` returns the same look."""
 
 HEADERS: Final = {**NOT_KEPT, "content-type": "text/event-stream", "x-accel-buffering": "no"}
 HELLO: Final = b"retry: 1000\n\n"
-"""A browser whose stream has ended comes back after a second."""
+"""Browsers reconnect a second after their stream ended."""
 NOTHING: Final = b":\n\n"
-"""A sign of life."""
+"""A comment, which keeps the connection alive."""
 
 
 class Watcher:
-    """One open stream. `task` ends when it falls behind."""
+    """The queue of one open stream. `dropped`: it was too far behind."""
 
     def __init__(self) -> None:
         self.waiting: deque[bytes] = deque()
@@ -51,7 +56,7 @@ class Watcher:
         self.dropped = False
 
     def tell(self, data: bytes) -> None:
-        """Never waits."""
+        """Queues a look; never waits."""
         if len(self.waiting) >= BEHIND:
             self.dropped = True
             self.waiting.clear()
@@ -61,7 +66,7 @@ class Watcher:
 
 
 class Feed:
-    """The looks of one process."""
+    """The looks of one process. `every` is the seconds between two of them."""
 
     def __init__(self, runtime: Runtime, redact: Redactor, *, every: float = EVERY) -> None:
         self._runtime = runtime
@@ -73,29 +78,30 @@ class Feed:
         self._latest = b""
         self._looked = 0.0
         self.looks = 0
-        """How many there were."""
+        """How many looks there have been."""
 
     @property
     def watchers(self) -> int:
         return len(self._watchers)
 
     async def now(self) -> bytes:
-        """The latest look as JSON, at most a second old. Waits for the ledger, aside."""
+        """The latest look as JSON, at most a second old."""
         async with self._lock:
             if time.monotonic() - self._looked > KEPT:
                 await self._look()
             return self._latest
 
     async def watch(self, exchange: Exchange) -> None:
-        """Tells a caller of every look until it leaves, falls behind, or the server ends. Raises `InvalidRequestError` (503) where too many watch."""
+        """Streams every look until the caller leaves or falls behind, or the server ends. Raises `InvalidRequestError` (503) if there are too
+        many watchers."""
         if len(self._watchers) >= WATCHERS:
             raise InvalidRequestError(
-                f"{WATCHERS} watch already: close another dashboard", status=503, code="too_many_watchers"
+                f"{WATCHERS} dashboards are open already: close one", status=503, code="too_many_watchers"
             )
         watcher = Watcher()
         self._watchers.add(watcher)
         try:
-            await exchange.body()  # what comes next is then that the caller leaves
+            await exchange.body()  # the next message is then the disconnect
             with exchange.watch():
                 first = await self.now()
                 await exchange.start(200, HEADERS)
@@ -108,7 +114,9 @@ class Feed:
 
     async def _tell(self, exchange: Exchange, watcher: Watcher) -> None:
         while True:
-            await watcher.ready.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK):
+                    await watcher.ready.wait()
             watcher.ready.clear()
             while watcher.waiting:
                 await exchange.write(watcher.waiting.popleft())
@@ -123,20 +131,19 @@ class Feed:
                 try:
                     async with self._lock:
                         await self._look()
-                except Exception:  # the ledger can't be read: watchers keep the look they have, and see how old it is
-                    log.exception("the dashboard can't look at the ledger")
-                    told = NOTHING
+                except Exception:  # watchers keep the look they have, which shows its time
+                    log.exception("the dashboard can't read the ledger")
+                    data = NOTHING
                 else:
-                    told = event("now", self._latest)
+                    data = event("now", self._latest)
                 for watcher in self._watchers:
-                    watcher.tell(told)
+                    watcher.tell(data)
                 took = time.monotonic() - began
-                await asyncio.sleep(max(self._every - took, REST * took))
+                await asyncio.sleep(max(self._every - took, min(REST * took, LONGEST_REST)))
         finally:
             self._looking = None
 
     async def _look(self) -> None:
-        self._runtime.history.save()  # what this process counted in the last seconds
         found = await asyncio.to_thread(
             look, self._runtime.ledger, states(self._runtime), stand_ins(self._runtime), self._redact, time.time()
         )
@@ -150,7 +157,7 @@ def event(name: str, data: bytes) -> bytes:
 
 
 def stand_ins(runtime: Runtime) -> frozenset[str]:
-    """The targets that no model answers for."""
+    """The names of the targets whose answers are simulated."""
     found = set()
     for name in runtime.targets.names:
         try:

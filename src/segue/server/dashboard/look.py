@@ -1,4 +1,4 @@
-"""What goes on now: how the targets stand, what passes through them, and what happened lately, in one look at the ledger."""
+"""The present: the targets' states and traffic, and the latest failovers, from one look at the ledger."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from segue.server.dashboard.stories import RequestRow, by_request, row, troubled
 from segue.server.health import State, TargetState
 
 SPAN: Final = 300.0
-"""Seconds that are looked back on."""
+"""Seconds that a look covers."""
 MOST: Final = 1000
-"""Attempts that are looked at, the latest: 15 ms of work, whatever the traffic is."""
+"""The most attempts that a look reads, the latest ones: 15 ms of CPU at any traffic."""
 BUCKET: Final = 5
-"""Seconds that attempts are counted in, for the chart of the traffic."""
+"""Seconds of each point in the chart of the traffic."""
 RATE_SPAN: Final = 10.0
-"""Seconds that a rate is the mean of."""
+"""Seconds over which a rate is averaged."""
 EVENTS: Final = 50
-"""Events that are told, the latest."""
+"""The most requests, and the most changes of state, in a look: the latest ones."""
 BY_US: Final = Where(tracked=False)
-"""What a caller booked by hand may be the same attempts once more."""
+"""Without attempts booked by hand, which may be the same ones again."""
 TARGETS: Final = 100
-"""Rows of targets."""
+"""The most rows of targets."""
 
 
 class TargetRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A target and its traffic: attempts of models and of stand-ins never share a row. `rate` is attempts a second."""
+    """A target and its traffic; real and simulated attempts have separate rows. `rate` is attempts a second."""
 
     target: str
     model: str
@@ -61,8 +61,8 @@ class ChangeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """All targets together, of models or of stand-ins. `rate` is attempts a second; `begun` are attempts begun in each `BUCKET` seconds that lie
-    within the span, by their first epoch second. `answered`, `rescued` (answered by another attempt than the first) and `failed` are requests."""
+    """Sums over all targets, of real or of simulated traffic. `rate` is attempts a second; `begun` counts attempts by the first epoch second of
+    each `BUCKET` seconds within the span. `answered`, `rescued` (answered by another attempt than the first) and `failed` count requests."""
 
     simulated: bool
     rate: float
@@ -74,8 +74,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """One look, at `at` (epoch seconds). The traffic is of the last `span` seconds: shorter than asked for where there were more attempts than
-    are looked at. `requests` are those of the span in which anything but a plain answer happened, the latest first."""
+    """One look, at `at` (epoch seconds). It covers the last `span` seconds: fewer than `SPAN` if there were more than `MOST` attempts.
+    `requests` are those in which an attempt failed or was hedged, the latest first."""
 
     at: float
     span: float
@@ -88,7 +88,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look(store: LedgerStore, states: Sequence[TargetState], stand_ins: Set[str], redact: Redactor, now: float) -> Now:
-    """Waits for the ledger. `states` are this process's, `stand_ins` names targets that no model answers for; `now` is epoch seconds."""
+    """Waits for the ledger. `states` are this process's, `stand_ins` the names of simulated targets; `now` is epoch seconds."""
     records = store.records(since=now - SPAN, where=BY_US, limit=MOST, newest_first=True)
     span = SPAN if len(records) < MOST else max(now - records[-1].started, 0.001)
     requests = by_request(records)
@@ -117,7 +117,7 @@ def _totals(
     targets: Sequence[TargetRow],
     since: float,
 ) -> Totals:
-    """A request that a model answered in part counts among those of models."""
+    """A request with real and simulated attempts counts as real."""
     begun = Counter(int(each.started) // BUCKET * BUCKET for each in records if each.simulated is simulated)
     own = [each for each in targets if each.simulated is simulated]
     trouble = [each for each in rows if (each.simulated and not each.mixed) is simulated]
@@ -143,7 +143,7 @@ def _targets(
     now: float,
     span: float,
 ) -> tuple[TargetRow, ...]:
-    """A row for each target that is set, as its latest attempts were; and for each that was asked beside those."""
+    """A row for each configured target, and for each other one that has attempts."""
     seen = traffic(records, now)
     models = {(each.target, each.simulated): each.model for each in reversed(records)}
     rows = []
@@ -175,7 +175,7 @@ def _targets(
 
 
 def change_row(change: Change, redact: Redactor) -> ChangeRow:
-    """A change as it is told."""
+    """The change with its secrets redacted."""
     return ChangeRow(
         id=f"{change.process}-{change.at:.6f}-{change.thing}",
         at=change.at,

@@ -1,6 +1,6 @@
-"""Days and hours that are over: waits, answers and failures by the hour, cost by the day, and what failing over saved and cost.
+"""The past: waits, answers and failures by the hour, cost by the day, and what failing over saved and cost.
 
-All of it waits for the ledger. Stand-ins and models never share a row.
+`history` and `money` wait for the ledger. Real and simulated attempts have separate rows.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from segue.settings import Settings
 MOST_HOURS: Final = 720
 MOST_DAYS: Final = 92
 TARGETS: Final = 24
-"""Targets whose history is told, those with the most attempts."""
+"""The most targets in a history: those with the most attempts."""
 BUCKETS: Final = 96
-"""Spans that a history is cut into, at most."""
+"""The most spans in a history, unless a day is the shortest."""
 CHANGES: Final = 200
 ROWS: Final = 500
-"""Rows of cost, the dearest; the others are added up."""
+"""The most rows of cost: those with the highest cost."""
 MOST: Final = 10_000
-"""Attempts that the balance is made of, the latest: 100 ms of work."""
+"""The most attempts that the balance is computed from, the latest ones: 150 ms of CPU."""
 
 _STEPS: Final = tuple(HOUR * step for step in (1, 2, 3, 6, 8, 12, 24))
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What each span of `step` seconds was like at each target, in order; waits to within 9 %. `left_out` counts targets beyond the bound."""
+    """Each target's numbers in each span of `step` seconds, in order; waits are exact to 9 %. `left_out` counts targets beyond `TARGETS`."""
 
     since: float
     until: float
@@ -51,7 +51,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts of a day that share target, key and model. `cost` is the likely cost in US dollars, `bound` the most that can have been billed."""
+    """The attempts of a day with the same target, key and model. `cost` is their likely cost in US dollars, `bound` the most that can have been
+    billed."""
 
     day: datetime.date
     target: str
@@ -68,7 +69,7 @@ class CostRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """The costs of one kind: "booked", "tracked" by hand, or "simulated". `total` counts each request once; `left_out` rows are in it but not in `rows`."""
+    """The costs of one of `KINDS`. The sums include the `left_out` rows; `requests` counts each request of a day once."""
 
     kind: str
     rows: tuple[CostRow, ...]
@@ -80,12 +81,12 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """What failing over saved and cost, of the requests that are over among the latest attempts since `since` (epoch seconds).
+    """What failing over saved and cost, for the completed requests among the latest attempts since `since` (epoch seconds).
 
-    `requests` of them, of which `answered`; `rescued` are those answered though an attempt before had failed: without another try their callers
-    had got an error. `delay_p50` and `delay_p95` are the seconds from a rescued request's first attempt to the one that ended its answer. `extra` is the
-    likely cost of all attempts in answered requests but the ones that ended the answers, `extra_bound` the most that can have been billed for them; `spent` is the likely cost of
-    all attempts. `unpriced` attempts are in neither.
+    `rescued` requests were answered after an attempt had failed: without another attempt their callers would have got an error. `delay_p50`
+    and `delay_p95` are the seconds from a rescued request's first attempt to the start of the one that completed the answer. `extra` is the likely
+    cost, in answered requests, of all attempts except those that completed the answers, `extra_bound` the most that can have been billed for
+    them; `spent` is the likely cost of all attempts. `unpriced` attempts are in none of these.
     """
 
     simulated: bool
@@ -106,7 +107,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True):
-    """Costs by the day, from `since` to `until`, both included, as days begin in `timezone`; and the balance of failing over."""
+    """Costs by day in `timezone`, from `since` to `until` inclusive, and the balance of failing over; `complete`: it covers all these days."""
 
     since: datetime.date
     until: datetime.date
@@ -146,7 +147,7 @@ def _busiest(rolled: Iterable[Hour]) -> list[tuple[str, bool]]:
 
 
 def money(store: LedgerStore, settings: Settings, redact: Redactor, days: int, now: float) -> Money:
-    """The last `days`, today among them."""
+    """The last `days` days, including today."""
     zone = zone_of(settings)
     today = datetime.datetime.fromtimestamp(now, zone).date()
     first = today - datetime.timedelta(days=days - 1)
@@ -207,7 +208,7 @@ def _cost_row(found: DailyRow, redact: Redactor) -> CostRow:
 
 
 def balance(records: Sequence[AttemptRecord]) -> Balance | None:
-    """The balance of these attempts, which are all of one kind; None of none. Pure."""
+    """The balance of these attempts, which are all real or all simulated; None without completed requests. Pure."""
     requests = [attempts for attempts in by_request(records).values() if is_over(attempts)]
     if not requests:
         return None

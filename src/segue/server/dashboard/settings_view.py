@@ -1,4 +1,4 @@
-"""What is set, as it may be shown: keys without their secrets, budgets and quotas with what is left, targets, chains and every knob."""
+"""The settings without secrets: keys, budgets and quotas with what is left of them, targets, chains and policies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from segue.server.keys.store import Key, budget_of
 from segue.server.models import usable_targets
 
 ROWS: Final = 500
-"""Rows of each list."""
+"""The most rows of each list."""
 
 
 class BudgetRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class BudgetRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuotaRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left of a target's known quota, as this process counts it."""
+    """What is left of a target's known quota, counted by this process."""
 
     target: str
     window: str
@@ -40,7 +40,7 @@ class QuotaRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetSetting(msgspec.Struct, frozen=True, kw_only=True):
-    """A target as it is set. `host` is its address without paths and passwords; `key` whether it has one. `problem` is why it can't be used."""
+    """A target's settings. `host` is its address without path and password; `key`: it has an API key. `problem` says why it can't be used."""
 
     name: str
     provider: str
@@ -61,7 +61,7 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
-    """`keys` is None where no key is asked for. Of each list at most 500 rows; `left_out` counts the others."""
+    """`keys` is None where no key is required. Each list has at most `ROWS` rows; `left_out` counts the others."""
 
     keys: tuple[Key, ...] | None
     budgets: tuple[BudgetRow, ...]
@@ -75,7 +75,7 @@ class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def settings_view(runtime: Runtime, gatekeeper: Gatekeeper | None, redact: Redactor) -> SettingsView:
-    """Reads keys and budgets aside."""
+    """Reads keys and budgets in a thread."""
     settings = runtime.settings
     keys = None if gatekeeper is None else await asyncio.to_thread(gatekeeper.listed)
     left = await asyncio.to_thread(runtime.budgets.left) if "budgets" in runtime.__dict__ else {}
@@ -117,9 +117,15 @@ def _quotas(runtime: Runtime) -> tuple[QuotaRow, ...]:
 
 
 def _target(runtime: Runtime, name: str) -> TargetSetting:
-    said = runtime.settings.target(name)
+    setting = runtime.settings.target(name)
     usable, problem = runtime.targets.usable(name), ""
-    provider, model, dialect, base, simulated = said.provider or name, said.model or "", said.dialect or "", "", False
+    provider, model, dialect, base, simulated = (
+        setting.provider or name,
+        setting.model or "",
+        setting.dialect or "",
+        "",
+        False,
+    )
     try:
         target = runtime.targets[name]
     except ConfigurationError as error:
@@ -133,10 +139,10 @@ def _target(runtime: Runtime, name: str) -> TargetSetting:
         model=model,
         dialect=dialect,
         host=_host(base),
-        key=bool(said.api_key),
+        key=bool(setting.api_key),
         simulated=simulated,
         usable=usable,
-        region=said.region or "",
+        region=setting.region or "",
         problem=problem,
     )
 

@@ -1,4 +1,4 @@
-"""Breaking a provider, where stand-ins answer: the seam to the sandbox, which is built above the server."""
+"""The protocol through which the dashboard breaks stand-ins; the command line implements it over the sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to break. `phase` says where it strikes; `once`: it can be had for a single request."""
+    """A fault. `phase` says where in an answer it strikes; `once`: it can be limited to a single request."""
 
     name: str
     phase: str
@@ -18,14 +18,14 @@ class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StandIns(Protocol):
-    """Local stand-ins for providers. Breaking and healing wait for the sandbox's thread, for milliseconds."""
+    """Local stand-ins for providers. `break_provider` and `heal` block for milliseconds."""
 
     @property
     def providers(self) -> Sequence[str]: ...
 
     @property
     def kinds(self) -> Sequence[FaultKind]:
-        """All ways to break, in the order of where they strike."""
+        """All faults, in the order of where they strike."""
         ...
 
     def broken(self) -> dict[str, str]:
@@ -33,14 +33,14 @@ class StandIns(Protocol):
         ...
 
     def break_provider(self, name: str, fault: str) -> None:
-        """Gives a provider a fault from its next request on. Raises `ConfigurationError`, which tells what there is."""
+        """Gives a provider a fault from its next request on. Raises `ConfigurationError` for an unknown provider or fault."""
         ...
 
     def heal(self, name: str) -> None: ...
 
 
 class Switchboard(msgspec.Struct, frozen=True, kw_only=True):
-    """Which providers can be broken, in which ways, and which are. A fault that strikes only once stays named until it is healed or replaced."""
+    """The providers, the faults, and each broken provider's fault. A fault for a single request stays in `broken` until it is healed."""
 
     providers: tuple[str, ...]
     kinds: tuple[FaultKind, ...]
@@ -48,7 +48,7 @@ class Switchboard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def switchboard(stand_ins: StandIns | None) -> Switchboard:
-    """Empty where models answer."""
+    """Empty without stand-ins."""
     if stand_ins is None:
         return Switchboard(providers=(), kinds=(), broken={})
     return Switchboard(

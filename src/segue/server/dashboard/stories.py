@@ -1,7 +1,7 @@
-"""What became of a request, put together from its attempts' records, and what its caller felt of it. Pure.
+"""A request's story, assembled from its attempts' records, and what its caller noticed. Pure.
 
-The ledger is the only source, so a story is the same in every process that shares it, also after a restart, and a request costs nothing
-for having one. Moments are seconds from the first attempt's start; what a caller waited before that is not known here.
+The ledger is the only source: a story is the same in every process that shares it and after a restart, and costs the request nothing. Times
+are seconds from the start of the first attempt; a caller's wait before that is not known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ State: TypeAlias = Literal["running", "ok", "failed", "cancelled"]
 Feeling: TypeAlias = Literal["nothing", "later", "pause", "error", "broken_off", "left", "running"]
 
 SHORTEST_WAIT: Final = 0.05
-"""Seconds without a running attempt that count as a wait."""
+"""Seconds without a running attempt that count as a wait for a target to recover."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,19 +49,19 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """A time in which no attempt ran: a round was waited for."""
+    """A time in which no attempt ran, between two rounds."""
 
     at: float
     seconds: float
 
 
 class Felt(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller felt.
+    """What the caller noticed.
 
-    "nothing": the first attempt answered. "later": another attempt answered, and nothing had been shown before: `delay` is the time until it
-    was asked. "pause": the text stopped and another attempt went on with it: `pause` is from the end of an attempt to the next one's first content, the
-    longest of them; a silence before that end comes on top. "error": nothing was shown. "broken_off": something was, and then came an error.
-    "left": the caller went away. `first` is the time to the first content that was shown.
+    "nothing": the first attempt answered. "later": another attempt answered before anything was shown; `delay` is the time until that attempt
+    started. "pause": the text stopped and another attempt continued it; `pause` is the longest time from the end of an attempt to the next
+    one's first content, without any silence before that end. "error": an error, nothing was shown. "broken_off": an error after a part of the
+    answer. "left": the caller disconnected. `first` is the time to the first content shown.
     """
 
     kind: Feeling
@@ -72,7 +72,7 @@ class Felt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A request in one line. `started` is epoch seconds; `targets` are in the order in which they were asked; `seconds` ends with the last
+    """A request in one line. `started` is epoch seconds; `targets` are in the order of their attempts; `seconds` lasts until the end of the last
     attempt. `outcome` is the first failure's kind, where there is one. `cost` and `bound` are None where no attempt has a known price.
     `simulated`: stand-ins answered some attempts; if not all (`mixed`), costs are those of the others.
     """
@@ -98,7 +98,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """A request's whole way. `policy` and `route` say why the targets were asked in this order, "" where that is the chain's own."""
+    """All attempts of a request. `policy` and `route` say why the targets are in this order, "" if it is the chain's own."""
 
     row: RequestRow
     policy: str
@@ -119,7 +119,7 @@ def by_request(records: Iterable[AttemptRecord]) -> dict[str, list[AttemptRecord
 
 
 def troubled(attempts: Sequence[AttemptRecord]) -> bool:
-    """Whether anything but the first attempt's plain answer happened."""
+    """Whether there was more than one attempt, or the only one failed."""
     return len(attempts) > 1 or attempts[0].outcome not in NOT_FAILED
 
 
@@ -133,7 +133,7 @@ def row(attempts: Sequence[AttemptRecord], redact: Redactor, now: float) -> Requ
     first, state = attempts[0], _state(attempts)
     answered = _answered(attempts)
     failed = [each for each in attempts if each.outcome not in NOT_FAILED]
-    told = answered or attempts[-1]
+    final = answered or attempts[-1]
     real = [each for each in attempts if not each.simulated]
     counted = real or attempts
     return RequestRow(
@@ -143,12 +143,12 @@ def row(attempts: Sequence[AttemptRecord], redact: Redactor, now: float) -> Requ
         state=state,
         targets=tuple(dict.fromkeys(each.target for each in attempts)),
         answered_by=answered.target if answered is not None else "",
-        model=redact.name(told.model),
+        model=redact.name(final.model),
         chain=first.chain,
         key=first.key,
         attempts=len(attempts),
         hedges=sum(each.hedge for each in attempts),
-        outcome=str(failed[0].outcome if failed else told.outcome if state == "failed" else state),
+        outcome=str(failed[0].outcome if failed else final.outcome if state == "failed" else state),
         reason=redact(failed[0].reason) if failed else "",
         felt=felt(attempts),
         cost=_sum(each.cost for each in counted),
@@ -173,7 +173,7 @@ def story(attempts: Sequence[AttemptRecord], redact: Redactor, now: float) -> St
 
 
 def felt(attempts: Sequence[AttemptRecord]) -> Felt:
-    """What the caller of these attempts, which are one request's in order, felt."""
+    """What the caller of a request noticed; `attempts` are in order."""
     first, state, answered = attempts[0], _state(attempts), _answered(attempts)
     shown = [each for each in attempts if each.shown and each.first_content is not None]
     began = None if not shown else shown[0].started + (shown[0].first_content or 0.0) - first.started
@@ -251,6 +251,6 @@ def _end(attempts: Sequence[AttemptRecord], now: float) -> float:
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
-    """What is known of it; None where nothing is."""
+    """The sum of the known amounts; None if none is known."""
     known = [amount for amount in amounts if amount is not None]
     return sum(known, Decimal(0)) if known else None

@@ -1,6 +1,6 @@
-"""A prompt tried from the page: a request like any other, whose stream shows its seams.
+"""A prompt sent from the page: a request like any other, but its stream shows the seams, which the dialects' own streams can't.
 
-The dialects' own streams can't show them. What is asked is written as for OpenAI Chat Completions; what comes back are server-sent events:
+The request has the form of OpenAI Chat Completions; the response is a stream of server-sent events:
 
     text {"text"}    seam {"source", "target", "at", "restarted"}    done {"reason"}    error {"message", "attempts"}
 """
@@ -45,8 +45,8 @@ class TryOutEncoder:
         if isinstance(event_, TextDelta):
             return _event("text", {"text": event_.text})
         if isinstance(event_, Seam):
-            said = {"source": event_.source, "target": event_.target, "at": event_.at, "restarted": event_.restarted}
-            return _event("seam", said)
+            seam = {"source": event_.source, "target": event_.target, "at": event_.at, "restarted": event_.restarted}
+            return _event("seam", seam)
         if isinstance(event_, Finished):
             return _event("done", {"reason": event_.reason.value})
         return b""
