@@ -115,3 +115,13 @@ async def test_a_body_in_an_unknown_coding_is_refused_before_it_is_read() -> Non
     with pytest.raises(InvalidRequestError, match="content-encoding: br") as caught:
         await exchange(None, content_encoding="br").body()
     assert caught.value.status == 415
+
+
+async def test_a_header_is_short_however_long_a_callers_field_name_is() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await exchange(None, send).start(200, {"x-segue-omitted": "x" * 1_000_000})
+    assert sum(len(value) for _, value in sent[0]["headers"]) < 2_000

@@ -59,6 +59,9 @@ class Direct(Protocol):
 
 DIRECT: Final = "segue.direct"
 
+MOST_VALUE: Final = 1000
+"""Characters of a header's value: a caller's field names come back in some, and Node refuses a head of more than 16 kB."""
+
 
 class CallerLeftError(Exception):
     """The caller has disconnected."""
@@ -155,7 +158,7 @@ class Exchange:
             headers = {**headers, "x-request-id": id, "request-id": id}
         if self.extra:
             headers = {**headers, **self.extra}
-        fields = [_field(name, value) for name, value in headers.items()]
+        fields = [_field(name, value[:MOST_VALUE]) for name, value in headers.items()]
         if self._direct is None:
             await self._send({"type": "http.response.start", "status": status, "headers": fields})
         else:
