@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.routing_data import Array, Prompts, application_mix, intervals, llmrouter, measures, mmlu, pairs
+from benchmarks.routing_data import Array, Prompts, intervals, llmrouter, measures, mmlu, pairs
 from benchmarks.routing_day import ENVIRON, replay
+from benchmarks.routing_prompts import LANGUAGES, Asked, application_mix, blind_mix, request_of
 from benchmarks.routing_train import Lesson, fit, lesson, own_lesson, score, taught_and_kept, write
 from segue import Segue, load, user
 from segue.chat.request import ChatRequest
@@ -113,14 +114,20 @@ def _random(prompts: Prompts) -> Array:
     return np.random.default_rng(SEED).random(len(prompts.text))
 
 
-def show_own() -> None:
-    """Our own application prompts whose tasks were kept from the weights, by language."""
-    _, kept = application_mix()
-    print("| language | n | hard above light, of pairs | light to the strong target | hard to the cheap one |")
-    print("|---|---|---|---|---|")
-    for language in ("all", *dict.fromkeys(asked.language for asked in kept)):
+def show_mixes() -> None:
+    """Application prompts whose tasks were kept from words and weights, by language: blind writers', and our own."""
+    for title, (_, kept) in (("blind writers'", blind_mix()), ("our own", application_mix())):
+        print(
+            f"\n| {title} prompts | n | hard above light, of pairs | light to the strong target | hard to the cheap one |"
+        )
+        print("|---|---|---|---|---|")
+        _show_mix(kept)
+
+
+def _show_mix(kept: list[Asked]) -> None:
+    for language in ("all", *LANGUAGES):
         chosen = [asked for asked in kept if language in ("all", asked.language)]
-        light, hard = ([_score(asked.text) for asked in chosen if asked.hard is which] for which in (False, True))
+        light, hard = ([_score(asked) for asked in chosen if asked.hard is which] for which in (False, True))
         apart = statistics.mean(float(low < high) for low in light for high in hard)
         up, down = (
             statistics.mean(map(float, sides))
@@ -129,9 +136,9 @@ def show_own() -> None:
         print(f"| {language} | {len(chosen)} | {apart:.3f} | {up:.2f} | {down:.2f} |")
 
 
-def _score(text: str) -> float:
+def _score(asked: Asked) -> float:
     """A prompt's score; what is unknown stands in the middle."""
-    found = of_request(ChatRequest(messages=(user(text),)))
+    found = of_request(request_of(asked))
     return 0.5 if found is None else found
 
 
@@ -175,7 +182,7 @@ def main() -> None:
     held = Held(options.folder)
     show_held_out(held, options.draws)
     print()
-    show_own()
+    show_mixes()
     print()
     show_times(held)
     print()

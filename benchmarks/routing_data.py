@@ -25,7 +25,8 @@ JUDGED = {
     "trivia": 0.0,
     "explain": -0.5,
     **dict.fromkeys(("plan", "cause", "case"), 0.6),
-    **dict.fromkeys(("code", "maths", "word problem", "logic"), 1.0),
+    "word problem": 0.3,
+    **dict.fromkeys(("code", "maths", "logic"), 1.0),
 }
 """What each kind of our own prompts is taken to gain from a strong model: a judgement, no measurement."""
 
@@ -107,24 +108,6 @@ def pairs() -> list[Pair]:
     """Our own prompts, in English and in Korean."""
     lines = (Path(__file__).parent / "data" / "parallel.jsonl").read_text(encoding="utf-8").splitlines()
     return [msgspec.json.decode(line, type=Pair) for line in lines]
-
-
-class Asked(msgspec.Struct):
-    """One of our own prompts as applications send them: `task` stands in seven languages, `hard` is a judgement."""
-
-    task: str
-    hard: bool
-    language: str
-    text: str
-
-
-def application_mix() -> tuple[list[Asked], list[Asked]]:
-    """The prompts that teach, and those that are kept for judging: every second task, whole, with all its languages."""
-    path = Path(__file__).parent / "data" / "application_mix.jsonl"
-    mix = [msgspec.json.decode(line, type=Asked) for line in path.read_text(encoding="utf-8").splitlines()]
-    tasks = list(dict.fromkeys(asked.task for asked in mix))
-    taught = set(tasks[::2])
-    return [asked for asked in mix if asked.task in taught], [asked for asked in mix if asked.task not in taught]
 
 
 def _prompts(rows: list[Any]) -> Prompts:

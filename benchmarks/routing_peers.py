@@ -4,30 +4,30 @@
     PYTHONPATH=src:. python -m benchmarks.routing_peers
 
 Prints, for each rule and language, the share of pairs in which the hard prompt scores above the light one (a tie counts half), over the
-tasks that Segue's weights did not see. No rule was trained on these prompts; the words of Segue's were chosen by the people who wrote them.
+prompts that Segue's weights and words did not see: those of blind writers, then our own. No other rule was made from such prompts either.
+Each rule is given what its own router gives it: LiteLLM the user's turn and the system prompt apart, wayfinder both as one text, llm-dispatch
+the user's turn.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-MIX = Path(__file__).parent / "data" / "application_mix.jsonl"
-Rule = Callable[[str], float]
+from benchmarks.routing_prompts import LANGUAGES, Asked, application_mix, blind_mix
+
+Rule = Callable[[Asked], float]
 
 
 def segue() -> Rule:
-    from segue import ChatRequest, user
+    from benchmarks.routing_prompts import request_of
     from segue.routing.complexity import of_request
 
-    def score(text: str) -> float:
-        found = of_request(ChatRequest(messages=(user(text),)))
+    def score(asked: Asked) -> float:
+        found = of_request(request_of(asked))
         return 0.5 if found is None else found
 
     return score
@@ -39,50 +39,47 @@ def litellm() -> Rule:
     rule = router.ComplexityRouter(
         model_name="auto", litellm_router_instance=SimpleNamespace(), complexity_router_config={}, default_model="m"
     )
-    return lambda text: float(rule.classify(text)[1])
+    return lambda asked: float(rule.classify(asked.text, asked.system or None)[1])
 
 
 def wayfinder() -> Rule:
     complexity = importlib.import_module("wayfinder_router.complexity")
-    return lambda text: float(complexity.score_complexity(text).score)
+    return lambda asked: float(complexity.score_complexity(f"{asked.system}\n\n{asked.text}".strip()).score)
 
 
 def llm_dispatch() -> Rule:
     rule = importlib.import_module("llmrouter.scorer").complexity_score
-    return lambda text: float(rule(text))
+    return lambda asked: float(rule(asked.text))
 
 
 def length() -> Rule:
-    return lambda text: float(len(text))
+    return lambda asked: float(len(asked.text))
 
 
 RULES = {"Segue": segue, "LiteLLM": litellm, "wayfinder": wayfinder, "llm-dispatch": llm_dispatch, "length": length}
 
 
-def kept() -> list[dict[str, Any]]:
-    mix = [json.loads(line) for line in MIX.read_text(encoding="utf-8").splitlines()]
-    tasks = list(dict.fromkeys(asked["task"] for asked in mix))[1::2]
-    return [asked for asked in mix if asked["task"] in tasks]
+def apart(rule: Rule, prompts: list[Asked], language: str) -> float:
+    """The share of pairs in which the hard prompt scores above the light one."""
+    light, hard = (
+        [rule(asked) for asked in prompts if asked.language == language and asked.hard is which]
+        for which in (False, True)
+    )
+    return statistics.mean((low < high) + 0.5 * (low == high) for low in light for high in hard)
 
 
 def main() -> None:
-    prompts = kept()
-    languages = list(dict.fromkeys(asked["language"] for asked in prompts))
-    print("| rule | " + " | ".join(languages) + " |\n|---|" + "---|" * len(languages))
+    rules: dict[str, Rule] = {}
     for name, make in RULES.items():
         try:
-            rule = make()
+            rules[name] = make()
         except ImportError as error:
-            print(f"| {name} | not installed: {error} |")
-            continue
-        shares = []
-        for language in languages:
-            light, hard = (
-                [rule(asked["text"]) for asked in prompts if asked["language"] == language and asked["hard"] is which]
-                for which in (False, True)
-            )
-            shares.append(statistics.mean((low < high) + 0.5 * (low == high) for low in light for high in hard))
-        print(f"| {name} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
+            print(f"{name} is not installed: {error}")
+    for title, (_, prompts) in (("blind writers'", blind_mix()), ("our own", application_mix())):
+        print(f"\n| rule, {title} prompts | {' | '.join(LANGUAGES)} | mean |\n|---|{'---|' * (len(LANGUAGES) + 1)}")
+        for name, rule in rules.items():
+            shares = [apart(rule, prompts, language) for language in LANGUAGES]
+            print(f"| {name} | {' | '.join(f'{share:.2f}' for share in (*shares, statistics.mean(shares)))} |")
 
 
 if __name__ == "__main__":

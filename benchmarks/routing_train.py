@@ -16,23 +16,26 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from benchmarks.routing_data import JUDGED, Array, Pair, Prompts, application_mix, llmrouter, mmlu, pairs
+from benchmarks.routing_data import JUDGED, Array, Pair, Prompts, llmrouter, mmlu, pairs
+from benchmarks.routing_prompts import application_mix, blind_mix, request_of
 from segue.chat.messages import user
 from segue.chat.request import ChatRequest
 from segue.routing.complexity import BOUND, Feature, Weights
 from segue.routing.features import NAMES, measure
 from segue.routing.task import task_of
 
-LIGHT = frozenset({"explain", "creative", "chat", "transform", "names", "letters", "variety"})
+LIGHT = frozenset({"brief", "explain", "creative", "chat", "transform", "names", "letters", "variety"})
 SIGNS = np.array([-1.0 if name in LIGHT else 1.0 for name in NAMES])
 """Light work lowers the score, as do names and a rich choice of words; everything else raises it."""
-HARD_WORK = frozenset({"proof", "design", "build"})
-RIDGE = 8.0
+HARD_WORK = frozenset({"proof", "design", "build", "depth"})
+RIDGE = 16.0
 PRIOR = 0.02
 WORK_PRIOR = 0.08
 """For the words of hard work, which the labelled data hardly have: MMLU does not ask models to design or to prove."""
-PRIORS = np.array([WORK_PRIOR if name in HARD_WORK else PRIOR for name in NAMES])
-OWN = 1.0
+EXPERT_PRIOR = 0.05
+"""For the terms of a trade: they are common in MMLU, where the weak model knows them too, but work on them is seldom light."""
+PRIORS = np.array([WORK_PRIOR if name in HARD_WORK else EXPERT_PRIOR if name == "expert" else PRIOR for name in NAMES])
+OWN = 0.5
 LIGHT_ONES, HARD_ONES = 3, 2
 """Light and hard requests in the reference mix: most of what applications send is light."""
 LEAST_SPREAD = 0.03
@@ -49,14 +52,14 @@ class Lesson(NamedTuple):
 
 
 def lesson(prompts: Prompts) -> Lesson:
-    return Lesson(features_of(prompts.text), prompts.strong - prompts.weak, 1.0)
+    return Lesson(features_of([asked_of(text) for text in prompts.text]), prompts.strong - prompts.weak, 1.0)
 
 
 def own_lesson(taught: list[Pair]) -> Lesson:
-    mix, _ = application_mix()
-    texts = [text for pair in taught for text in (pair.en, pair.ko)] + [asked.text for asked in mix]
+    mix = [*application_mix()[0], *blind_mix()[0]]
+    requests = [asked_of(text) for pair in taught for text in (pair.en, pair.ko)] + [request_of(asked) for asked in mix]
     gains = [JUDGED[pair.kind] for pair in taught for _ in range(2)] + [1.0 if asked.hard else -1.0 for asked in mix]
-    return Lesson(features_of(texts), np.array(gains), OWN)
+    return Lesson(features_of(requests), np.array(gains), OWN)
 
 
 def taught_and_kept(all_pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
@@ -64,8 +67,12 @@ def taught_and_kept(all_pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
     return all_pairs[::2], all_pairs[1::2]
 
 
-def features_of(texts: list[str]) -> Array:
-    return np.array([measure(task_of(ChatRequest(messages=(user(text),)))) for text in texts])
+def features_of(requests: list[ChatRequest]) -> Array:
+    return np.array([measure(task_of(request)) for request in requests])
+
+
+def asked_of(text: str) -> ChatRequest:
+    return ChatRequest(messages=(user(text),))
 
 
 def fit(lessons: list[Lesson]) -> Weights:

@@ -10,6 +10,7 @@ import msgspec
 
 from segue.catalog.prices import Overrides, UnitPrices, cost, price_of
 from segue.catalog.providers import PROVIDERS, Provider
+from segue.chat.request import ChatRequest
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
 from segue.failover.engine import Engine
@@ -20,12 +21,17 @@ from segue.routing.fitness import Need, need_of, unfit
 from segue.routing.policy import Candidate, Dearness, Route, Situation, route
 from segue.routing.resolve import on_free_tier
 from segue.routing.target import Target
+from segue.routing.turns import turn_of
 from segue.settings import TargetSettings
 
 TYPICAL_OUTPUT = 400
 """Tokens that an answer is taken to have, where `max_tokens` allows …"""
 THINKING = 3
 """… and how many times as many where the model thinks first. Agreed; what matters is that it is the same for all targets of a kind."""
+
+COMPLEXITY, TURN, AFTER, CHECKED = "segue_complexity", "segue_turn", "segue_after", "segue_checked"
+"""What is booked in each attempt's metadata: the score, the turn's mark, the mark of the turn before it with a verdict on its answer,
+and that the answer is checked against a schema. `segue route train` learns from these."""
 
 PRICED_FOR = 60.0
 """Seconds for which a price is believed; few change with the hour."""
@@ -66,7 +72,7 @@ class Router:
         Raises `InvalidRequestError` for a policy that there is not and for a complexity out of range.
         """
         score = _score(job)
-        notes = {} if score is None else {"segue_complexity": f"{score:.3f}"}  # an unknown one is not booked
+        notes = _notes(job.request, score) if job.policy.score or job.policy.policy == "smart" else {}
         if job.policy.policy == "priority":
             return msgspec.structs.replace(job, metadata=job.metadata | notes)
         decided = self.decide(job, score, now)
@@ -167,6 +173,17 @@ def _score(job: Job) -> float | None:
             raise InvalidRequestError(f"complexity={policy.complexity} is out of range: use 0 to 1", param="complexity")
         return policy.complexity
     return of_request(job.request) if policy.score or policy.policy == "smart" else None
+
+
+def _notes(request: ChatRequest, score: float | None) -> dict[str, str]:
+    notes = {} if score is None else {COMPLEXITY: f"{score:.3f}"}
+    if (turn := turn_of(request)) is not None:
+        notes[TURN] = turn.mark
+        if turn.before:
+            notes[AFTER] = f"{turn.before} {turn.verdict}"
+    if request.output is not None:
+        notes[CHECKED] = "yes"
+    return notes
 
 
 def is_free(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:

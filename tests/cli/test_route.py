@@ -70,14 +70,15 @@ def book(id: str, *, complexity: str | None, tokens: int = 1_000_000, **more: An
     fields: dict[str, Any] = {
         "target": "large", "model": "large-1", "outcome": "ok", "shown": True, "first_content": 0.4, "cost": price * tokens / 1_000_000,
     }  # fmt: skip
+    said = more.pop("said", {})
     record = AttemptRecord(
         attempt_id=id,
         request_id=more.pop("request_id", id),
-        started=time.time() - 3600 + len(id),
+        started=time.time() - 3600 + more.pop("later", len(id)),
         provider="openai",
         settlement=Settlement.SETTLED,
         usage=usage,
-        metadata={} if complexity is None else {"segue_complexity": complexity},
+        metadata=said | ({} if complexity is None else {"segue_complexity": complexity}),
         **fields | more,
     )
     store.settle(record)
@@ -161,3 +162,19 @@ def test_training_says_what_it_lacks_and_feedback_which_request_it_does_not_know
     unknown = run("route", "feedback", "nobody", "--good")
     assert unknown.exit_code == 2
     assert "no request 'nobody'" in unknown.stderr
+
+
+def test_without_feedback_the_ledgers_signs_teach_and_it_is_said_that_they_are_signs(run: Run, toml: Path) -> None:
+    small: dict[str, Any] = {"target": "small", "model": "small-1", "cost": Decimal(1)}
+    for place in range(80):
+        verdict = "bad" if place > 50 and place % 2 == 0 else "on"
+        book(f"{place:03}", complexity=f"{place / 80:.3f}", said={"segue_turn": f"{place:08x}"}, **small)
+        after = {"segue_turn": f"{place + 1000:08x}", "segue_after": f"{place:08x} {verdict}"}
+        book(f"{place:03}-next", complexity=None, later=60.0, said=after, **small)
+    shared_store(os.environ["SEGUE_LEDGER"]).flush()
+    ended = run("route", "train", "--wanted", "0.8")
+    assert "went on 66, complaint 14" in ended.stdout
+    assert "how many fail is an estimate" in ended.stderr
+    told = json.loads(run("route", "train", "--wanted", "0.8", "--json").stdout)
+    assert told["learned"]["light"]["slope"] < -1
+    assert run("route", "train", "--only-feedback").exit_code == 2

@@ -64,7 +64,11 @@ def test_too_few_judgements_or_all_of_a_kind_teach_nothing(bad: int) -> None:
 
 
 @given(
-    st.lists(st.builds(Judged, st.floats(0, 1), st.booleans(), st.booleans()), min_size=20, max_size=200),
+    st.lists(
+        st.builds(Judged, st.floats(0, 1), st.booleans(), st.booleans(), st.sampled_from((0.25, 0.5, 1.0))),
+        min_size=20,
+        max_size=200,
+    ),
     st.floats(0, 1),
 )
 def test_whatever_was_judged_the_curves_are_finite_and_the_line_a_share(judged: list[Judged], wanted: float) -> None:

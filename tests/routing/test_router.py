@@ -125,7 +125,7 @@ async def test_the_complexity_can_be_booked_without_any_routing(make: Callable[.
     segue = make("[policy]\nscore = true\n")
     assert (await segue.acomplete(HARD)).target == "small"
     (record,) = segue.ledger.records()
-    assert list(record.metadata) == ["segue_complexity"]
+    assert list(record.metadata) == ["segue_complexity", "segue_turn"]
 
 
 async def test_latency_learns_who_speaks_first(make: Callable[..., Segue]) -> None:

@@ -18,9 +18,10 @@ import re
 
 from segue.routing.vocabulary import EAST_WORDS, HANGUL_TABLE, LATIN_STEMS, LATIN_TABLE
 
-_TOKEN = re.compile(r"\w+|\S")
-_PART = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]+|[가-힣]+|[々ぁ-ヿ㐀-鿿]+|\d+|[^\W\d_]+|_")
-"""Words of one script within a token: 3개, Python으로, snake_case."""
+_TOKEN = re.compile(r"[^\s!-/:-@\[-`{-~]+|\S")
+"""What stands between blanks and ASCII marks; what else there is to part, `_PART` does, once for each word."""
+_PART = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]+|[ㄱ-ㅣ가-힣]+|[々ぁ-ヿ㐀-鿿]+|\d+|[^\W\d_]+|\S")
+"""Words of one script, and marks, within a token: 3개, Python으로, “hello”."""
 MOST_KEPT, LONGEST_KEPT = 16_384, 24
 """Words that are kept, and the characters of a word that is: 2 MB at most."""
 STEM_LENGTHS = sorted({len(stem) for stem in LATIN_STEMS}, reverse=True)
@@ -34,26 +35,31 @@ def class_of(cue: int) -> str:
     return chr(65 + cue)
 
 
-def trie(words: dict[str, int]) -> re.Pattern[str]:
-    """Finds the longest of the words at each place."""
-    ends: dict[str, list[str]] = {}
-    for word in sorted(words, key=len, reverse=True):
-        ends.setdefault(word[0], []).append(re.escape(word[1:]))
-    return re.compile("|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in ends.items()))
+LOOKED_AT = 5
+"""Characters of a Chinese or Japanese word, of which no two are the same so far."""
 
 
-_EAST = trie(EAST_WORDS)
-_EAST_CLASSES = {word: f"j{class_of(cue)}" for word, cue in EAST_WORDS.items()}
+def _beginnings(words: dict[str, int]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """From two characters to the words that begin with them, the longest first, each up to `LOOKED_AT` characters, and their classes."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for word, cue in sorted(words.items(), key=lambda entry: -len(entry[0])):
+        found.setdefault(word[:2], []).append((word[:LOOKED_AT], f"j{class_of(cue)}"))
+    return {pair: tuple(entries) for pair, entries in found.items()}
+
+
+_EAST = _beginnings(EAST_WORDS)
+_CANDIDATE = re.compile(
+    f"(?=([{''.join({pair[0] for pair in _EAST})}][{''.join({pair[1] for pair in _EAST})}].{{0,{LOOKED_AT - 2}}}))"
+)
+"""Where a Chinese or Japanese word may begin, and `LOOKED_AT` characters from there."""
 
 
 class _Classes(dict[str, str]):
     """From a word or a mark to its classes; one that is not there yet is looked up."""
 
     def __missing__(self, token: str) -> str:
-        if token.isascii() and (token.isalpha() or len(token) == 1):
-            found = _looked_up(token)
-        else:
-            found = "".join(map(_looked_up, _PART.findall(token) or [token]))
+        parts = [token] if token.isascii() and token.isalpha() else _PART.findall(token)
+        found = _looked_up(token) if len(parts) == 1 else classes_of(parts)
         if len(token) <= LONGEST_KEPT:
             if len(self) >= MOST_KEPT:
                 self.clear()
@@ -80,11 +86,11 @@ def _looked_up(token: str) -> str:
     if not first.isalpha():
         cue = LATIN_TABLE.get(token)
         return class_of(cue) if cue is not None else "'" if token in "'’" else "-"
-    if "가" <= first <= "힣":
+    if "가" <= first <= "힣" or "ㄱ" <= first <= "ㅣ":
         cue = _of_korean(token)
         return "k" if cue is None else f"c{class_of(cue)}"
     if first > "\u2fff":
-        return "i" * len(token) + "".join(map(_EAST_CLASSES.__getitem__, _EAST.findall(token)))
+        return "i" * len(token) + "".join(map(_at, _CANDIDATE.findall(token)))
     cue = LATIN_TABLE.get(token)
     if cue is None:
         plain = token.lower()
@@ -96,6 +102,14 @@ def _looked_up(token: str) -> str:
     if len(token) == 1:
         return "w" if token in WORDS_OF_A_LETTER else "v"
     return "f" if first > "\u024f" else "n" if first.isupper() else "w"
+
+
+def _at(piece: str) -> str:
+    """The class of the longest word that a piece of Chinese or Japanese begins with, "" without one."""
+    for word, found in _EAST.get(piece[:2], ()):
+        if piece.startswith(word):
+            return found
+    return ""
 
 
 def _of_korean(token: str) -> int | None:

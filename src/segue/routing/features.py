@@ -27,7 +27,7 @@ _SILENT = frozenset({Cue.FACT, Cue.QUESTION, Cue.STOP, Cue.COMMON, Cue.GERMAN})
 """Cues that are no features: newer strong models gain as much on short facts as on hard science, and the others only tell sentences and
 languages."""
 CUES = tuple(cue for cue in Cue if cue not in _SILENT)
-DENSE = frozenset({Cue.CREATIVE, Cue.CHAT, Cue.TRANSFORM, Cue.EXPLAIN})
+DENSE = frozenset({Cue.BRIEF, Cue.CREATIVE, Cue.CHAT, Cue.TRANSFORM, Cue.EXPLAIN})
 """Cues of light work: a word of these says much in a short prompt and nothing in a long one."""
 
 NAMES = (
@@ -47,8 +47,12 @@ too, of the whole text. `names` is the share of words with a capital inside a se
 words ask for thought, long ones for knowledge. `variety` is the share of different words.
 """
 
+FEW = 10.0
+"""Usual words that a text's own are taken together with where a mean of them is taken, so that a short text claims little."""
 FEW_WORDS = 12
 """A prompt of fewer words that holds no cue is not understood: "go on" may be anything."""
+MOST_MARKS = 0.4
+"""The share of numbers and marks in prose, at most; in a log or a table it is more."""
 LEAST_KNOWN = 0.08
 """The least share of words of a language that is read which are known, function words included; below it the language is another."""
 
@@ -58,6 +62,11 @@ _DENSITIES = tuple(cue.value for cue in CUES if cue in DENSE)
 _QUESTION, _STOP, _FORMULA, _OPERATOR = Cue.QUESTION.value, Cue.STOP.value, Cue.FORMULA.value, Cue.OPERATOR.value
 _COMMON, _GERMAN, _FACT = Cue.COMMON.value, Cue.GERMAN.value, Cue.FACT.value
 _WORK_CLASSES = frozenset(class_of(cue) for cue in WORK)
+_MARKS = ("0", "-", "'", *(class_of(mark) for mark in (_OPERATOR, _FORMULA, _STOP)))
+_PRICE = class_of(_FORMULA) + "0"
+"""$80 is no formula."""
+_LOG = tuple(log1p(number) for number in range(2 * WINDOW))
+"""ln(1 + n); a text has fewer classes than that."""
 _BEGINNING = f"{class_of(Cue.QUESTION)}n", f"{class_of(Cue.STOP)}n"
 """A capital after the end of a sentence."""
 
@@ -75,9 +84,21 @@ def measure(text: str) -> list[float]:
     return read(text).values
 
 
+class Look(NamedTuple):
+    """`works`: a text has a word that asks for work. `prose`: it is not, for the most part, numbers and marks, as logs and tables are."""
+
+    works: bool
+    prose: bool
+
+
+def look(text: str) -> Look:
+    """A look at the first `WINDOW` characters."""
+    classes = classes_of(tokens_of(text[:WINDOW]))
+    return Look(not _WORK_CLASSES.isdisjoint(classes), sum(map(classes.count, _MARKS)) <= MOST_MARKS * len(classes))
+
+
 def works(text: str) -> bool:
-    """Whether a text has a word that asks for work."""
-    return not _WORK_CLASSES.isdisjoint(classes_of(tokens_of(text[:WINDOW])))
+    return look(text).works
 
 
 def read(text: str) -> Reading:
@@ -87,7 +108,7 @@ def read(text: str) -> Reading:
     tokens = tokens_of(part)
     classes = classes_of(tokens)
     count = classes.count
-    counts = [count(one) for one in _CUE_CLASSES]
+    counts = list(map(count, _CUE_CLASSES))
     question, stop, formula, operator = counts[_QUESTION], counts[_STOP], counts[_FORMULA], counts[_OPERATOR]
     numbers, variables, names, foreign = count("0"), count("v"), count("n"), count("f")
     cued_korean, cued_ideographs, ideographs = count("c"), count("j"), count("i")
@@ -97,18 +118,20 @@ def read(text: str) -> Reading:
     words = spelt + HANGUL_WORDS * korean + IDEOGRAPH_WORDS * ideographs
     if variables and "'" in classes:
         variables -= count("'v") + count("v'")  # it's, l'an
+    if formula:
+        counts[_FORMULA] = formula = formula - count(_PRICE)
     if names:
         names -= count(_BEGINNING[0]) + count(_BEGINNING[1]) + (classes[0] == "n")
-    density = words + 10.0
+    density = words + FEW
     latin = 2 * spelt > words and counts[_GERMAN] <= counts[_COMMON]
-    values = [log1p(counts[cue]) for cue in _LOGARITHMS]
+    values = [_LOG[counts[cue]] for cue in _LOGARITHMS]
     values += [counts[cue] / density for cue in _DENSITIES]
     values += (
-        log1p(numbers),
-        log1p(variables) if variables > 0 else 0.0,
-        names / words if latin else USUAL_NAMES,
+        _LOG[numbers],
+        _LOG[max(variables, 0)],
+        (names + FEW * USUAL_NAMES) / density if latin else USUAL_NAMES,
         log1p(words * length / (len(part) or 1)),
-        (len("".join(tokens)) - marks) / (spelt + numbers) if latin else USUAL_LETTERS,
+        (len("".join(tokens)) - marks + FEW * USUAL_LETTERS) / (spelt + numbers + FEW) if latin else USUAL_LETTERS,
         len(set(tokens)) / (len(tokens) or 1),
     )
     known = sum(counts) - question - stop

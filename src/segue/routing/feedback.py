@@ -23,11 +23,13 @@ PULL = 0.5
 
 
 class Judged(NamedTuple):
-    """An answer: its request's complexity, whether a strong target gave it, and whether it was good."""
+    """An answer: its request's complexity, whether a strong target gave it, and whether it was good. `weight`: 1 for what a person judged, less
+    for what is only a sign."""
 
     complexity: float
     strong: bool
     good: bool
+    weight: float = 1.0
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -94,7 +96,7 @@ def _fit(judged: Sequence[Judged]) -> Curve:
         for one in judged:
             at = one.complexity - 0.5
             chance = _logistic(intercept + slope * at)
-            missed, weight = one.good - chance, chance * (1.0 - chance)
+            missed, weight = one.weight * (one.good - chance), one.weight * chance * (1.0 - chance)
             first, second = first + missed, second + missed * at
             aa, ab, bb = aa + weight, ab + weight * at, bb + weight * at * at
         whole = aa * bb - ab * ab

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from segue.chat.request import ChatRequest
-from segue.routing.features import works
+from segue.routing.features import look, works
 
 EDGE = 300
 """Characters read at each end of a text without an instruction."""
@@ -29,8 +29,10 @@ READ = 4_000
 """Characters at each end of a turn in which an instruction is looked for."""
 ORDER = 300
 """Characters of a short order: one sentence or two."""
+BESIDE = 3
+"""How many times as long as a line of prose the data beside it are at least."""
 DATA = 80
-"""Characters: a shorter turn is never data, whatever it says."""
+"""Characters: a shorter turn without an order is read together with the system prompt's."""
 SHORT = 40
 """Characters: a shorter last turn ("go on") is read together with the turn before it."""
 
@@ -65,12 +67,14 @@ def task_of(request: ChatRequest) -> str:
     ):
         return latest  # most requests are that plain
     own = instruction(latest)
-    if rules and own.strength < 2 and len(latest) > DATA:
-        system = instruction("\n\n".join(rules))
-        if system.strength > own.strength:
-            return system.text
     if len(own.text) < SHORT and len(turns) > 1 and not works(own.text):
         return f"{instruction(turns[1]).text}\n{own.text}"
+    if rules and own.strength < 2:
+        system = instruction("\n\n".join(rules))
+        if len(latest) > WHOLE and len(system.text) <= ORDER:
+            return system.text  # a long text that asks for nothing is data
+        if system.strength > own.strength and (system.strength > 1 or len(latest) > DATA):
+            return system.text if len(latest) > DATA else f"{system.text}\n{own.text}"
     return own.text
 
 
@@ -87,6 +91,9 @@ def instruction(text: str) -> Found:
     most = max(strengths.values(), default=0)
     if most >= 2:
         return Found("\n".join(piece for piece, strength in strengths.items() if strength == most), most)
+    prose = [piece for piece in strengths if len(piece) <= ORDER and look(piece).prose]
+    if len(prose) == 1 and len(own) > BESIDE * len(prose[0]):
+        return Found(prose[0], most)  # the rest is a log or a table
     return Found(own if len(own) <= WHOLE else edges(own), most)
 
 
@@ -110,9 +117,10 @@ def _end(text: str, mark: str, *, first: bool) -> str:
 def _strength(piece: str, *, first: bool) -> int:
     if piece.endswith(_QUESTION) or (first and piece.endswith((":", "："))):
         return 3
-    if not works(piece):
+    found = look(piece)
+    if not found.works:
         return 0
-    return 2 if len(piece) <= ORDER else 1
+    return 2 if found.prose and len(piece) <= ORDER else 1
 
 
 def edges(text: str) -> str:

@@ -48,15 +48,16 @@ def train(
     wanted: Annotated[float, typer.Option(help="The share of answers that are to be good.", min=0.0, max=1.0)] = 0.9,
     days: Annotated[float, typer.Option(help="How far back, in days.", min=0.001)] = 90.0,
     chain: Chain = None,
+    only_feedback: Annotated[bool, typer.Option("--only-feedback", help="Leave out what the ledger knows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Learn from judged answers where light ends and hard begins.
+    """Learn from your answers where light ends and hard begins.
 
-    Tells the strong_share that is. Needs 20 judged answers of targets that are not strong, to requests that carry a complexity. Nothing is changed: the setting is shown.
+    From feedback, and from what the ledger knows: turns sent again, complaints and thanks in the next turn, answers that did not fit their schema. Tells the strong_share that is. Needs 20 judged answers of targets that are not strong, to requests that carry a complexity. Nothing is changed: the setting is shown.
     """
     from segue.cli.route.train import show_training
 
-    show_training(wanted=wanted, days=days, chain=chain, as_json=as_json)
+    show_training(wanted=wanted, days=days, chain=chain, only_feedback=only_feedback, as_json=as_json)
 
 
 @route.command()

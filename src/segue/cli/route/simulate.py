@@ -19,7 +19,7 @@ from segue.health.quota import QuotaBook, QuotaKey
 from segue.ledger.record import AttemptRecord
 from segue.ledger.stores.factory import ledger_of
 from segue.policy import Policy
-from segue.router import AssumedFree, blended, is_free
+from segue.router import COMPLEXITY, AssumedFree, blended, is_free
 from segue.routing import resolve
 from segue.routing.fitness import Need, unfit
 from segue.routing.policy import Candidate, Dearness, Situation, route, strong_ones
@@ -135,7 +135,7 @@ def answered(records: Iterable[AttemptRecord]) -> list[Request]:
 def complexity_of(record: AttemptRecord) -> float | None:
     """The complexity that was booked with an attempt, if any."""
     try:
-        return float(record.metadata["segue_complexity"])
+        return float(record.metadata[COMPLEXITY])
     except (KeyError, ValueError):
         return None
 

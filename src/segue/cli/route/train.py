@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from segue.catalog.prices import price_of, read_overrides
 from segue.cli.display import console, notes, table, write_json
-from segue.cli.route.simulate import DAY, complexity_of
+from segue.cli.route.evidence import answers_of, evidence_of
+from segue.cli.route.simulate import DAY
 from segue.cli.simulated import chain_names
 from segue.errors import ConfigurationError
 from segue.ledger.daily import Where
-from segue.ledger.record import AttemptRecord
 from segue.ledger.store import LedgerStore
 from segue.ledger.stores.factory import ledger_of
 from segue.router import blended
 from segue.routing import resolve
-from segue.routing.feedback import FEEDBACK, Judged, Learned, Line, learn, line_for
+from segue.routing.feedback import FEEDBACK, Learned, Line, learn, line_for
 from segue.routing.policy import Candidate, strong_ones
 from segue.settings import Settings
 from segue.settings_loading import load
 
-AFTER = FEEDBACK[:-1] + chr(ord(FEEDBACK[-1]) + 1)
+PAST_FEEDBACK = FEEDBACK[:-1] + chr(ord(FEEDBACK[-1]) + 1)
 """The name that follows all names of feedback."""
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """`line` is None where not even strong targets for everything would give the wanted share of good answers."""
+    """`line` is None where not even strong targets for everything would give the wanted share of good answers. `evidence` counts the words on
+    answers by their source (evidence.py)."""
 
     learned: Learned
     line: Line | None
     requests: int
+    evidence: dict[str, int]
 
 
 def take_feedback(request_id: str, *, good: bool) -> None:
@@ -50,14 +51,22 @@ def take_feedback(request_id: str, *, good: bool) -> None:
     notes.print(f"Noted: the answer to {request_id} was {'good' if good else 'bad'}.", markup=False, soft_wrap=True)
 
 
-def show_training(*, wanted: float, days: float, chain: str | None, as_json: bool) -> None:
-    settings = load()
-    found = training(settings, ledger_of(settings), since=time.time() - days * DAY, chain=chain, wanted=wanted)
+def show_training(*, wanted: float, days: float, chain: str | None, only_feedback: bool, as_json: bool) -> None:
+    settings, since = load(), time.time() - days * DAY
+    found = training(
+        settings, ledger_of(settings), since=since, chain=chain, wanted=wanted, only_feedback=only_feedback
+    )
     if as_json:
         write_json(found)
         return
     learned = found.learned
-    console.print(f"Judged answers: {learned.judged_light} of light targets, {learned.judged_strong} of strong ones.\n")
+    console.print(f"Judged answers: {learned.judged_light} of light targets, {learned.judged_strong} of strong ones.")
+    console.print("By: " + ", ".join(f"{source} {count}" for source, count in found.evidence.items()) + ".\n")
+    if "feedback" not in found.evidence:
+        notes.print(
+            "No answer was judged by feedback: where answers fail is learned, but how many fail is an estimate. Judge some.",
+            soft_wrap=True,
+        )
     chances = table("", "complexity", "good, light targets", "good, strong targets", right=("complexity",))
     for step in range(0, 11, 2):
         at = step / 10
@@ -73,37 +82,31 @@ def show_training(*, wanted: float, days: float, chain: str | None, as_json: boo
     )
 
 
-def training(settings: Settings, store: LedgerStore, *, since: float, chain: str | None, wanted: float) -> Training:
+def training(
+    settings: Settings,
+    store: LedgerStore,
+    *,
+    since: float,
+    chain: str | None,
+    wanted: float,
+    only_feedback: bool = False,
+) -> Training:
     """Raises `ConfigurationError` where there are too few judgements."""
-    answers = _answers(store.records(since=since, limit=None))
-    value = store.states(FEEDBACK, AFTER)
-    strong = _strong(settings, chain) if value else frozenset()
+    records = store.records(since=since, limit=None)
+    words = {name.removeprefix(FEEDBACK): word for name, word in store.states(FEEDBACK, PAST_FEEDBACK).items()}
+    evidence = evidence_of(records, words, only_feedback=only_feedback)
+    strong = _strong(settings, chain) if evidence else frozenset()
     try:
-        learned = learn(_judged(answers, value, strong))
+        learned = learn([one.judged(strong) for one in evidence])
     except ValueError as error:
         raise ConfigurationError(f"{error}; use Segue.feedback or segue route feedback") from error
-    complexities = [complexity for _, complexity in answers.values()]
-    return Training(learned=learned, line=line_for(learned, complexities, wanted), requests=len(complexities))
-
-
-def _answers(records: Iterable[AttemptRecord]) -> dict[str, tuple[str, float]]:
-    """The target that gave each request's answer, and the request's complexity, where it is known."""
-    found = {}
-    for record in records:
-        complexity = complexity_of(record)
-        if record.outcome == "ok" and record.shown and not record.simulated and complexity is not None:
-            found[record.request_id] = record.target, complexity
-    return found
-
-
-def _judged(
-    answers: Mapping[str, tuple[str, float]], fields: Mapping[str, Mapping[str, Any]], strong: frozenset[str]
-) -> list[Judged]:
-    judged = []
-    for request_id, (target, complexity) in answers.items():
-        if (word := fields.get(FEEDBACK + request_id)) is not None:
-            judged.append(Judged(complexity, target in strong, word.get("good") is True))
-    return judged
+    complexities = [one.complexity for one in answers_of(records) if one.complexity is not None]
+    return Training(
+        learned=learned,
+        line=line_for(learned, complexities, wanted),
+        requests=len(complexities),
+        evidence=dict(Counter(one.source for one in evidence).most_common()),
+    )
 
 
 def _strong(settings: Settings, chain: str | None) -> frozenset[str]:
