@@ -6,6 +6,7 @@ in two colours, with the cut marked. Then the career coach reads a résumé unde
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console of a narrow character set shows what it can
     with (
         Sandbox(faults={"gemini": f"cut:after={CUT_AFTER}"}, delay=0.02) as box,
         Segue(box.settings(every=True), ledger=MemoryStore()) as segue,
@@ -44,7 +48,7 @@ def tell(segue: Segue) -> None:
     for event in stream:
         if isinstance(event, Seam):
             colour = COLOURS.get(event.target, "white")
-            console.print(Text(f" ⟨{event.source} broke off · {event.target} goes on⟩ ", style="bold red"), end="")
+            console.print(Text(f" [{event.source} broke off · {event.target} goes on] ", style="bold red"), end="")
         elif isinstance(event, TextDelta):
             console.print(Text(event.text, style=colour), end="")
     answer = stream.answer

@@ -71,7 +71,7 @@ def interrupted(segue: Segue, first: ModelProcess) -> str:
     text, colour = "", "green"
     for event in segue.stream(QUESTION, max_tokens=TOKENS):
         if isinstance(event, Seam):
-            console.print(Text(f"⟨seam: {event.target} goes on⟩", style="bold magenta"), end="")
+            console.print(Text(f"[seam: {event.target} goes on]", style="bold magenta"), end="")
             colour = "blue"
         elif isinstance(event, TextDelta):
             text += event.text
@@ -79,7 +79,7 @@ def interrupted(segue: Segue, first: ModelProcess) -> str:
         if len(text) >= KILLED_AT and (pid := first.pid) is not None:
             os.kill(pid, signal.SIGKILL)
             first.close()
-            console.print(Text(f"⟨kill -9 {pid}⟩", style="bold red"), end="")
+            console.print(Text(f"[kill -9 {pid}]", style="bold red"), end="")
     console.print()
     return text
 

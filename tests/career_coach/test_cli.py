@@ -61,7 +61,7 @@ def test_a_provider_that_breaks_is_followed_by_the_next_and_the_table_shows_both
     result = run(KOREAN, "--break", "gemini")
     assert result.exit_code == 0, result.stderr
     table = result.stdout[result.stdout.index("시도 내역") :]
-    assert table.count("gemini (시뮬레이션)") == 2
+    assert table.count("gemini (시뮬레이션)") == 3
     assert table.count("openai (시뮬레이션)") == 2
     assert table.count("답변 끊김") == 2
     assert "일부러 장애를 일으킨" in result.stdout
@@ -237,3 +237,13 @@ def test_python_dash_m_runs_the_same_command(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr == f"error: {tmp_path / 'nowhere.json'}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "ascii"])
+def test_a_narrow_console_gets_what_it_can_show(encoding: str) -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "career_coach", KOREAN, "--break", "gemini"]
+    done = subprocess.run([*command, "--json", "-"], env=environ, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr.decode(encoding, "replace")
+    assert json.loads(done.stdout.decode(encoding))["language"] == "ko"

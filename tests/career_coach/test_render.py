@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -146,3 +147,12 @@ def test_a_result_without_answers_has_only_its_header_and_its_attempts() -> None
     text = printed(coaching(questions=None, path=None))
     assert text.count("╭") == 1
     assert "no credit left" in text
+
+
+def test_at_80_columns_no_cell_of_the_attempts_is_broken_and_bounds_stand_apart() -> None:
+    result = coaching()
+    broken, *others = result.attempts
+    broken = msgspec.structs.replace(broken, bound=Decimal("0.02"))
+    text = printed(msgspec.structs.replace(result, attempts=(broken, *others)), width=80)
+    assert re.search(r"gemini +broke off +1\.25 s .*~\$\d\.\d{5} +≤\$\d\.\d{5} *$", text, re.MULTILINE), text
+    assert "gemini: cut off" in text

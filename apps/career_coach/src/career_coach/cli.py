@@ -7,6 +7,7 @@ from any target, 2 for a setting, an option or a résumé that is wrong, 130 whe
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import math
 import sys
@@ -84,6 +85,9 @@ def coach(
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console of a narrow character set shows what it can
     app(prog_name="career-coach")
 
 
@@ -154,7 +158,8 @@ def _report(resume: Resume, coaching: Coaching, labels: Labels, json_file: str |
     """Shows and writes the result; returns the exit status."""
     show(Console(stderr=json_file == "-"), resume, coaching, why_simulated=simulated or "no_key")
     if json_file is not None and (coaching.questions is not None or coaching.path is not None):
-        _write(json_file, json.dumps(coaching.document(), ensure_ascii=False, indent=2) + "\n")
+        narrow = json_file == "-" and not (sys.stdout.encoding or "").lower().startswith("utf")
+        _write(json_file, json.dumps(coaching.document(), ensure_ascii=narrow, indent=2) + "\n")
     for task, error in coaching.failures.items():
         _complain(
             f"{labels.titled(task, simulated=simulated is not None)}: {labels('failed')}: {explained(error, labels.language)}"

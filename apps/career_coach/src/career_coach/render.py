@@ -100,13 +100,14 @@ def _step_panel(number: int, step: Step, labels: Labels, *, simulated: bool) -> 
 
 
 def attempts_table(coaching: Coaching, labels: Labels) -> RenderableType:
-    """Every attempt, by task: who, how it went, how long it took and what it cost."""
+    """Every attempt, by task: who, how it went, how long it took and what it cost; below that the reasons of those that failed."""
     simulated = coaching.simulated
     table = Table(
         title=labels.titled("attempts", simulated=simulated),
         caption=labels("unbilled") if simulated else None,
         box=box.SIMPLE_HEAD,
         show_footer=len(coaching.attempts) > 1,
+        pad_edge=False,
         title_justify="left",
         caption_justify="left",
     )
@@ -124,21 +125,22 @@ def attempts_table(coaching: Coaching, labels: Labels) -> RenderableType:
             if attempt.task == task:
                 table.add_row(*_cells(attempt, labels), *([_bound(attempt.cost, attempt.bound)] if bounded else []))
         table.add_section()
-    return table
+    reasons = [f"{_name(one, labels)}: {_short(one.reason)}" for one in coaching.attempts if one.reason]
+    return Group(table, *(Text(reason, style="dim") for reason in dict.fromkeys(reasons)))
 
 
 def _cells(attempt: Attempt, labels: Labels) -> Iterator[RenderableType]:
-    name = f"{attempt.target} ({labels('simulated')})" if attempt.simulated else attempt.target
-    yield Text(name).append(f"\n{attempt.model}", style="dim")
-    outcome = Text(labels.outcome(attempt.outcome), style=_style(attempt.outcome))
-    if attempt.reason:
-        outcome.append(f"\n{_short(attempt.reason)}", style="dim not bold default")
-    yield outcome
+    yield Text(_name(attempt, labels)).append(f"\n{attempt.model}", style="dim")
+    yield Text(labels.outcome(attempt.outcome), style=_style(attempt.outcome))
     yield "" if attempt.outcome == "skipped" else f"{attempt.seconds:.2f} s"
     about = "~" if attempt.estimated else ""
     known = attempt.prompt_tokens is not None and attempt.output_tokens is not None
     yield f"{about}{attempt.prompt_tokens:,} / {about}{attempt.output_tokens:,}" if known else "–"
     yield "–" if attempt.outcome == "skipped" else _money(attempt.cost, estimated=attempt.estimated)
+
+
+def _name(attempt: Attempt, labels: Labels) -> str:
+    return f"{attempt.target} ({labels('simulated')})" if attempt.simulated else attempt.target
 
 
 def _style(outcome: str) -> str:
@@ -175,5 +177,5 @@ def _bullets(texts: Iterable[str]) -> Iterator[RenderableType]:
         row = Table.grid(padding=(0, 1))
         row.add_column()
         row.add_column(overflow="fold")
-        row.add_row("•", Text(clean(text)))
+        row.add_row("·", Text(clean(text)))
         yield row
