@@ -107,6 +107,7 @@ def attempts_table(coaching: Coaching, labels: Labels) -> RenderableType:
         caption=labels("unbilled") if simulated else None,
         box=box.SIMPLE_HEAD,
         show_footer=len(coaching.attempts) > 1,
+        padding=(0, 1, 0, 0),
         pad_edge=False,
         title_justify="left",
         caption_justify="left",
