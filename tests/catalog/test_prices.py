@@ -12,8 +12,18 @@ from genai_prices import Usage as ListedUsage
 from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.catalog.price_snapshot import written
 
-from segue.catalog.prices import GUIDE_PRICES, UnitPrices, cost, price_of, read_overrides
+from segue.catalog import prices
+from segue.catalog.prices import (
+    GUIDE_PRICES,
+    SNAPSHOT,
+    UnitPrices,
+    cost,
+    price_of,
+    read_overrides,
+    schedule_in_list,
+)
 from segue.chat.usage import Usage
 from segue.errors import ConfigurationError
 
@@ -254,3 +264,18 @@ def test_the_price_list_is_not_imported_before_the_first_look_up() -> None:
     script = "import sys, segue.catalog.prices, segue.catalog.models as m; print('genai_prices' in sys.modules, m._index.cache_info().currsize)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.split() == ["False", "0"]
+
+
+def test_the_prices_at_hand_are_those_of_the_price_list() -> None:
+    """Written again with `python -m tests.catalog.price_snapshot`."""
+    assert SNAPSHOT.read_bytes() == written()
+
+
+def test_another_version_of_the_price_list_is_read_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prices, "version", lambda _: "0.0.1")
+    prices._snapshot.cache_clear()
+    try:
+        assert prices._snapshot() == {}
+        assert prices._schedule.__wrapped__("openai", "gpt-6-luna") == schedule_in_list("openai", "gpt-6-luna")
+    finally:
+        prices._snapshot.cache_clear()

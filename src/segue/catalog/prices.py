@@ -2,7 +2,8 @@
 
 Unit prices come from the `genai-prices` package, which dates them, or from overrides in the settings, which win. They are
 resolved once a model and kept, because resolving takes a thousand times as long as multiplying. The package is imported at the
-first look-up only: that takes up to a second.
+first look-up only: that takes up to a second. What one version of it has of the catalogue's models stands in `prices.jsonl`, which takes
+a millisecond: where that very version is installed, it is read instead.
 
 An unknown price is `None`, never zero. Where a model has tiers by prompt length, passing a tier's start makes its price hold for
 every token of the request, not just for those above. Tokens of a class without a price are billed as the class
@@ -15,10 +16,12 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.metadata import version
 from itertools import takewhile
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -31,8 +34,6 @@ from segue.validation import unknown
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo as ListedModel
     from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices, TimeOfDateConstraint
-
-    _Constraint: TypeAlias = StartDateConstraint | TimeOfDateConstraint
 
 _ZERO = Decimal(0)
 
@@ -218,9 +219,50 @@ def _listed(provider: str, model: str, moment: datetime) -> UnitPrices | None:
     return schedule[0][1] if schedule else None
 
 
+class Since(msgspec.Struct, frozen=True):
+    """Prices hold from a day on, UTC."""
+
+    day: date
+
+    def active(self, moment: datetime) -> bool:
+        return moment.date() >= self.day
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A line of `prices.jsonl`: what a version of the price list has of a model, by the list's name of its provider."""
+
+    version: str
+    provider: str
+    model: str
+    schedule: tuple[tuple[Since | None, UnitPrices | None], ...]
+
+
+if TYPE_CHECKING:
+    Schedule: TypeAlias = tuple[
+        tuple[Since | StartDateConstraint | TimeOfDateConstraint | None, UnitPrices | None], ...
+    ]
+
+SNAPSHOT: Final = Path(__file__).with_name("prices.jsonl")
+"""Written by `python -m tests.catalog.price_snapshot`."""
+
+
+@cache
+def _snapshot() -> Mapping[tuple[str, str], Listed]:
+    """What the file has, if it is of the installed version."""
+    lines = msgspec.json.Decoder(Listed).decode_lines(SNAPSHOT.read_bytes())
+    installed = version("genai-prices")
+    return {(line.provider, line.model): line for line in lines if line.version == installed}
+
+
 @lru_cache(maxsize=4096)
-def _schedule(provider: str, model: str) -> tuple[tuple[_Constraint | None, UnitPrices | None], ...]:
+def _schedule(provider: str, model: str) -> Schedule:
     """A model's prices, later ones taking precedence while their constraint holds; empty for an unknown model."""
+    known = _snapshot().get((provider, model))
+    return schedule_in_list(provider, model) if known is None else known.schedule
+
+
+def schedule_in_list(provider: str, model: str) -> Schedule:
+    """The same, from the price list itself."""
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415  (heavy: see the module's text)
 
     listed = get_snapshot().providers

@@ -55,8 +55,8 @@ class Bookkeeper:
         """Looks up the prices of (provider, model) pairs. The first look-up takes up to a second: call it in a thread, early."""
         moment = datetime.datetime.fromtimestamp(wall, datetime.UTC)
         for provider, model in models:
-            self.price_of(provider, model, wall)
-            dearest_of_family(provider, model, moment)  # its first look-up of a provider takes 20 ms
+            if self.price_of(provider, model, wall) is None:
+                dearest_of_family(provider, model, moment)  # its first look-up of a provider takes 20 ms
 
     def reserve(
         self, record: AttemptRecord, *, prompt_tokens: int, max_tokens: int | None, priced: bool = True
