@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.routing_data import Array, Prompts, intervals, llmrouter, measures, mmlu, pairs
 from benchmarks.routing_day import ENVIRON, replay
@@ -29,7 +30,7 @@ from segue.ledger.stores.memory import MemoryStore
 from segue.policy import Policy
 from segue.routing.complexity import of_request
 
-PARTS = 6
+PARTS, HALVES = 6, 40
 SEED = 7
 RUNS = 30
 LINE = 0.6
@@ -61,6 +62,12 @@ class Held:
                 out = parts[name] == part
                 found[name][out] = self._scored([*lessons, self._own], one.features[out])
         return found
+
+    def scored_without(self, out: NDArray[np.bool_]) -> Array:
+        """The scores of some of MMLU's prompts by weights from the others and LLMRouter."""
+        one = self._lessons["mmlu"]
+        lessons = [_without(one, out), self._lessons["llmrouter"], self._own]
+        return self._scored(lessons, one.features[out])
 
     def _prompts(self, name: str) -> Prompts:
         return self.mmlu if name == "mmlu" else self.llmrouter
@@ -112,6 +119,20 @@ def _show_rows(name: str, prompts: Prompts, rows: list[tuple[str, Array]], draws
 
 def _random(prompts: Prompts) -> Array:
     return np.random.default_rng(SEED).random(len(prompts.text))
+
+
+def show_other_subjects(held: Held) -> None:
+    """MMLU's subjects parted at random: weights from one half and LLMRouter, judged on the other half."""
+    subjects = np.unique(held.mmlu.group)
+    rng, found = np.random.default_rng(SEED), []
+    for _ in range(HALVES):
+        out = np.isin(held.mmlu.group, rng.permutation(subjects)[: len(subjects) // 2])
+        scores = held.scored_without(out)
+        found.append(measures(scores, held.mmlu.where(out)).apgr)
+    low, high = np.quantile(found, (0.05, 0.95))
+    print(
+        f"\nHalf of MMLU's {len(subjects)} subjects, not seen, {HALVES} times: APGR {np.mean(found):.3f}, nine in ten {low:.3f} to {high:.3f}"
+    )
 
 
 def show_mixes() -> None:
@@ -182,6 +203,7 @@ def main() -> None:
     held = Held(options.folder)
     show_held_out(held, options.draws)
     print()
+    show_other_subjects(held)
     show_mixes()
     print()
     show_times(held)

@@ -79,3 +79,12 @@ def test_whatever_was_judged_the_curves_are_finite_and_the_line_a_share(judged: 
         assert isfinite(curve.slope)
     line = line_for(learned, [one.complexity for one in judged], wanted)
     assert line is None or (0 <= line.strong_share <= 1 and 0 <= line.calls <= 1)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7, 0.98])
+@pytest.mark.parametrize("count", [200, 1000, 5000])
+def test_the_curve_finds_the_share_of_good_answers_however_far_it_is_from_the_usual(share: float, count: int) -> None:
+    rng = random.Random(count)
+    judged = [Judged(rng.random(), False, rng.random() < share) for _ in range(count)]
+    both = [Judged(0.5, False, good) for good in (True, False)] * 3
+    assert learn([*judged, *both]).light.chance(0.5) == pytest.approx(share, abs=0.08)

@@ -7,7 +7,7 @@ intercept and a slope and is drawn a little towards "nine in ten are good, whate
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import exp, log
+from math import exp, log, log1p
 from typing import NamedTuple
 
 import msgspec
@@ -88,23 +88,49 @@ def line_for(learned: Learned, complexities: Sequence[float], wanted: float) -> 
 
 
 def _fit(judged: Sequence[Judged]) -> Curve:
-    """Newton's method on the penalised likelihood, which is concave: a few steps suffice."""
-    intercept, slope = USUAL, 0.0
+    """The curve of the greatest penalised likelihood, which is concave: Newton's steps, each halved until it is one upwards."""
+    curve = Curve(USUAL, 0.0)
+    value = _likelihood(curve, judged)
     for _ in range(50):
-        first, second = PULL * (USUAL - intercept), -PULL * slope
-        aa, ab, bb = PULL, 0.0, PULL
-        for one in judged:
-            at = one.complexity - 0.5
-            chance = _logistic(intercept + slope * at)
-            missed, weight = one.weight * (one.good - chance), one.weight * chance * (1.0 - chance)
-            first, second = first + missed, second + missed * at
-            aa, ab, bb = aa + weight, ab + weight * at, bb + weight * at * at
-        whole = aa * bb - ab * ab
-        step_a, step_b = (bb * first - ab * second) / whole, (aa * second - ab * first) / whole
-        intercept, slope = intercept + step_a, slope + step_b
-        if abs(step_a) + abs(step_b) < 1e-9:
+        step_a, step_b = _newton(curve, judged)
+        size = 1.0
+        while size > 1e-9:
+            tried = Curve(curve.intercept + size * step_a, curve.slope + size * step_b)
+            if (better := _likelihood(tried, judged)) >= value:
+                break
+            size /= 2
+        else:
             break
-    return Curve(intercept, slope)
+        gained, curve, value = better - value, tried, better
+        if gained < 1e-9:
+            break
+    return curve
+
+
+def _likelihood(curve: Curve, judged: Sequence[Judged]) -> float:
+    """The logarithm of the penalised likelihood, less a constant."""
+    total = -0.5 * PULL * ((curve.intercept - USUAL) ** 2 + curve.slope**2)
+    for one in judged:
+        odds = curve.intercept + curve.slope * (one.complexity - 0.5)
+        total -= one.weight * _log1pexp(-odds if one.good else odds)
+    return total
+
+
+def _newton(curve: Curve, judged: Sequence[Judged]) -> tuple[float, float]:
+    """The step for the intercept and for the slope."""
+    first, second = PULL * (USUAL - curve.intercept), -PULL * curve.slope
+    aa, ab, bb = PULL, 0.0, PULL
+    for one in judged:
+        at, chance = one.complexity - 0.5, curve.chance(one.complexity)
+        missed, weight = one.weight * (one.good - chance), one.weight * chance * (1.0 - chance)
+        first, second = first + missed, second + missed * at
+        aa, ab, bb = aa + weight, ab + weight * at, bb + weight * at * at
+    whole = aa * bb - ab * ab
+    return (bb * first - ab * second) / whole, (aa * second - ab * first) / whole
+
+
+def _log1pexp(x: float) -> float:
+    return x + log1p(exp(-x)) if x > 0 else log1p(exp(x))
 
 
 def _logistic(x: float) -> float:
