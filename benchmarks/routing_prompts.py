@@ -2,7 +2,7 @@
 
 | file | written by | kept for judging |
 |---|---|---|
-| data/application_mix.jsonl | the people who chose the words that the score looks for | every second task |
+| data/application_mix.jsonl | the authors of the words that the score looks for | every second task |
 | data/blind_mix.jsonl | two writers who had not seen the code, the words or any prompt of ours | half of each writer's tasks of each level, by a hash of the task |
 
 A task is kept with all its languages. `hard` is the writer's own judgement.

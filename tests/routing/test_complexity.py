@@ -29,7 +29,7 @@ BLIND = [
     for line in (DATA / "blind_mix.jsonl").read_text("utf-8").splitlines()
     if '"kept": true' in line
 ]
-"""Written by people who had not seen the words, and kept from them."""
+"""By writers who had not seen the words; the words were not mended on these."""
 KEPT = list(dict.fromkeys(asked["task"] for asked in MIX))[1::2]
 """Every second task is kept from the weights."""
 LANGUAGES = ("en", "ko", "ja", "zh", "es", "de", "fr")

@@ -35,6 +35,7 @@ def class_of(cue: int) -> str:
     return chr(65 + cue)
 
 
+_HANGUL = {stem: f"c{class_of(cue)}" for stem, cue in HANGUL_TABLE.items()}
 LOOKED_AT = 5
 """Characters of a Chinese or Japanese word, of which no two are the same so far."""
 
@@ -58,8 +59,11 @@ class _Classes(dict[str, str]):
     """From a word or a mark to its classes; one that is not there yet is looked up."""
 
     def __missing__(self, token: str) -> str:
-        parts = [token] if token.isascii() and token.isalpha() else _PART.findall(token)
-        found = _looked_up(token) if len(parts) == 1 else classes_of(parts)
+        if token.isalpha() and "가" <= token[0] <= "힣" and "가" <= token[-1] <= "힣":
+            found = _of_korean(token)
+        else:
+            parts = [token] if token.isascii() and token.isalpha() else _PART.findall(token)
+            found = _looked_up(token) if len(parts) == 1 else classes_of(parts)
         if len(token) <= LONGEST_KEPT:
             if len(self) >= MOST_KEPT:
                 self.clear()
@@ -68,6 +72,11 @@ class _Classes(dict[str, str]):
 
 
 _KEPT = _Classes()
+
+
+def forget() -> None:
+    """Drops what is kept of words."""
+    _KEPT.clear()
 
 
 def tokens_of(text: str) -> list[str]:
@@ -87,8 +96,7 @@ def _looked_up(token: str) -> str:
         cue = LATIN_TABLE.get(token)
         return class_of(cue) if cue is not None else "'" if token in "'’" else "-"
     if "가" <= first <= "힣" or "ㄱ" <= first <= "ㅣ":
-        cue = _of_korean(token)
-        return "k" if cue is None else f"c{class_of(cue)}"
+        return _of_korean(token)
     if first > "\u2fff":
         return "i" * len(token) + "".join(map(_at, _CANDIDATE.findall(token)))
     cue = LATIN_TABLE.get(token)
@@ -112,14 +120,12 @@ def _at(piece: str) -> str:
     return ""
 
 
-def _of_korean(token: str) -> int | None:
-    """The cue of the longest stem that a word begins with; a stem of one syllable has to be the whole word."""
+def _of_korean(token: str) -> str:
+    """The class of the longest stem that a word begins with; a stem of one syllable has to be the whole word."""
+    stem = _HANGUL.get
     if len(token) == 1:
-        return HANGUL_TABLE.get(token)
-    for length in (4, 3, 2):
-        if (cue := HANGUL_TABLE.get(token[:length])) is not None:
-            return cue
-    return None
+        return stem(token) or "k"
+    return stem(token[:4]) or stem(token[:3]) or stem(token[:2]) or "k"
 
 
 def _of_stem(word: str) -> int | None:
