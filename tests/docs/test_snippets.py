@@ -37,3 +37,18 @@ def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_first_snippet_of_the_readme_needs_no_key(tmp_path: Path) -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    first = next(one for one in snippets((ROOT / "README.md").read_text(encoding="utf-8")) if one.language == "python")
+    done = subprocess.run(
+        [sys.executable, "-c", first.text],
+        cwd=tmp_path,
+        env={**kept, "HOME": str(tmp_path), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("(simulated) ")
