@@ -103,6 +103,10 @@ class Delivery:
         if self.finished is not None:
             self._go_on(attempt, event, self.finished, now)
         splice = self.splice
+        if type(event) is TextDelta and splice.pass_on(event):
+            attempt.shown = True
+            self.out.append(event)
+            return None
         shown = splice.feed(event)
         if splice.failure is not None:
             self.out += shown

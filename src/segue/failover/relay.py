@@ -328,18 +328,19 @@ class Relay:
             return now
         if now >= delivery.seam_until and (failure := delivery.flush()) is not None and delivery.attempt is not None:
             self._fail(delivery.attempt, failure)
-        begin = FOREVER
-        if not self._is_flowing(now):
+        begin, due = FOREVER, self._flows_until()
+        if now >= due:
             self._judge(now)
             begin = FOREVER if self._done else self._race(now)
-        return min(begin, delivery.seam_until, self._attempts.next_moment(), FOREVER if deadline is None else deadline)
+            due = self._attempts.next_moment()
+        return min(begin, due, delivery.seam_until, FOREVER if deadline is None else deadline)
 
-    def _is_flowing(self, now: float) -> bool:
-        """Whether the leader is alone and not silent for too long, so that there is nothing to judge or to start."""
+    def _flows_until(self) -> float:
+        """Until when there is nothing to judge or to start, since the leader is alone and not silent for too long; 0 where that is not so."""
         leader = self._delivery.attempt
         if leader is None or leader.over or leader.overdue or len(self._attempts.running) > 1:
-            return False
-        return now < leader.next_moment()
+            return 0.0
+        return leader.next_moment()
 
     def _judge(self, now: float) -> None:
         for attempt in [*self._attempts.running]:

@@ -56,6 +56,10 @@ class Direct(Protocol):
         """Writes the answer's head. `fields` are its lines, each with its end; `length` is the body's in bytes, where it is known."""
         ...
 
+    async def write(self, data: bytes, *, more: bool) -> None:
+        """Writes a piece of the answer's body, the last if not `more`."""
+        ...
+
 
 DIRECT: Final = "segue.direct"
 
@@ -175,7 +179,10 @@ class Exchange:
 
     async def _write(self, data: bytes, *, more: bool) -> None:
         self.writing = True
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        if self._direct is None:
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        else:
+            await self._direct.write(data, more=more)
         self.writing = False
         self.written = self.loop.time()
 

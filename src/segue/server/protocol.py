@@ -189,6 +189,15 @@ class _Answer(RequestResponseCycle):
         self.expected_content_length = length or 0
         self.transport.write(b"".join([*head, b"\r\n"]))
 
+    async def write(self, data: bytes, *, more: bool) -> None:
+        if not (more and self.chunked_encoding and data):
+            await self.send({"type": "http.response.body", "body": data, "more_body": more})
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if not self.disconnected:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
     def _is_chunked(self, status: int, length: int | None) -> bool:
         return length is None and self.scope["method"] != "HEAD" and status not in (204, 304)
 

@@ -25,6 +25,11 @@ class Gate:
     def anything_shown(self) -> bool:
         return self._opened and not self._hold
 
+    @property
+    def open(self) -> bool:
+        """Whether content goes out as it comes."""
+        return self._opened and self._seam is None and not self._hold
+
     def started(self, event: Started) -> None:
         """The first event of the current attempt."""
         self._started = event

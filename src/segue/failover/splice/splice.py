@@ -178,6 +178,18 @@ class Splice:
             self._fail("malformed tool call")
             return []
 
+    def pass_on(self, event: TextDelta) -> bool:
+        """Takes text in the midst of an answer, which is delivered as it is. False, and takes nothing, where it is for `feed` to take."""
+        part = self._part
+        if part.seam is not None or part.calls.in_doubt or not event.text or not self._gate.open:
+            return False
+        if self.finished is not None or self.failure is not None:
+            return False
+        part.content_seen = True
+        part.sizes.append(len(event.text))
+        self._answer.add(event.text)
+        return True
+
     def flush(self) -> list[ChatEvent]:
         """The time for withholding text at a seam is over; returns what to deliver."""
         return self._flush_seam(final=False)

@@ -37,6 +37,10 @@ class ToolCallCollector:
         self._open: dict[int, _Open] = {}
         self._doubtful: ToolCall | None = None
 
+    @property
+    def in_doubt(self) -> bool:
+        return self._doubtful is not None
+
     def add(self, delta: ToolCallDelta) -> None:
         call = self._open.setdefault(delta.index, _Open())
         call.id = delta.id or call.id
