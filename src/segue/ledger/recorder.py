@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple
@@ -64,7 +65,9 @@ class Recorder:
     def __init__(self, bookkeeper: Bookkeeper) -> None:
         self._books = bookkeeper
         self._open: dict[str, Reservation] = {}
-        self._costs: dict[str, RequestCost] = {}
+        self._costs: OrderedDict[str, RequestCost] = (
+            OrderedDict()
+        )  # a dict's first item is ever dearer to find, the more were popped
         self._callbacks: list[Callable[[AttemptEnd, AttemptRecord], None]] = []
         self._lock = threading.Lock()
         self._waiting: list[AttemptEnd] | None = None
@@ -153,7 +156,7 @@ class Recorder:
         before = self._costs.get(request, NOTHING)
         self._costs[request] = RequestCost(_sum(before.cost, record.cost), _sum(before.bound, record.most))
         if len(self._costs) > COSTS_KEPT:
-            self._costs.pop(next(iter(self._costs)), None)
+            self._costs.popitem(last=False)
         for call in self._callbacks:
             try:
                 call(end, record)

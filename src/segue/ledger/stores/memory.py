@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ class MemoryStore:
 
     def __init__(self, *, limit: int | None = 10_000) -> None:
         self._limit = limit
-        self._books: dict[str, AttemptRecord] = {}
+        self._books: OrderedDict[str, AttemptRecord] = OrderedDict()
         self._states: dict[str, bytes] = {}
         self._written = 0
         self._dropped = 0
@@ -40,7 +41,7 @@ class MemoryStore:
             elif book(self._books, record):
                 self._written += 1
                 if self._limit is not None and len(self._books) > self._limit:
-                    del self._books[next(iter(self._books))]
+                    self._books.popitem(last=False)
 
     async def written(self) -> bool:
         return True
