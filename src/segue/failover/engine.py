@@ -150,11 +150,15 @@ class Engine:
     def quota_wait(self, target: Target, tokens: int, now: float) -> float:
         """Seconds until a request of so many tokens fits the target's quota; reserves nothing."""
         keys = self.keys(target)
+        if self.quota.free:
+            return 0.0
         return self.quota.wait(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
 
     def reserve(self, target: Target, tokens: int, now: float) -> float:
         """Takes room in the target's quota; returns the seconds to wait first, 0.0 when taken."""
         keys = self.keys(target)
+        if self.quota.free:
+            return 0.0
         return self.quota.reserve(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
 
     def limits(self, target: Target, request: ChatRequest, tokens: int, policy: Policy, key: LatencyKey) -> Limits:
@@ -271,7 +275,7 @@ class Engine:
             self.latency.observe_first(key, attempt.first_content)
         for gap in attempt.gaps:
             self.latency.observe_gap(key, gap)
-        if attempt.usage is not None:
+        if attempt.usage is not None and not self.quota.free:
             keys = attempt.keys
             difference = attempt.usage.prompt_tokens - attempt.start.prompt_tokens
             self.quota.adjust(QuotaKey(keys.credential, keys.model), difference, now, reserved_at=attempt.began)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import msgspec
@@ -19,7 +19,7 @@ from segue.routing.dialect import NO_RESPONSES, dialect_for
 from segue.routing.target import Target
 from segue.transport import redirects
 from segue.transport.base import Response, Transport, TransportError
-from segue.wire.codec import Call, UpstreamCodec
+from segue.wire.codec import Call, Decoder, UpstreamCodec, WireRequest
 from segue.wire.dialects import upstream
 from segue.wire.sse import EndlessError
 
@@ -82,10 +82,20 @@ class Receipt:
         self.translated = False
 
 
+class Batches(Protocol):
+    """The events of one attempt, in batches; an asynchronous generator is one."""
+
+    def __aiter__(self) -> AsyncIterator[list[UpstreamEvent]]: ...
+
+    async def aclose(self) -> None:
+        """Ends the attempt: nothing more is read, and its connection is free or closed."""
+        ...
+
+
 class Upstream(Protocol):
     """Something that answers for a target: a codec over a transport, or a LangChain model."""
 
-    def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
+    def stream(self, ask: Ask, receipt: Receipt) -> Batches:
         """Events as they arrive; an empty list for bytes without an event. Raises nothing: errors are `Failed` events."""
         ...
 
@@ -103,57 +113,34 @@ class HttpUpstream:
         self._transport = transport
         self._wall = wall
 
-    async def stream(self, ask: Ask, receipt: Receipt) -> AsyncGenerator[list[UpstreamEvent], None]:
+    def stream(self, ask: Ask, receipt: Receipt) -> Batches:
+        return _HttpBatches(self, ask, receipt)
+
+    async def send(self, ask: Ask, receipt: Receipt) -> tuple[WireRequest, UpstreamCodec, Response] | Failure:
+        """Sends a request and waits for the head of its answer; returns a failure where no request can be made of it.
+
+        Raises `TransportError`.
+        """
         codec = self._codec_for(ask)
         defaults = _defaults(ask.request, self._target)
         request = msgspec.structs.replace(ask.request, **defaults) if defaults else ask.request
         try:
             wire = codec.encode(request, self._call(ask))
         except InvalidRequestError as error:
-            yield [Failed(Failure(kind=FailureKind.CAPABILITY, message=error.message, param=error.param or "messages"))]
-            return
+            return Failure(kind=FailureKind.CAPABILITY, message=error.message, param=error.param or "messages")
         except RecursionError:
             deep = "the request is nested too deeply: make the schemas of its tools flatter"
-            yield [Failed(Failure(kind=FailureKind.CALLER, message=deep, param="tools"))]
-            return
+            return Failure(kind=FailureKind.CALLER, message=deep, param="tools")
         except UnicodeEncodeError:
             half = "a text holds half of a surrogate pair, which cannot be sent: remove it"
-            yield [Failed(Failure(kind=FailureKind.CALLER, message=half, param="messages"))]
-            return
+            return Failure(kind=FailureKind.CALLER, message=half, param="messages")
         receipt.omitted = tuple(name for name in wire.omitted if name not in defaults)
         receipt.healed = wire.healed
         receipt.translated = ask.dialect != codec.dialect
         receipt.sent = True
-        answer: Response | None = None
-        try:
-            answer = await redirects.send(self._transport, wire, connect=ask.connect)
-            receipt.status = answer.status
-            if not 200 <= answer.status < 300:
-                yield [Failed(await self._refusal(codec, answer))]
-                return
-            decoder = codec.decoder(answer.headers.get("content-type", ""))
-            bounded = _Bounded(answer)
-            while not decoder.complete and (data := await bounded.read()):
-                decoded = decoder.feed(data)
-                bounded.count(decoded)
-                events = _joined(decoded)
-                if wire.answers is not None:
-                    events = wire.answers.restored(events)
-                receipt.complete = decoder.complete
-                yield events
-            if decoder.complete:
-                await _drain(answer)
-            else:
-                events = decoder.eof()
-                yield events if wire.answers is None else wire.answers.restored(events)
-        except TransportError as error:
-            receipt.sent = error.phase not in UNSENT
-            yield [Failed(_transport_failure(error))]
-        except EndlessError as error:
-            yield [Failed(Failure(kind=FailureKind.BROKEN, message=str(error)))]
-        finally:
-            if answer is not None:
-                answer.close()
+        answer = await redirects.send(self._transport, wire, connect=ask.connect)
+        receipt.status = answer.status
+        return wire, codec, answer
 
     async def probe(self, *, connect: float) -> Failure | None:
         """Requests the list of models."""
@@ -163,7 +150,7 @@ class HttpUpstream:
                 wire = self._codec.list_models(self._call(ask))
                 answer = await redirects.send(self._transport, wire, connect=connect)
                 try:
-                    return None if 200 <= answer.status < 300 else await self._refusal(self._codec, answer)
+                    return None if 200 <= answer.status < 300 else await self.refusal(self._codec, answer)
                 finally:
                     answer.close()
         except TransportError as error:
@@ -171,7 +158,7 @@ class HttpUpstream:
         except TimeoutError:
             return Failure(kind=FailureKind.STALL, message=f"no answer to a free probe within {PROBE_WAIT:g} s")
 
-    async def _refusal(self, codec: UpstreamCodec, answer: Response) -> Failure:
+    async def refusal(self, codec: UpstreamCodec, answer: Response) -> Failure:
         body = await _error_body(answer)
         failure = codec.failure(answer.status, answer.headers, body, wall=self._wall())
         tried = codec.dialect != self._target.dialect and not self._target.responses
@@ -196,6 +183,83 @@ class HttpUpstream:
             quirks=target.quirks,
             tries_responses=target.tries_responses and not target.responses and NO_RESPONSES not in ask.omit,
         )
+
+
+class _HttpBatches:
+    """What comes of one request. No asynchronous generator: the event loop would keep account of each."""
+
+    __slots__ = ("_answer", "_ask", "_body", "_decoder", "_over", "_receipt", "_upstream", "_wire")
+
+    _wire: WireRequest
+    _decoder: Decoder
+    _body: _Bounded
+
+    def __init__(self, upstream: HttpUpstream, ask: Ask, receipt: Receipt) -> None:
+        self._upstream = upstream
+        self._ask = ask
+        self._receipt = receipt
+        self._answer: Response | None = None
+        self._over = False
+
+    def __aiter__(self) -> _HttpBatches:
+        return self
+
+    async def __anext__(self) -> list[UpstreamEvent]:
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            if self._answer is None and (failure := await self._begin()) is not None:
+                return self._failed(failure)
+            return await self._more()
+        except TransportError as error:
+            self._receipt.sent = error.phase not in UNSENT
+            return self._failed(_transport_failure(error))
+        except EndlessError as error:
+            return self._failed(Failure(kind=FailureKind.BROKEN, message=str(error)))
+        except BaseException:
+            self._close()
+            raise
+
+    async def aclose(self) -> None:
+        self._close()
+
+    async def _begin(self) -> Failure | None:
+        sent = await self._upstream.send(self._ask, self._receipt)
+        if isinstance(sent, Failure):
+            return sent
+        self._wire, codec, answer = sent
+        self._answer = answer
+        if not 200 <= answer.status < 300:
+            return await self._upstream.refusal(codec, answer)
+        self._decoder = codec.decoder(answer.headers.get("content-type", ""))
+        self._body = _Bounded(answer)
+        return None
+
+    async def _more(self) -> list[UpstreamEvent]:
+        decoder = self._decoder
+        if not decoder.complete and (data := await self._body.read()):
+            decoded = decoder.feed(data)
+            self._body.count(decoded)
+            events = _joined(decoded)
+            self._receipt.complete = decoder.complete
+        elif decoder.complete:
+            if self._answer is not None:
+                await _drain(self._answer)
+            self._close()
+            raise StopAsyncIteration
+        else:
+            events = decoder.eof()
+            self._close()
+        return events if self._wire.answers is None else self._wire.answers.restored(events)
+
+    def _failed(self, failure: Failure) -> list[UpstreamEvent]:
+        self._close()
+        return [Failed(failure)]
+
+    def _close(self) -> None:
+        self._over = True
+        if self._answer is not None:
+            self._answer.close()
 
 
 class _Bounded:

@@ -82,6 +82,11 @@ class QuotaBook:
     def __init__(self) -> None:
         self._accounts: dict[QuotaKey, _Account] = {}
 
+    @property
+    def free(self) -> bool:
+        """Whether no key has a quota, so that none needs to be looked up."""
+        return not self._accounts
+
     def configure(self, key: QuotaKey, limits: QuotaLimits) -> None:
         """Set what a key is allowed. Counts are kept; limits learned before are replaced."""
         self._account(key).limits = limits
