@@ -114,7 +114,18 @@ def read(codec: UpstreamCodec, data: bytes, size: int = 1 << 20) -> list[Upstrea
     decoder = codec.decoder("text/event-stream")
     ends = range(size, len(data) + size, size) if size else [found.end() for found in re.finditer(b"\n\n", data)]
     pieces = [data[start:end] for start, end in pairwise([0, *ends])]
-    return [event for piece in pieces for event in decoder.feed(piece)] + decoder.eof()
+    return joined([event for piece in pieces for event in decoder.feed(piece)] + decoder.eof())
+
+
+def joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+    """Texts that follow one another, as one."""
+    found: list[UpstreamEvent] = []
+    for event in events:
+        if type(event) is TextDelta and found and type(found[-1]) is TextDelta:
+            found[-1] = TextDelta(found[-1].text + event.text)
+        else:
+            found.append(event)
+    return found
 
 
 def sse(events: list[bytes], name: bytes = b"") -> bytes:
@@ -142,7 +153,7 @@ def test_what_began_an_event_before_the_read_belongs_to_it() -> None:
 def test_other_line_ends_and_comments_are_read_too(ends: bytes) -> None:
     data = sse([said(word) for word in "abcd"]).replace(b"\n\n", ends * 2 + b": alive" + ends * 2)
     texts = [event.text for event in read(upstream("openai_chat"), data) if type(event) is TextDelta]
-    assert texts == [*"abcd"]
+    assert texts == ["abcd"]
 
 
 @pytest.mark.parametrize(("dialect", "make"), [("openai_chat", said), ("claude", block)])
@@ -163,7 +174,7 @@ def test_of_usual_events_one_is_parsed(dialect: str, make: Any, monkeypatch: pyt
 def test_the_longest_run_of_events_is_read_whole() -> None:
     words = [f"w{number}" for number in range(1000)]
     found = read(upstream("openai_chat"), sse([said(word) for word in words]))
-    assert [event.text for event in found if type(event) is TextDelta] == words
+    assert [event.text for event in found if type(event) is TextDelta] == ["".join(words)]
 
 
 def test_no_more_than_a_few_events_are_learned_where_none_is_like_another() -> None:

@@ -184,12 +184,12 @@ class Attempt:
         for event in batch:
             if isinstance(event, TextDelta):
                 self._content(Phase.TEXT, event.text, now)
+            elif isinstance(event, UsageReport):
+                self.usage = event.usage
             elif isinstance(event, ThinkingDelta):
                 self._content(Phase.THINKING, event.text, now)
             elif isinstance(event, ToolCallDelta):
                 self._content(Phase.TOOL, event.name + event.arguments, now)
-            elif isinstance(event, UsageReport):
-                self.usage = event.usage
             elif isinstance(event, Finished):
                 self.finished = not event.provisional
                 self.watch.finished = self.finished and (self.first_content is not None or not is_empty_stop(event))

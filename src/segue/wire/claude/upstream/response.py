@@ -143,9 +143,8 @@ class AnswerDecoder:
             self._document = None
         while data and not self.complete:
             texts, part, data = self._alike.cut(data, between=self._parser.between)
-            if self._alike_block not in self._ignored:
-                for text in texts:
-                    self._text(text, events)
+            if texts and self._alike_block not in self._ignored:
+                self._text("".join(texts), events)
             for sent in self._parser.feed(part) if part else ():
                 self._read(sent, events)
         return self._repaired(events)

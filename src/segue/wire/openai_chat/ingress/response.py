@@ -187,6 +187,10 @@ class WholeEncoder:
             self._text.append(event.text)
         elif isinstance(event, Started):
             self._model = event.model or self._model
+        elif isinstance(event, UsageReport):
+            self._usage = event.usage
+        elif isinstance(event, Finished):
+            return self._document(event)
         elif isinstance(event, ThinkingDelta):
             self._thoughts.append(event.text)
             self._details += _details(event)
@@ -196,10 +200,6 @@ class WholeEncoder:
             self._citations += [citations.nested(event)] if event.url else []
         elif isinstance(event, Logprobs):
             self._logprobs += written(event)
-        elif isinstance(event, UsageReport):
-            self._usage = event.usage
-        elif isinstance(event, Finished):
-            return self._document(event)
         return b""
 
     def ping(self) -> bytes:

@@ -128,7 +128,7 @@ class AnswerDecoder(FramedDecoder):
     def _say(self, texts: list[str], events: list[UpstreamEvent]) -> None:
         self._end_thought(events)
         self._texts += texts
-        events += map(TextDelta, texts)
+        events.append(TextDelta("".join(texts)))
 
     def _is_plain(self, data: bytes, events: list[UpstreamEvent]) -> bool:
         """Handles data that is not meant to be a chunk: `[DONE]`, or nothing."""
