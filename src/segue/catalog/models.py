@@ -16,11 +16,11 @@ from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from segue.catalog.providers import our_name
+from segue.catalog.providers import PROVIDERS, our_name
 from segue.chat.request import Effort
 
 Dialect: TypeAlias = Literal["openai_chat", "openai_responses", "claude", "gemini"]
@@ -203,9 +203,6 @@ def lifecycle(info: ModelInfo, today: date) -> Lifecycle:
     return Lifecycle("current", None, successor)
 
 
-_SERVED_BY = {"azure": "openai"}
-"""Who serves another's models under their own names; a deployment that is named otherwise gets what is known of none."""
-_DIALECTS: dict[str, Dialect] = {"claude": "claude", "gemini": "gemini"}
 _OWN = frozenset(
     {"id", "aliases", "match", "like", "released", "deprecated", "shutdown", "successor", "redirects_to", "free_quota"}
     | {"successor_effort", "retired", "price", "sources", "checked"}
@@ -282,8 +279,9 @@ def _find(asked: str, name: str) -> ModelInfo:
         if owner == provider and fnmatchcase(plain, glob):
             sources = () if glob == "*" else family.sources  # what holds for whatever a provider has names no model
             return msgspec.structs.replace(family, id=name, match=(), sources=sources)
-    if provider in _SERVED_BY:
-        served = _find(_SERVED_BY[provider], name)
+    if (preset := PROVIDERS.get(provider)) is not None and preset.serves:
+        # A deployment under a name of the user's choice is unknown.
+        served = _find(preset.serves, name)
         return msgspec.structs.replace(served, provider=provider, dialect="openai_chat")
     return _unknown(asked, name)
 
@@ -291,10 +289,11 @@ def _find(asked: str, name: str) -> ModelInfo:
 def _unknown(asked: str, name: str) -> ModelInfo:
     """The generic entry."""
     provider = our_name(asked)
+    preset = PROVIDERS.get(provider)
     return ModelInfo(
         id=name,
         provider=provider,
-        dialect=_DIALECTS.get(provider, "openai_chat"),
+        dialect=cast(Dialect, preset.dialect) if preset is not None else "openai_chat",
         temperature_max=1.0 if provider == "claude" else 2.0,
         max_tokens_param="max_completion_tokens" if asked == "openai" else "max_tokens",
     )

@@ -86,7 +86,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `keyless` providers need no key; the others make theirs at `key_page`, and begin them with one of `key_prefixes`
     where they are known to; `key_variables` are further ones in which the key is looked for, as its own documentation
     names them. `region` is where all its answers come from by its own documentation, "" where that does not say so
-    plainly. `quirks` are those of `QUIRKS`.
+    plainly. `serves` is another provider whose models it has under that provider's names. `tracked` is a glob for the models that
+    `models.jsonl` lists one by one, "" where it has families only. `quirks` are those of `QUIRKS`.
     """
 
     dialect: str
@@ -97,6 +98,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keyless: bool = False
     local: bool = False
     region: str = ""
+    serves: str = ""
+    tracked: str = ""
     key_prefixes: tuple[str, ...] = ()
     key_page: str = ""
     key_variables: tuple[str, ...] = ()

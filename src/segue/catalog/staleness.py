@@ -21,14 +21,6 @@ FRESH: Final = timedelta(days=90)
 SOON: Final = timedelta(days=30)
 """A default whose model ends within it is to be changed."""
 
-MAKERS: Final = {
-    "openai": "gpt-*",
-    "claude": "claude-*",
-    "gemini": "gemini-*",
-    "deepseek": "deepseek-*",
-    "xai": "grok-*",
-}
-"""Whose models the catalogue is to know one by one, and how they call those that write text."""
 _OTHERS: Final = tuple(
     f"*{kind}*"
     for kind in [
@@ -87,9 +79,11 @@ def _defaults(today: date) -> Iterator[StaleEntry]:
 
 
 def _news(today: date) -> Iterator[StaleEntry]:
-    for provider, glob in MAKERS.items():
-        for model in listed_models(provider):
-            if not fnmatchcase(model, glob) or any(fnmatchcase(model, other) for other in (*_OTHERS, *_NOT_NAMES)):
+    for provider, preset in PROVIDERS.items():
+        for model in listed_models(provider) if preset.tracked else ():
+            if not fnmatchcase(model, preset.tracked) or any(
+                fnmatchcase(model, other) for other in (*_OTHERS, *_NOT_NAMES)
+            ):
                 continue
             if listed(provider, model) is None and _lives(find_model(provider, model), today):
                 yield StaleEntry(f"{provider}/{model}", f"{price_list()} has it, models.jsonl only its family at most")
@@ -100,7 +94,7 @@ def _prices(today: date) -> Iterator[StaleEntry]:
         what = f"{info.provider}/{info.id}"
         if info.price is not None and info.id in listed_models(info.provider):
             yield StaleEntry(what, f"{price_list()} has its price now: the one in models.jsonl can go")
-        if info.provider in MAKERS and _lives(info, today) and price_of(info.provider, info.id, today) is None:
+        if PROVIDERS[info.provider].tracked and _lives(info, today) and price_of(info.provider, info.id, today) is None:
             yield StaleEntry(what, "it has no price: budgets count it at its family's dearest", info.sources[0])
 
 
