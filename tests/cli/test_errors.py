@@ -141,3 +141,11 @@ def test_a_ledger_that_cannot_be_written_leaves_the_answer_whole(
     assert f"{bare / ledger}: it can't be written" in said
     assert "SEGUE_LEDGER" in said or "make room" in said
     assert "Errno" not in result.stderr
+
+
+def test_a_full_disk_is_said_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_LEDGER", "/dev/full")
+    result = run("usage")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("segue: the ledger /dev/full can't be read: the disk is full")
+    assert "make room for /dev/full" in result.stderr

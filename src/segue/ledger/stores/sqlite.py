@@ -364,7 +364,7 @@ class SqliteStore:
             with contextlib.closing(self._open_to_read()) as connection:
                 yield connection
         except sqlite3.Error as error:
-            raise ConfigurationError(f"the ledger {self.path} can't be read: {error}") from error
+            raise ConfigurationError(f"the ledger {self.path} can't be read: {explained(error, self.path)}") from error
 
     def _open_to_read(self) -> sqlite3.Connection:
         try:

@@ -19,7 +19,7 @@ import msgspec
 
 from segue.errors import ConfigurationError
 from segue.ledger.stores.factory import default_path
-from segue.ledger.stores.schema import Migrations, NewerSchemaError, in_wal_mode, migrate, set_aside, version
+from segue.ledger.stores.schema import Migrations, NewerSchemaError, explained, in_wal_mode, migrate, set_aside, version
 from segue.server.keys.store import Hashed, Key, KeyRing
 from segue.settings import Settings
 
@@ -176,9 +176,13 @@ class FileKeyRing(KeyRing):
         try:
             yield
         except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
-            why = (error.strerror if isinstance(error, OSError) else None) or error
+            why: object = error
+            if isinstance(error, sqlite3.Error):
+                why = explained(error, self.path)
+            elif isinstance(error, OSError):
+                why = f"{error.strerror}; let this user write there"
             raise ConfigurationError(
-                f"the keys in {self.path} can't be used: {why}; let this user write there, or set SEGUE_KEYS to another file"
+                f"the keys in {self.path} can't be used: {why}, or set SEGUE_KEYS to another file"
             ) from error
 
 
