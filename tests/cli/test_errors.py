@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from segue.ledger.stores.factory import ledger_of
 from segue.sandbox import Sandbox
+from segue.settings_loading import load
 
 from .conftest import Run
 
@@ -135,6 +137,7 @@ def test_a_ledger_that_cannot_be_written_leaves_the_answer_whole(
     monkeypatch.setattr(logging.getLogger("segue"), "propagate", False)  # as where nobody has set up logging
     monkeypatch.setenv("SEGUE_LEDGER", str(bare / ledger))
     result = run("chat", "hi", "--sandbox")
+    ledger_of(load()).close(timeout=0.1)  # what waits for it is dropped now, not at the end of all tests
     assert result.exit_code == 0, result.output
     assert "answered by gemini (simulated)" in result.stderr
     (said,) = [line for line in result.stderr.splitlines() if line.startswith("ledger ")]
