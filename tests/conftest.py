@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("segue.testing.stores", "segue.testing.dialects")
 
 asyncio.set_event_loop(None)
-# Otherwise pytest-asyncio 1.5 has Python 3.11 make a loop that nobody closes, and whichever test runs when it is collected fails.
+# Otherwise pytest-asyncio 1.5 makes Python 3.11 create a loop that is never closed, and the test that runs when it is collected fails.
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and every process that a test starts and interrupts would inherit that.
@@ -44,8 +44,8 @@ hypothesis.settings.load_profile("shared cores")
 
 _HANDED_ON = "MONGODB_URL_OF_TESTS"
 MONGOD = os.environ.setdefault(_HANDED_ON, os.environ.pop("MONGODB_URL", ""))
-"""A real server to test with, e.g. `mongodb://127.0.0.1:27017`; taken out of the environment, lest every other test write to it, and
-handed on to the processes that share the tests."""
+"""A real server to test with, e.g. `mongodb://127.0.0.1:27017`; taken out of the environment, so that no other test writes to it,
+and passed on to the processes that share the tests."""
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"

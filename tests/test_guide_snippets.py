@@ -55,7 +55,7 @@ class Server(ThreadingHTTPServer):
 class Providers:
     """Gemini, OpenAI and Claude on one loopback port, told apart by the path.
 
-    A broken one answers with its HTTP status; `soon_well` says how many requests it takes to be well again.
+    A broken one answers with its HTTP status; `soon_well` is the number of requests after which it is healthy again.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What listeners are told of a request, by the real engine over simulated providers."""
+"""What listeners get of a request, by the real engine over simulated providers."""
 
 from __future__ import annotations
 

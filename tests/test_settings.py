@@ -1,4 +1,4 @@
-"""Settings: what is read from where, and what is said of a wrong value."""
+"""Settings: what is read from where, and the message for a wrong value."""
 
 from __future__ import annotations
 

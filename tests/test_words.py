@@ -65,7 +65,6 @@ def test_the_sources_are_in_plain_words() -> None:
     found = {
         f"{path.relative_to(ROOT)}: {', '.join(sorted(words))}"
         for path in sources("src", "apps", "benchmarks", "examples")
-        if not path.is_relative_to(ROOT / "src/segue/server/dashboard")
         if (words := found_in(path.read_text("utf-8")) - _quoted(path))
     }
     assert found == set()

@@ -79,7 +79,7 @@ def changed(document: dict[str, Any], path: Sequence[str | int], value: Any) -> 
 
 
 class Scripted:
-    """A provider that gives `questions` and `path` to whoever asks for them: documents, texts, or failures.
+    """A provider that answers with `questions` and `path`: documents, texts, or failures.
 
     `asked` keeps the prompts. `reason` is what its answers finish with.
     """

@@ -1,4 +1,4 @@
-"""What the models are told, and what of a résumé reaches them."""
+"""The prompts, and which parts of a résumé reach the models."""
 
 from __future__ import annotations
 

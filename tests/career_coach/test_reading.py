@@ -1,4 +1,4 @@
-"""What a résumé may look like, and what is said of a file that is none."""
+"""The forms of a résumé, and the message for a file that is not one."""
 
 from __future__ import annotations
 

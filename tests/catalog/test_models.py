@@ -14,7 +14,7 @@ from segue.catalog.providers import our_name
     ("provider", "asked", "found"),
     [
         ("openai", "gpt-4.1-2025-04-14", "gpt-4.1"),
-        ("openai", "gpt-4o-2024-05-13", "gpt-4o-2024-05-13"),  # a snapshot with a life of its own
+        ("openai", "gpt-4o-2024-05-13", "gpt-4o-2024-05-13"),  # a snapshot with its own lifecycle
         ("openai", "gpt-4o-2024-08-06", "gpt-4o"),
         ("openai", "ft:gpt-4o-mini-2024-07-18:acme::x1", "gpt-4o-mini"),
         ("openai", "openai/gpt-5.6", "gpt-5.6-sol"),

@@ -1,4 +1,4 @@
-"""On a terminal of 80 columns nothing is broken within a name, an id or a number; a cost and its bound have columns of their own."""
+"""On a terminal of 80 columns nothing is broken within a name, an id or a number; a cost and its bound have separate columns."""
 
 from __future__ import annotations
 

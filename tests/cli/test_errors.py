@@ -16,7 +16,7 @@ from segue.settings_loading import load
 from .conftest import Run
 
 Case = tuple[tuple[str, ...], dict[str, str], str, tuple[str, ...]]
-"""The command, the environment, `segue.toml`, and what has to be said."""
+"""The command, the environment, `segue.toml`, and what the message must contain."""
 
 MISUSED: dict[str, Case] = {
     "a misspelt command": (("caht", "hi"), {}, "", ("'caht'", "'chat'", "segue -h")),
@@ -134,7 +134,7 @@ def test_a_ledger_that_cannot_be_written_leaves_the_answer_whole(
 ) -> None:
     (bare / "file").touch()
     monkeypatch.setattr("segue.cli.chat.run.PACE", 0.0)
-    monkeypatch.setattr(logging.getLogger("segue"), "propagate", False)  # as where nobody has set up logging
+    monkeypatch.setattr(logging.getLogger("segue"), "propagate", False)  # as where logging is not set up
     monkeypatch.setenv("SEGUE_LEDGER", str(bare / ledger))
     result = run("chat", "hi", "--sandbox")
     ledger_of(load()).close(timeout=0.1)  # what waits for it is dropped now, not at the end of all tests

@@ -1,4 +1,4 @@
-"""What a command loads: no more than it needs, so that each is there at once. Told by modules, as no machine's time is another's."""
+"""What a command loads: no more than it needs, so that each is there at once. Measured by modules, because times differ between machines."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def book(id: str, *, complexity: str | None, tokens: int = 1_000_000, **more: An
 
 @pytest.fixture
 def history(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four requests that the large target answered: one hard, two easy, one of which nobody knows."""
+    """Four requests that the large target answered: one hard, two easy, one unknown."""
     from segue.ledger.stores.memory import MemoryStore
 
     store = MemoryStore()

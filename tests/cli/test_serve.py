@@ -43,7 +43,7 @@ def free_port() -> int:
 @pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
 def serving(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], str]]:
     port = free_port()
-    # Two workers can't share stand-ins; a provider that nobody hears is enough for them.
+    # Two workers can't share stand-ins; a closed port as the provider is enough for them.
     how = ["--sandbox"] if request.param == 1 else ["--workers", "2"]
     process = subprocess.Popen(
         command("--port", str(port), *how),
@@ -89,7 +89,7 @@ def test_a_scrape_of_either_worker_tells_for_both_and_for_none_that_died(
     serving: tuple[subprocess.Popen[str], str], tmp_path: Path
 ) -> None:
     process, address = serving
-    for _ in range(30):  # each over a connection of its own
+    for _ in range(30):  # each over its own connection
         urllib.request.urlopen(f"{address}/v1/models/auto", timeout=5).close()
 
     def scraped() -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The gateway and what stands before it, as processes of a directory of their own."""
+"""The gateway and what stands before it, as processes of their own directory."""
 
 from __future__ import annotations
 

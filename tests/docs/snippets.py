@@ -33,7 +33,7 @@ from segue.server.metrics import Metrics
 GATEWAY = "127.0.0.1:4000"
 SERVED = "gemini", "openai", "claude", "groq"
 ENDLESS = "serve", "sandbox"
-"""Commands that run until they are told to stop."""
+"""Commands that run until they are stopped."""
 
 _FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -21,7 +21,7 @@ PAGE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_metrics_is_made_from_the_code() -> None:
-    """Made anew with `python -m tests.docs.metrics_table`."""
+    """Regenerated with `python -m tests.docs.metrics_table`."""
     assert re.findall(r"^\| `segue_\w+` \|.*\|$", PAGE, re.MULTILINE) == rows()
 
 

@@ -37,7 +37,7 @@ def promised() -> set[str]:
 
 
 def documented(symbol: Any) -> bool:
-    """Whether it has a docstring of its own; a class does not inherit one."""
+    """Whether it has its own docstring; a class does not inherit one."""
     return bool(vars(symbol).get("__doc__") if inspect.isclass(symbol) else inspect.getdoc(symbol))
 
 

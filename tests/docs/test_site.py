@@ -84,12 +84,12 @@ def test_every_korean_page_and_its_english_one_link_to_each_other() -> None:
 
 
 def test_the_settings_page_says_what_the_code_says() -> None:
-    """Made anew with `python -m tests.docs.settings_page > docs/settings.md`."""
+    """Regenerated with `python -m tests.docs.settings_page > docs/settings.md`."""
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
 
 
 def test_the_table_of_presets_says_what_the_data_says() -> None:
-    """Made anew with `python -m tests.docs.providers_page`."""
+    """Regenerated with `python -m tests.docs.providers_page`."""
     page = providers_page.PAGE.read_text(encoding="utf-8")
     assert page == providers_page.written(page)
 

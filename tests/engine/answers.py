@@ -83,4 +83,4 @@ REFERENCES = {
 }
 
 REPETITIVE = frozenset({"rows", "refrain"})
-"""Those in which only a model that takes a prefill can go on exactly: asked in words, its repetitions can't be told from new text."""
+"""Those in which only a model that takes a prefill can go on exactly: asked by a prompt, its repetitions can't be distinguished from new text."""

@@ -30,7 +30,7 @@ CANCELS = "caller cancels"
 CANCEL_AFTER = 1.9
 """Seconds after which the caller goes away: everybody who answers at all is at the fault by then, and no hedge point has passed …"""
 CANCEL_CONNECTING = 0.7
-"""… and for the fault at the phase `connect` nobody's patience for it is over."""
+"""… and for the fault at the phase `connect` no client's patience for it is over."""
 
 GOING_ON = {
     "silent restart": "restart",

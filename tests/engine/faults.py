@@ -170,7 +170,7 @@ def _finish(scene: Scene, reason: FinishReason) -> Sequence[Step]:
 
 
 def _stopping(line: Line, dialect: str) -> bytes:
-    """A piece of text with a stop reason of its own."""
+    """A piece of text with its own stop reason."""
     if line.kind != "text":
         return line.data
     match dialect:

@@ -83,7 +83,7 @@ def _text(outcome: Outcome) -> Iterator[str]:
 
 
 def _thinking(outcome: Outcome) -> Iterator[str]:
-    """What was thought since the answer last began anew is the reference's beginning: dialects may hide it, none may mix it."""
+    """What was thought since the answer last restarted is the reference's beginning: dialects may hide it, none may mix it."""
     thought = ""
     for event in outcome.events:
         if isinstance(event, Seam) and event.restarted:

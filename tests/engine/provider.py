@@ -1,4 +1,4 @@
-"""A fake provider: it knows the reference answers, speaks its dialect's real bytes, breaks as it is told, and keeps a bill.
+"""A fake provider: it knows the reference answers, speaks its dialect's real bytes, breaks as configured, and keeps a bill.
 
 A request to go on (a prefilled turn, or a turn of its own that asks for it) is answered from exactly where the delivered text stops,
 in one of the manners that real models have. What the provider is told to do wrong is a `Strike`: a fault at a phase.
@@ -41,9 +41,9 @@ PIECE = 14
 OVERLAP = 30
 """Characters that a model with the manner `overlap` repeats."""
 OWN_ERRORS = ("error event", "raw tail")
-"""Faults by which a provider ends its answer with an error of its own: before content that is a refusal, and free."""
+"""Faults by which a provider ends its answer with its own error: before content that is a refusal, and free."""
 TELLING = 4
-"""Letters and digits of which a repetition can be told from new text; models that repeat fewer are not simulated."""
+"""Letters and digits by which a repetition can be distinguished from new text; models that repeat fewer are not simulated."""
 MANNERS = ("exact", "overlap", "restart", "bare")
 """`bare` leaves out the whitespace that was taken from the end of its prefill."""
 
@@ -258,7 +258,7 @@ class Provider:
 
 
 def stop_in(scene: Scene) -> int:
-    """Where in the last line of an answer its stop reason has been said: there it is whole, whatever becomes of the rest."""
+    """The position in the last line of an answer after its stop reason: there it is complete, whatever happens to the rest."""
     line = scene.lines[-1].data
     if not scene.stream or (scene.dialect == "openai_responses" and scene.reference.calls):
         return len(line)

@@ -54,7 +54,7 @@ REQUESTS = 1_000
 
 
 def test_a_thousand_requests_at_once_survive_the_death_of_a_provider(tally: Any) -> None:
-    """Those under way are cut in mid-word, later ones find nobody there: all are answered, none twice, none with a gap."""
+    """Those under way are cut within a word, later ones find a closed port: all are answered, none twice, none with a gap."""
 
     def dies(number: int, now: float) -> Strike | None:
         if now >= DEATH:

@@ -80,7 +80,7 @@ def lets_losers_run(patch: pytest.MonkeyPatch) -> None:
 
 
 def asks_the_open(patch: pytest.MonkeyPatch) -> None:
-    """Nobody looks at the breaker before asking."""
+    """The breaker is not checked before asking."""
     patch.setattr(TargetHealth, "look", lambda self, now: HEALTHY)
 
 

@@ -1,4 +1,4 @@
-"""A short outage of everybody is waited out: nobody gets an error for it, and nobody is stormed after it."""
+"""A short outage of all providers is waited out: no request fails, and no provider is flooded after it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_an_outage_of_all_for_a_moment_costs_no_caller_his_answer(fault: s
     if fault not in (
         "error 500",
         "bad gateway",
-    ):  # in the pause before a quick second try others find the next target unwell
+    ):  # in the pause before a quick second try others find the next target unhealthy
         await check(world)
 
 

@@ -1,4 +1,4 @@
-"""Models age: warned of ahead, replaced by their successors when they are gone, and said so."""
+"""Models age: warned of ahead, replaced by their successors when they are gone, with a notice."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def google(message: str) -> Body:
 
 
 class Case(NamedTuple):
-    """`there` says whether a body has what the provider refuses; `omitted` is what the caller is told."""
+    """`there` says whether a body has what the provider refuses; `omitted` is what the caller gets as omitted."""
 
     dialect: str
     fields: Body
@@ -64,7 +64,7 @@ class Case(NamedTuple):
     omitted: tuple[str, ...]
     status: int = 400
     told: str = ""
-    """Words that the model is told in place of what was refused."""
+    """The instruction in place of what was refused."""
 
 
 def has(name: str) -> Callable[[Body], bool]:

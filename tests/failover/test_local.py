@@ -1,4 +1,4 @@
-"""A local server as the last resort: over real sockets, with real ports where nobody listens."""
+"""A local server as the last resort: over real sockets, with real closed ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from segue.settings_loading import load
 
 
 class Local:
-    """A server on a port of its own that lists `models` and answers with the name of the one that was asked."""
+    """A server on its own port that lists `models` and answers with the name of the one that was asked."""
 
     def __init__(self, *models: str) -> None:
         self.models = models

@@ -1,4 +1,4 @@
-"""The breaker against a model that keeps every event for ever and counts anew each time."""
+"""The breaker against a model that keeps every event for ever and recounts each time."""
 
 from __future__ import annotations
 

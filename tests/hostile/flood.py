@@ -1,4 +1,4 @@
-"""A provider that never stops: whatever it is asked, it says one thing over and over until the other side hangs up. In a thread of its own,
+"""A provider that never stops: it repeats one thing until the other side hangs up. In its own thread,
 so that its work is not the gateway's."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def event(data: dict[str, Any]) -> bytes:
 
 
 class Flow(NamedTuple):
-    """What is said first, and what comes after it without end."""
+    """What is sent first, and what follows it endlessly."""
 
     start: bytes
     unit: bytes

@@ -1,4 +1,4 @@
-"""Files that are not what they should be, and disks without room: told plainly, and nothing stops for them."""
+"""Files that are not what they should be, and disks without room: reported plainly, and nothing stops for them."""
 
 from __future__ import annotations
 

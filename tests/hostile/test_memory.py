@@ -1,6 +1,6 @@
 """A request leaves nothing behind that only a garbage collection would free: its prompt dies with it, also when it fails.
 
-Collections are rare in the gateway, so that they cost nobody's answer time. An outage with large prompts would fill the memory between two of
+Collections are rare in the gateway, so that they cost no answer time. An outage with large prompts would fill the memory between two of
 them. Nothing here depends on when garbage is collected: the collector is asked for all that it alone could free.
 """
 

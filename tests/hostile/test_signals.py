@@ -1,4 +1,4 @@
-"""How the gateway ends: by SIGTERM with its books closed and its streams told, by SIGHUP not at all."""
+"""How the gateway ends: by SIGTERM with its books closed and its streams ended by an error event, by SIGHUP not at all."""
 
 from __future__ import annotations
 

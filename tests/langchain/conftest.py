@@ -70,7 +70,7 @@ def events(*said: ChatEvent) -> Say:
 
 
 class Far:
-    """What stands behind the providers' addresses. Each answers as told, the last word again and again; untold, it says its own name.
+    """What stands behind the providers' addresses. Each answers as scripted, repeating the last answer; without a script, with its own name.
 
     `asked` is what they were asked, in order; `models` with which models; `keys` with which headers.
     """

@@ -1,4 +1,4 @@
-"""Answers as messages and chunks: what is merged stays whole, what is told once stays told once."""
+"""Answers as messages and chunks: what is merged stays whole, what is reported once stays reported once."""
 
 from __future__ import annotations
 

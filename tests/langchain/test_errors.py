@@ -31,7 +31,7 @@ async def test_an_error_can_be_caught_by_either_name_however_it_was_asked_for(
 ) -> None:
     far.tell("openai", far.fail(status, "no such thing"))
     for number in range(4):
-        llm = OpenAIClient(backend=backend, api_key=f"k{number}")  # an engine of its own, which has not learned yet
+        llm = OpenAIClient(backend=backend, api_key=f"k{number}")  # a new engine, which has not learned yet
         with pytest.raises(langchains) as raised:
             match number:
                 case 0:

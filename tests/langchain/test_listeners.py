@@ -1,4 +1,4 @@
-"""What tracers, usage counters and graphs hear of a call: once, whoever answers, with what it took."""
+"""What tracers, usage counters and graphs get of a call: once, whichever target answers, with what it took."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def inner() -> BaseChatModel:
 
 
 class Guides:
-    """A client that somebody wrote for himself; it says nothing of callbacks, so LangChain hands them on by context."""
+    """A user's custom client; it does not pass callbacks, so LangChain passes them by context."""
 
     def __init__(self) -> None:
         self.model = inner()

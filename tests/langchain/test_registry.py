@@ -195,7 +195,7 @@ def test_a_model_that_cannot_be_made_keeps_nobody_from_answering(registry: LLMRe
 
 
 class Codec(ChatCodec):
-    """A dialect of its own: that of Chat, at its own address."""
+    """A custom dialect: that of Chat, at its own address."""
 
     base_url = "http://codec.test/v1"
 
@@ -231,7 +231,7 @@ def test_a_ready_model_cannot_be_given_another_model(registry: LLMRegistry) -> N
 
 
 class Brief(OpenAIClient):
-    """A provider's client with settings of its own."""
+    """A provider's client with its own settings."""
 
     temperature: float | None = 0.1
     max_tokens: int | None = 50
@@ -248,7 +248,7 @@ def test_a_client_class_with_defaults_is_a_target_with_them(registry: LLMRegistr
 
 
 class Guides(LLMClient):
-    """As the guide writes them: an `__init__` of its own, and the model as `client`."""
+    """As the guide writes them: a custom `__init__`, and the model as `client`."""
 
     def __init__(self) -> None:
         self.client = FakeListChatModel(responses=["from the guide's client"])

@@ -155,4 +155,4 @@ class TestChainThatFails(_Suite):
     """The first target breaks off in mid-answer, the second is down."""
 
     faults: ClassVar[dict[str, str]] = {"gemini": "cut:after=2", "openai": "503"}
-    supports_model_override = False  # a model is said to the first target, and it is the third that answers
+    supports_model_override = False  # a model is requested of the first target, and the third answers

@@ -55,7 +55,7 @@ Python = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def python() -> Iterator[Python]:
-    """Runs a script in a Python of its own, with the given arguments; kills what is left of it."""
+    """Runs a script in a new Python process, with the given arguments; kills what is left of it."""
     started: list[subprocess.Popen[str]] = []
 
     def run(script: str, *arguments: object) -> subprocess.Popen[str]:

@@ -19,7 +19,7 @@ from segue.secret import Secret
 
 
 def closed_url() -> str:
-    """Nobody listens there."""
+    """A closed port."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         return f"mongodb://127.0.0.1:{closed.getsockname()[1]}/"

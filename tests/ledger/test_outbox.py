@@ -31,7 +31,7 @@ from segue.settings import Settings
 
 
 class Gate:
-    """A door between the store and the server: shut, nobody gets through, and those who were are cut off."""
+    """A door between the store and the server: shut, no connection gets through, and open ones are cut off."""
 
     def __init__(self, connection: MongoConnection, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shut = False

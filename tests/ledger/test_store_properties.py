@@ -1,4 +1,4 @@
-"""Both stores against a model that keeps everything it is told, and against each other."""
+"""Both stores against a model that keeps every record, and against each other."""
 
 from __future__ import annotations
 

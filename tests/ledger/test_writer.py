@@ -1,4 +1,4 @@
-"""The writer's thread, over a sink that does as it is told."""
+"""The writer's thread, over a scripted sink."""
 
 from __future__ import annotations
 

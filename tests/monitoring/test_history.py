@@ -40,7 +40,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def settings(box: Sandbox, tmp_path: Path) -> Settings:
-    """Not said to be simulated: what is learned of stand-ins is not taken up."""
+    """Not marked as simulated: what is learned of stand-ins is not loaded."""
     for name in box.providers:
         box.heal(name)
     environ = {f"{name.upper()}_BASE_URL": box.base_url(name) for name in ("gemini", "openai")}
@@ -54,7 +54,7 @@ def seen(path: str | None) -> list[Change]:
 
 
 def client(settings: Settings) -> Segue:
-    """As a process of its own would have it: with a store of its own."""
+    """As a separate process would have it: with its own store."""
     assert settings.ledger is not None
     return Segue(settings, ledger=SqliteStore(settings.ledger))
 

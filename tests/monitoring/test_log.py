@@ -1,4 +1,4 @@
-"""A line for each request and attempt, without secrets, whoever writes it."""
+"""A line for each request and attempt, without secrets, from any source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary of what was measured: values that depend on the machine are told, not judged."""
+"""The summary of what was measured: values that depend on the machine are reported, not judged."""
 
 from __future__ import annotations
 

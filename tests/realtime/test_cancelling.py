@@ -195,7 +195,7 @@ async def test_a_caller_who_leaves_between_two_rounds_is_asked_about_no_more() -
 
 
 async def test_a_synchronous_reader_who_stops_closes_the_connection() -> None:
-    """The client then lives on a loop in a thread of its own."""
+    """The client then runs on a loop in its own thread."""
     first = Upstream(usual=answering("middle", hang))
     async with world(first, policy=POLICY.replace(hedge=False)) as here:
 

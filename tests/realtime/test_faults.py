@@ -23,7 +23,7 @@ SAMPLING = 2
 """One in so many of a loud fault's requests is made outside the long run: another half of them for each fault."""
 
 HURRIED = POLICY.replace(deadline=2.0)
-"""For chains of which nobody answers: the last is waited for until the deadline."""
+"""For chains of which no target answers: the last is waited for until the deadline."""
 STAGGER = 0.03
 """Seconds between the starts of many requests, so that none is late because of the others."""
 TRIES = 3

@@ -57,7 +57,7 @@ def raw(head: str, *, change: str = "", ends: bool = False, status: str = "200 O
 
 
 async def split_at_every_byte(line: Line, ask: Ask) -> None:
-    """Every byte is a chunk and a packet of its own, also within the letters."""
+    """Every byte is a separate chunk and packet, also within the letters."""
     await line.head(f"Content-Type: {ask.speech.content_type}")
     for place, byte in enumerate(body_of(ask)):
         await line.body(bytes([byte]))

@@ -7,7 +7,7 @@ from .upstream import Upstream, answering
 from .world import streamed, whole, world, wrong_answer
 
 CHAIN = ("gemini", "openai", "claude")
-"""Of the last two only Claude, in this model, goes on with the beginning of its own turn."""
+"""Of the last two only Claude, in this model, continues the beginning of its turn."""
 
 
 async def test_an_answer_that_was_shown_in_part_goes_first_to_a_target_that_takes_a_prefill() -> None:

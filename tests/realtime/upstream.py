@@ -55,7 +55,7 @@ class Line(asyncio.Protocol):
         self._writable.set()
 
     async def send(self, data: bytes) -> None:
-        """Puts the bytes on the wire as they are, as a packet of their own if the machine allows."""
+        """Puts the bytes on the wire unchanged, as a separate packet if the machine allows."""
         await self._writable.wait()
         if self.transport.is_closing():
             raise Over
@@ -160,7 +160,7 @@ class Ask:
         """When its fault struck, by the loop's time."""
 
     def rest(self) -> str:
-        """What is still to be said."""
+        """What is still to be sent."""
         return reference(self.prompt).removeprefix(self.said)
 
 

@@ -60,7 +60,7 @@ def target(provider: str, port: int, **changes: Any) -> Target:
 
 
 class World:
-    """`providers` in the chain's order, each with an `Upstream` of its own."""
+    """`providers` in the chain's order, each with its own `Upstream`."""
 
     def __init__(self, upstreams: dict[str, Upstream], policy: Policy, **changes: Any) -> None:
         self.upstreams = upstreams

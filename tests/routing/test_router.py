@@ -1,4 +1,4 @@
-"""Policies at work in the library: what is asked first, what is told of it, and what is booked."""
+"""Policies at work in the library: what is asked first, what is reported of it, and what is booked."""
 
 from __future__ import annotations
 

@@ -25,6 +25,6 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left_to_the_collector() -> Iterator[None]:
-    """A socket that nobody closed warns when it is collected, and warnings are errors: let it be in the module that left it."""
+    """A socket that was not closed warns when it is collected, and warnings are errors: let it be in the module that left it."""
     yield
     gc.collect()

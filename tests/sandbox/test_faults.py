@@ -64,7 +64,7 @@ IN_THE_TEXT = {
 }
 PACED = {"drip:seconds=0.14": ("stall", "cancelled"), "split": ("ok",)}
 ELSEWHERE = {"context_length"}
-"""Faults with a test of their own."""
+"""Faults with a separate test."""
 
 QUESTION = "Tell me about Redis"
 

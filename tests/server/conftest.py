@@ -1,4 +1,4 @@
-"""A gateway on a real socket, in a thread of its own, before simulated providers."""
+"""A gateway on a real socket, in its own thread, before simulated providers."""
 
 from __future__ import annotations
 

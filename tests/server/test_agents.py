@@ -26,7 +26,7 @@ SCHEMA = {"type": "object", "properties": {"command": {"type": "array", "items":
 
 
 class Model:
-    """What stands behind the simulated providers: it says what it is told to, and keeps what it was asked."""
+    """What stands behind the simulated providers: it sends what is scripted, and keeps the requests."""
 
     def __init__(self) -> None:
         self.says = Reply()

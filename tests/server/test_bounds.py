@@ -139,7 +139,7 @@ class TestSlowness:
 
 
 class TestLeaving:
-    """By a socket; how soon exactly is told in virtual time (test_leaving.py)."""
+    """By a socket; how soon exactly is tested in virtual time (test_leaving.py)."""
 
     def test_a_caller_who_leaves_in_mid_stream_ends_the_answer_upstream(self, box: Sandbox, gateway: str) -> None:
         box.break_provider("gemini", "drip:seconds=0.03")

@@ -33,7 +33,7 @@ ASKED = b'{"model":"text-embedding-3-small","input":["one","two"],"dimensions":2
 
 
 class Watcher:
-    """Keeps what a listener is told."""
+    """Keeps a listener's events."""
 
     def __init__(self) -> None:
         self.started: list[AttemptStart] = []
@@ -239,7 +239,7 @@ async def test_a_caller_who_leaves_ends_the_attempt_once_and_closes_the_connecti
 
 
 class Provider(BaseHTTPRequestHandler):
-    """Answers with two numbers for each text; asked for base64, as the official SDK does unless told otherwise, with floats all the same."""
+    """Answers with two numbers for each text; asked for base64, as the official SDK does by default, with floats all the same."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))

@@ -1,6 +1,6 @@
-"""What callers send and what providers are sent, through the gateway: names there and back, what is told, refusals that go on.
+"""What callers send and what providers are sent, through the gateway: names there and back, what is reported, refusals that
 
-The upstream here takes what it gets, keeps it, and says what the test has written for it.
+go on. The upstream here keeps its requests, and sends what the test has written for it.
 """
 
 from __future__ import annotations

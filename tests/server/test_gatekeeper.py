@@ -115,7 +115,7 @@ def test_a_key_with_a_budget_is_told_to_keep_to_it(ring: FileKeyRing, keeper: Ga
     assert keeper.admit(ring.create("free")[0].id, "auto", now=0.0) == ()
 
 
-# Told in each dialect.
+# In each dialect.
 
 
 @pytest.mark.parametrize(

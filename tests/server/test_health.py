@@ -1,4 +1,4 @@
-"""Alive and ready: what a load balancer and a person are told."""
+"""Liveness and readiness: what a load balancer and a person see."""
 
 from __future__ import annotations
 

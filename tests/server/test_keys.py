@@ -67,7 +67,7 @@ def test_before_the_first_key_nothing_is_found_and_no_file_is_made(ring: FileKey
 
 
 def _elsewhere(path: Path, code: str) -> str:
-    """What another process prints that has a `ring` of its own."""
+    """What another process with its own `ring` prints."""
     script = f"import sys, pathlib; from segue.server.keys.sqlite import FileKeyRing; ring = FileKeyRing(pathlib.Path(sys.argv[1])); {code}"
     return subprocess.run(
         [sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True, timeout=20

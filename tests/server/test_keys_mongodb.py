@@ -1,4 +1,4 @@
-"""Keys that replicas share: an outage lets nobody in who was not, and nobody out who was."""
+"""Keys that replicas share: an outage admits no new key, and refuses no known one."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def documents(url: str) -> list[dict[str, Any]]:
 
 
 def closed_url() -> str:
-    """Nobody listens there, and it is known at once."""
+    """A closed port, which is detected immediately."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         return f"mongodb://127.0.0.1:{closed.getsockname()[1]}/segue?timeoutMS=50"

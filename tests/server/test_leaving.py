@@ -1,4 +1,4 @@
-"""A caller who goes away, in virtual time: how long upstream goes on is told exactly, by the clock and by the turns of the loop."""
+"""A caller who goes away, in virtual time: how long upstream goes on is measured exactly, by the clock and by the turns of the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller of the Responses API refers to by its id is what it was told."""
+"""What a caller of the Responses API refers to by its id is what it got."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOOL: Any = {
 
 
 def reply(request: ChatRequest) -> str | Reply:
-    """Calls the tool it has, tells what came of it, and otherwise what was said to it so far."""
+    """Calls the tool it has and repeats its result, otherwise the conversation so far."""
     last = request.messages[-1]
     if last.role == "tool":
         assert request.messages[-2].tool_calls[0].name == "weather"

@@ -1,4 +1,4 @@
-"""Two gateways, each a process of its own, and a crowd of callers on one budget."""
+"""Two gateways, each in its own process, and a crowd of callers on one budget."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BODY = {"model": "auto", "max_tokens": 100, "messages": [{"role": "user", "conte
 
 @contextmanager
 def replica(environ: dict[str, str], home: Path) -> Iterator[str]:
-    """The address of a gateway in a process of its own."""
+    """The address of a gateway in its own process."""
     home.mkdir(exist_ok=True)
     code = """
 import socket, uvicorn

@@ -1,4 +1,4 @@
-"""Paths: what stands at each, and in which dialect a mistake in one is told."""
+"""Paths: what stands at each, and in which dialect a mistake in one is reported."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def bounded_time() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left_to_the_collector() -> Iterator[None]:
-    """A socket or a session that nobody closed warns when it is collected, and warnings are errors."""
+    """A socket or a session that was not closed warns when it is collected, and warnings are errors."""
     yield
     gc.collect()
 

@@ -48,7 +48,7 @@ class Harness(Protocol):
     def request(self, **fields: Any) -> WireRequest: ...
 
     def refused(self) -> WireRequest:
-        """A request to where nobody listens."""
+        """A request to a closed port."""
         ...
 
     def unanswered(self) -> WireRequest:
@@ -154,7 +154,7 @@ class SocketHarness:
 async def socket_harness(
     make: Callable[[], Transport], *, framing: str = "chunked", authority: trustme.CA | None = None
 ) -> AsyncIterator[SocketHarness]:
-    """With `authority`, over TLS; the transport must have been told to trust it."""
+    """With `authority`, over TLS; the transport must be configured to trust it."""
     tls = None
     if authority:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

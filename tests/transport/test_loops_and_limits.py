@@ -276,7 +276,7 @@ async def _failure(transport: Any, request: WireRequest, *, connect: float = 5.0
 
 
 def _run_elsewhere(work: Coroutine[Any, Any, Any]) -> Any:
-    """`asyncio.run` in a thread of its own."""
+    """`asyncio.run` in its own thread."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result(10)
 

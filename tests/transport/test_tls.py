@@ -169,7 +169,7 @@ async def test_the_socket_is_closed_before_the_cancellation_goes_on(
 
 
 class _Mute(Line):
-    """Takes what is said and says nothing."""
+    """Reads everything and sends nothing."""
 
     def data_received(self, data: bytes) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Sources and log probabilities of an answer: read from every dialect, told in every dialect that has a form for them."""
+"""Sources and log probabilities of an answer: read from every dialect, written in every dialect that has a form for them."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_source_is_told_in_every_dialect_and_read_from_it_again(dialect: str, 
     found = decoder.feed(told(dialect, events, stream=stream)) + decoder.eof()
     (again,) = [event for event in found if isinstance(event, Citation)]
     assert (again.url, again.title) == (URL, "A")
-    # Claude's citations have no place of their own: they are of the block that they stand in.
+    # Claude's citations have no position: they belong to their block.
     assert (again.start, again.end) == ((0, 11) if dialect == "claude" else (3, 11))
 
 

@@ -1,4 +1,4 @@
-"""Who asks for log probabilities is heard by every target that has them, and is told where a target has none."""
+"""Log probabilities are requested of every target that has them, and reported as omitted where a target has none."""
 
 from __future__ import annotations
 

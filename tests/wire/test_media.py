@@ -1,4 +1,4 @@
-"""Pictures and files as callers write them, and as each provider takes them. Each case was somebody's 400.
+"""Pictures and files as callers write them, and as each provider takes them. Each case was a reported 400.
 
 Anthropic checks the declared type against the bytes and takes four types of pictures by one name each (BerriAI/litellm#24900,
 1jehuang/jcode#465, NousResearch/hermes-agent#55432, anthropics/claude-code#8184); Google's SDK writes URL-safe base64; Claude Code puts PDFs into tool results (BerriAI/litellm#38251).

@@ -1,4 +1,4 @@
-"""The splice against a model that keeps every event of every attempt and works all of it out anew after each."""
+"""The splice against a model that keeps every event of every attempt and recomputes everything after each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from segue.wire.arguments import is_object, joined_arguments
 CLEAN = (FinishReason.STOP, FinishReason.TOOL_CALLS)
 SEAM_CHARS = 60
 TOOLS_END = Finished(FinishReason.TOOL_CALLS, raw="by finish_tools()")
-"""Stands among an attempt's events where the splice was told to end the turn."""
+"""Marks in an attempt's events where the splice had to end the turn."""
 
 
 def problem(text: str) -> str | None:
@@ -90,7 +90,7 @@ def settled(call: ToolCall) -> ToolCall | None:
 
 
 def call_in_doubt(events: list[UpstreamEvent]) -> ToolCall | None:
-    """The call that ended without being whole, if nothing was said since."""
+    """The call that ended without being whole, if nothing came since."""
     for at in reversed(range(len(events))):
         event = events[at]
         if isinstance(event, ToolCallEnd):
@@ -188,7 +188,7 @@ class Attempt:
                 said.items.append(event)
 
     def say_text(self, said: ErrorFields, upto: int, *, forced: bool) -> None:
-        """Says what text may be shown after so many events and was not said before."""
+        """The text that may be shown after so many events and was not shown before."""
         visible = self.visible(self.events[:upto], forced)
         if visible is None:
             said.failure = "another answer"
@@ -473,7 +473,7 @@ class SpliceMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_was_shown_is_well_formed(self) -> None:
-        """Needs no model: these are the promises made to whoever reads the events."""
+        """Needs no model: these are the promises to readers of the events."""
         shown = self.delivered
         kinds = [type(event) for event in shown]
         assert kinds.count(Started) == (kinds[:1] == [Started]) == bool(shown)

@@ -1,4 +1,4 @@
-"""What callers send that is odd or wrong, and what they are told."""
+"""What callers send that is odd or wrong, and the answers to it."""
 
 from __future__ import annotations
 

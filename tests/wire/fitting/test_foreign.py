@@ -1,4 +1,4 @@
-"""What only one dialect has, sent to each of the four: kept where it is known, else left out and told, and never the end of a request.
+"""What only one dialect has, sent to each of the four: kept where it is known, else left out and reported, and never the end of a request.
 
 Found in public: a server tool forced beside an ordinary one (BerriAI/litellm#25477), `mcp_toolset` (it has no name), Codex's
 `image_generation` and `local_shell` in every request of that client.

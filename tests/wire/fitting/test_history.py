@@ -1,4 +1,4 @@
-"""Histories that providers refuse, put to each of them: each takes them, nothing that was said is lost, and what was done is told.
+"""Histories that providers refuse, put to each of them: each takes them, nothing is lost, and what was done is reported.
 
 Found in public: calls that a crash or a stop left without a result (letta-ai/letta#3308, openclaw/openclaw#19048), results without a call
 after trimming (pydantic/pydantic-ai#6319, strands-agents/harness-sdk#4154, open-webui/open-webui#23013), results behind what a user said

@@ -1,4 +1,4 @@
-"""Whatever a caller sends is read or refused by name, and whatever is said to a caller is whole and numbered."""
+"""Whatever a caller sends is read or refused by name, and whatever is sent to a caller is whole and numbered."""
 
 from __future__ import annotations
 

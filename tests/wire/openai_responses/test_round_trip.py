@@ -99,7 +99,7 @@ def _end(events: Sequence[ChatEvent | UpstreamEvent]) -> tuple[FinishReason, str
 
 
 def _thoughts(events: Sequence[ChatEvent | UpstreamEvent]) -> tuple[str, list[str]]:
-    """What was thought, and the proofs as they are told to who made them."""
+    """What was thought, and the signatures as they go back to their provider."""
     thoughts = [event for event in events if isinstance(event, ThinkingDelta)]
     proofs = [one.signature.removeprefix("rs_1_0:") for one in thoughts if one.signature]
     return "".join(one.text for one in thoughts), proofs

@@ -142,7 +142,7 @@ HEADINGS = Fate(
 
 
 def fate(source: str, target: str) -> Fate:
-    """Found by comparing what was said with what the target reads."""
+    """Found by comparing what was sent with what the target reads."""
     before = conversation(source)
     after = put(before, target)
     return Fate(

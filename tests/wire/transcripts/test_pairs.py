@@ -62,7 +62,7 @@ def test_what_proves_a_thought_goes_to_its_maker_and_to_no_other(source: str, ta
 
 @pairs
 def test_a_conversation_that_comes_back_is_as_if_it_had_never_left(source: str, target: str) -> None:
-    """The one history serves both: what the second cannot be told is still there for the first."""
+    """The one history serves both: what the second cannot get is still there for the first."""
     between = (*conversation(source), begun_by(target), *_results(begun_by(target)), user("Go on."))
     judge(target, put(between, target).body)
     body = put(between, source).body
@@ -73,7 +73,7 @@ def test_a_conversation_that_comes_back_is_as_if_it_had_never_left(source: str, 
 
 @pairs
 def test_a_callers_history_in_one_dialect_is_put_to_a_provider_of_another(source: str, target: str) -> None:
-    """The gateway's way: the caller's SDK holds the history and speaks `source`, whoever has answered so far."""
+    """The gateway's way: the caller's SDK holds the history and uses `source`, whichever target has answered so far."""
     asked = read(put(conversation(source), source).body, source)
     wire = upstream(target).encode(asked, call(target))
     judge(target, wire.body)
@@ -160,7 +160,7 @@ def test_deepseek_gets_its_own_reasoning_back_and_a_blank_for_that_of_others() -
 
 
 def test_the_page_shows_what_becomes_of_each_thing() -> None:
-    """Made anew with `python -m tests.wire.transcripts`."""
+    """Regenerated with `python -m tests.wire.transcripts`."""
     page = PAGE.read_text(encoding="utf-8")
     assert table() in page
     assert all(heading in page for heading in HEADINGS)

@@ -22,7 +22,7 @@ ARGUMENTS = ("{}", "", '{"a": 1}', "nope", "[1]")
 
 
 class Maker:
-    """Makes valid conversations: every call is answered, once, before anything else is said."""
+    """Makes valid conversations: every call is answered, once, before anything else comes."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
