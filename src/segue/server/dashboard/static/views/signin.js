@@ -23,6 +23,7 @@ export function signInView(session, signedIn) {
     h("div", null, h("button", { class: "main", type: "submit" }, t("sign_in"))));
   const shown = panel(t("sign_in.title"), "", form);
   shown.classList.add("signin");
+  queueMicrotask(() => field.focus()); // once the form is in the page
   shown.querySelector("h2").replaceWith(h("h1", null, t("sign_in.title")));
   return shown;
 }
