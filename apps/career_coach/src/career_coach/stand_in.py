@@ -18,8 +18,6 @@ from career_coach.resume import Resume, ResumeError, from_document
 from career_coach.schemas import PLAN, TYPES
 from segue import ChatRequest, Reply
 
-_RESUME = re.compile(r"<resume>\n(.*?)\n</resume>", re.DOTALL)
-_ANSWER = re.compile(r"<answer>\n(.*?)\n</answer>", re.DOTALL)
 _WORD = re.compile(r"[^\W_]{2,40}")
 _MOST = 24
 
@@ -68,9 +66,16 @@ def _nth(names: Sequence[str], number: int) -> str:
     return names[number % len(names)] if names else ""
 
 
+def _within(prompt: str, tag: str) -> str:
+    """The text of the first block of that tag, "" without one. By `find`: a pattern is slow where a block is opened often and never closed."""
+    opened = prompt.find(f"<{tag}>\n")
+    begin = opened + len(tag) + 3
+    closed = prompt.find(f"\n</{tag}>", begin)
+    return prompt[begin:closed] if opened >= 0 and closed >= 0 else ""
+
+
 def _resume(prompt: str) -> Resume:
-    found = _RESUME.search(prompt)
-    text = found[1] if found else ""
+    text = _within(prompt, "resume")
     try:
         return from_document(msgspec.json.decode(text)) if text.startswith("{") else from_text(text)
     except (ResumeError, msgspec.DecodeError):
@@ -122,8 +127,7 @@ def _path(subjects: Subjects, language: Language) -> dict[str, Any]:
 
 def _feedback(prompt: str, points: int, language: Language) -> dict[str, Any]:
     """A point counts as covered where the answer is long enough to speak of it: no judgement, only its form."""
-    found = _ANSWER.search(prompt)
-    length = len(_WORD.findall(found[1])) if found else 0
+    length = len(_WORD.findall(_within(prompt, "answer")))
     words = _FEEDBACK[language]
     verdicts = [
         "covered" if length > 12 * (n + 1) else "partly" if length > 6 * (n + 1) else "missing" for n in range(points)
