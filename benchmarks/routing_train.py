@@ -137,8 +137,9 @@ def make(folder: Path) -> Weights:
             "lm-sys/RouteLLM (Apache-2.0): MMLU, every second subject; gain of gpt-4-1106-preview over Mixtral-8x7B",
             "ulab-uiuc/LLMRouter (MIT): train and test; mean gain of the nemotron models over those of 7 to 9 billion parameters",
             "benchmarks/data/parallel.jsonl, every second pair, and application_mix.jsonl, every second task: our own, judged by kind",
+            "benchmarks/data/blind_mix.jsonl, the half that teaches: written for our own use, judged by its writers",
         ],
-        "reference mix": "our own prompts that teach, three light to two hard",
+        "reference mix": "the application prompts that teach, three light to two hard",
     }
     return msgspec.structs.replace(found, made=made)
 

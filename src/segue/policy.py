@@ -96,7 +96,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     unknown: Literal["middle", "light", "hard"] = "middle"
     """Where `smart` sends a request that does not tell how hard it is: to the target of middle price first, or as a light or a hard one."""
     score: bool = False
-    """True: the complexity is booked with every request, whatever the policy, for `segue route simulate`."""
+    """True: the complexity and marks of the turns are booked with every request, whatever the policy, for `segue route simulate` and `train`."""
     regions: tuple[str, ...] = ()
     """Only targets whose `region` is one of these are asked, whatever happens; () asks any."""
     fallback: bool = True
