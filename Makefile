@@ -37,11 +37,11 @@ $(REAL): $(READY)
 $(DEMO): pyproject.toml apps/career_coach/pyproject.toml constraints.txt
 	@$(CHECK)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing Segue and the coach into $(VENV), some 40 packages …"
-	@$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check --constraint constraints.txt --editable . --editable apps/career_coach
+	@echo "Installing Segue and the coach into $(VENV), some 55 packages …"
+	@$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check --constraint constraints.txt --editable . --editable 'apps/career_coach[web]'
 	@touch $@
 
-demo: $(if $(wildcard $(READY)),$(READY),$(DEMO))  ## An answer that goes on when its provider breaks off; then the coach
+demo: $(if $(wildcard $(READY)),$(READY),$(DEMO))  ## An answer that goes on when its provider breaks off; then the coach, on a page
 	@$(BIN)/python examples/demo.py
 
 demo-real: $(REAL)  ## A real model, two servers, one killed in mid-answer

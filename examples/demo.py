@@ -1,14 +1,18 @@
 """What Segue is for, in a minute and without a key: `make demo`.
 
 Local stand-ins answer for Gemini, OpenAI and Claude over real sockets. Gemini breaks off in mid-answer and OpenAI goes on: the text is shown
-in two colours, with the cut marked. Then the career coach reads a résumé under the same fault.
+in two colours, with the cut marked. Then the career coach reads a résumé under the same fault: on a page that is opened in a browser, or in
+the terminal where there is none, and with `--terminal`.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
+import tempfile
+import webbrowser
 from pathlib import Path
 
 from rich.console import Console
@@ -36,10 +40,41 @@ def main() -> int:
     ):
         console.print(f"$ {QUESTION}    (Gemini breaks off after {CUT_AFTER} tokens)\n", style="dim")
         tell(segue)
-    console.print("\n$ career-coach examples/resume_ko.json --only questions --break gemini\n", style="dim")
-    coach = Path(sys.executable).with_name("career-coach")
     resume = Path(__file__).with_name("resume_ko.json")
-    return subprocess.run([coach, resume, "--only", "questions", "--break", "gemini"], check=False).returncode
+    if "--terminal" in sys.argv or not has_browser():
+        return coach("career-coach", resume, "--only", "questions", "--break", "gemini")
+    with tempfile.TemporaryDirectory() as directory:
+        data = Path(directory, "coach.sqlite3")
+        return coach(
+            "career-coach-web", "--resume", resume, "--break", "gemini", "--data", data, "--port", "0", "--open"
+        )
+
+
+def has_browser() -> bool:
+    """Whether a page can be opened here: a person at a terminal, and a desktop with a browser."""
+    desktop = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if not (sys.stdout.isatty() and desktop):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def coach(command: str, *arguments: str | Path) -> int:
+    root = Path(__file__).parents[1]
+    shown = (
+        str(each.relative_to(root)) if isinstance(each, Path) and each.is_relative_to(root) else str(each)
+        for each in arguments
+    )
+    console.print(f"\n$ {command} {' '.join(shown)}\n", style="dim")
+    try:
+        return subprocess.run([Path(sys.executable).with_name(command), *arguments], check=False).returncode
+    except KeyboardInterrupt:  # the server has had it too, and ends by itself
+        return 0
 
 
 def tell(segue: Segue) -> None:

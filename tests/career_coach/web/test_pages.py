@@ -66,9 +66,9 @@ def test_from_a_file_to_feedback_while_a_provider_dies(page: Page, axe: Axe, box
     expect(page.locator("#question-5")).to_have_count(0)  # one by one
     box.break_provider("gemini", "reset")
     finished(page)
-    expect(page.locator("#question-1 .author")).to_contain_text("gemini")
-    expect(page.locator("#question-5 .author")).to_contain_text("openai")
-    expect(page.locator(".takeover")).to_have_text("gemini 실패 후 openai에서 이어받았습니다.")
+    expect(page.locator("#question-1 .author")).to_contain_text("Gemini")
+    expect(page.locator("#question-5 .author")).to_contain_text("OpenAI")
+    expect(page.locator(".takeover")).to_have_text("Gemini 실패 후 OpenAI에서 이어받았습니다.")
     page.locator("#how summary").click()
     expect(page.locator("#how tbody tr.bad, #how td.bad").first).to_be_visible()
     expect(page.locator("#how tfoot td")).to_contain_text("$0.0")

@@ -12,9 +12,12 @@ from typing import Annotated, Final
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from career_coach import stand_in
+from career_coach.resume import ResumeError
 from career_coach.web.app import create_app
+from career_coach.web.service import Service
 from career_coach.web.store import open_store
 from segue import ConfigurationError, Sandbox, Segue, Settings, load
 
@@ -39,7 +42,9 @@ def serve(
             help="Breaks a provider, in the sandbox: local stand-ins answer, also where keys are set. May be repeated.",
         ),
     ] = None,
-    sample: Annotated[Path | None, typer.Option(help="A résumé that the first page offers.", exists=True)] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="A résumé to begin with: its page is the one that is opened.", exists=True)
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Opens the page in a browser.")] = False,
 ) -> None:
     """The career coach as a web page and an API; its address is printed."""
@@ -53,13 +58,13 @@ def serve(
                 segue,
                 open_store(os.environ.get("MONGODB_URL", ""), data or _data_file()),
                 simulated=simulated,
-                sample=sample.read_bytes() if sample else b"",
+                sample=resume.read_bytes() if resume else b"",
                 password=password,
                 hosts=_LOOPBACK if host in _LOOPBACK else None,
             )
             config = uvicorn.Config(application, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
-            _Server(config, application, show=show).run()
-    except ConfigurationError as error:
+            _Server(config, application, resume=resume, show=show).run()
+    except (ConfigurationError, ResumeError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
@@ -71,23 +76,33 @@ def main() -> None:
 class _Server(uvicorn.Server):
     """Prints its address once it listens, and ends streams of events when it is asked to stop."""
 
-    def __init__(self, config: uvicorn.Config, application: object, *, show: bool) -> None:
+    def __init__(self, config: uvicorn.Config, application: FastAPI, *, resume: Path | None, show: bool) -> None:
         super().__init__(config)
         self._application = application
+        self._resume = resume
         self._show = show
 
     async def startup(self, sockets: object = None) -> None:
         await super().startup()
-        for server in getattr(self, "servers", ()):
+        for server in getattr(self, "servers", ())[:1]:
             port = server.sockets[0].getsockname()[1]
             name = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-            print(f"Career coach: http://{name}:{port}/   (Ctrl-C stops it)", flush=True)
+            address = f"http://{name}:{port}/{await self._first()}"
+            print(f"Career coach: {address}   (Ctrl-C stops it)", flush=True)
             if self._show:
-                webbrowser.open(f"http://{name}:{port}/")
+                webbrowser.open(address)
+
+    async def _first(self) -> str:
+        """The path of the page to open: that of the résumé to begin with, if there is one."""
+        if self._resume is None:
+            return ""
+        service: Service = self._application.state.service
+        stored = await service.add(self._resume.read_bytes(), self._resume.name, None)
+        return f"resumes/{stored.id}"
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        if (service := getattr(self._application.state, "service", None)) is not None:  # type: ignore[attr-defined]
+        if (service := getattr(self._application.state, "service", None)) is not None:
             service.stop_streams()
 
 

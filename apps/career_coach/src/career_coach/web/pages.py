@@ -40,6 +40,11 @@ def money(amount: Decimal | None, *, estimated: bool = False) -> str:
     return f"{'~' if estimated else ''}${amount:.5f}" if amount else "$0"
 
 
+def target_name(name: str) -> str:
+    """A target as people write it, where its name is a provider's."""
+    return {"gemini": "Gemini", "openai": "OpenAI", "claude": "Claude"}.get(name, name)
+
+
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -51,7 +56,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"money": money, "digest": _digest}
+_templates.filters |= {"money": money, "digest": _digest, "target_name": target_name}
 _templates.tests["link"] = is_link
 _templates.globals |= {"LONGEST_ANSWER": LONGEST_ANSWER, "QUESTIONS": QUESTIONS}
 
