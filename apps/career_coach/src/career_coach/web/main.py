@@ -119,6 +119,3 @@ def _client(settings: Settings, broken: list[str], stack: ExitStack) -> tuple[Se
 def _data_file() -> Path:
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base, "career-coach", "coach.sqlite3")
-
-
-__all__ = ["app", "main"]

@@ -19,7 +19,6 @@ from starlette.datastructures import UploadFile
 
 from career_coach.language import LANGUAGES, Language
 from career_coach.results import Attempt
-from career_coach.resume import ResumeError
 from career_coach.schemas import QUESTIONS, is_link
 from career_coach.web import export
 from career_coach.web.api import Missing, accepted_language, event_stream, resume_of, service_of
@@ -257,6 +256,3 @@ def _page(request: Request, template: str, status: int = 200, **values: Any) -> 
         words=Words(language_of(request)), simulated_by=service.simulated, **values
     )
     return HTMLResponse(text, status_code=status)
-
-
-__all__ = ["ResumeError", "error_page", "language_of", "router"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -14,7 +14,6 @@ from career_coach.resume import Resume
 from career_coach.schemas import QUESTIONS
 
 State: TypeAlias = Literal["running", "done", "failed"]
-FORMS: Final = {True: "json", False: "text"}
 
 
 class StoredResume(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +33,7 @@ class StoredResume(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def form(self) -> str:
-        return FORMS[not self.resume.text]
+        return "text" if self.resume.text else "json"
 
     @property
     def text(self) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from career_coach.language import Language
 from career_coach.reading import parse
-from career_coach.resume import ResumeError
+from career_coach.resume import Resume
 from career_coach.web.jobs import Jobs
 from career_coach.web.records import StoredResume
 from career_coach.web.store import Store
@@ -67,13 +67,6 @@ class Service:
         await self.jobs.forget(resume_id)
         return deleted
 
-    async def _read(self, data: bytes, source: str) -> Any:
+    async def _read(self, data: bytes, source: str) -> Resume:
         async with self._reading:
             return await asyncio.to_thread(parse, data, source)
-
-
-def is_too_long(answer: str) -> bool:
-    return len(answer) > LONGEST_ANSWER
-
-
-__all__ = ["LONGEST_ANSWER", "ResumeError", "Service", "is_too_long"]
