@@ -122,6 +122,8 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._keeper = keeper
         self._exchange: H1Exchange | None = None
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # what the parser calls: a burst has a piece for each of its chunks
         self._parser = httptools.HttpResponseParser(self)
         self._keep = False
         self._head_size = 0
@@ -190,10 +192,13 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
+            self._take_body(exchange)
             if not exchange.complete:
                 self.abort("the body is not valid" if exchange.answered else "the answer is not valid HTTP")
                 return
             self.usable = False
+        else:
+            self._take_body(exchange)
         if exchange.complete:
             self._finish(exchange)
         elif exchange.answered and self._quiet > _MOST_HEAD:
@@ -258,18 +263,23 @@ class Connection(asyncio.Protocol):
             exchange.complete = True
             self.usable = False
 
-    def on_body(self, data: bytes) -> None:
-        exchange = self._exchange
-        self._quiet = 0
-        if exchange is not None and exchange.answered and not exchange.complete:
-            exchange.pieces.append(data)
-            exchange.unread += len(data)
-
     def on_message_complete(self) -> None:
         exchange = self._exchange
         if exchange is not None and exchange.answered and not exchange.complete:
+            self._take_body(exchange)
             exchange.complete = True
             self._keep = self._parser.should_keep_alive()  # it is true nowhere else
+
+    def _take_body(self, exchange: H1Exchange) -> None:
+        """Passes on what the parser found of the body; what follows the end of an answer is dropped."""
+        pieces = self._pieces
+        if not pieces:
+            return
+        self._quiet = 0
+        if exchange.answered and not exchange.complete:
+            exchange.pieces += pieces
+            exchange.unread += sum(map(len, pieces))
+        pieces.clear()
 
     def _write_on(self) -> None:
         while self._unsent and not self._writing_paused:
