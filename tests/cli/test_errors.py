@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from segue.chat.failure import FailureKind
+from segue.cli.chat.advice import advice
+from segue.errors import AttemptSummary
 from segue.ledger.stores.factory import ledger_of
 from segue.sandbox import Sandbox
 from segue.settings_loading import load
@@ -126,6 +129,13 @@ def test_a_provider_that_fails_is_said_with_what_to_do(
     assert "All LLM providers failed" in result.stderr
     assert told in result.stderr
     assert also in result.stderr
+
+
+def test_an_attempt_that_the_deadline_ended_does_not_hide_what_failed_before() -> None:
+    outcomes = (FailureKind.TRANSPORT, "cancelled")
+    attempts = [AttemptSummary(target="gemini", model="gemini-3.5-flash-lite", outcome=outcome) for outcome in outcomes]
+    (line,) = advice(attempts, load({"GEMINI_API_KEY": "k"}, directory="/nonexistent"))
+    assert line.startswith("gemini: nothing answers at ")
 
 
 @pytest.mark.parametrize("ledger", ["file/ledger.sqlite3", "/dev/full"])

@@ -45,7 +45,8 @@ OWN_ERRORS = ("error event", "raw tail")
 TELLING = 4
 """Letters and digits by which a repetition can be distinguished from new text; models that repeat fewer are not simulated."""
 MANNERS = ("exact", "overlap", "restart", "bare")
-"""`bare` leaves out the whitespace that was taken from the end of its prefill."""
+"""`bare` leaves out the whitespace that was taken from the end of its prefill, where no more follows: of a longer run none could know how
+much is left out."""
 
 _MODELS = {
     "openai_chat": ("openai", "gpt-4.1-mini"),
@@ -207,8 +208,9 @@ class Provider:
         """From where the model goes on, in its manner. After a prefill it repeats nothing; `shown` is what the caller has seen then."""
         start = len(delivered or "")
         if shown is not None:
-            taken_back = shown[start:] if self.manner == "bare" else ""
-            return start + len(taken_back) - len(taken_back.lstrip())
+            rest = reference.text[start:]
+            blank = len(rest) - len(rest.lstrip())
+            return start + blank if self.manner == "bare" and shown[start:][:blank] == rest[:blank] else start
         if sum(character.isalnum() for character in reference.text[:start]) < TELLING:
             return start
         if self.manner == "overlap":

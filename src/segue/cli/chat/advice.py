@@ -15,8 +15,9 @@ _MORE = "add another provider's key, and the chain goes on there"
 
 
 def advice(attempts: Sequence[AttemptSummary], settings: Settings) -> Iterator[str]:
-    """A line for each target, by its last attempt; none for a stand-in, which fails as configured."""
-    for attempt in {attempt.target: attempt for attempt in attempts}.values():
+    """A line for each target, by its last attempt that failed; none for a stand-in, which fails as configured."""
+    failed = [attempt for attempt in attempts if attempt.outcome != "cancelled"]
+    for attempt in {attempt.target: attempt for attempt in failed}.values():
         if settings.target(attempt.target).simulated:
             continue
         try:
