@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from benchmarks.free_port import free_port
 from pymongo import MongoClient
 
 from segue.ledger.stores.mongodb_connection import shared_connection
@@ -70,9 +71,7 @@ def mongodb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield MONGOD.rstrip("/")
         return
     directory = tmp_path_factory.mktemp("mongodb")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     files = ("--log-file", directory / "log", "--pid-file", directory / "pid")
     process = subprocess.Popen(
         [sys.executable, "-m", "nx_27017.nx_27017", "--data-dir", "memory", "--port", str(port), *files],

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from benchmarks.free_port import free_port
 
 from segue.cli.serve import _address
 
@@ -32,12 +33,6 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "SEGUE_LEDGER": "none",
         **more,
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "two workers"])

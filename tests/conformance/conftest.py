@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from benchmarks.free_port import free_port
 from tests.server.conftest import served
 
 from segue.policy import StallPolicy
@@ -59,9 +59,7 @@ class Chaos:
 def chaos() -> Iterator[Chaos]:
     if find_spec("llmock") is None:
         pytest.skip("NOTICE: llmock is not installed: pip install llmock")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     code = "from llmock.cli import app; app()"
     command = [sys.executable, "-c", code, "serve", "--port", str(port), "--log-level", "error"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

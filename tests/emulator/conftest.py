@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.free_port import free_port
 
 PACKAGE = Path(__file__).parents[2] / "node_modules" / "@copilotkit" / "aimock"
 ANSWER = {"city": "Seoul", "population": 9_400_000}
@@ -91,7 +91,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("NOTICE: the emulator is not installed: run `npm install` where Node is at hand")
     fixtures = tmp_path_factory.mktemp("emulator") / "fixtures.json"
     fixtures.write_text(json.dumps({"fixtures": FIXTURES}), encoding="utf-8")
-    port = _free_port()
+    port = free_port()
     command = [node, str(PACKAGE / "dist" / "cli.js"), "-p", str(port), "-f", str(fixtures), "--log-level", "silent"]
     environ = {**os.environ, "NODE_NO_WARNINGS": "1"}
     process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -101,12 +101,6 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_server(port: int, process: subprocess.Popen[bytes]) -> None:

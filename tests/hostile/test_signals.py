@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+from benchmarks.free_port import free_port
 
 from segue import Sandbox
 
@@ -31,9 +31,7 @@ class Serving(NamedTuple):
 
 @contextmanager
 def serving(box: Sandbox, home: Path, *options: str) -> Iterator[Serving]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     environ |= {"SEGUE_HOME": str(home), "SEGUE_CHAIN": "openai", "OPENAI_API_KEY": "k", "SEGUE_LOG": "text"}
     environ |= {"OPENAI_BASE_URL": box.base_url("openai"), "SEGUE_LEDGER": str(home / "ledger.sqlite3")}

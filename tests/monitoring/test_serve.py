@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,13 +12,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from benchmarks.free_port import free_port
 from tests.monitoring.collector import collecting
 
 
 def test_the_log_and_the_traces_of_a_gateway_are_whole_when_it_is_told_to_end(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with collecting() as (endpoint, got):
         environ = {
             "PATH": os.environ["PATH"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.free_port import free_port
 
 from .conftest import PLUGIN, Lines
 
@@ -65,9 +65,7 @@ def test_the_command_line_speaks_it_too(environment: dict[str, str], tmp_path: P
 
 @pytest.fixture
 def gateway(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "segue", "serve", "--port", str(port)]
     process = subprocess.Popen(
         command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
