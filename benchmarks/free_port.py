@@ -1,4 +1,4 @@
-"""Ports for servers that are other programs, which are told their port before they listen."""
+"""Ports for servers that are other programs, which need a number before they listen."""
 
 from __future__ import annotations
 
