@@ -124,14 +124,20 @@ def quantile_of(ordered: Sequence[float], q: float) -> float | None:
     return ordered[max(ceil(q * len(ordered) - 1e-9) - 1, 0)] if ordered else None
 
 
+def by_request(records: Iterable[AttemptRecord]) -> dict[str, list[AttemptRecord]]:
+    """The attempts of each request, in order."""
+    found: dict[str, list[AttemptRecord]] = {}
+    for record in records:
+        found.setdefault(record.request_id, []).append(record)
+    for attempts in found.values():
+        attempts.sort(key=lambda record: record.started)
+    return found
+
+
 def failovers(records: Iterable[AttemptRecord]) -> list[Failover]:
     """Each attempt that followed another target's failure within its request, the latest first."""
-    by_request: dict[str, list[AttemptRecord]] = {}
-    for record in records:
-        by_request.setdefault(record.request_id, []).append(record)
     found: list[Failover] = []
-    for attempts in by_request.values():
-        attempts.sort(key=lambda record: record.started)
+    for attempts in by_request(records).values():
         for earlier, later in pairwise(attempts):
             if earlier.outcome not in NOT_FAILED and earlier.target != later.target and not later.hedge:
                 found.append(

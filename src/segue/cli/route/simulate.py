@@ -18,6 +18,7 @@ from segue.cli.simulated import chain_names
 from segue.health.quota import QuotaBook, QuotaKey
 from segue.ledger.record import AttemptRecord
 from segue.ledger.stores.factory import ledger_of
+from segue.monitoring.overview import by_request
 from segue.policy import Policy
 from segue.router import COMPLEXITY, AssumedFree, blended, is_free
 from segue.routing import resolve
@@ -113,11 +114,8 @@ def simulation(settings: Settings, records: Iterable[AttemptRecord], chain: str 
 
 def answered(records: Iterable[AttemptRecord]) -> list[Request]:
     """The requests that ended with an answer, in order. The tokens are those of the attempt that finished it."""
-    attempts: dict[str, list[AttemptRecord]] = {}
-    for record in records:
-        attempts.setdefault(record.request_id, []).append(record)
     found = []
-    for tries in attempts.values():
+    for tries in by_request(records).values():
         last = next((record for record in reversed(tries) if record.outcome == "ok" and record.shown), None)
         if last is not None:
             costs = [record.cost for record in tries]

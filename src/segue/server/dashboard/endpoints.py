@@ -27,6 +27,7 @@ import msgspec
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.ledger.daily import Where
 from segue.ledger.store import LedgerStore
+from segue.monitoring.overview import by_request
 from segue.monitoring.redaction import Redactor
 from segue.runtime import Runtime
 from segue.server.asgi import Exchange, Reply
@@ -37,7 +38,7 @@ from segue.server.dashboard.feed import Feed
 from segue.server.dashboard.look import BY_US
 from segue.server.dashboard.settings_view import settings_view
 from segue.server.dashboard.stand_ins import StandIns, switchboard
-from segue.server.dashboard.stories import RequestRow, Story, by_request, row, story, troubled
+from segue.server.dashboard.stories import RequestRow, Story, row, story, troubled
 from segue.server.dashboard.try_out import TryOutIngress
 from segue.server.keys.store import Scope
 from segue.wire.codec import IngressCodec

@@ -12,9 +12,9 @@ from segue.ledger.daily import Where
 from segue.ledger.record import AttemptRecord
 from segue.ledger.store import LedgerStore
 from segue.monitoring.history import Change, changes
-from segue.monitoring.overview import Traffic, traffic
+from segue.monitoring.overview import Traffic, by_request, traffic
 from segue.monitoring.redaction import Redactor
-from segue.server.dashboard.stories import RequestRow, by_request, row, troubled
+from segue.server.dashboard.stories import RequestRow, row, troubled
 from segue.server.health import State, TargetState
 
 SPAN: Final = 300.0

@@ -18,10 +18,10 @@ from segue.ledger.record import AttemptRecord
 from segue.ledger.store import LedgerStore
 from segue.monitoring.history import changes, hours
 from segue.monitoring.hours import HOUR, NOT_FAILED, Hour, HourSummary, merge, summary
-from segue.monitoring.overview import quantile_of
+from segue.monitoring.overview import by_request, quantile_of
 from segue.monitoring.redaction import Redactor
 from segue.server.dashboard.look import BY_US, ChangeRow, change_row
-from segue.server.dashboard.stories import by_request, felt, is_over
+from segue.server.dashboard.stories import felt, is_over
 from segue.settings import Settings
 
 MOST_HOURS: Final = 720

@@ -108,16 +108,6 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     end: float
 
 
-def by_request(records: Iterable[AttemptRecord]) -> dict[str, list[AttemptRecord]]:
-    """The attempts of each request, in order."""
-    found: dict[str, list[AttemptRecord]] = {}
-    for record in records:
-        found.setdefault(record.request_id, []).append(record)
-    for attempts in found.values():
-        attempts.sort(key=lambda record: record.started)
-    return found
-
-
 def troubled(attempts: Sequence[AttemptRecord]) -> bool:
     """Whether there was more than one attempt, or the only one failed."""
     return len(attempts) > 1 or attempts[0].outcome not in NOT_FAILED
