@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from career_coach import stand_in
+from career_coach.breaking import Broken, faults_of
 from career_coach.cleaning import clean
 from career_coach.coach import TASKS, Coach
 from career_coach.labels import Labels
@@ -47,14 +48,7 @@ def coach(
         str | None, typer.Option(help="A chain of segue.toml, or targets with commas between: openai,claude.")
     ] = None,
     deadline: Annotated[float | None, typer.Option(min=0.1, help="Seconds for each of the two.")] = None,
-    broken: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--break",
-            metavar="PROVIDER[=FAULT]",
-            help="Breaks a provider, in the sandbox: local stand-ins answer, also where keys are set. May be repeated.",
-        ),
-    ] = None,
+    broken: Broken = None,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Writes the result as JSON; - to standard output.")
     ] = None,
@@ -71,7 +65,7 @@ def coach(
             progress = Progress(Console(stderr=True), labels, tasks)
             settings = load()
             names = _chain(settings, chain)
-            segue, simulated = _client(settings, names, _faults(broken or []), progress, stack)
+            segue, simulated = _client(settings, names, faults_of(broken or ()), progress, stack)
             coached = Coach(segue, language=language, chain=names, deadline=deadline)
             with progress:
                 coaching = asyncio.run(_run(segue, coached, read, tasks))
@@ -133,11 +127,6 @@ def _targets(settings: Settings, chain: str | Sequence[str] | None) -> Sequence[
     if chain is None:
         return settings.chain
     return settings.chains[chain].targets if isinstance(chain, str) else chain
-
-
-def _faults(options: Sequence[str]) -> dict[str, str]:
-    """Faults by provider, from `PROVIDER` or `PROVIDER=FAULT`; "" leaves the fault to the sandbox."""
-    return {name.strip(): fault.strip() for name, _, fault in (item.partition("=") for item in options)}
 
 
 def _check_writable(file: str | None) -> None:

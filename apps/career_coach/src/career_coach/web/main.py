@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from career_coach import stand_in
+from career_coach.breaking import Broken, faults_of
 from career_coach.resume import ResumeError
 from career_coach.web.app import create_app
 from career_coach.web.service import Service
@@ -34,14 +35,7 @@ def serve(
     data: Annotated[
         Path | None, typer.Option(help="The SQLite file; MONGODB_URL takes its place where it is set.")
     ] = None,
-    broken: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--break",
-            metavar="PROVIDER[=FAULT]",
-            help="Breaks a provider, in the sandbox: local stand-ins answer, also where keys are set. May be repeated.",
-        ),
-    ] = None,
+    broken: Broken = None,
     resume: Annotated[
         Path | None, typer.Option(help="A résumé to begin with: its page is the one that is opened.", exists=True)
     ] = None,
@@ -111,7 +105,7 @@ def _client(settings: Settings, broken: list[str], stack: ExitStack) -> tuple[Se
     segue = Segue(settings)
     if not broken and any(segue.targets.usable(name) for name in settings.chain):
         return segue, ""
-    faults = {name.strip(): fault.strip() for name, _, fault in (item.partition("=") for item in broken)}
+    faults = faults_of(broken)
     sandbox = stack.enter_context(Sandbox(faults=faults, reply=stand_in.reply, delay=0.01))
     return Segue(sandbox.settings(settings, every=True)), "broken" if faults else "no_key"
 

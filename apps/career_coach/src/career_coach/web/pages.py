@@ -60,7 +60,7 @@ _templates.tests["link"] = is_link
 _templates.globals |= {"LONGEST_ANSWER": LONGEST_ANSWER, "QUESTIONS": QUESTIONS}
 
 
-class Written:
+class ResumeView:
     """All that was written about a résumé, as its page shows it."""
 
     def __init__(self, resume: StoredResume, jobs: list[Job]) -> None:
@@ -148,9 +148,7 @@ async def add(request: Request) -> Response:
 
 @router.get("/resumes/{resume_id}")
 async def shown(request: Request, resume_id: str) -> Response:
-    service = service_of(request)
-    resume = await _resume(service, resume_id)
-    return _page(request, "resume.html", written=Written(resume, await service.jobs.current(resume.id)))
+    return _page(request, "resume.html", written=await _written(request, resume_id))
 
 
 @router.post("/resumes/{resume_id}")
@@ -202,7 +200,7 @@ async def events(request: Request, resume_id: str) -> Response:
 
     async def parts() -> AsyncGenerator[tuple[str, str], None]:
         async for jobs in service.jobs.watch(resume.id):
-            written = Written(resume, jobs)
+            written = ResumeView(resume, jobs)
             yield "part", _templates.get_template("live.html").render(written=written, words=words)
             if not written.running:
                 yield "rest", ""
@@ -212,9 +210,7 @@ async def events(request: Request, resume_id: str) -> Response:
 
 @router.get("/resumes/{resume_id}/export.md")
 async def markdown(request: Request, resume_id: str) -> Response:
-    service = service_of(request)
-    resume = await _resume(service, resume_id)
-    written = Written(resume, await service.jobs.current(resume.id))
+    written = await _written(request, resume_id)
     text = export.markdown(written.resume, written.questions, written.path, written.feedback, written.attempts)
     headers = {"content-disposition": 'attachment; filename="career-coach.md"'}
     return PlainTextResponse(text, media_type="text/markdown; charset=utf-8", headers=headers)
@@ -222,9 +218,7 @@ async def markdown(request: Request, resume_id: str) -> Response:
 
 @router.get("/resumes/{resume_id}/print")
 async def printed(request: Request, resume_id: str) -> Response:
-    service = service_of(request)
-    resume = await _resume(service, resume_id)
-    return _page(request, "print.html", written=Written(resume, await service.jobs.current(resume.id)))
+    return _page(request, "print.html", written=await _written(request, resume_id))
 
 
 @router.post("/language")
@@ -248,6 +242,12 @@ async def _resume(service: Service, resume_id: str) -> StoredResume:
     if not _ID.fullmatch(resume_id):
         raise Missing
     return await resume_of(service, resume_id)
+
+
+async def _written(request: Request, resume_id: str) -> ResumeView:
+    service = service_of(request)
+    resume = await _resume(service, resume_id)
+    return ResumeView(resume, await service.jobs.current(resume.id))
 
 
 def _page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
