@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from career_coach.wording import system_language
 from segue import Segue
 from segue.chat.events import Seam, TextDelta
 from segue.ledger.stores.memory import MemoryStore
@@ -40,7 +41,7 @@ def main() -> int:
     ):
         console.print(f"$ {QUESTION}    (Gemini breaks off after {CUT_AFTER} tokens)\n", style="dim")
         tell(segue)
-    resume = Path(__file__).with_name("resume_ko.json")
+    resume = Path(__file__).with_name(f"resume_{system_language()}.json")
     if "--terminal" in sys.argv or not has_browser():
         return coach("career-coach", resume, "--only", "questions", "--break", "gemini")
     with tempfile.TemporaryDirectory() as directory:
