@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import itertools
 import logging
@@ -244,6 +245,27 @@ def test_a_step_that_fails_is_told_and_loses_nothing(
         assert store.flush()
     assert "old attempts can't be taken out: no such table: gone" in caplog.text
     assert [(row.attempts, row.cost) for row in store.daily(FIRST, LAST)] == [(2, Decimal(2))]
+    store.close()
+
+
+def test_what_leaves_while_days_are_added_up_is_counted_once(
+    tmp_path: Path, attempt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "ledger.sqlite3", gather=0.001)
+    for number in range(20):
+        store.settle(attempt(f"a{number}", cost=Decimal(1)))
+    assert store.flush()
+    added_up = retention.daily
+
+    def meanwhile(*arguments: Any) -> Any:
+        with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as another:
+            assert retention.step(another, time.time() + 1_000_000_000) == 20
+        return added_up(*arguments)
+
+    monkeypatch.setattr(retention, "daily", meanwhile)
+    assert [(row.attempts, row.cost) for row in store.daily(FIRST, LAST)] == [(20, Decimal(20))]
+    monkeypatch.undo()
+    assert [(row.attempts, row.cost) for row in store.daily(FIRST, LAST)] == [(20, Decimal(20))]
     store.close()
 
 

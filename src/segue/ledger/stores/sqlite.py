@@ -285,10 +285,11 @@ class SqliteStore:
         newest_first: bool = False,
     ) -> list[AttemptRecord]:
         held = self._held().records
-        if held:
-            books = self._books_with(held, since, until)
-            return select(books, since, until, where=where, limit=limit, newest_first=newest_first)
-        return self._select(since, until, where=where, limit=limit, newest_first=newest_first)
+        with self._reading() as connection:
+            if held:
+                books = _books_with(connection, held, since, until)
+                return select(books, since, until, where=where, limit=limit, newest_first=newest_first)
+            return _select(connection, since, until, where=where, limit=limit, newest_first=newest_first)
 
     def daily(
         self,
@@ -302,13 +303,15 @@ class SqliteStore:
         check_dimensions(by)
         days = list(day_bounds(day_from, day_to, tz))
         held = self._held().records
-        if held and days:
-            present = summarise(self._books_with(held, days[0].start, days[-1].end), days, by, where)
-        else:
-            present = self._add_up(queries.daily, days, by, where)
-        if where.request_id is not None or not (past := self._add_up(retention.daily, days, by, where)):
-            return present
-        return _together([*past, *present], by)
+        with self._reading() as connection:
+            if connection is not None:
+                connection.execute("BEGIN")  # one snapshot: attempts may move to the sums meanwhile
+            if held and days:
+                present = summarise(_books_with(connection, held, days[0].start, days[-1].end), days, by, where)
+            else:
+                present = _add_up(connection, queries.daily, days, by, where)
+            past = [] if where.request_id is not None else _add_up(connection, retention.daily, days, by, where)
+        return _together([*past, *present], by) if past else present
 
     def status(self) -> StoreStatus:
         return self._writer.status()
@@ -326,37 +329,9 @@ class SqliteStore:
         """What the file would not take, after a try to write it: two waits for another process's transaction at most."""
         return self._writer.settle_down(2 * self._busy + 5.0)
 
-    def _books_with(
-        self, held: dict[str, AttemptRecord], since: float | None, until: float | None
-    ) -> list[AttemptRecord]:
-        written = self._select(since, until, where=EVERYTHING, limit=None, newest_first=False)
-        books = {record.attempt_id: record for record in written}
-        for record in held.values():
-            book(books, record)
-        return list(books.values())
-
-    def _select(
-        self, since: float | None, until: float | None, *, where: Where, limit: int | None, newest_first: bool
-    ) -> list[AttemptRecord]:
-        statement, values = queries.select(since, until, where=where, limit=limit, newest_first=newest_first)
-        with self._reading() as connection:
-            return [from_row(row) for row in connection.execute(statement, values)] if connection else []
-
-    def _add_up(
-        self, query: DailyQuery, days: Sequence[DayBounds], by: Sequence[Dimension], where: Where
-    ) -> list[DailyRow]:
-        rows: list[DailyRow] = []
-        with self._reading() as connection:
-            if connection is None:
-                return rows
-            for chunk in queries.chunks(days):
-                statement, values = query(chunk, by, where)
-                rows.extend(_daily_row(row, by) for row in connection.execute(statement, values))
-        return rows
-
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection of the caller's own, for the time of one query; None where there is no file yet."""
+        """A connection of the caller's own, for the time of one read; None where there is no file yet."""
         if not self.path.exists():
             yield None
             return
@@ -386,6 +361,44 @@ class SqliteStore:
             connection.close()
             raise
         return connection
+
+
+def _books_with(
+    connection: sqlite3.Connection | None, held: dict[str, AttemptRecord], since: float | None, until: float | None
+) -> list[AttemptRecord]:
+    written = _select(connection, since, until, where=EVERYTHING, limit=None, newest_first=False)
+    books = {record.attempt_id: record for record in written}
+    for record in held.values():
+        book(books, record)
+    return list(books.values())
+
+
+def _select(
+    connection: sqlite3.Connection | None,
+    since: float | None,
+    until: float | None,
+    *,
+    where: Where,
+    limit: int | None,
+    newest_first: bool,
+) -> list[AttemptRecord]:
+    statement, values = queries.select(since, until, where=where, limit=limit, newest_first=newest_first)
+    return [from_row(row) for row in connection.execute(statement, values)] if connection else []
+
+
+def _add_up(
+    connection: sqlite3.Connection | None,
+    query: DailyQuery,
+    days: Sequence[DayBounds],
+    by: Sequence[Dimension],
+    where: Where,
+) -> list[DailyRow]:
+    rows: list[DailyRow] = []
+    if connection is not None:
+        for chunk in queries.chunks(days):
+            statement, values = query(chunk, by, where)
+            rows.extend(_daily_row(row, by) for row in connection.execute(statement, values))
+    return rows
 
 
 def _together(rows: Iterable[DailyRow], by: Sequence[Dimension]) -> list[DailyRow]:
