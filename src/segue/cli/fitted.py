@@ -44,11 +44,12 @@ class FittedTable(Table):
             return
         if self.title:
             yield Text(str(self.title), style="bold")
+        widths = [_width(column) for column in self.columns]
         if self.show_header:
-            yield from self._lines([Text(str(column.header)) for column in self.columns], "bold", options.max_width)
-        for at, row in enumerate(self.rows):
-            cells = [_text(list(column.cells)[at]) for column in self.columns]
-            yield from self._lines(cells, str(row.style or ""), options.max_width)
+            headers = [Text(str(column.header)) for column in self.columns]
+            yield from self._lines(headers, widths, "bold", options.max_width)
+        for row, cells in zip(self.rows, zip(*(column.cells for column in self.columns), strict=True), strict=True):
+            yield from self._lines([_text(cell) for cell in cells], widths, str(row.style or ""), options.max_width)
 
     def _needed(self) -> int:
         return sum(map(self._least, self.columns)) + self.padding[1] * (len(self.columns) - 1)
@@ -61,23 +62,25 @@ class FittedTable(Table):
         word = max(cell_len(word) for text in texts for word in text.split() or [""])
         return max(PROSE, word) if widest > PROSE else word
 
-    def _lines(self, cells: Sequence[Text], style: str, width: int) -> Iterator[Text | Padding]:
-        pairs = list(zip(self.columns, cells, strict=True))
-        long = [pair for pair in pairs if pair[0].header in self._prose and _width(pair[0]) > PROSE]
-        numbers = [pair for pair in pairs if pair[0].justify == "right"]
-        labels = [pair for pair in pairs if pair not in long and pair not in numbers]
+    def _lines(self, cells: Sequence[Text], widths: Sequence[int], style: str, width: int) -> Iterator[Text | Padding]:
+        triples = list(zip(self.columns, widths, cells, strict=True))
+        long = [each for each in triples if each[0].header in self._prose and each[1] > PROSE]
+        numbers = [each for each in triples if each[0].justify == "right"]
+        labels = [each for each in triples if each not in long and each not in numbers]
         yield from _packed(labels, style, width, first=0, gap=self.padding[1])
         yield from _packed(numbers, style, width, first=INDENT, gap=self.padding[1])
-        for _, cell in long:
+        for _, _, cell in long:
             if cell.plain:
                 yield Padding(cell, (0, 0, 0, INDENT), expand=False)
 
 
-def _packed(pairs: Sequence[tuple[Column, Text]], style: str, width: int, *, first: int, gap: int) -> Iterator[Text]:
+def _packed(
+    triples: Sequence[tuple[Column, int, Text]], style: str, width: int, *, first: int, gap: int
+) -> Iterator[Text]:
     """The cells, as wide as their columns, in as few lines as hold them."""
     line, used = Text(" " * first, style=style, no_wrap=True), first
-    for column, cell in pairs:
-        space = max(_width(column), cell_len(cell.plain))
+    for column, widest, cell in triples:
+        space = max(widest, cell_len(cell.plain))
         if used > first and used + space > width:
             yield _ended(line)
             line, used = Text(" " * INDENT, style=style, no_wrap=True), INDENT
