@@ -49,10 +49,10 @@ class AlikeEvents:
         texts: list[str] = []
         if between and self._before and data.startswith(self._before):
             texts, data = self._take(data)
-        if data and (
-            texts or (self.learns and not self._before)
-        ):  # the next may be learned, or be followed by more that are alike
-            end = data.find(_ENDS) + len(_ENDS)
+        # After texts, the next may be followed by more that are alike. Before anything is learned, the first with the field may be.
+        start = 0 if texts else data.find(self._key) if self.learns and not self._before else -1
+        if data and start >= 0:
+            end = data.find(_ENDS, start) + len(_ENDS)
             if end >= len(_ENDS):
                 return texts, data[:end], data[end:]
         return texts, data, b""

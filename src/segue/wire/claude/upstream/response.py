@@ -382,5 +382,7 @@ def _explained(details: StopDetails | None) -> str:
 def _only_text(event: Event) -> str:
     """The text of an event of the type "content_block_delta" that has nothing else; "" of any other."""
     text = event.delta.text if event.delta is not None else None
+    if not text:
+        return ""
     alone = Event("content_block_delta", event.index, Delta("text_delta", text))
-    return text if text and event == alone else ""
+    return text if event == alone else ""

@@ -127,8 +127,9 @@ class AnswerDecoder(FramedDecoder):
 
     def _say(self, texts: list[str], events: list[UpstreamEvent]) -> None:
         self._end_thought(events)
-        self._texts += texts
-        events.append(TextDelta("".join(texts)))
+        text = "".join(texts)  # one event, as it is counted: what is kept stays within the bound on events
+        self._texts.append(text)
+        events.append(TextDelta(text))
 
     def _is_plain(self, data: bytes, events: list[UpstreamEvent]) -> bool:
         """Handles data that is not meant to be a chunk: `[DONE]`, or nothing."""
