@@ -115,6 +115,8 @@ async def test_a_target_that_is_named_is_the_only_one(tmp_path: Any) -> None:
     [
         ([], {}, InvalidRequestError, "texts: give"),
         (["a", ""], {}, InvalidRequestError, "texts: give"),
+        (5, {}, InvalidRequestError, "texts: give"),
+        (["a\ud800"], {}, InvalidRequestError, "half of a surrogate pair"),
         (["a", 3], {}, InvalidRequestError, "texts: give"),
         ("a", {"model": ""}, InvalidRequestError, "model is missing: name one, because vectors"),
         ("a", {"model": "unheard-of"}, InvalidRequestError, "write it as target/model"),

@@ -13,7 +13,7 @@ from segue.catalog.embeddings import EMBEDDERS, replacement
 from segue.catalog.providers import PROVIDERS, Embedder
 from segue.chat.usage import Usage
 from segue.errors import InvalidRequestError
-from segue.routing.resolve import with_model
+from segue.routing.resolve import key_variable, with_model
 from segue.routing.target import Target
 from segue.runtime import Runtime
 from segue.wire.codec import Call, WireRequest
@@ -198,4 +198,4 @@ def _unknown(requested: str, why: str) -> InvalidRequestError:
 
 
 def _remedy(name: str) -> str:
-    return f"set {name.upper().replace('-', '_')}_API_KEY"
+    return f"set {key_variable(name)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -56,7 +56,12 @@ async def embeddings_of(
     fields = {"model": convert("model", model, str), "input": values}
     if convert("dimensions", dimensions, int | None) is not None:
         fields["dimensions"] = dimensions
-    asked = OpenAIAsked(msgspec.json.encode(fields))
+    try:
+        body = msgspec.json.encode(fields)
+    except UnicodeEncodeError as error:
+        half = "a text holds half of a surrogate pair, which cannot be sent: remove it"
+        raise InvalidRequestError(half, param="texts") from error
+    asked = OpenAIAsked(body)
     got = await embed(runtime, asked, metadata=convert("metadata", metadata or {}, dict[str, str]))
     cost = runtime.take_cost(got.request_id)
     return Embeddings(
@@ -73,7 +78,7 @@ async def embeddings_of(
 
 
 def _checked(texts: str | Sequence[str]) -> list[str]:
-    values = [texts] if isinstance(texts, str) else list(texts)
+    values = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Iterable) else []
     if not values or not all(isinstance(text, str) and text for text in values):
         raise InvalidRequestError("texts: give a text, or a list of texts that are not empty", param="texts")
     return values

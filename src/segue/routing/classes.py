@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"[^\s!-/:-@\[-`{-~]+|\S")
 _PART = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]+|[ㄱ-ㅣ가-힣]+|[々ぁ-ヿ㐀-鿿]+|\d+|[^\W\d_]+|\S")
 """Words of one script, and marks, within a token: 3개, Python으로, “hello”."""
 MOST_KEPT, LONGEST_KEPT = 16_384, 24
-"""Words that are kept, and the characters of a word that is: 2 MB at most."""
+"""Words that are kept, and the characters of a word that is: 4 MB at most."""
 STEM_LENGTHS = sorted({len(stem) for stem in LATIN_STEMS}, reverse=True)
 STEM_BEGINNINGS = frozenset(stem[: STEM_LENGTHS[-1]] for stem in LATIN_STEMS)
 WORDS_OF_A_LETTER = "aAIyoàÀ"
