@@ -17,6 +17,8 @@ LARGEST = 5 * 1024 * 1024
 """Bytes; a résumé is a hundredth of that."""
 LONGEST = 400_000
 """Characters of a résumé that is text; what is after them is not read."""
+LONGEST_JSON = 1024**2
+"""Characters of a résumé that is JSON, which can't be cut: of the pages that are made from one of 5 MB each takes a second."""
 
 _FORMATS = {  # the first bytes, and the code of what to say
     b"{\\rtf": "rich_text",
@@ -55,6 +57,8 @@ def parse(data: bytes, name: str) -> Resume:
     try:
         text = _text(data)
         if name.lower().endswith(".json") or text.lstrip().startswith("{"):
+            if len(text) > LONGEST_JSON:
+                raise ResumeError("too_large", megabytes=LONGEST_JSON // 1024**2)
             return from_document(_json(text))
         return from_text(text[:LONGEST])
     except ResumeError as error:

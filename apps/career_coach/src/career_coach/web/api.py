@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from career_coach.language import Language
 from career_coach.prompts import Task
@@ -22,6 +23,8 @@ from career_coach.web.store import StoreError
 router = APIRouter(prefix="/api/v1")
 HEARTBEAT: Final = 15.0
 """Seconds between comments on a stream of events in which nothing happens."""
+STREAMS: Final = 64
+"""Streams of events that may be open: each looks at the store every second."""
 
 _FILE: Final[dict[str, Any]] = {
     "requestBody": {
@@ -70,7 +73,7 @@ async def health(request: Request) -> Any:
     service = service_of(request)
     status = "ok"
     try:
-        await service.store.resumes(1)
+        await service.store.resume("")  # a look-up that finds nothing
     except StoreError:
         status = "unavailable"
     targets = [name for name in service.segue.settings.chain if service.segue.targets.usable(name)]
@@ -182,14 +185,18 @@ async def events(request: Request, resume_id: str) -> Response:
 def event_stream(service: Service, events: AsyncGenerator[tuple[str, str], None]) -> StreamingResponse:
     """The events, (name, data), as a stream that ends when the server stops. The browser connects again after a second."""
 
+    if service.streams >= STREAMS:
+        raise HTTPException(503, "too many pages follow the work here: close one, or ask for its state instead")
+
     async def following() -> tuple[str, str]:
         return await anext(events)
 
     async def lines() -> AsyncIterator[str]:
-        yield "retry: 1000\n\n"
+        service.streams += 1
         stopping = asyncio.create_task(service.stopping.wait())
         coming = asyncio.create_task(following())
         try:
+            yield "retry: 1000\n\n"
             while not stopping.done():
                 await asyncio.wait((coming, stopping), timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
                 if not coming.done():
@@ -199,6 +206,7 @@ def event_stream(service: Service, events: AsyncGenerator[tuple[str, str], None]
                 coming = asyncio.create_task(following())
                 yield "\n".join((f"event: {name}", *(f"data: {line}" for line in data.split("\n")), "", ""))
         finally:
+            service.streams -= 1
             stopping.cancel()
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from career_coach.resume import ResumeError
 from career_coach.web import api, pages
 from career_coach.web.jobs import LEASE, Jobs
-from career_coach.web.security import Guard, TooLarge
+from career_coach.web.security import HEADERS, Guard, TooLarge
 from career_coach.web.service import Service
 from career_coach.web.store import Store, StoreError
 from career_coach.wording import explained
@@ -93,6 +93,8 @@ async def _answered(request: Request, error: Exception) -> Response:
         response: Response = JSONResponse(document, status_code=status)
     else:
         response = pages.error_page(request, status, code, message)
+    if status == 500:  # this answer does not pass through `Guard`
+        response.headers.update({**HEADERS, "cache-control": "no-store"})
     if status == 413:  # the rest of the body is not waited for
         response.headers["connection"] = "close"
     return response

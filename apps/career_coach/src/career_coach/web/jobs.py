@@ -70,8 +70,11 @@ class Jobs:
         For "feedback", `question` is the question's number from 1; another `answer` starts a new job.
         """
         name = job_id(resume.id, task, question)
-        if name in self._live:
-            return self._live[name].job
+        if (live := self._live.get(name)) is not None:
+            if _same(live.job, resume, answer):
+                return live.job
+            live.task.cancel()
+            await asyncio.gather(live.task, return_exceptions=True)
         now = time.time()
         earlier = await self._store.job(name)
         if earlier is not None and not _same(earlier, resume, answer):
@@ -254,6 +257,8 @@ class Jobs:
                     await self._take_up(job, now)
             except StoreError as error:
                 _log.warning("%s", error)
+            except Exception:  # the leases must be extended all the same
+                _log.exception("unfinished work could not be taken up")
             await asyncio.sleep(self._lease / 4)
 
     async def _take_up(self, job: Job, now: float) -> None:

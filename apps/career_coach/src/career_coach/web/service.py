@@ -33,6 +33,8 @@ class Service:
         self.simulated = simulated
         self.sample = sample
         self.stopping = asyncio.Event()
+        self.streams = 0
+        """Streams of events that are open."""
         self._loop = asyncio.get_running_loop()
         self._reading = asyncio.Semaphore(READING)
 
