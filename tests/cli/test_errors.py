@@ -22,10 +22,16 @@ Case = tuple[tuple[str, ...], dict[str, str], str, tuple[str, ...]]
 """The command, the environment, `segue.toml`, and what the message must contain."""
 
 MISUSED: dict[str, Case] = {
-    "a misspelt command": (("caht", "hi"), {}, "", ("'caht'", "'chat'", "segue -h")),
-    "a misspelt option": (("chat", "--brake", "hi"), {}, "", ("--brake", "--break", "segue chat -h")),
-    "an option's value": (("chat", "hi", "--deadline", "soon"), {}, "", ("'--deadline'", "a valid number")),
-    "no question": (("chat",), {}, "", ("'prompt'", "segue chat -h")),
+    "a misspelt command": (("caht", "hi"), {}, "", ("'caht'", "'chat'", "segue --help")),
+    "a misspelt option": (("chat", "--brake", "hi"), {}, "", ("--brake", "--break", "segue chat --help")),
+    "an option's value": (
+        ("chat", "hi", "--deadline", "soon"),
+        {},
+        "",
+        ("'--deadline'", "'soon' is not a valid float"),
+    ),
+    "no number": (("chat", "hi", "--deadline", "nan"), {}, "", ("'--deadline'", "'nan' is not a number")),
+    "no question": (("chat",), {}, "", ("'PROMPT'", "segue chat --help")),
     "a misspelt setting": (("usage",), {}, 'chian = "x"', ("'chian' is not a setting", "'chain'", "in segue.toml")),
     "a target's setting": (("usage",), {}, "[targets.gemini]\nmodle = 1", ("did you mean 'targets.gemini.model'?",)),
     "a value out of range": (("usage",), {"GEMINI_TEMPERATURE": "3"}, "", ("GEMINI_TEMPERATURE=3", "0 to 2")),

@@ -23,6 +23,7 @@ FACES = {
 }
 ENGINE = {"segue.runtime", "segue.client", "segue.sandbox", "segue.server.app", "httptools", "segue.transport.h1"}
 PRICES = {"genai_prices", "httpx2"}
+MODELS = {"pydantic"}
 
 UNNEEDED = {
     ("--version",): FACES | ENGINE | PRICES | {"rich", "segue.wire"},
@@ -42,7 +43,6 @@ UNNEEDED = {
 
 PROGRAM = """
 import json, os, sys
-import typer._adapters  # any option needs it: loaded once for all
 from segue.cli.app import app
 for number, (arguments, unneeded) in enumerate(json.loads(sys.argv[1])):
     if child := os.fork():

@@ -40,7 +40,7 @@ def test_help_names_every_command() -> None:
 
 def test_help_loads_neither_the_engine_nor_the_network() -> None:
     code = (
-        "import sys\nfrom segue.cli.app import app\nfrom typer.main import get_command\nget_command(app)\n"
+        "import sys\nfrom segue.cli.app import app\n"
         "heavy = {'aiohttp', 'rich.table', 'langchain_core', 'genai_prices', 'segue.runtime', 'segue.sandbox', 'jsonschema'}\n"
         "print(*sorted(heavy & set(sys.modules)))"
     )
@@ -88,6 +88,12 @@ def test_a_reader_who_has_had_enough_is_no_error() -> None:
     assert process.returncode == 141
     assert "Traceback" not in errors
     assert "BrokenPipe" not in errors
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    asked = {"_SEGUE_COMPLETE": "bash_complete", "COMP_WORDS": "segue chat --dead", "COMP_CWORD": "2"}
+    assert _segue(env={**os.environ, **asked}).stdout == "plain,--deadline\n"
+    assert "_SEGUE_COMPLETE=zsh_complete" in _segue("--completion", "zsh").stdout
 
 
 def test_the_version_is_the_packages() -> None:

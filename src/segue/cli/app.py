@@ -6,9 +6,7 @@ Ctrl-C.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from segue import __version__
 from segue.cli.catalog.command import catalog
@@ -25,34 +23,45 @@ from segue.cli.serve import serve
 from segue.cli.status.command import status
 from segue.cli.usage.command import usage
 
-app = typer.Typer(
-    name="segue",
-    help="LLM calls that carry on when a provider drops out.",
+
+class _InOrder(click.Group):
+    """Lists its commands as they were added, the most used first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> None:
+    if shell is None:
+        return
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    if made is not None:
+        click.echo(made(ctx.command, {}, "segue", "_SEGUE_COMPLETE").source())
+    ctx.exit()
+
+
+@click.group(
+    cls=_InOrder,
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-for command in (chat, serve, status, providers, doctor, estimate, sandbox, drill, usage):
-    app.command()(command)
-app.add_typer(keys, name="keys")
-app.add_typer(route, name="route")
-app.add_typer(catalog, name="catalog")
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"segue {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
+@click.version_option(__version__, prog_name="segue", message="%(prog)s %(version)s", help="Show the version.")
+@click.option(
+    "--completion",
+    type=click.Choice(["bash", "zsh", "fish"]),
+    callback=_completion,
+    expose_value=False,
+    is_eager=True,
+    help='Print the completion of a shell: eval "$(segue --completion bash)".',
+)
+def app() -> None:
     """LLM calls that carry on when a provider drops out."""
+
+
+for command in (chat, serve, status, providers, doctor, estimate, sandbox, drill, usage, keys, route, catalog):
+    app.add_command(command)
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import click
 import msgspec
-import typer
 from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
@@ -51,7 +51,7 @@ def table(title: str, *columns: str, right: Sequence[str] = (), prose: Sequence[
 def write_json(document: Any) -> None:
     """A document as JSON on standard output, fit for a terminal too."""
     text = clean_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    typer.echo(shown_json(text, sys.stdout.encoding))
+    click.echo(shown_json(text, sys.stdout.encoding))
 
 
 def money(amount: Decimal | None) -> str:

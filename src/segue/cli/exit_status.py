@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec
 
-import typer
+import click
 
 from segue.cli.cleaning import clean
 from segue.errors import ConfigurationError, SegueError
@@ -42,8 +42,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     return guard
 
 
-def _end(status: int, error: Exception | None = None) -> typer.Exit:
+def _end(status: int, error: Exception | None = None) -> click.exceptions.Exit:
     if error is not None:
         notes = getattr(error, "__notes__", ())
-        typer.echo(clean("\n".join((f"segue: {error}", *notes))), err=True)
-    return typer.Exit(status)
+        click.echo(clean("\n".join((f"segue: {error}", *notes))), err=True)
+    return click.exceptions.Exit(status)

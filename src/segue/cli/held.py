@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
+import click
 
 from segue.cli.cleaning import clean
 
@@ -36,4 +36,4 @@ def held_warnings() -> Iterator[None]:
     finally:
         log.removeHandler(first)
         for message in first.messages.values():
-            typer.echo(clean(message), err=True)
+            click.echo(clean(message), err=True)

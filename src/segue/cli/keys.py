@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from segue.cli.exit_status import guarded
 
 if TYPE_CHECKING:
     from segue.server.keys.store import Key
 
-keys = typer.Typer(name="keys", help="Make, show and revoke the gateway's keys.", no_args_is_help=True)
+
+@click.group(no_args_is_help=True)
+def keys() -> None:
+    """Make, show and revoke the gateway's keys."""
 
 
 @keys.command()
+@click.argument("name")
+@click.option("--rate", type=click.IntRange(min=1), help="Requests a minute.")
+@click.option("--daily-budget", metavar="USD", help="US dollars a day.")
+@click.option(
+    "--models",
+    metavar="A,B",
+    help="The models it may ask for, e.g. auto,openai/gpt-6-luna; all if left out.",
+)
+@click.option(
+    "--scope",
+    default="calls",
+    help="What it is for: calls, metrics (and history; it can't spend), or admin for both.",
+)
 @guarded
-def create(
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
-    rate: Annotated[int | None, typer.Option(help="Requests a minute.", min=1)] = None,
-    daily_budget: Annotated[str | None, typer.Option(metavar="USD", help="US dollars a day.")] = None,
-    models: Annotated[
-        str,
-        typer.Option(metavar="A,B", help="The models it may ask for, e.g. auto,openai/gpt-6-luna; all if left out."),
-    ] = "",
-    scope: Annotated[
-        str, typer.Option(help="What it is for: calls, metrics (and history; it can't spend), or admin for both.")
-    ] = "calls",
-) -> None:
-    """Make a key. Its secret is printed this once."""
+def create(name: str, rate: int | None, daily_budget: str | None, models: str | None, scope: str) -> None:
+    """Make a key. Its secret is printed this once.
+
+    NAME is what the key is for.
+    """
     from segue.cli.display import notes
     from segue.server.keys.factory import keyring_of
     from segue.settings_loading import load
@@ -37,7 +45,7 @@ def create(
     allowed = tuple(word.strip() for word in models.split(",")) if models else ()
     ring = keyring_of(load())
     key, secret = ring.create(name, rate=rate, daily_budget=_dollars(daily_budget), models=allowed, scope=scope)  # type: ignore[arg-type]
-    typer.echo(secret.reveal())
+    click.echo(secret.reveal())
     message = f"This is {key.id}. Keep its secret now: only a hash is stored in {ring.place}, it can't be shown again."
     notes.print(message, markup=False, soft_wrap=True)
 
@@ -94,15 +102,19 @@ def list_keys() -> None:
 
 
 @keys.command()
+@click.argument("id")
 @guarded
-def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="As `segue keys list` shows it.")]) -> None:
-    """End a key for good. Running gateways refuse it within two seconds."""
+def revoke(id: str) -> None:
+    """End a key for good.
+
+    ID is what `segue keys list` shows. Running gateways refuse the key within two seconds.
+    """
     from segue.server.keys.factory import keyring_of
     from segue.settings_loading import load
 
     ring = keyring_of(load())
     key = ring.revoke(id)
-    typer.echo(f"{key.id} ({key.name}) is revoked in {ring.place}; running gateways refuse it within two seconds.")
+    click.echo(f"{key.id} ({key.name}) is revoked in {ring.place}; running gateways refuse it within two seconds.")
 
 
 @keys.command()
@@ -118,7 +130,7 @@ def copy() -> None:
     if not settings.mongodb_url:
         raise ConfigurationError("there is nowhere to copy keys to: set MONGODB_URL")
     file, ring = FileKeyRing(keys_path(settings)), keyring_of(settings)
-    typer.echo(f"Keys taken over from {file.place} into {ring.place}: {ring.adopt(file)}")
+    click.echo(f"Keys taken over from {file.place} into {ring.place}: {ring.adopt(file)}")
 
 
 def _dollars(text: str | None) -> Decimal | None:

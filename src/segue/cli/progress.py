@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
-import typer
+import click
 
 from segue.cli.cleaning import clean
 
@@ -40,7 +40,7 @@ class Waiting:
             if self._terminal:
                 self._shown = True
                 width = shutil.get_terminal_size().columns - 1
-                typer.echo(clean(" ".join(text.split()))[:width], err=True, nl=False)
+                click.echo(clean(" ".join(text.split()))[:width], err=True, nl=False)
             else:
                 self._timer = threading.Timer(PATIENCE, self._write, [text])
                 self._timer.daemon = True
@@ -63,7 +63,7 @@ class Waiting:
     def _write(self, text: str) -> None:
         with self._lock:
             if self._timer is not None:
-                typer.echo(clean(text), err=True)
+                click.echo(clean(text), err=True)
 
     def _forget(self) -> None:
         if self._timer is not None:
@@ -71,7 +71,7 @@ class Waiting:
             self._timer = None
         if self._shown:
             self._shown = False
-            typer.echo(_ERASE, err=True, nl=False)
+            click.echo(_ERASE, err=True, nl=False)
 
 
 @contextmanager

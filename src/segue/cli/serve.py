@@ -6,11 +6,12 @@ import os
 import socket
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from segue.cli.exit_status import guarded
+from segue.cli.number import Number
 from segue.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
     from segue.server.serve import ServeOptions
 
 
+@click.command()
+@click.option("--host", default="127.0.0.1", help="The address to listen on; others than loopback need a key.")
+@click.option("--port", type=click.IntRange(1, 65535), default=4000, help="The port.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Processes, one a core.")
+@click.option("--keys", is_flag=True, help="Ask for a key on loopback too, as behind a proxy.")
+@click.option("--grace", type=Number(min=0), default=30.0, help="Seconds that open streams have after SIGTERM.")
+@click.option("--max-body", type=click.IntRange(min=1), default=32, help="The largest request, in MiB.")
+@click.option("--sandbox", is_flag=True, help="Let local stand-ins answer, no model.")
 @guarded
-def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on; others than loopback need a key.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port.", min=1, max=65535)] = 4000,
-    workers: Annotated[int, typer.Option(help="Processes, one a core.", min=1)] = 1,
-    keys: Annotated[bool, typer.Option("--keys", help="Ask for a key on loopback too, as behind a proxy.")] = False,
-    grace: Annotated[float, typer.Option(help="Seconds that open streams have after SIGTERM.", min=0.0)] = 30.0,
-    max_body: Annotated[int, typer.Option(help="The largest request, in MiB.", min=1)] = 32,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Let local stand-ins answer, no model.")] = False,
-) -> None:
+def serve(host: str, port: int, workers: int, keys: bool, grace: float, max_body: int, sandbox: bool) -> None:
     """Serve the chain to any program, in any language.
 
     Point its base URL here: OpenAI's and Anthropic's SDKs and Google's speak to it as to their own.
@@ -56,18 +57,18 @@ def _welcome(runtime: Runtime, options: ServeOptions, text: str) -> None:
     from segue.routing.resolve import variable
 
     if text:
-        typer.echo(text)
+        click.echo(text)
     targets = runtime.targets
-    typer.echo("chain: " + " > ".join(f"{target.name} ({target.model.id})" for target in targets.chain(None).targets))
+    click.echo("chain: " + " > ".join(f"{target.name} ({target.model.id})" for target in targets.chain(None).targets))
     if missing := [name for name in runtime.settings.chain if not targets.usable(name)]:
         keys = ", ".join(f"{variable(name)}_API_KEY" for name in missing)
-        typer.echo(f"left out, no key: {', '.join(missing)} (set {keys})")
+        click.echo(f"left out, no key: {', '.join(missing)} (set {keys})")
     files = [name for name in (".env", os.environ.get("SEGUE_CONFIG") or "segue.toml") if Path(name).is_file()]
-    typer.echo(f"settings: {', '.join(['the environment', *files])}")
+    click.echo(f"settings: {', '.join(['the environment', *files])}")
     address = _address(options.host, options.port)
-    typer.echo(f"segue listens on {address}; Ctrl-C ends it. Point programs here:")
-    typer.echo(f"  OPENAI_BASE_URL={address}/v1\n  ANTHROPIC_BASE_URL={address}\n  GOOGLE_GEMINI_BASE_URL={address}")
-    typer.echo(f"people look at {address}/dashboard/")
+    click.echo(f"segue listens on {address}; Ctrl-C ends it. Point programs here:")
+    click.echo(f"  OPENAI_BASE_URL={address}/v1\n  ANTHROPIC_BASE_URL={address}\n  GOOGLE_GEMINI_BASE_URL={address}")
+    click.echo(f"people look at {address}/dashboard/")
 
 
 def _address(host: str, port: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-import typer
+import click
 
 from segue.catalog.staleness import findings, price_list
 from segue.cli.display import console, table, write_json
@@ -29,4 +29,4 @@ def show_check(day: str | None, *, as_json: bool) -> None:
     else:
         console.print(f"Nothing is stale on {today}, compared with {price_list()}.")
     if found:
-        raise typer.Exit(FAILED)
+        raise click.exceptions.Exit(FAILED)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from segue.cli.exit_status import guarded
 
-catalog = typer.Typer(help="What is known of models and providers.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@catalog.callback()
-def root() -> None:
+@click.group(no_args_is_help=True)
+def catalog() -> None:
     """What is known of models and providers."""
 
 
 @catalog.command()
+@click.option("--day", help="As of this day, e.g. 2026-12-31, in place of today.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @guarded
-def check(
-    day: Annotated[str | None, typer.Option(help="As of this day, e.g. 2026-12-31, in place of today.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
+def check(day: str | None, as_json: bool) -> None:
     """Compare the catalogue with the installed price list and with the date.
 
     Exit status 1 if anything is stale. CONTRIBUTING.md says how to refresh it.

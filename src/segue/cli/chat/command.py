@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from segue.cli.exit_status import guarded
 from segue.cli.narrow import read_input
+from segue.cli.number import Number
 from segue.errors import ConfigurationError
 
 
+@click.command()
+@click.argument("prompt")
+@click.option("--chain", help="A chain of segue.toml, or targets: claude,openai")
+@click.option("--model", help="Another model for the first target.")
+@click.option("--system", help="A system text before the question.")
+@click.option("--deadline", type=Number(min=0.001), help="Seconds for the whole request.")
+@click.option("--no-fallback", is_flag=True, help="Ask the first target only.")
+@click.option(
+    "--break",
+    "faults",
+    multiple=True,
+    metavar="NAME[=FAULT]",
+    help="Let stand-ins answer, and break one; see segue sandbox --list-faults.",
+)
+@click.option("--sandbox", is_flag=True, help="Let stand-ins answer though a key is set.")
+@click.option(
+    "--local", is_flag=True, help="Ask the model on this machine, without a key or a network (docs/local.md)."
+)
+@click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON, instead of its text as it comes.")
 @guarded
 def chat(
-    prompt: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
-    chain: Annotated[str | None, typer.Option(help="A chain of segue.toml, or targets: claude,openai")] = None,
-    model: Annotated[str | None, typer.Option(help="Another model for the first target.")] = None,
-    system: Annotated[str | None, typer.Option(help="A system text before the question.")] = None,
-    deadline: Annotated[float | None, typer.Option(help="Seconds for the whole request.", min=0.001)] = None,
-    no_fallback: Annotated[bool, typer.Option("--no-fallback", help="Ask the first target only.")] = False,
-    faults: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--break",
-            metavar="NAME[=FAULT]",
-            help="Let stand-ins answer, and break one; see segue sandbox --list-faults.",
-        ),
-    ] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Let stand-ins answer though a key is set.")] = False,
-    local: Annotated[
-        bool, typer.Option("--local", help="Ask the model on this machine, without a key or a network (docs/local.md).")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The whole answer as JSON, instead of its text as it comes.")
-    ] = False,
+    prompt: str,
+    chain: str | None,
+    model: str | None,
+    system: str | None,
+    deadline: float | None,
+    no_fallback: bool,
+    faults: tuple[str, ...],
+    sandbox: bool,
+    local: bool,
+    as_json: bool,
 ) -> None:
     """Ask once, and see who answers.
 
-    The answer streams to standard output; each attempt's outcome goes to standard error.
+    PROMPT is the question; - reads it from standard input. The answer streams to standard output; each attempt's
+    outcome goes to standard error.
     """
     from segue.catalog.providers import LOCAL
     from segue.cli.chat.run import converse
@@ -55,6 +65,6 @@ def chat(
         chain=LOCAL if local else chain,
         local=local,
         sandbox=sandbox,
-        faults=faults or (),
+        faults=faults,
         as_json=as_json,
     )

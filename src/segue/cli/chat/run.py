@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import click
 import msgspec
-import typer
 
 from segue.answer import Answer
 from segue.catalog.providers import LOCAL
@@ -51,9 +51,9 @@ def converse(
     pace = 0.0 if as_json else PACE
     with held_warnings(), ready(settings, names, forced=sandbox, faults=faults, delay=pace) as (settings, notice):
         if notice:
-            typer.echo(notice, err=True)
+            click.echo(notice, err=True)
             if notice == NO_KEY and is_installed():
-                typer.echo("a small real model is installed: --local asks it", err=True)
+                click.echo("a small real model is installed: --local asks it", err=True)
         conversation = _Conversation(settings, simulated=bool(notice), as_json=as_json)
         try:
             conversation.ask(question, options)

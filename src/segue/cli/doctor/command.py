@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from segue.cli.exit_status import FAILED, guarded
+from segue.cli.number import Number
 
 
+@click.command()
+@click.option(
+    "--timeout", type=Number(min=0.01), default=5.0, help="Seconds to wait for each provider; all are asked at once."
+)
+@click.option("--offline", is_flag=True, help="Use no network.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @guarded
-def doctor(
-    timeout: Annotated[
-        float, typer.Option(help="Seconds to wait for each provider; all are asked at once.", min=0.01)
-    ] = 5.0,
-    offline: Annotated[bool, typer.Option("--offline", help="Use no network.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
+def doctor(timeout: float, offline: bool, as_json: bool) -> None:
     """Find what is wrong, and say what to do about it.
 
     Looked at are settings, keys, providers, models' lives, clock, proxies and books. Costs nothing: providers are asked for their list of models. Ends with status 1 if something is at fault.
@@ -26,4 +25,4 @@ def doctor(
     checks = examine(timeout=None if offline else timeout)
     report(checks, as_json=as_json)
     if any(check.state == "fault" for check in checks):
-        raise typer.Exit(FAILED)
+        raise click.exceptions.Exit(FAILED)

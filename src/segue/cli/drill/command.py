@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from segue.cli.exit_status import FAILED, guarded
 
@@ -23,20 +23,19 @@ cost: of all attempts; extra: what of it the fault caused; ~: an attempt left no
 at most: what can have been billed, where that is more than the cost"""
 
 
+@click.command()
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="Play only this one, e.g. cut or cut:after=20; may be repeated.",
+)
+@click.option("--chain", help="A chain of segue.toml, or targets: claude,openai. Its first is broken.")
+@click.option("--quick", is_flag=True, help="Wait a tenth as long for what is silent; all else as the settings say.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @guarded
-def drill(
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Play only this one, e.g. cut or cut:after=20; may be repeated."),
-    ] = None,
-    chain: Annotated[
-        str | None, typer.Option(help="A chain of segue.toml, or targets: claude,openai. Its first is broken.")
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Wait a tenth as long for what is silent; all else as the settings say.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
+def drill(faults: tuple[str, ...], chain: str | None, quick: bool, as_json: bool) -> None:
     """Break the chain's first target in every way there is.
 
     Shows what the caller gets. Asks no provider. Ends with status 1 if an answer was not whole and exact.
@@ -45,7 +44,7 @@ def drill(
     from segue.cli.drill.run import Drill
     from segue.cli.progress import Waiting
 
-    exercise = Drill(fault or (), chain=chain, quick=quick)
+    exercise = Drill(faults, chain=chain, quick=quick)
     if not as_json:
         notes.print(NOTICE, style="bold")
         notes.print(exercise.timing, style="dim")
@@ -56,7 +55,7 @@ def drill(
     else:
         _print_table(outcomes)
     if not all(outcome.survived for outcome in outcomes):
-        raise typer.Exit(FAILED)
+        raise click.exceptions.Exit(FAILED)
 
 
 def _print_json(exercise: Drill, outcomes: list[DrillOutcome]) -> None:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from segue.cli.exit_status import guarded
 from segue.cli.narrow import read_input
 from segue.errors import ConfigurationError
 
 
+@click.command()
+@click.argument("file")
+@click.option("--guide-prices", is_flag=True, help="The original guide's count and flat prices, instead of today's.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @guarded
-def estimate(
-    file: Annotated[str, typer.Argument(help="A résumé, or any prompt; - reads standard input.")],
-    guide_prices: Annotated[
-        bool, typer.Option("--guide-prices", help="The original guide's count and flat prices, instead of today's.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
+def estimate(file: str, guide_prices: bool, as_json: bool) -> None:
     """Estimate what a résumé costs at each provider; sends nothing.
 
+    FILE is a résumé, or any prompt; - reads standard input.
     Counted are career-coach's two calls with their own prompts: one for interview questions, one for a learning path.
     """
     from segue.cli.estimate.quote import show_quotes

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from segue.cli.exit_status import guarded
+from segue.cli.number import Number
 
 
+@click.command()
+@click.option("--timeout", type=Number(min=0.01), default=3.0, help="Seconds to wait for each provider.")
+@click.option("--offline", is_flag=True, help="Ask no provider whether it can be reached.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @guarded
-def providers(
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for each provider.", min=0.01)] = 3.0,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no provider whether it can be reached.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
+def providers(timeout: float, offline: bool, as_json: bool) -> None:
     """Show each target: key, model, price, whether it can be reached.
 
     Those with a key are asked for their models list, which costs nothing.

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from segue.cli.exit_status import guarded
+from segue.cli.number import Number
 
 
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65000), help="The first port; the other providers take the next ones.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="NAME=FAULT", help="A provider's fault, e.g. gemini=cut:after=20"
+)
+@click.option("--delay", type=Number(min=0), default=0.02, help="Seconds between tokens.")
+@click.option("--list-faults", is_flag=True, help="Show every fault, and end.")
 @guarded
-def sandbox(
-    port: Annotated[
-        int | None, typer.Option(help="The first port; the other providers take the next ones.", min=1, max=65000)
-    ] = None,
-    fault: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=FAULT", help="A provider's fault, e.g. gemini=cut:after=20")
-    ] = None,
-    delay: Annotated[float, typer.Option(help="Seconds between tokens.", min=0.0)] = 0.02,
-    list_faults: Annotated[bool, typer.Option("--list-faults", help="Show every fault, and end.")] = False,
-) -> None:
+def sandbox(port: int | None, faults: tuple[str, ...], delay: float, list_faults: bool) -> None:
     """Run local stand-ins of Gemini, OpenAI and Claude.
 
     They speak the real dialects on loopback until Ctrl-C; no model answers.
@@ -29,4 +26,4 @@ def sandbox(
     if list_faults:
         show_faults()
     else:
-        host(fault or (), port=port, delay=delay)
+        host(faults, port=port, delay=delay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-import typer
+import click
 
 from segue.cli.display import console, table
 from segue.cli.simulated import fault_of
@@ -24,16 +24,16 @@ def host(options: Sequence[str], *, port: int | None, delay: float) -> None:
     """Serves until interrupted."""
     faults = dict(map(fault_of, options))
     with Sandbox(faults=faults, delay=delay, port=port) as box:
-        typer.echo("simulated: stand-ins answer here, no model does. Ctrl-C ends them.\n")
+        click.echo("simulated: stand-ins answer here, no model does. Ctrl-C ends them.\n")
         for name in box.providers:
             broken = f"   broken: {faults[name] or DEFAULT}" if name in faults else ""
-            typer.echo(f"{name:8}{box.base_url(name)}{broken}")
-        typer.echo("\n# for Segue, in segue.toml")
+            click.echo(f"{name:8}{box.base_url(name)}{broken}")
+        click.echo("\n# for Segue, in segue.toml")
         for name in box.providers:
-            typer.echo(f'[targets.{name}]\nbase_url = "{box.base_url(name)}"\nsimulated = true')
-        typer.echo("\n# for the official SDKs, in the environment; they want a key, and any will do")
+            click.echo(f'[targets.{name}]\nbase_url = "{box.base_url(name)}"\nsimulated = true')
+        click.echo("\n# for the official SDKs, in the environment; they want a key, and any will do")
         for variable, name in SDK_VARIABLES:
-            typer.echo(f"{variable}={box.base_url(name)}")
+            click.echo(f"{variable}={box.base_url(name)}")
         threading.Event().wait()
 
 

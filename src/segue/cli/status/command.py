@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from segue.cli.exit_status import guarded
+from segue.cli.number import Number
 
 
+@click.command()
+@click.option("--url", metavar="URL", help="Ask the gateway there how targets stand, as http://127.0.0.1:4000.")
+@click.option("--minutes", type=Number(min=1), default=60.0, help="How far back traffic is looked at.")
+@click.option("--interval", type=Number(min=0.2), default=2.0, help="Seconds between looks.")
+@click.option("--once", is_flag=True, help="Look once; so does what is not a terminal.")
+@click.option("--history", is_flag=True, help="Changes of state, and each hour's failovers and waits, instead.")
+@click.option("--hours", type=Number(min=1), default=24.0, help="How far back the history goes; 720 at most.")
+@click.option("--json", "as_json", is_flag=True, help="Once, as JSON.")
 @guarded
 def status(
-    url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Ask the gateway there how targets stand, as http://127.0.0.1:4000."),
-    ] = None,
-    minutes: Annotated[float, typer.Option(help="How far back traffic is looked at.", min=1.0)] = 60.0,
-    interval: Annotated[float, typer.Option(help="Seconds between looks.", min=0.2)] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once; so does what is not a terminal.")] = False,
-    history: Annotated[
-        bool, typer.Option("--history", help="Changes of state, and each hour's failovers and waits, instead.")
-    ] = False,
-    hours: Annotated[float, typer.Option(help="How far back the history goes; 720 at most.", min=1.0)] = 24.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Once, as JSON.")] = False,
+    url: str | None, minutes: float, interval: float, once: bool, history: bool, hours: float, as_json: bool
 ) -> None:
     """Show, live, how each target fares.
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from segue.cli.exit_status import guarded
 from segue.errors import ConfigurationError
 
 
+@click.command()
+@click.option(
+    "--since", default="7d", metavar="7d|DATE", help="The last 7 days, today included, or from 2026-11-01 on."
+)
+@click.option("--until", metavar="DATE", help="The last day; today if left out.")
+@click.option(
+    "--by",
+    default="provider,model",
+    metavar="A,B",
+    help="What to take apart by: provider, model, target, key, chain, outcome, settlement, day.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV, with exact amounts.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with exact amounts.")
 @guarded
-def usage(
-    since: Annotated[
-        str, typer.Option(metavar="7d|DATE", help="The last 7 days, today included, or from 2026-11-01 on.")
-    ] = "7d",
-    until: Annotated[str | None, typer.Option(metavar="DATE", help="The last day; today if left out.")] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B", help="What to take apart by: provider, model, target, key, chain, outcome, settlement, day."
-        ),
-    ] = "provider,model",
-    as_csv: Annotated[bool, typer.Option("--csv", help="As CSV, with exact amounts.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with exact amounts.")] = False,
-) -> None:
+def usage(since: str, until: str | None, by: str, as_csv: bool, as_json: bool) -> None:
     """Show requests, tokens and costs, as the ledger has them.
 
     Days begin at midnight in the settings' time zone (SEGUE_TIMEZONE).
