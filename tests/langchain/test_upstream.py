@@ -133,6 +133,16 @@ async def test_cached_input_is_counted_apart() -> None:
     )
 
 
+@pytest.mark.parametrize("odd", [-3, 1 << 62, float("nan"), "many"])
+async def test_impossible_counts_are_not_believed_nor_what_is_added_to_them(odd: object) -> None:
+    usage: Any = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
+    pieces = chunk("a", usage_metadata=usage), chunk("b"), chunk("c", usage_metadata=usage), done("stop")
+    pieces[1].usage_metadata = usage | {"output_tokens": odd}
+    said = await events(scripted(*pieces))
+    reports = [event.usage for event in said if isinstance(event, UsageReport)]
+    assert reports == [Usage(input_tokens=5, output_tokens=1), Usage(), Usage()]
+
+
 async def test_a_stream_without_a_finish_reason_is_broken_though_langchain_marks_a_last_chunk() -> None:
     said = await events(scripted(chunk("cut off in mid")))
     assert failure(said).kind is FailureKind.BROKEN

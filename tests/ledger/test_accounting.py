@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from segue.chat.usage import Usage
 from segue.client import Segue
+from segue.health.quota import QuotaKey, QuotaLimits
 from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.stores.memory import MemoryStore
 from segue.settings_loading import load
@@ -122,6 +124,40 @@ async def test_every_class_of_tokens_is_booked_at_its_own_price_and_the_last_rep
     record = only(store)
     assert (record.settlement, record.usage) == (Settlement.SETTLED, usage)
     assert record.cost == answer.cost == Decimal(micro) / 1_000_000
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"prompt_tokens": 1 << 62},
+        {"completion_tokens": -35},
+        {"completion_tokens": 0, "prompt_tokens": 0, "total_tokens": 0},
+    ],
+)
+async def test_an_answer_without_a_report_to_believe_is_booked_at_what_was_sent_and_delivered(
+    counts: dict[str, int],
+) -> None:
+    said = CHAT_USAGE | counts if counts.get("total_tokens") is None else counts
+    steps = [
+        *CHAT[:2],
+        *sse({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [], "usage": said}, "[DONE]"),
+    ]
+    booked = []
+    for stream in (steps, [*CHAT[:2], *sse("[DONE]")]):
+        store = MemoryStore()
+        segue = segue_of("openai", Reply(headers={"content-type": "text/event-stream"}, steps=stream), store)
+        keys = segue.runtime.engine.keys(segue.runtime.targets["openai"])
+        quota = QuotaKey(keys.credential, keys.model)
+        segue.runtime.engine.quota.configure(quota, QuotaLimits(input_tokens_per_minute=1000))
+        answer = await segue.acomplete("Hello")
+        record = only(store)
+        assert (record.settlement, record.outcome) == (Settlement.ESTIMATED, "ok")
+        left = segue.runtime.engine.quota.left(quota, time.monotonic(), time.time())
+        assert left["minute", "tokens"] == 1000 - record.usage.prompt_tokens
+        assert record.usage.output_tokens > 0
+        assert answer.usage == Usage()
+        booked.append((record.usage, record.cost, record.bound))
+    assert booked[0] == booked[1]
 
 
 async def test_a_caller_who_leaves_is_booked_for_the_reported_prompt_and_what_came() -> None:

@@ -69,6 +69,13 @@ def test_a_report_of_nothing_beside_an_answer_is_no_report() -> None:
     assert (due.settlement, due.usage.output_tokens) == (Settlement.ESTIMATED, 20)
 
 
+@pytest.mark.parametrize("report", [Usage(input_tokens=1 << 62), Usage(input_tokens=9, output_tokens=-1)])
+def test_a_plug_ins_impossible_report_is_no_report(report: Usage) -> None:
+    assert settle(Ending(outcome="ok", finished=True, report=report, delivered_tokens=20)) == settle(
+        Ending(outcome="ok", finished=True, delivered_tokens=20)
+    )
+
+
 def test_a_cut_attempt_costs_what_was_sent_and_delivered_and_its_bound_is_another_number() -> None:
     due = settle(Ending(outcome="cancelled", delivered_tokens=20))
     assert due.cost == 80 * CENT + 20 * 10 * CENT

@@ -165,7 +165,15 @@ def test_a_total_beside_an_output_leaves_the_rest_to_the_input(store: LedgerStor
 
 
 @pytest.mark.parametrize(
-    "request_", [{"tokens": -1}, {"input_tokens": -1}, {"seconds": -1.0}, {"cost": -0.1}, {"cost": float("nan")}]
+    "request_",
+    [
+        {"tokens": -1},
+        {"output_tokens": 1 << 62},
+        {"input_tokens": -1},
+        {"seconds": -1.0},
+        {"cost": -0.1},
+        {"cost": float("nan")},
+    ],
 )
 def test_nonsense_is_refused(request_: dict[str, Any], store: LedgerStore) -> None:
     with pytest.raises(ValueError, match="0 or more"):

@@ -12,14 +12,19 @@ from typing import Any
 
 import pytest
 
+from segue.catalog.providers import Embedder
+from segue.embeddings.requests import OpenAIAsked
 from segue.errors import InvalidRequestError
 from segue.failover.hooks import AttemptEnd, AttemptStart
+from segue.ledger.record import Settlement
 from segue.ledger.stores.memory import MemoryStore
+from segue.routing.target import Target
 from segue.runtime import Runtime
 from segue.server import embeddings as forward
 from segue.settings import Settings
 from segue.settings_loading import load
 from segue.transport.memory import Hang, MemoryExchange, MemoryTransport, Refuse, Reply, Reset
+from segue.wire.codec import WireRequest
 from segue.wire.dialects import ingress
 
 openai = pytest.importorskip("openai")
@@ -224,6 +229,37 @@ async def test_an_attempt_is_booked_at_its_price_under_the_callers_key() -> None
     assert (record.model, record.outcome, record.key) == ("text-embedding-3-small", "ok", "key_1")
     assert record.usage.input_tokens == 7
     assert record.cost == 7 * Decimal("0.02") / 1_000_000
+
+
+@pytest.mark.parametrize("odd", [-7, 1 << 62, 10**30, "many"])
+async def test_an_impossible_count_is_not_believed_and_the_attempt_is_estimated(odd: object) -> None:
+    answer = json.dumps(json.loads(VECTORS) | {"usage": {"prompt_tokens": odd}}).encode()
+    upstream = Upstream(Reply(headers={"content-type": "application/json"}, steps=[answer]))
+    assert (await upstream.ask())[2] == answer
+    (record,) = upstream.runtime.ledger.records()
+    assert (record.settlement, record.usage.input_tokens) == (Settlement.ESTIMATED, len(ASKED) // 4 + 1)
+
+
+async def test_a_body_is_made_for_a_target_only_when_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    made: list[str] = []
+    plain = OpenAIAsked._request
+
+    def counted(asked: OpenAIAsked, target: Target, embedder: Embedder) -> WireRequest:
+        made.append(target.name)
+        return plain(asked, target, embedder)
+
+    monkeypatch.setattr(OpenAIAsked, "_request", counted)
+    table = f'[targets.spare]\nprovider = "openai"\nmodel = "m"\napi_key = "{SECRET}"\n'
+    (tmp_path / "segue.toml").write_text(table)
+    settings = load({"SEGUE_LEDGER": "none", **KEYS}, directory=tmp_path)
+    for reply, bodies in ((None, 1), (answer_of(503, "down", None), 2)):
+        upstream = Upstream(reply)
+        upstream.runtime = Runtime(settings, transport=upstream.network)
+        await upstream.ask()
+        assert len(made) == len(upstream.network.requests) == bodies
+        made.clear()
 
 
 async def test_a_caller_who_leaves_ends_the_attempt_once_and_closes_the_connection() -> None:

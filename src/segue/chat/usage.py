@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import msgspec
+
+MOST_TOKENS: Final = 100_000_000
+"""More than any answer can consume of one class: ten times the largest context window of a published model (10 million)."""
+
+
+class ImpossibleCount(ValueError):
+    """What was reported is not a number of tokens that an answer can have consumed."""
+
+
+def token_count(reported: Any) -> int:
+    """A count as a provider reports it, in any JSON type: null, "" and the like are 0. Raises `ImpossibleCount`."""
+    if reported is None:
+        return 0
+    if type(reported) is not int:
+        reported = _number(reported)
+    if not 0 <= reported <= MOST_TOKENS:
+        raise ImpossibleCount(f"{reported:.6g} tokens")
+    return int(reported)
+
+
+def _number(reported: Any) -> float:
+    """Some providers count in floats or in text."""
+    if not reported:
+        return 0
+    if isinstance(reported, bool) or not isinstance(reported, (int, float, str)):
+        raise ImpossibleCount(f"{reported!r:.60} is no count")
+    try:
+        return float(reported)
+    except (ValueError, OverflowError):
+        raise ImpossibleCount(f"{reported!r:.60} is no count") from None
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,6 +61,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def total_tokens(self) -> int:
         """Input and output together."""
         return self.prompt_tokens + self.output_tokens
+
+    @property
+    def possible(self) -> bool:
+        """Whether an answer can have consumed so much."""
+        counts: tuple[int, ...] = msgspec.structs.astuple(self)
+        return min(counts) >= 0 and max(counts) <= MOST_TOKENS
 
     def __add__(self, other: Usage) -> Usage:
         """The sum of two attempts' usage."""

@@ -16,7 +16,7 @@ import msgspec
 from segue.budgets.lease import Budget
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import Usage
-from segue.embeddings.requests import Asked
+from segue.embeddings.requests import Addressed, Asked
 from segue.errors import AttemptSummary, InvalidRequestError, SegueError
 from segue.failover import error_mapping
 from segue.failover.hooks import AttemptEnd, AttemptStart
@@ -81,7 +81,8 @@ async def embed(
     request_id = runtime.engine.new_id()
     tried: list[AttemptSummary] = []
     try:
-        for target, wire in _allowed(asked.addressed(runtime), regions):
+        for target, request in _allowed(asked.addressed(runtime), regions):
+            wire = request()
             start = _start(runtime, target, asked.size, request_id, metadata or {})
             async with runtime.paid(start, budgets):
                 got = await _attempt(runtime, start, wire, asked, tried)
@@ -100,11 +101,9 @@ async def embed(
         raise
 
 
-def _allowed(
-    addressed: Sequence[tuple[Target, WireRequest]], regions: Sequence[str]
-) -> list[tuple[Target, WireRequest]]:
+def _allowed(addressed: list[Addressed], regions: Sequence[str]) -> list[Addressed]:
     if not regions:
-        return list(addressed)
+        return addressed
     reasons = [elsewhere(target, regions) for target, _ in addressed]
     allowed = [one for one, reason in zip(addressed, reasons, strict=True) if not reason]
     if not allowed:

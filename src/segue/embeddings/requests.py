@@ -5,13 +5,15 @@ Most providers with embeddings use OpenAI's shape, Gemini among them; only Gemin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
 
 from segue.catalog.embeddings import EMBEDDERS, replacement
 from segue.catalog.providers import PROVIDERS, Embedder
-from segue.chat.usage import Usage
+from segue.chat.usage import ImpossibleCount, Usage, token_count
 from segue.errors import InvalidRequestError
 from segue.routing.resolve import key_variable, with_model
 from segue.routing.target import Target
@@ -21,6 +23,9 @@ from segue.wire.gemini.ingress.codec import target as named_by
 from segue.wire.gemini.upstream.codec import posting, resource
 from segue.wire.lenient import UNREADABLE
 from segue.wire.openai.http import auth_headers
+
+Addressed: TypeAlias = tuple[Target, Callable[[], WireRequest]]
+"""A target, and what makes the request to send to it: a body may have megabytes, and most are sent to one target only."""
 
 _Fields = dict[str, msgspec.Raw]
 _JSON: Final = "application/json"
@@ -43,9 +48,9 @@ class OpenAIAsked:
             value = ""
         self.model = _checked_name(value)
 
-    def addressed(self, runtime: Runtime) -> list[tuple[Target, WireRequest]]:
-        """The targets that have the model, each with what to send. Raises `InvalidRequestError` that names what to set."""
-        return [(target, self._request(target, embedder)) for target, embedder in self._choose(runtime)]
+    def addressed(self, runtime: Runtime) -> list[Addressed]:
+        """The targets that have the model. Raises `InvalidRequestError` that names what to set."""
+        return [(target, partial(self._request, target, embedder)) for target, embedder in self._choose(runtime)]
 
     def _request(self, target: Target, embedder: Embedder) -> WireRequest:
         body = msgspec.json.encode({**self._fields, "model": target.model.id})
@@ -88,9 +93,9 @@ class GeminiAsked:
         self._requests = _requests(self._fields) if self._action == "batchEmbedContents" else []
         self.model = _checked_name(model)
 
-    def addressed(self, runtime: Runtime) -> list[tuple[Target, WireRequest]]:
-        """The targets that have the model, each with what to send. Raises `InvalidRequestError` that names what to set."""
-        return [(target, self._request(target)) for target in self._choose(runtime)]
+    def addressed(self, runtime: Runtime) -> list[Addressed]:
+        """The targets that have the model. Raises `InvalidRequestError` that names what to set."""
+        return [(target, partial(self._request, target)) for target in self._choose(runtime)]
 
     def _request(self, target: Target) -> WireRequest:
         # Each request of a batch must repeat the path's model, and a single one may.
@@ -187,10 +192,10 @@ def _call(target: Target) -> Call:
 def _counted(answer: bytes, group: str, field: str) -> Usage | None:
     try:
         tokens = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])[group]
-        count = msgspec.json.decode(msgspec.json.decode(tokens, type=_Fields)[field], type=int)
-    except (KeyError, *UNREADABLE):
+        count = token_count(msgspec.json.decode(msgspec.json.decode(tokens, type=_Fields)[field]))
+    except (KeyError, ImpossibleCount, *UNREADABLE):
         return None
-    return Usage(input_tokens=count) if count > 0 else None
+    return Usage(input_tokens=count) if count else None
 
 
 def _unknown(requested: str, why: str) -> InvalidRequestError:

@@ -275,7 +275,7 @@ class Engine:
             self.latency.observe_first(key, attempt.first_content)
         for gap in attempt.gaps:
             self.latency.observe_gap(key, gap)
-        if attempt.usage is not None and not self.quota.free:
+        if attempt.usage is not None and attempt.usage.prompt_tokens and not self.quota.free:
             keys = attempt.keys
             difference = attempt.usage.prompt_tokens - attempt.start.prompt_tokens
             self.quota.adjust(QuotaKey(keys.credential, keys.model), difference, now, reserved_at=attempt.began)

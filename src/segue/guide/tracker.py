@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from decimal import Decimal
-from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar
 
 from segue.budgets.admission import zone_of
 from segue.catalog import prices
@@ -48,6 +48,9 @@ class AwaitableResult(Coroutine[Any, Any, T]):
 
 _COUNTED = ("_requests", "_tokens", "_cost")
 """How the keys of the guide's mapping end: what a provider did not use is 0."""
+
+TOKENS_MOST: Final = 10**12
+"""The ledger adds token counts up in 64 bits."""
 
 Date: TypeAlias = datetime.date | str
 Source: TypeAlias = Literal["auto", "tracked", "engine"]
@@ -119,11 +122,14 @@ class LLMUsageTracker:
         """Books a request that the caller made himself.
 
         `tokens` (or `tokens_used`) is for a total whose parts are unknown. `cost` is in US dollars; without it, it is worked out from
-        `model` and the token counts where their price is known. Raises `ValueError` for a negative number.
+        `model` and the token counts where their price is known. Raises `ValueError` for a negative number
+        and for more than a trillion tokens.
         """
         total = tokens or tokens_used
         if min(total, input_tokens, output_tokens, seconds) < 0:
             raise ValueError("tokens and seconds must be 0 or more")
+        if max(total, input_tokens, output_tokens) > TOKENS_MOST:
+            raise ValueError(f"tokens must be 0 or more, and no more than {TOKENS_MOST:,}")
         now = self._clock()
         usage = Usage(input_tokens=input_tokens or max(0, total - output_tokens), output_tokens=output_tokens)
         attempt_id = uuid.uuid4().hex

@@ -21,7 +21,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.failure import Failure, FailureKind
-from segue.chat.usage import Usage
+from segue.chat.usage import ImpossibleCount, Usage, token_count
 from segue.langchain.messages import CALL_SIGNATURES
 
 _REASONS: Final = {
@@ -75,6 +75,7 @@ class StreamReader:
         self._dialect = dialect
         self._calls = _Calls()
         self._usage = Usage()
+        self._uncountable = False
         self._reason: str | None = None
         self._refusal = ""
         self._started = False
@@ -144,8 +145,11 @@ class StreamReader:
         self._refusal += str(message.additional_kwargs.get("refusal") or "")
         if not message.usage_metadata:
             return []
-        self._usage = self._usage + _usage(message.usage_metadata)
-        return [UsageReport(self._usage)]
+        try:
+            self._usage = self._usage + _usage(message.usage_metadata)
+        except ImpossibleCount:
+            self._uncountable = True
+        return [UsageReport(Usage() if self._uncountable else self._usage)]
 
 
 class _Calls:
@@ -222,15 +226,16 @@ def _finish_word(fields: Mapping[str, Any]) -> str | None:
 
 
 def _usage(fields: Mapping[str, Any]) -> Usage:
+    """The counts in our classes. Raises `ImpossibleCount`."""
     details = fields.get("input_token_details") or {}
-    read, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
-    hour = details.get("ephemeral_1h_input_tokens") or 0
-    short = details.get("ephemeral_5m_input_tokens") or written
+    read, written = token_count(details.get("cache_read")), token_count(details.get("cache_creation"))
+    hour = token_count(details.get("ephemeral_1h_input_tokens"))
+    short = token_count(details.get("ephemeral_5m_input_tokens")) or written
     return Usage(
-        input_tokens=max(0, (fields.get("input_tokens") or 0) - read - short - hour),
+        input_tokens=max(0, token_count(fields.get("input_tokens")) - read - short - hour),
         cache_read_tokens=read,
         cache_write_tokens=short,
         cache_write_1h_tokens=hour,
-        output_tokens=fields.get("output_tokens") or 0,
-        reasoning_tokens=(fields.get("output_token_details") or {}).get("reasoning") or 0,
+        output_tokens=token_count(fields.get("output_tokens")),
+        reasoning_tokens=token_count((fields.get("output_token_details") or {}).get("reasoning")),
     )

@@ -86,9 +86,14 @@ def bound(
     return prompt * dearest_input + max_tokens * dearest_output + unit.request
 
 
+def believed(report: Usage | None) -> Usage | None:
+    """The report, unless it counts nothing or more than possible: our dialects report no such count, but a plug-in's may."""
+    return report if report is not None and report.total_tokens > 0 and report.possible else None
+
+
 def bill(ending: Ending, prices: UnitPrices | None, *, prompt_tokens: int, max_tokens: int | None) -> Bill:
     """Settles an attempt. `prompt_tokens` is our own count of the request."""
-    report = ending.report if ending.report is not None and ending.report.total_tokens > 0 else None
+    report = believed(ending.report)
     if not ending.sent or _refused(ending, report):
         return Bill(settlement=Settlement.FREE, cost=Decimal(0))
     if ending.finished and report is not None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from segue.catalog.prices import UnitPrices
 from segue.catalog.tokens import estimate_tokens
 from segue.failover.hooks import AttemptEnd, AttemptStart
-from segue.ledger.billing import Ending
+from segue.ledger.billing import Ending, believed
 from segue.ledger.bookkeeper import Bookkeeper, Reservation
 from segue.ledger.record import AttemptRecord, Settlement
 
@@ -36,7 +36,7 @@ def ending_of(end: AttemptEnd) -> Ending:
         sent=end.sent,
         finished=end.usage_is_final,
         report=end.usage,
-        delivered_tokens=0 if end.usage_is_final and end.usage is not None else estimate_tokens(end.text),
+        delivered_tokens=0 if end.usage_is_final and believed(end.usage) else estimate_tokens(end.text),
         status=end.status,
     )
 

@@ -107,8 +107,6 @@ CHAT: Final[dict[str, tuple[Event, Usage]]] = {
         counts(10, 20, 30) | {"prompt_tokens_details": [], "completion_tokens_details": []},
         used(10, 0, 0, 20),
     ),
-    "a negative count": (counts(10, 20, 30, **cached(-5)), used(10, 0, 0, 20)),
-    "an endless count": (counts(10, 20, float("inf")), used(10, 0, 0, 20)),
 }
 
 
@@ -116,6 +114,80 @@ CHAT: Final[dict[str, tuple[Event, Usage]]] = {
 def test_usage_in_chat_is_counted_as_what_it_is(said: Event, expected: Usage) -> None:
     events = [chat({"content": "x"}, "stop"), {"id": "c", "choices": [], "usage": said}]
     assert read("openai_chat", stream("openai_chat", *events)).usage == expected
+
+
+IMPOSSIBLE: Final = (
+    -35,
+    1 << 62,
+    1e18,
+    10**30,
+    "9" * 400,
+    "1e30",
+    float("inf"),
+    float("nan"),
+    "many",
+    True,
+    [7],
+    100_000_001,
+)
+"""Not what an answer consumed. A negative count was reported of OpenAI itself (github.com/64bit/async-openai/issues/404)."""
+
+
+def reports(dialect: str, *said: Event) -> bytes:
+    """A whole answer with each of these as its usage, one after the other."""
+    if dialect == "openai_chat":
+        events = [chat({"content": "x"}, "stop"), *({"id": "c", "choices": [], "usage": usage} for usage in said)]
+    elif dialect == "openai_responses":
+        done = responses("completed", response=RESPONSE | {"status": "completed", "usage": said[-1]})
+        events = [responses("output_text.delta", delta="x"), done]
+    elif dialect == "claude":
+        text = claude("content_block_start", index=0, content_block={"type": "text", "text": "x"})
+        later = [claude("message_delta", delta={"stop_reason": "end_turn"}, usage=usage) for usage in said[1:]]
+        started = STARTED | {"message": STARTED["message"] | {"usage": said[0]}}
+        events = [started, text, *later, claude("message_stop")]
+    else:
+        chunks = [gemini({"text": ""}) | {"usageMetadata": usage} for usage in said]
+        events = [gemini({"text": "x"}), *chunks, gemini({"text": ""}, "STOP")]
+    return stream(dialect, *events)
+
+
+COUNTS: Final[dict[str, Event]] = {
+    "openai_chat": counts(10, 20, 30, **cached(4)),
+    "openai_responses": {
+        "input_tokens": 10,
+        "output_tokens": 20,
+        "total_tokens": 30,
+        "input_tokens_details": {"cached_tokens": 4},
+    },
+    "claude": {"input_tokens": 6, "cache_read_input_tokens": 4, "output_tokens": 20},
+    "gemini": {
+        "promptTokenCount": 10,
+        "cachedContentTokenCount": 4,
+        "candidatesTokenCount": 20,
+        "totalTokenCount": 30,
+    },
+}
+
+
+@pytest.mark.parametrize("odd", IMPOSSIBLE, ids=lambda odd: f"{odd!r:.20}")
+@pytest.mark.parametrize("dialect", COUNTS)
+def test_a_report_with_an_impossible_count_is_not_believed_in_any_class(dialect: str, odd: Any) -> None:
+    plain = COUNTS[dialect]
+    assert read(dialect, reports(dialect, plain, plain)).usage == used(6, 4, 0, 20)
+    for name, value in plain.items():
+        wrong = plain | {name: dict.fromkeys(value, odd) if isinstance(value, dict) else odd}
+        answer = read(dialect, reports(dialect, plain, wrong))
+        assert (answer.text, answer.usage) == ("x", used()), name
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "gemini"])
+def test_a_whole_report_after_an_impossible_one_is_believed(dialect: str) -> None:
+    plain = COUNTS[dialect]
+    assert read(dialect, reports(dialect, dict.fromkeys(plain, -1), plain)).usage == used(6, 4, 0, 20)
+
+
+def test_a_claude_report_that_was_impossible_once_stays_in_doubt_for_it_is_made_of_pieces() -> None:
+    assert read("claude", reports("claude", {"input_tokens": 1 << 62}, {"output_tokens": 20})).usage == used()
 
 
 WHOLE: Final = counts(10, 20, 30)

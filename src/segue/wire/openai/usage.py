@@ -11,15 +11,14 @@ So the part of the total beyond prompt and completion is the cache's if it is ex
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import msgspec
 
-from segue.chat.usage import Usage
+from segue.chat.usage import ImpossibleCount, Usage, token_count
 
-# Some providers count in floats.
-_Count = int | float | None
+_Count = Any
+"""As it was sent: `token_count` reads it."""
 
 
 class PromptDetails(msgspec.Struct, gc=False):
@@ -57,8 +56,15 @@ _NO_PROMPT_DETAILS = PromptDetails()
 _NO_COMPLETION_DETAILS = CompletionDetails()
 
 
-def read(wire: WireUsage) -> Usage:
-    """The counts in our classes, which do not overlap and are never negative."""
+def read(wire: WireUsage) -> Usage | None:
+    """The counts in our classes, which do not overlap; None if one of them is impossible."""
+    try:
+        return _read(wire)
+    except ImpossibleCount:
+        return None
+
+
+def _read(wire: WireUsage) -> Usage:
     inside = wire.prompt_tokens_details or _NO_PROMPT_DETAILS
     cached = _first(
         inside.cached_tokens, wire.prompt_cache_hit_tokens, wire.cached_tokens, wire.cache_read_input_tokens
@@ -70,9 +76,9 @@ def read(wire: WireUsage) -> Usage:
         _first(wire.prompt_tokens, wire.input_tokens),
         _first(wire.completion_tokens, wire.output_tokens),
     )
-    total = _count(wire.total_tokens)
+    total = token_count(wire.total_tokens)
     if not prompt:
-        prompt = cached + _count(wire.prompt_cache_miss_tokens) or max(0, total - completion)
+        prompt = cached + token_count(wire.prompt_cache_miss_tokens) or max(0, total - completion)
     beyond = max(0, total - prompt - completion)
     if wire.prompt_tokens is None and wire.cache_read_input_tokens is not None:
         beside = cached + written
@@ -122,13 +128,9 @@ def write(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _first(*values: int | float | None) -> int:
+def _first(*values: Any) -> int:
     """The first that is present."""
     for value in values:
-        if value and (count := _count(value)):
+        if value and (count := token_count(value)):
             return count
     return 0
-
-
-def _count(value: int | float | None) -> int:
-    return max(0, int(value)) if value and math.isfinite(value) else 0

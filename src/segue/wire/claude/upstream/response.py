@@ -30,7 +30,7 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.failure import Failure, FailureKind
-from segue.chat.usage import Usage
+from segue.chat.usage import ImpossibleCount, Usage
 from segue.wire.alike import AlikeEvents
 from segue.wire.arguments import json_text
 from segue.wire.claude import citations
@@ -108,6 +108,7 @@ class AnswerDecoder:
         "_text_from",
         "_text_length",
         "_tools",
+        "_uncountable",
         "_usage",
         "complete",
     )
@@ -126,6 +127,7 @@ class AnswerDecoder:
         self._text_length = 0
         self._tools: dict[int, _ToolBlock] = {}
         self._ignored: set[int] = set()
+        self._uncountable = False
         self._usage = Usage()
         self._reason: str | None = None
         self._refusal = ""
@@ -317,9 +319,15 @@ class AnswerDecoder:
             self._stop(events)
 
     def _count(self, reported: WireUsage | None, events: list[UpstreamEvent]) -> None:
-        if reported is None:
+        """Reports the counts so far, until one is impossible: it would stay where no later event replaces it, so none is believed then."""
+        if reported is None or self._uncountable:
             return
-        self._usage = reported.over(self._usage)
+        try:
+            self._usage = reported.over(self._usage)
+        except ImpossibleCount:
+            self._uncountable = True
+            events.append(UsageReport(_NOTHING))
+            return
         if self._usage != _NOTHING:
             events.append(UsageReport(self._usage))
 

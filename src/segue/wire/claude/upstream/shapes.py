@@ -9,36 +9,36 @@ from typing import Any
 
 import msgspec
 
-from segue.chat.usage import Usage
+from segue.chat.usage import Usage, token_count
 from segue.wire.claude.upstream.errors import ErrorBody
 from segue.wire.lenient import Needed
 
 
 class CacheCreation(msgspec.Struct):
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+    ephemeral_5m_input_tokens: Any = None
+    ephemeral_1h_input_tokens: Any = None
 
 
 class OutputDetails(msgspec.Struct):
-    thinking_tokens: int | None = None
+    thinking_tokens: Any = None
 
 
 class WireUsage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: Any = None
+    output_tokens: Any = None
+    cache_read_input_tokens: Any = None
+    cache_creation_input_tokens: Any = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
 
     def over(self, old: Usage) -> Usage:
-        """The counts so far, with these in place of the ones that they report."""
+        """The counts so far, with these in place of the ones that they report. Raises `ImpossibleCount`."""
         made = self.cache_creation or CacheCreation()
         long = _newer(made.ephemeral_1h_input_tokens, old.cache_write_1h_tokens)
-        written = self.cache_creation_input_tokens
-        if not written and made.ephemeral_5m_input_tokens:
-            written = made.ephemeral_5m_input_tokens + long
-        written = _newer(written, old.cache_write_tokens + old.cache_write_1h_tokens)
+        written = token_count(self.cache_creation_input_tokens)
+        if not written and (short := token_count(made.ephemeral_5m_input_tokens)):
+            written = short + long
+        written = written or old.cache_write_tokens + old.cache_write_1h_tokens
         reasoning = self.output_tokens_details.thinking_tokens if self.output_tokens_details is not None else None
         return Usage(
             input_tokens=_newer(self.input_tokens, old.input_tokens),
@@ -122,6 +122,6 @@ read_inner = msgspec.json.Decoder(Inner).decode
 read_document = msgspec.json.Decoder(Document).decode
 
 
-def _newer(new: int | None, old: int) -> int:
+def _newer(new: Any, old: int) -> int:
     """A count that is absent, or left at zero by some servers, does not replace an earlier one."""
-    return max(0, new) if new else old
+    return token_count(new) or old

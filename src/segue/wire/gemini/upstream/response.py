@@ -26,10 +26,9 @@ from segue.chat.events import (
     ToolCallDelta,
     ToolCallEnd,
     UpstreamEvent,
-    UsageReport,
 )
 from segue.chat.failure import Failure, FailureKind
-from segue.chat.usage import Usage
+from segue.chat.usage import ImpossibleCount, Usage, token_count
 from segue.wire.arguments import is_object, joined_arguments
 from segue.wire.gemini import grounding
 from segue.wire.gemini.logprobs import LogprobsResult
@@ -38,6 +37,7 @@ from segue.wire.gemini.upstream.frames import Frames
 from segue.wire.gemini.upstream.partial_args import PartialArg, PartialArgs
 from segue.wire.lenient import UNREADABLE, Leniency, Needed, Unreadable, is_filler, unframed
 from segue.wire.sources import Sources
+from segue.wire.usage_so_far import UsageSoFar
 
 
 class _Call(msgspec.Struct, rename="camel", gc=False):
@@ -69,12 +69,12 @@ class _Candidate(msgspec.Struct, rename="camel"):
 
 
 class _UsageMetadata(msgspec.Struct, rename="camel", gc=False):
-    prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    total_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
+    prompt_token_count: Any = None
+    cached_content_token_count: Any = None
+    candidates_token_count: Any = None
+    thoughts_token_count: Any = None
+    total_token_count: Any = None
+    tool_use_prompt_token_count: Any = None
 
 
 class _PromptFeedback(msgspec.Struct, rename="camel", gc=False):
@@ -93,7 +93,6 @@ class _Chunk(msgspec.Struct, rename="camel"):
 
 _chunk = msgspec.json.Decoder(_Chunk)
 _chunks = msgspec.json.Decoder(list[_Chunk])
-_NOTHING = Usage()
 _UNSAID = ("", "FINISH_REASON_UNSPECIFIED")
 
 
@@ -123,7 +122,7 @@ class Decoder:
         self._candidates = False
         self._calls = 0
         self._call_ids: set[str] = set()
-        self._usage: Usage | None = None
+        self._usage = UsageSoFar()
         self._finished = False
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
@@ -201,7 +200,7 @@ class Decoder:
                 self._end_streamed(candidate.finish_reason, events)
                 terminal = self._terminal(candidate.finish_reason, candidate.finish_message or "")
         if chunk.usage_metadata:
-            self._take_usage(chunk.usage_metadata, events)
+            self._usage.take(_usage(chunk.usage_metadata), events)
         feedback = chunk.prompt_feedback
         if feedback and feedback.block_reason and not self._candidates:
             blocked = errors.from_block(feedback.block_reason, feedback.block_reason_message or "")
@@ -278,24 +277,6 @@ class Decoder:
         seed = "\0".join((self._id, str(index), name, arguments))
         return "call_" + sha256(seed.encode()).hexdigest()[:24]
 
-    def _take_usage(self, counts: _UsageMetadata, events: list[UpstreamEvent]) -> None:
-        prompt = max(0, counts.prompt_token_count or 0)
-        cached = min(prompt, max(0, counts.cached_content_token_count or 0))
-        thoughts = max(0, counts.thoughts_token_count or 0)
-        tools = max(0, counts.tool_use_prompt_token_count or 0)
-        answer = max(0, counts.candidates_token_count or 0)
-        # What the total holds beside the other counts was billed as output.
-        output = max(answer + thoughts, (counts.total_token_count or 0) - prompt - tools)
-        usage = Usage(
-            input_tokens=prompt - cached + tools,
-            cache_read_tokens=cached,
-            output_tokens=output,
-            reasoning_tokens=thoughts,
-        )
-        if usage != self._usage and (usage != _NOTHING or self._usage is None):
-            self._usage = usage
-            events.append(UsageReport(usage))
-
     def _terminal(self, raw: str, message: str) -> Finished | Failure:
         reason = errors.FINISHES.get(raw)
         if reason is None:
@@ -310,6 +291,26 @@ class Decoder:
     def _fail(self, failure: Failure, events: list[UpstreamEvent]) -> None:
         self.complete = True
         events.append(Failed(failure))
+
+
+def _usage(wire: _UsageMetadata) -> Usage | None:
+    """The counts in our classes; None if one of them is impossible."""
+    try:
+        prompt = token_count(wire.prompt_token_count)
+        cached = min(prompt, token_count(wire.cached_content_token_count))
+        thoughts = token_count(wire.thoughts_token_count)
+        tools = token_count(wire.tool_use_prompt_token_count)
+        answer = token_count(wire.candidates_token_count)
+        total = token_count(wire.total_token_count)
+    except ImpossibleCount:
+        return None
+    return Usage(
+        input_tokens=prompt - cached + tools,
+        cache_read_tokens=cached,
+        # What the total holds beside the other counts was billed as output.
+        output_tokens=max(answer + thoughts, total - prompt - tools),
+        reasoning_tokens=thoughts,
+    )
 
 
 def _arguments(raw: msgspec.Raw) -> str:

@@ -20,9 +20,7 @@ from segue.chat.events import (
     TextDelta,
     ThinkingDelta,
     UpstreamEvent,
-    UsageReport,
 )
-from segue.chat.usage import Usage
 from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
 from segue.wire.openai import citations, upstream_errors, usage
 from segue.wire.openai.framing import NO_TERMINAL, FramedDecoder
@@ -33,6 +31,7 @@ from segue.wire.openai_chat.upstream.shapes import Choice, Chunk, Piece, read_ch
 from segue.wire.openai_chat.upstream.toolcalls import MalformedCall, ToolCalls
 from segue.wire.sources import Sources
 from segue.wire.sse import ServerSentEvent
+from segue.wire.usage_so_far import UsageSoFar
 
 _REASONS = {
     "stop": FinishReason.STOP,
@@ -61,7 +60,6 @@ _REASONS = {
 _NO_REASON = frozenset({None, "", "null"})
 _EMPTY = Piece()
 _NO_CHOICE = Choice()
-_NOTHING = Usage()
 _REPEAT = 16
 """From this many characters on, a last delta that begins with all of the text before it is not a coincidence."""
 
@@ -97,7 +95,7 @@ class AnswerDecoder(FramedDecoder):
         self._texts: list[str] = []
         self._thought = False
         self._in_deltas = False
-        self._usage: Usage | None = None
+        self._usage = UsageSoFar()
 
     def _event(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> None:
         data = event.data
@@ -284,10 +282,7 @@ class AnswerDecoder(FramedDecoder):
             self._fail(events, upstream_errors.broken(str(error)))
 
     def _report(self, wire: usage.WireUsage, events: list[UpstreamEvent]) -> None:
-        report = usage.read(wire)
-        if report != self._usage and (report != _NOTHING or self._usage is None):
-            self._usage = report
-            events.append(UsageReport(report))
+        self._usage.take(usage.read(wire), events)
 
     def _finish(self, raw: str, events: list[UpstreamEvent], stop: str = "") -> None:
         if failure := upstream_errors.of_finish(raw):

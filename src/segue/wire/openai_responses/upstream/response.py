@@ -31,6 +31,7 @@ from segue.chat.events import (
     UpstreamEvent,
     UsageReport,
 )
+from segue.chat.usage import Usage
 from segue.wire.arguments import is_object, json_text
 from segue.wire.lenient import UNREADABLE, Unreadable, is_filler, plain_text
 from segue.wire.openai import citations
@@ -323,7 +324,7 @@ class AnswerDecoder(FramedDecoder):
             for index, item in enumerate(response.output or ()):
                 self._take(item, _keys(index, item.id), events)
         if response.usage is not None:
-            events.append(UsageReport(response.usage.read()))
+            events.append(UsageReport(response.usage.read() or Usage()))
         if failed:
             self._fail(events, errors.of_document({"error": response.error or {"code": "server_error"}}))
         elif aborted:

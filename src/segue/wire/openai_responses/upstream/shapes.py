@@ -54,14 +54,14 @@ class ItemEvent(msgspec.Struct):
 
 
 class ResponsesUsage(msgspec.Struct, gc=False):
-    input_tokens: int | float | None = None
-    output_tokens: int | float | None = None
-    total_tokens: int | float | None = None
+    input_tokens: Any = None
+    output_tokens: Any = None
+    total_tokens: Any = None
     input_tokens_details: PromptDetails | None = None
     output_tokens_details: CompletionDetails | None = None
 
-    def read(self) -> Usage:
-        """The counts of Chat Completions under other names."""
+    def read(self) -> Usage | None:
+        """The counts of Chat Completions under other names; None if one of them is impossible."""
         return usage.read(
             usage.WireUsage(
                 prompt_tokens=self.input_tokens,
