@@ -23,7 +23,7 @@ import pytest
 from segue.chat.usage import Usage
 from segue.ledger.daily import DailyRow, Dimension, Where
 from segue.ledger.record import AttemptRecord, Settlement
-from segue.ledger.stores import retention
+from segue.ledger.stores import factory, retention
 from segue.ledger.stores.factory import ledger_of
 from segue.ledger.stores.retention import Retention, step
 from segue.ledger.stores.sqlite import SqliteStore
@@ -162,6 +162,33 @@ def test_a_disk_that_takes_nothing_hides_no_sums(tmp_path: Path, attempt: Any) -
     blocker.execute("ROLLBACK")
     blocker.close()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "remedy"),
+    [
+        ({"SEGUE_LEDGER_DAYS": "7", "MONGODB_URL": "mongodb://127.0.0.1:9/x"}, "set MONGODB_TTL_DAYS"),
+        ({"SEGUE_LEDGER_DAYS": "7", "MONGODB_URL": "mongodb://127.0.0.1:9/x", "MONGODB_TTL_DAYS": "9"}, ""),
+        ({"SEGUE_LEDGER_DAYS": "7", "SEGUE_LEDGER": "none"}, "only to a SQLite file"),
+        ({"SEGUE_LEDGER_DAYS": "7"}, ""),
+        ({"MONGODB_TTL_DAYS": "9"}, "set MONGODB_URL, or SEGUE_LEDGER_DAYS"),
+        ({}, ""),
+    ],
+)
+def test_a_setting_of_days_that_has_no_effect_is_said_once_with_what_to_set(
+    environ: dict[str, str],
+    remedy: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(factory, "_warned", set())
+    settings = load({"SEGUE_LEDGER": str(tmp_path / "ledger.sqlite3")} | environ, directory=tmp_path)
+    for _ in range(2):
+        ledger_of(settings)
+    said = [record.message for record in caplog.records if "DAYS" in record.message]
+    assert len(said) == bool(remedy)
+    assert all(remedy in message for message in said)
 
 
 def test_the_setting_takes_old_attempts_out_with_the_next_that_are_written(tmp_path: Path, attempt: Any) -> None:

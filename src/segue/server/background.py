@@ -40,7 +40,7 @@ class Upkeep:
         while True:
             await asyncio.sleep(EVERY)
             try:
-                self._runtime.history.save()
+                await asyncio.to_thread(self._runtime.history.save)
                 self._metrics.refresh()
                 await self._metrics.look_up()
             except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pytest
 
 from segue import Sandbox
 from segue.cli.breakable import Breakable
+from segue.monitoring.history import History
 from segue.settings import MonitoringSettings, Settings
 
 from ..conftest import served
@@ -111,6 +113,19 @@ def test_a_prompt_is_streamed_with_its_seam_where_it_is(client: httpx.Client) ->
 def test_a_prompt_that_is_wrong_is_refused_as_in_openais_dialect(client: httpx.Client) -> None:
     answer = client.post("/try", json={"model": "auto", "messages": "?"})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_history_is_handed_to_the_store_outside_of_the_event_loop(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[bool] = []
+
+    def save(history: History) -> None:
+        ran.append(asyncio._get_running_loop() is not None)
+
+    monkeypatch.setattr(History, "save", save)
+    client.get("/history", params={"hours": 24}).raise_for_status()
+    assert ran == [False]
 
 
 def test_history_tells_each_hours_waits_and_failures_by_class(client: httpx.Client) -> None:

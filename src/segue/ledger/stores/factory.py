@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Opener: TypeAlias = Callable[[str], LedgerStore]
 """Opens the store at a URL, for a whole process. Raises `ConfigurationError` for a URL that is wrong; does no I/O that can fail later."""
+
+logger = logging.getLogger("segue.ledger")
 
 FILE_NAME = "ledger.sqlite3"
 
@@ -85,7 +88,9 @@ def ledger_of(settings: Settings) -> LedgerStore:
     where PyMongo is missing.
     """
     local = shared_store(settings.ledger)
-    if not settings.mongodb_url or not isinstance(local, SqliteStore):
+    in_mongodb = bool(settings.mongodb_url) and isinstance(local, SqliteStore)
+    _check_days(settings, local, in_mongodb)
+    if not in_mongodb:
         if isinstance(local, SqliteStore) and settings.ledger_days is not None:
             local.keep(settings.ledger_days)
         return local
@@ -98,6 +103,31 @@ def ledger_of(settings: Settings) -> LedgerStore:
             store = outbox.OutboxStore(local, settings.mongodb_url, ttl_days=settings.mongodb_ttl_days)
             _outboxes[place] = store
         return store
+
+
+def _check_days(settings: Settings, local: LedgerStore, in_mongodb: bool) -> None:
+    """Logs which setting of how long attempts are kept has no effect. The one is never taken for the other: in MongoDB no sums stay."""
+    if settings.ledger_days is not None and in_mongodb and settings.mongodb_ttl_days is None:
+        _warn(
+            "SEGUE_LEDGER_DAYS (ledger_days) does not apply to a ledger in MongoDB, which keeps every attempt: set MONGODB_TTL_DAYS "
+            "to have attempts leave it, without their sums; or unset SEGUE_LEDGER_DAYS"
+        )
+    elif settings.ledger_days is not None and not isinstance(local, SqliteStore):
+        _warn(
+            f"SEGUE_LEDGER_DAYS (ledger_days) does not apply to the ledger {local.status().location}: only to a SQLite file"
+        )
+    if settings.mongodb_ttl_days is not None and not in_mongodb:
+        _warn(
+            "MONGODB_TTL_DAYS (mongodb_ttl_days) has no effect, because the ledger is not in MongoDB: set MONGODB_URL, or "
+            "SEGUE_LEDGER_DAYS for a ledger in a file"
+        )
+
+
+def _warn(message: str) -> None:
+    """Once in a process: the ledger is opened by each client."""
+    if message not in _warned:
+        _warned.add(message)
+        logger.warning("%s", message)
 
 
 def register(scheme: str, opener: Opener) -> None:
@@ -140,4 +170,5 @@ _in_memory = [MemoryStore()]
 _shared: dict[Path, SqliteStore] = {}
 _plugged: dict[str, LedgerStore] = {}
 _outboxes: dict[tuple[Path, Secret], OutboxStore] = {}
+_warned: set[str] = set()
 _lock = threading.Lock()

@@ -157,8 +157,7 @@ class Dashboard:
             await self._reply(exchange, switchboard(self._stand_ins))
         elif path == "/history":
             back = _number(exchange, "hours", 24.0, past.MOST_HOURS)
-            self._runtime.history.save()  # with the last seconds of this process
-            await self._read(exchange, lambda: past.history(self._store, self._redact, back, time.time()))
+            await self._read(exchange, lambda: self._history(back))
         elif path == "/money":
             days = int(_number(exchange, "days", 7, past.MOST_DAYS))
             settings = self._runtime.settings
@@ -171,6 +170,10 @@ class Dashboard:
             await self._story(exchange, unquote(path.removeprefix("/requests/")))
         else:
             raise _unknown(exchange)
+
+    def _history(self, hours: float) -> past.History:
+        self._runtime.history.save()  # with the last seconds of this process
+        return past.history(self._store, self._redact, hours, time.time())
 
     # Sessions.
 

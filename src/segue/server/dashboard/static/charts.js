@@ -1,6 +1,6 @@
 // Charts over time, in the page's colours. Each has a text beside it that says the same to those who don't see it.
 
-import { language } from "./words.js";
+import { ticks } from "./format.js";
 
 const uPlot = window.uPlot;
 const HEIGHT = 130;
@@ -10,9 +10,7 @@ const faded = (name, share) => `color-mix(in srgb, ${colour(name)} ${share}%, tr
 
 function axes(unit) {
   const common = { stroke: colour("--soft"), font: "11px system-ui", ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
-  const date = new Intl.DateTimeFormat(language(), { month: "numeric", day: "numeric" });
-  const hour = new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  const words = (_, splits, __, ___, step) => splits.map((at) => (step >= 86400 ? date : hour).format(at * 1000));
+  const words = (_, splits, __, ___, step) => ticks(splits, step);
   return [
     { ...common, grid: { show: false }, values: words, size: 26 },
     { ...common, values: (_, splits) => splits.map(unit), size: 52 },

@@ -52,6 +52,19 @@ export function clock(epoch) {
   return new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(epoch * 1000);
 }
 
+// The words of a time axis whose marks are `step` seconds apart, each of them once: seconds where marks share a minute, dates where they share an hour.
+export function ticks(moments, step) {
+  const form = (fields) => new Intl.DateTimeFormat(language(), { ...fields, hourCycle: "h23" });
+  const date = form({ month: "numeric", day: "numeric" });
+  const time = form({ hour: "2-digit", minute: "2-digit", second: step < 60 ? "2-digit" : undefined });
+  let day = "";
+  return moments.map((at) => {
+    const before = day;
+    day = date.format(at * 1000);
+    return step >= 86400 || (before && day !== before) ? day : time.format(at * 1000);
+  });
+}
+
 export function moment(epoch, exact = false) {
   return new Intl.DateTimeFormat(language(), { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: exact ? "2-digit" : undefined, hourCycle: "h23" }).format(epoch * 1000);
 }
