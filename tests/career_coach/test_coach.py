@@ -157,6 +157,23 @@ async def test_attempts_of_other_runs_are_not_counted(resume: Resume) -> None:
     assert (len(first.attempts), len(second.attempts), len(third.attempts)) == (1, 2, 1)
 
 
+async def test_a_run_reads_its_own_requests_of_the_ledger_and_no_others(
+    resume: Resume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segue = client(gemini=Scripted())
+    asked: list[dict[str, Any]] = []
+    records = segue.ledger.records
+
+    def counted(*moments: float, **choice: Any) -> Any:
+        asked.append({"moments": moments, "request": choice["where"].request_id})
+        return records(*moments, **choice)
+
+    monkeypatch.setattr(segue.ledger, "records", counted)
+    coaching = await Coach(segue).run(resume)
+    assert len(coaching.attempts) == len(asked) == 2
+    assert all(each["request"] and not each["moments"] for each in asked)
+
+
 async def test_the_language_is_the_resumes_unless_another_is_asked_for(resume: Resume) -> None:
     korean = from_document({"요약": "결제 백엔드 개발자", "기술": ["Redis"]})
     for document, language, said in (

@@ -203,9 +203,9 @@ class History:
             places, self._dirty = self._dirty, set()
             grown = [self._hours[place] for place in places]
             self._hours = {place: kept for place, kept in self._hours.items() if place[0] >= self._current - HOUR}
-        for hour, process in grown:
+        for one, process in grown:
             with self._lock:  # for one at a time, since an event loop counts attempts under it; of two savers the later has the later counts
-                self._store.save(_name(hour, process), msgspec.to_builtins(hour, str_keys=True))
+                self._store.save(_name(one, process), msgspec.to_builtins(one, str_keys=True))
         if self._engine is not None:
             self._written = wall = self._engine.wall()
             if (hour := int(wall) // HOUR) != self._pruned:

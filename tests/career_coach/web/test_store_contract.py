@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from pymongo import MongoClient
 from tests.career_coach.harness import RESUME
 
 from career_coach.reading import parse
 from career_coach.results import Attempt
 from career_coach.web.records import Author, Job, StoredResume
 from career_coach.web.store import Store, StoreError, open_store
+from career_coach.web.stores.sqlite import SqliteStore
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
@@ -100,6 +104,56 @@ async def test_what_was_written_and_what_it_cost_is_kept(store: Store) -> None:
     await store.claim(job(), now=0.0)
     await store.save_job(whole)
     assert await store.jobs("r1") == [whole]
+
+
+async def work_with(store: Store) -> None:
+    """Calls every method of the store."""
+    await store.save_resume(resume())
+    await store.claim(job("me"), now=0.0)
+    await store.save_job(job("me"))
+    await store.extend("me", 50.0)
+    await store.unfinished(now=11.0)
+    await store.job("r1.questions")
+    await store.jobs("r1")
+    await store.resume("r1")
+    await store.resumes(20)
+    await store.delete_resume("r1")
+
+
+async def test_no_statement_in_sqlite_reads_or_sorts_a_whole_table(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "coach.sqlite3")
+    await store.resumes(1)
+    said: list[str] = []
+    assert store._db is not None
+    store._db.set_trace_callback(said.append)
+    await work_with(store)
+    await store.close()
+    statements = {each for each in said if not each.startswith(("--", "BEGIN", "COMMIT"))}
+    assert len(statements) >= 10
+    with contextlib.closing(sqlite3.connect(tmp_path / "coach.sqlite3")) as db:
+        plans = {each: [row[-1] for row in db.execute(f"EXPLAIN QUERY PLAN {each}")] for each in statements}
+    assert {each: plan for each, plan in plans.items() if _costly(plan)} == {}
+
+
+def _costly(plan: list[str]) -> bool:
+    """One résumé's few jobs may be sorted."""
+    searched = any(step.startswith("SEARCH") for step in plan)
+    scans = [step for step in plan if step.startswith("SCAN") and "CONSTANT ROW" not in step]
+    return any("INDEX" not in step for step in scans) or (not searched and any("TEMP B-TREE" in step for step in plan))
+
+
+async def test_what_is_searched_for_in_mongodb_has_an_index(mongodb_url: str, tmp_path: Path) -> None:
+    store = open_store(mongodb_url, tmp_path)
+    await work_with(store)
+    await store.close()
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
+        database = client.get_default_database()
+        found = {
+            name: {tuple(index["key"]) for index in database[name].list_indexes()}
+            for name in ("coach_resumes", "coach_jobs")
+        }
+    assert found["coach_resumes"] == {("_id",), ("created",)}
+    assert found["coach_jobs"] == {("_id",), ("resume_id",), ("state", "lease")}
 
 
 async def test_a_store_that_can_not_be_reached_says_so_in_one_line_without_its_address(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -31,6 +30,7 @@ from career_coach.schemas import (
 from career_coach.trimming import fitted
 from career_coach.wording import CutAnswerError, reason
 from segue import Answer, ConfigurationError, OutputSchema, Segue, SegueError
+from segue.ext import Where
 
 TASKS: Final[tuple[Task, ...]] = ("questions", "path")
 
@@ -146,12 +146,12 @@ class Coach:
         """
         tasks = tuple(tasks)
         resume = fitted(resume)
-        run, began = _new_id(), time.time()
+        run = _new_id()
         results = await asyncio.gather(*(self._tried(task, resume, run) for task in tasks))
         answers = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, Answer)}
         failures = {task: result for task, result in zip(tasks, results, strict=True) if isinstance(result, SegueError)}
         language = self._language or resume.language
-        booked = await self.booked(run, began, language)
+        booked = await self._booked([result.request_id for result in results if result.request_id], language)
         attempts = [*booked, *_skipped(failures, language, {attempt.target for attempt in booked if attempt.simulated})]
         return Coaching(
             language=language,
@@ -189,13 +189,20 @@ class Coach:
         if (problem := order.validate(answer.text)) is not None:
             # An answer that ran out of tokens is no failure to the engine, but it is no document either.
             message = f"{answer.target} ended its answer early ({answer.finish_reason.value}): {problem}"
-            raise CutAnswerError(message, attempts=answer.attempts)
+            error = CutAnswerError(message, attempts=answer.attempts)
+            error.request_id = answer.request_id
+            raise error
         return answer
 
-    async def booked(self, run: str, began: float, language: Language) -> list[Attempt]:
-        """The attempts of a run, as the ledger has them, in their order."""
-        records = await asyncio.to_thread(self._segue.ledger.records, began - 1.0, limit=None)
-        return [attempt_of(record, language) for record in records if record.metadata.get("run") == run]
+    async def _booked(self, requests: Sequence[str], language: Language) -> list[Attempt]:
+        """The attempts of these requests, as the ledger has them, in their order."""
+
+        def read() -> list[Any]:
+            ledger = self._segue.ledger
+            return [record for each in requests for record in ledger.records(where=Where(request_id=each), limit=None)]
+
+        records = sorted(await asyncio.to_thread(read), key=lambda record: record.started)
+        return [attempt_of(record, language) for record in records]
 
 
 def attempt_of(record: Any, language: Language) -> Attempt:

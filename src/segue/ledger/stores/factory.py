@@ -88,9 +88,8 @@ def ledger_of(settings: Settings) -> LedgerStore:
     where PyMongo is missing.
     """
     local = shared_store(settings.ledger)
-    in_mongodb = bool(settings.mongodb_url) and isinstance(local, SqliteStore)
-    _check_days(settings, local, in_mongodb)
-    if not in_mongodb:
+    _check_days(settings, local)
+    if not settings.mongodb_url or not isinstance(local, SqliteStore):
         if isinstance(local, SqliteStore) and settings.ledger_days is not None:
             local.keep(settings.ledger_days)
         return local
@@ -105,8 +104,9 @@ def ledger_of(settings: Settings) -> LedgerStore:
         return store
 
 
-def _check_days(settings: Settings, local: LedgerStore, in_mongodb: bool) -> None:
+def _check_days(settings: Settings, local: LedgerStore) -> None:
     """Logs which setting of how long attempts are kept has no effect. The one is never taken for the other: in MongoDB no sums stay."""
+    in_mongodb = bool(settings.mongodb_url) and isinstance(local, SqliteStore)
     if settings.ledger_days is not None and in_mongodb and settings.mongodb_ttl_days is None:
         _warn(
             "SEGUE_LEDGER_DAYS (ledger_days) does not apply to a ledger in MongoDB, which keeps every attempt: set MONGODB_TTL_DAYS "

@@ -266,10 +266,15 @@ class Jobs:
         if resume is None or resume.version != job.version:  # what it was about was corrected since
             await self._store.claim(msgspec.structs.replace(job, state="failed", owner=self._owner), now)
             return
-        booked = await Coach(self._segue).booked(job.id, job.started, job.language)
+        booked = await asyncio.to_thread(self._booked_for, job)
         if len(booked) > len(job.attempts):
-            job = msgspec.structs.replace(job, attempts=tuple(booked))
+            job = msgspec.structs.replace(job, attempts=booked)
         await self._claimed(job, resume, now)
+
+    def _booked_for(self, job: Job) -> tuple[Attempt, ...]:
+        """Its attempts, as the ledger has them: its process died, so which requests they belong to is known by their metadata only."""
+        records = self._segue.ledger.records(job.started - 1.0, job.lease + 1.0, limit=None)
+        return tuple(attempt_of(record, job.language) for record in records if record.metadata.get("run") == job.id)
 
 
 class _Live:

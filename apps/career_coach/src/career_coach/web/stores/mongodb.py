@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, IndexModel
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from career_coach.web.records import Job, StoredResume
@@ -22,8 +23,8 @@ class MongoStore:
     def __init__(self, url: str) -> None:
         self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(url, serverSelectionTimeoutMS=_PATIENCE)
         database = self._client.get_default_database(_DATABASE)
-        self._resumes = _Collection(database["coach_resumes"])
-        self._jobs = _Collection(database["coach_jobs"])
+        self._resumes = _Collection(database["coach_resumes"], [[("created", -1)]])
+        self._jobs = _Collection(database["coach_jobs"], [[("resume_id", 1)], [("state", 1), ("lease", 1)]])
 
     async def save_resume(self, resume: StoredResume) -> None:
         document = {"_id": resume.id, "created": resume.created, "data": _text(resume)}
@@ -34,7 +35,7 @@ class MongoStore:
         return msgspec.json.decode(found[0]["data"], type=StoredResume) if found else None
 
     async def resumes(self, limit: int) -> list[StoredResume]:
-        found = await self._resumes.find({}, sort=[("created", -1), ("_id", 1)], limit=limit)
+        found = await self._resumes.find({}, sort=[("created", -1)], limit=limit)
         return [msgspec.json.decode(document["data"], type=StoredResume) for document in found]
 
     async def delete_resume(self, resume_id: str) -> bool:
@@ -76,28 +77,34 @@ class MongoStore:
 
 
 class _Collection:
-    """The few commands that are used, with their errors as the store's."""
+    """The few commands that are used, with their errors as the store's. Its indexes are made with the first."""
 
-    def __init__(self, collection: Any) -> None:
+    def __init__(self, collection: Any, indexes: Sequence[Sequence[tuple[str, int]]]) -> None:
         self._collection = collection
+        self._indexes = [IndexModel(keys) for keys in indexes]
 
     async def find(self, query: dict[str, Any], *, sort: Any = None, limit: int = 0) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = await self._do(self._collection.find(query, sort=sort, limit=limit).to_list())
+        found: list[dict[str, Any]] = await self._do(
+            lambda: self._collection.find(query, sort=sort, limit=limit).to_list()
+        )
         return found
 
     async def replace(self, query: dict[str, Any], document: dict[str, Any], *, upsert: bool = False) -> bool:
-        done = await self._do(self._collection.replace_one(query, document, upsert=upsert))
+        done = await self._do(lambda: self._collection.replace_one(query, document, upsert=upsert))
         return bool(done.matched_count or done.upserted_id is not None)
 
     async def set(self, query: dict[str, Any], values: dict[str, Any]) -> None:
-        await self._do(self._collection.update_many(query, {"$set": values}))
+        await self._do(lambda: self._collection.update_many(query, {"$set": values}))
 
     async def delete(self, query: dict[str, Any]) -> int:
-        return int((await self._do(self._collection.delete_many(query))).deleted_count)
+        return int((await self._do(lambda: self._collection.delete_many(query))).deleted_count)
 
-    async def _do(self, command: Any) -> Any:
+    async def _do(self, command: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            return await command
+            if self._indexes:
+                await self._collection.create_indexes(self._indexes)  # which does no harm where others did it
+                self._indexes = []
+            return await command()
         except DuplicateKeyError:
             raise
         except PyMongoError as error:

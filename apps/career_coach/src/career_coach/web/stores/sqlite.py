@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     state TEXT NOT NULL, owner TEXT NOT NULL, lease REAL NOT NULL, data BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS jobs_of_resume ON jobs (resume_id);
+CREATE INDEX IF NOT EXISTS resumes_latest ON resumes (created DESC, id);
+CREATE INDEX IF NOT EXISTS jobs_running ON jobs (lease, owner) WHERE state = 'running';
 """
 _JOB = "SELECT data, lease FROM jobs"
 
