@@ -21,12 +21,13 @@ from ..conftest import served
 
 
 @pytest.fixture(scope="module")
-def client(box: Sandbox) -> Iterator[httpx.Client]:
+def client(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A gateway that logs bodies, and has answered three requests: plainly, after a break in mid-text, and after a rate limit."""
     from segue.settings_loading import load
 
+    ledger = str(tmp_path_factory.mktemp("dashboard") / "ledger.sqlite3")  # the ledger in memory is the whole process's
     settings: Settings = box.settings(
-        load({"SEGUE_LEDGER": "none", "SEGUE_DAILY_BUDGET": "5"}, directory="/nonexistent")
+        load({"SEGUE_LEDGER": ledger, "SEGUE_DAILY_BUDGET": "5"}, directory="/nonexistent")
     )
     settings = msgspec.structs.replace(settings, monitoring=MonitoringSettings(log_bodies=True))
     with (
