@@ -16,13 +16,13 @@ from segue.errors import InvalidRequestError
 from segue.failover.engine import Engine
 from segue.failover.job import Job, latency_key
 from segue.health.quota import QuotaKey, next_reset
+from segue.routing import resolve
 from segue.routing.complexity import of_request
 from segue.routing.fitness import Need, need_of, unfit
 from segue.routing.policy import Candidate, Dearness, Route, Situation, route
-from segue.routing.resolve import on_free_tier
 from segue.routing.target import Target
 from segue.routing.turns import turn_of
-from segue.settings import TargetSettings
+from segue.settings import Settings, TargetSettings
 
 TYPICAL_OUTPUT = 400
 """Tokens that an answer is taken to have, where `max_tokens` allows …"""
@@ -60,6 +60,18 @@ class Router:
         self._dearness = Dearness()
         self._priced: dict[tuple[str, str], tuple[UnitPrices | None, Decimal | None]] = {}
         self._priced_at = 0.0
+
+    @classmethod
+    def of_settings(
+        cls, engine: Engine, settings: Settings, *, overrides: Overrides, providers: Mapping[str, Provider] = PROVIDERS
+    ) -> Router:
+        """The router for targets of these settings."""
+        return cls(
+            engine,
+            overrides=overrides,
+            is_free=lambda name: is_free(name, settings.target(name), providers=providers),
+            free_within=lambda target: resolve.free_within(target, settings.target(target.name)),
+        )
 
     @staticmethod
     def concerns(job: Job) -> bool:
@@ -189,7 +201,7 @@ def _notes(request: ChatRequest, score: float | None) -> dict[str, str]:
 def is_free(name: str, settings: TargetSettings, *, providers: Mapping[str, Provider] = PROVIDERS) -> bool:
     """Whether a target is asked on a free tier, or is a model or a server on this machine."""
     provider = providers.get(settings.provider or name)
-    return bool(settings.file) or on_free_tier(settings) or (provider is not None and provider.local)
+    return bool(settings.file) or resolve.on_free_tier(settings) or (provider is not None and provider.local)
 
 
 def expected_cost(target: Target, job: Job, tokens: int, prices: UnitPrices) -> Decimal:

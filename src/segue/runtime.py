@@ -40,7 +40,7 @@ from segue.monitoring.checks import check
 from segue.monitoring.history import History
 from segue.monitoring.log import RequestLog
 from segue.monitoring.redaction import Redactor, redactor_of
-from segue.router import Router, is_free
+from segue.router import Router
 from segue.routing import resolve
 from segue.routing.feedback import FEEDBACK
 from segue.routing.target import Target
@@ -103,12 +103,7 @@ class Runtime:
             self.listen(listener)
         quotas.attach(self.engine.quota, self.engine.wall)
         RefusalKeeper(self.ledger).attach(self.engine.refusals, self.engine.wall)
-        self.router = Router(
-            self.engine,
-            overrides=overrides,
-            is_free=lambda name: is_free(name, settings.target(name), providers=self._providers),
-            free_within=lambda target: resolve.free_within(target, settings.target(target.name)),
-        )
+        self.router = Router.of_settings(self.engine, settings, overrides=overrides, providers=self._providers)
 
     def listen(self, listener: Listener) -> None:
         """Calls the listener for every request and attempt that begins from now on; one that checks requests checks them."""

@@ -22,21 +22,22 @@ FACES = {
     "jsonschema",
 }
 ENGINE = {"segue.runtime", "segue.client", "segue.sandbox", "segue.server.app", "httptools", "segue.transport.h1"}
-PRICES = {"genai_prices", "httpx2"}
-MODELS = {"pydantic"}
+PRICES = {"genai_prices", "httpx2", "pydantic"}
+DIALECTS = {f"segue.wire.{name}" for name in ("claude", "gemini", "openai_chat", "openai_responses")}
 
 UNNEEDED = {
     ("--version",): FACES | ENGINE | PRICES | {"rich", "segue.wire"},
     ("--help",): FACES | ENGINE | PRICES | {"rich.table", "segue.wire", "segue.routing"},
     ("chat", "--help"): FACES | ENGINE | PRICES | {"rich.table", "segue.wire"},
     ("usage",): FACES | ENGINE | PRICES | {"segue.wire.dialects"},
-    ("status", "--once"): FACES | ENGINE | PRICES,
+    ("status", "--once"): FACES | ENGINE | PRICES | DIALECTS | {"urllib.request", "rich.live"},
     ("keys", "list"): FACES | ENGINE | PRICES,
-    ("doctor", "--offline"): FACES | ENGINE | PRICES,
-    ("providers", "--offline"): FACES | ENGINE | PRICES | {"segue.transport"},
-    ("estimate", "text"): FACES | ENGINE | PRICES | {"segue.transport"},
+    ("doctor", "--offline"): FACES | ENGINE | PRICES | DIALECTS,
+    ("providers", "--offline"): FACES | ENGINE | PRICES | DIALECTS | {"segue.transport"},
+    ("estimate", "text"): FACES | ENGINE | PRICES | DIALECTS | {"segue.transport"},
     ("catalog", "check"): FACES | ENGINE | {"segue.transport"},
-    ("route", "simulate"): FACES | ENGINE | PRICES,
+    ("route", "explain", "Prove it"): FACES | ENGINE | PRICES | DIALECTS,
+    ("route", "simulate"): FACES | ENGINE | PRICES | DIALECTS,
     ("route", "train"): FACES | ENGINE | PRICES,
     ("sandbox", "--list-faults"): FACES | PRICES | {"segue.runtime", "segue.client"},
 }

@@ -111,6 +111,12 @@ def test_the_history_has_changes_and_hours(run: Run, used: Settings) -> None:
     assert re.search(r"gemini +4 +3 ", shown)
 
 
+def test_a_reason_that_is_cut_ends_in_an_ellipsis(run: Run, used: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "REASON", 22)
+    for option in ("--history", "--once"):
+        assert re.search(r" overload:\s+The\s+service…\s", run("status", option).stdout)
+
+
 def test_a_gateway_is_asked_how_its_targets_stand(run: Run, settings: Settings, box: Sandbox) -> None:
     box.break_provider("gemini", "auth")
     with served(settings) as address:

@@ -16,7 +16,8 @@ from segue.routing.dialect import CHAT
 from segue.routing.target import Target
 from segue.settings import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, TargetSettings
 from segue.validation import nearest, unknown
-from segue.wire.dialects import all_names, known, upstream
+from segue.wire.dialects import all_names, known
+from segue.wire.dialects import base_url as public_address
 
 ANY_MODEL = "any"
 """Stands for the model of a local server until one is found."""
@@ -69,7 +70,7 @@ def described_by(
         streams=settings.streams,
         simulated=settings.simulated,
         # Other addresses may not know it, and a dialect that was set stays set.
-        responses=settings.dialect is None and dialect == CHAT and base_url == upstream(CHAT).base_url,
+        responses=settings.dialect is None and dialect == CHAT and base_url == public_address(CHAT),
         tries_responses=settings.dialect is None and dialect == CHAT,
         quirks={**(provider.quirks if provider else {}), **settings.quirks},
         lookup=lookup,
@@ -173,13 +174,13 @@ def _lookup(
 def address_of(provider: str, dialect: str, *, providers: Mapping[str, Provider] = PROVIDERS) -> str:
     """Where a provider is at home: the address that is asked where none is set."""
     preset = providers.get(provider)
-    return (preset.base_url if preset is not None else None) or upstream(dialect).base_url
+    return (preset.base_url if preset is not None else None) or public_address(dialect)
 
 
 def _address(name: str, dialect: str, provider: Provider | None, settings: TargetSettings) -> str:
     if settings.base_url is not None:
         home = (provider.base_url or provider.address) if provider else None
-        return plain_base_url(settings.base_url, dialect, home or upstream(dialect).base_url)
+        return plain_base_url(settings.base_url, dialect, home or public_address(dialect))
     address = provider.base_url if provider else None
     if address is not None:
         return address
@@ -188,4 +189,4 @@ def _address(name: str, dialect: str, provider: Provider | None, settings: Targe
         raise ConfigurationError(
             f"target {name!r} has no address: set {variable(name)}_BASE_URL or targets.{name}.base_url{example}"
         )
-    return "http://127.0.0.1" if provider.local else upstream(dialect).base_url
+    return "http://127.0.0.1" if provider.local else public_address(dialect)

@@ -10,6 +10,7 @@ import msgspec
 
 from segue import plugins
 from segue.errors import ConfigurationError
+from segue.wire.addresses import PUBLIC
 from segue.wire.codec import IngressCodec, UpstreamCodec
 
 DIALECTS: Final = ("openai_chat", "openai_responses", "claude", "gemini")
@@ -74,6 +75,11 @@ def ingress(dialect: str) -> IngressCodec:
             raise ConfigurationError(f"the dialect {dialect!r} has no server side")
         _ingresses[dialect] = codec
     return codec
+
+
+def base_url(dialect: str) -> str:
+    """The public address of a dialect's provider. Raises `ConfigurationError` for an unknown name."""
+    return PUBLIC[dialect] if dialect in PUBLIC else upstream(dialect).base_url
 
 
 def _plugin(name: str) -> Dialect:

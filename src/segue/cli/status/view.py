@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import datetime
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
 from segue.budgets.admission import zone_of
@@ -35,26 +32,11 @@ FAILOVERS: Final = 8
 REST: Final = 4
 """Times as long as a look took, at least, until the next one: a large ledger takes a second to add up."""
 REASON: Final = 50
-"""Characters of a reason."""
-ASK_WAIT: Final = 5.0
-"""Seconds for a gateway to tell how its targets stand."""
+"""Characters of a reason in a table."""
 
 WAITS: Final = ("first content", "whole answer")
 
 _STYLES: Final = {"ready": "green", "half open": "yellow", "cooling": "yellow", "open": "red", "off": "red"}
-
-
-class _Asked(msgspec.Struct):
-    """What of a gateway's `/health/ready` is shown."""
-
-    class _Target(msgspec.Struct):
-        target: str
-        model: str
-        state: str
-        reason: str = ""
-        recovers_in: float | None = None
-
-    targets: list[_Target]
 
 
 def show_status(url: str | None, *, span: float, interval: float, once: bool, as_json: bool) -> None:
@@ -80,6 +62,8 @@ def watch(
     looks: int = -1,
 ) -> None:
     """Shows it until interrupted, or for so many looks. Errors of reading in between are shown in its place."""
+    from rich.live import Live
+
     with Live(console=to, screen=to.is_terminal, auto_refresh=False) as live:
         while looks:
             looks -= 1
@@ -107,7 +91,12 @@ def look(
         for row in store.daily(today, today, by=("target",), tz=zone, where=Where(simulated=simulated))
     }
     seen = traffic(records, wall)
-    views = _asked(url, seen) if url is not None else _known(settings, store, wall)
+    if url is None:
+        views = _known(settings, store, wall)
+    else:
+        from segue.cli.status.gateway import ask
+
+        views = ask(url, seen)
     there = {(view.target, view.simulated) for view in views}
     views += [
         TargetView(target=name, model=latest.model, state="ready", simulated=simulated)
@@ -164,35 +153,6 @@ def _known(settings: Settings, store: LedgerStore, wall: float) -> list[TargetVi
     return views
 
 
-def _asked(url: str, seen: Container[tuple[str, bool]]) -> list[TargetView]:
-    """How the targets stand by their gateway's own word. One that only stand-ins were `seen` to answer for is one of these."""
-    address = f"{url.rstrip('/').removesuffix('/v1')}/health/ready"
-    if not address.startswith(("http://", "https://")):
-        raise ConfigurationError(f"--url {url} is no address: it must begin with http:// or https://")
-    try:
-        try:
-            with urllib.request.urlopen(address, timeout=ASK_WAIT) as answer:
-                body = answer.read()
-        except urllib.error.HTTPError as error:
-            if error.code != 503:  # which is a gateway that can't answer, and says why
-                raise
-            body = error.read()
-        document = msgspec.json.decode(body, type=_Asked)
-    except (OSError, msgspec.DecodeError) as error:
-        why = getattr(error, "reason", None) or error
-        why = getattr(why, "strerror", None) or why
-        raise ConfigurationError(
-            f"no gateway tells at {address} how its targets stand: {why}; start one with `segue serve`, or correct --url"
-        ) from error
-    return [
-        TargetView(
-            **msgspec.structs.asdict(target),
-            simulated=(target.target, True) in seen and (target.target, False) not in seen,
-        )
-        for target in document.targets
-    ]
-
-
 def render(overview: Overview) -> Group:
     """What is known, as tables."""
     moment = datetime.datetime.fromtimestamp(overview.at).strftime("%H:%M:%S")
@@ -232,13 +192,17 @@ def render(overview: Overview) -> Group:
             when = datetime.datetime.fromtimestamp(each.at).strftime("%H:%M:%S")
             why = f"{each.outcome}: {each.reason}" if each.reason else each.outcome
             left = label(each.left, each.simulated)
-            passed.add_row(when, left, each.went_to, why[:REASON], each.request_id)
+            passed.add_row(when, left, each.went_to, _shortened(why), each.request_id)
         parts += [Text(), passed]
     return Group(*parts)
 
 
 def _state(view: TargetView) -> str:
     return view.state if view.recovers_in is None else f"{view.state}, {_span(view.recovers_in)}"
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= REASON else reason[: REASON - 1].rstrip() + "…"
 
 
 def _pair(usual: float | None, rare: float | None) -> str:
@@ -285,7 +249,7 @@ def _changes_table(past: Sequence[Change]) -> RenderableType:
             change.before,
             change.after,
             until,
-            change.reason[:REASON],
+            _shortened(change.reason),
         )
     return shown
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
+from segue.wire.addresses import PUBLIC
 from segue.wire.claude.upstream.errors import failure_of
 from segue.wire.claude.upstream.messages import DIALECT
 from segue.wire.claude.upstream.request import encode
@@ -23,7 +24,7 @@ class Upstream:
     """See `segue.wire.codec.UpstreamCodec`. The quirk `{"bearer": True}` sends the key as a bearer token."""
 
     dialect = DIALECT
-    base_url = "https://api.anthropic.com"
+    base_url = PUBLIC["claude"]
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         fitted = fit(request, DIALECT, call.model)

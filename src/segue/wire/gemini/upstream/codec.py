@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
+from segue.wire.addresses import PUBLIC
 from segue.wire.codec import Call, WireRequest
 from segue.wire.fitting.fit import Fitted, fit
 from segue.wire.gemini.upstream import errors
@@ -28,7 +29,7 @@ class Upstream:
     """The client side of the dialect."""
 
     dialect = DIALECT
-    base_url = "https://generativelanguage.googleapis.com"
+    base_url = PUBLIC["gemini"]
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         fitted = fit(request, DIALECT, call.model)

@@ -9,6 +9,7 @@ import msgspec
 
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
+from segue.wire.addresses import PUBLIC
 from segue.wire.codec import Call, WireRequest
 from segue.wire.fitting.fit import fit
 from segue.wire.openai import upstream_errors
@@ -22,7 +23,7 @@ class Upstream:
     """The client side for OpenAI and compatible providers."""
 
     dialect = DIALECT
-    base_url = "https://api.openai.com/v1"
+    base_url = PUBLIC["openai_chat"]
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         fitted = fit(request, DIALECT, call.model)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from segue.chat.failure import Failure
 from segue.chat.request import ChatRequest
+from segue.wire.addresses import PUBLIC
 from segue.wire.codec import Call, WireRequest
 from segue.wire.fitting.fit import fit
 from segue.wire.openai.http import listing, posting
@@ -19,7 +20,7 @@ class Upstream:
     """The client side for OpenAI's Responses API and compatible providers."""
 
     dialect = DIALECT
-    base_url = "https://api.openai.com/v1"
+    base_url = PUBLIC["openai_responses"]
 
     def encode(self, request: ChatRequest, call: Call) -> WireRequest:
         fitted = fit(request, DIALECT, call.model)
