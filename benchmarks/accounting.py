@@ -25,6 +25,7 @@ from typing import Any
 from benchmarks.durability import database
 from benchmarks.free_port import free_port
 from benchmarks.overhead import PROMPT, WARM, _on_core
+from benchmarks.programs import listening
 
 CONTENDERS = ("nothing is booked", "memory", "SQLite", "SQLite and MongoDB")
 AT_ONCE = 32
@@ -88,15 +89,8 @@ def child(name: str, port: int, mongodb: int, calls: int) -> dict[str, float]:
 
 @contextmanager
 def upstream(port: int) -> Iterator[None]:
-    command = [*_on_core(1), sys.executable, "-m", "benchmarks.upstream", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with listening([*_on_core(1), sys.executable, "-m", "benchmarks.upstream", str(port)], port):
         yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def main() -> None:

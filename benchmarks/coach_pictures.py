@@ -8,8 +8,6 @@ Local stand-ins answer, and the pages say so; Gemini dies after the first questi
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import tempfile
 import threading
 import time
@@ -17,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from benchmarks.programs import chromium
 from career_coach import stand_in
 from career_coach.web.app import create_app
 from career_coach.web.store import open_store
@@ -39,15 +38,12 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as directory,
         Sandbox(reply=stand_in.reply, delay=0.004) as box,
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
         server, thread = _serve(box, Path(directory, "coach.sqlite3"))
         url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         _wide(browser, url, box)
         _phone(browser, url, box)
-        browser.close()
         server.should_exit = True
         thread.join()
 

@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.free_port import free_port
+from benchmarks.programs import chromium, ended, listening, serve_command
 
 BODY = b'{"model":"%b","stream":true,"messages":[{"role":"user","content":"Say twenty words."}]}'
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -66,35 +66,9 @@ def _gateway() -> Iterator[tuple[int, int]]:
             "GROQ_BASE_URL": "http://127.0.0.1:9/v1",
         }
         Path(home, "segue.toml").write_text('[chains.broken]\ntargets = ["groq", "openai"]\n', encoding="utf-8")
-        running.enter_context(_process([sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream)]))
-        command = [sys.executable, "-m", "segue", "serve", "--port", str(port)]
-        gateway = running.enter_context(_process(command, cwd=home, env=environment))
-        _until_open(port)
+        running.enter_context(ended([sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream)]))
+        gateway = running.enter_context(listening(serve_command(port), port, cwd=home, env=environment))
         yield port, gateway.pid
-
-
-@contextlib.contextmanager
-def _process(command: list[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _until_open(port: int) -> None:
-    for _ in range(300):
-        with contextlib.suppress(OSError):
-            asyncio.run(_once(port))
-            return
-        time.sleep(0.1)
-    raise SystemExit("the gateway did not start")
-
-
-async def _once(port: int) -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.close()
 
 
 # What asks.
@@ -158,7 +132,7 @@ def _phase(port: int, process: int, rate: float, seconds: float, watchers: int) 
     with contextlib.ExitStack() as watching:
         for _ in range(watchers):
             command = ["curl", "-sN", f"http://127.0.0.1:{port}/dashboard/api/v1/events"]
-            watching.enter_context(_process(command))
+            watching.enter_context(ended(command))
         time.sleep(0.5)
         before = _used(process)
         answered = int(subprocess.run(_load(port, rate, seconds), stdout=subprocess.PIPE, check=True).stdout)
@@ -174,12 +148,7 @@ def _used(process: int) -> float:
 
 
 def _page(port: int, rate: float, seconds: float) -> None:
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright, _process(_load(port, rate, seconds + 5)):
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    with chromium() as browser, ended(_load(port, rate, seconds + 5)):
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{port}/dashboard/")
         page.wait_for_selector("#feed li")
@@ -194,7 +163,6 @@ def _page(port: int, rate: float, seconds: float) -> None:
             if past >= seconds:
                 break
             page.wait_for_timeout(1000 * min(60.0, seconds - past + 0.1))
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ import asyncio
 import json
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from benchmarks.free_port import free_port
+from benchmarks.programs import listening
 
 PROMPT = "Why is the sky blue?"
 WARM = 50
@@ -116,12 +118,6 @@ def _on_core(core: int) -> list[str]:
     return ["taskset", "-c", str(core)] if several and os.path.exists("/usr/bin/taskset") else []
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=500)
@@ -132,19 +128,13 @@ def main() -> None:
     if options.child:
         print(json.dumps(asyncio.run(measure(options.child, options.port, options.calls))))
         return
-    port = _free_port()
-    command = [*_on_core(1), sys.executable, "-m", "benchmarks.upstream", str(port)]
-    upstream = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert upstream.stdout is not None
-        upstream.stdout.readline()
-        results: dict[str, list[float]] = {name: [] for name in CLIENTS}
+    port = free_port()
+    upstream = [*_on_core(1), sys.executable, "-m", "benchmarks.upstream", str(port)]
+    results: dict[str, list[float]] = {name: [] for name in CLIENTS}
+    with listening(upstream, port):
         for _ in range(options.rounds):
             for name in CLIENTS:
                 results[name].append(_child(name, port, options.calls))
-    finally:
-        upstream.terminate()
-        upstream.wait(10)
     base = statistics.median(results["ChatOpenAI.ainvoke"])
     print(f"{'client':30} {'CPU ms a call':>14} {'ChatOpenAI / it':>16}   spread over {options.rounds} rounds")
     for name, values in results.items():

@@ -7,19 +7,18 @@ shows are written there; with one, every view in two widths, light and dark, in 
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+from benchmarks.free_port import free_port
+from benchmarks.programs import chromium, listening, serve_command
 
 DOCS = Path(__file__).parents[1] / "docs" / "img"
 SHOWN = {
@@ -43,34 +42,18 @@ SENTENCES = ("Why do streams break off?", "What is a breaker?", "Name three rive
 def main() -> None:
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": home,
             "SEGUE_LEDGER": f"{home}/ledger.sqlite3",
             "SEGUE_DAILY_BUDGET": "25",
         }
-        command = [sys.executable, "-m", "segue", "serve", "--sandbox", "--port", str(port)]
-        gateway = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            _take(f"http://127.0.0.1:{port}", directory)
-        finally:
-            gateway.terminate()
-            gateway.wait()
-
-
-def _take(address: str, directory: Path) -> None:
-    _until_ready(address)
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        _all(browser, address, directory, ("try",), "")  # while every stand-in is well
-        _all(browser, address, directory, VIEWS, _traffic(address))
-        browser.close()
+        with listening(serve_command(port, "--sandbox"), port, cwd=home, env=environment), chromium() as browser:
+            address = f"http://127.0.0.1:{port}"
+            _all(browser, address, directory, ("try",), "")  # while every stand-in is well
+            _all(browser, address, directory, VIEWS, _traffic(address))
 
 
 def _all(browser: Browser, address: str, directory: Path, views: Sequence[str], story: str) -> None:
@@ -108,16 +91,6 @@ def _break_and_try(page: Page) -> None:
     page.click("button.main")
     page.wait_for_selector("#try-status a")
     page.locator("#once").blur()
-
-
-def _until_ready(address: str) -> None:
-    for _ in range(200):
-        try:
-            if httpx.get(f"{address}/health/live", timeout=1).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    raise SystemExit("the gateway did not start")
 
 
 def _traffic(address: str) -> str:

@@ -15,8 +15,6 @@ import json
 import math
 import os
 import resource
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.free_port import free_port
+from benchmarks.programs import ended, listening, serve_command
 
 HOST = "127.0.0.1"
 BEAT = 1.0
@@ -161,32 +160,13 @@ def main() -> None:
         return
     upstream, port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder:
-        provider = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.streams", "--provide", str(upstream), "--seconds", str(options.seconds)]
-        )
-        command = [sys.executable, "-m", "segue", "serve", "--port", str(port)]
-        gateway = subprocess.Popen(
-            command, env=environment(upstream, f"{folder}/ledger.sqlite"), cwd=folder, stdout=subprocess.DEVNULL
-        )
-        try:
-            wait_for(port)
+        provider = [sys.executable, "-m", "benchmarks.streams", "--provide", str(upstream)]
+        env = environment(upstream, f"{folder}/ledger.sqlite")
+        with (
+            ended([*provider, "--seconds", str(options.seconds)]),
+            listening(serve_command(port), port, env=env, cwd=folder) as gateway,
+        ):
             asyncio.run(call(port, gateway.pid, options.streams, words))
-        finally:
-            for process in (gateway, provider):
-                process.terminate()
-                process.wait(40)
-
-
-def wait_for(port: int) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        try:
-            socket.create_connection((HOST, port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("the gateway did not start")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -16,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.free_port import free_port
+from benchmarks.programs import listening, serve_command
 
 LIVE = b"GET /health/live HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
 
@@ -103,27 +102,6 @@ def watched_gateway(toml: str, environ: Mapping[str, str] | None = None) -> Iter
             "HOME": directory,
             **(environ or {}),
         }
-        command = [sys.executable, "-m", "segue", "serve", "--port", str(port)]
-        process = subprocess.Popen(
-            command, cwd=directory, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            _until_live(process, port)
+        quiet = {"cwd": directory, "env": env, "stderr": subprocess.DEVNULL}
+        with listening(serve_command(port), port, **quiet) as process:
             yield WatchedGateway(process, port, home)
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(40)
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
-
-def _until_live(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise RuntimeError("the gateway did not start")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 from benchmarks.free_port import free_port
+from benchmarks.programs import CHROMIUM, chromium
 from pymongo import MongoClient
 
 from segue.ledger.stores.mongodb_connection import shared_connection
@@ -48,7 +48,6 @@ MONGOD = os.environ.setdefault(_HANDED_ON, os.environ.pop("MONGODB_URL", ""))
 """A real server to test with, e.g. `mongodb://127.0.0.1:27017`; taken out of the environment, so that no other test writes to it,
 and passed on to the processes that share the tests."""
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 """A checker of accessibility, from `npm install` in the project's root."""
 
@@ -114,12 +113,9 @@ def browser() -> Iterator[Browser]:
     asynchronous tests of other modules can't start theirs."""
     if CHROMIUM is None:
         pytest.skip("NOTICE: there is no chromium here (apt-get install chromium), so nothing is tested in a browser")
-    sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
-    flags = ["--disable-gpu", "--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    pytest.importorskip("playwright.sync_api")
+    with chromium() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture

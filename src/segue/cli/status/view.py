@@ -31,7 +31,7 @@ MOST: Final = 20_000
 FAILOVERS: Final = 8
 REST: Final = 4
 """Times as long as a look took, at least, until the next one: a large ledger takes a second to add up."""
-REASON: Final = 50
+REASON: Final = 70
 """Characters of a reason in a table."""
 
 WAITS: Final = ("first content", "whole answer")
@@ -180,7 +180,7 @@ def render(overview: Overview) -> Group:
     parts: list[RenderableType] = [
         Text(f"{moment}  {overview.source}", style="dim"),
         Text(
-            f"the last {span}{more}; waits are p50/p95 in seconds; attempts and cost of today, ~ with estimates",
+            f"the last {span}{more}; waits p50/p95 in s; today's attempts, cost (~ estimated)",
             style="dim",
         ),
         shown,
