@@ -83,8 +83,8 @@ bench: $(READY)  ## Measurements beside others (benchmarks/README.md)
 	$(BIN)/python -m benchmarks.accounting
 	$(BIN)/python -m benchmarks.failover
 	$(BIN)/python -m benchmarks.transport --uvloop
-	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m benchmarks.gateways
+	$(BIN)/python -m benchmarks.crowd
 	$(BIN)/python -m benchmarks.inside
 
 clean:  ## Removes what was installed and built

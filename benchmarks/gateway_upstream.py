@@ -3,7 +3,7 @@
     python -m benchmarks.gateway_upstream PORT [SECONDS]
 
 It answers Chat Completions with the same twenty words: as one document, as a burst of chunks, or, where the prompt says "slowly", as chunks
-so many seconds apart (0.005).
+so many seconds apart (0.005). A request without a body gets the list of its models.
 """
 
 from __future__ import annotations
@@ -28,29 +28,35 @@ def _chunk(choices: list[dict[str, Any]], **more: Any) -> bytes:
     return b"data: " + json.dumps({**head, "choices": choices, **more}).encode() + b"\n\n"
 
 
-def _chunk_of(delta: dict[str, str], finish: str | None = None) -> bytes:
+def chunk_of(delta: dict[str, str], finish: str | None = None) -> bytes:
     return _chunk([{"index": 0, "delta": delta, "finish_reason": finish}])
 
 
-def _framed(data: bytes) -> bytes:
+def framed(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-PIECES = [_framed(_chunk_of({"content": word})) for word in WORDS]
-LAST = _framed(_chunk_of({}, "stop") + _chunk([], usage=_USAGE) + b"data: [DONE]\n\n") + b"0\r\n\r\n"
+PIECES = [framed(chunk_of({"content": word})) for word in WORDS]
+LAST = framed(chunk_of({}, "stop") + _chunk([], usage=_USAGE) + b"data: [DONE]\n\n") + b"0\r\n\r\n"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 BURST = STREAM_HEAD + b"".join(PIECES) + LAST
+
+
+def _sized(fields: dict[str, Any]) -> bytes:
+    body = json.dumps(fields).encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def _document() -> bytes:
     message = {"role": "assistant", "content": "".join(WORDS), "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     fields = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1", "choices": [choice]}
-    body = json.dumps({**fields, "usage": _USAGE}).encode()
-    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    return _sized({**fields, "usage": _USAGE})
 
 
 DOCUMENT = _document()
+MODEL = {"id": "gpt-4.1", "object": "model", "created": 1, "owned_by": "openai"}
+MODELS = _sized({"object": "list", "data": [MODEL]})
 
 
 class Provider(asyncio.Protocol):
@@ -72,8 +78,9 @@ class Provider(asyncio.Protocol):
         self._body += data
 
     def on_message_complete(self) -> None:
-        asked = json.loads(self._body or b"{}")  # a check of the address has no body, and looks at the status alone
-        if not asked.get("stream"):
+        if not self._body:
+            self._transport.write(MODELS)
+        elif not json.loads(self._body).get("stream"):
             self._transport.write(DOCUMENT)
         elif b"slowly" in self._body:
             self._transport.write(STREAM_HEAD)

@@ -1,15 +1,16 @@
 """LLM gateways side by side in one run: on one core, before one upstream, under one load.
 
-    python -m benchmarks.gateways [--only segue,nginx] [--seconds 5]
+    python -m benchmarks.gateways [--only segue,nginx] [--seconds 5] [--python PROGRAM]
 
 The gateway has core 0 to itself; upstream and load share core 1. Three cases: one JSON answer; a stream of twenty chunks at once (both over
-16 connections, as fast as answers come); a stream of twenty chunks 5 ms apart (64 connections). Each answer is checked to be whole. CPU is
-that of the gateway's processes, from /proc; memory is their resident set after the run. Rounds alternate over the gateways, and the median
+16 connections, as fast as answers come); a stream of twenty chunks 5 ms apart (64 connections). Each answer is checked to have its beginning
+and end, the first of each connection to have the upstream's text to the letter. CPU is that of the gateway's processes, from /proc; memory is their resident set after the run. Rounds alternate over the gateways, and the median
 round counts; a gateway that takes long to start takes part in the first alone. Where its core was idle for more than a tenth of the time,
 its requests a second are not its own limit but that of what it waited for: they are marked.
 
 Segue runs with its ledger, keys and metrics on, and streams from upstream even where one JSON answer is asked for; the others run with nothing
-of the kind, and take the document. nginx only passes bytes on: the floor of any hop.
+of the kind but a key (smg, ferrogw; smg has metrics too), and take the document. nginx only passes bytes on: the floor of any hop; `floor` is
+the same in Python. `--python`: the interpreter of an environment with Segue's packages, for Segue and `floor`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import uvloop
 
 from benchmarks.free_port import free_port
 from benchmarks.gateway_upstream import WORDS
+from benchmarks.interpreter import described
 from benchmarks.peers import Peer, peers
 
 HOST = "127.0.0.1"
@@ -88,11 +90,22 @@ class Caller:
             marks = (WORDS[0], WORDS[-1], *(["[DONE]"] if self._stream else []))
             if b" 200 " not in head or any(mark.encode() not in body for mark in marks):
                 raise RuntimeError(f"no whole answer: {head + body[:500]!r}")
+            if not self.seconds and (text := text_of(body, stream=self._stream)) != "".join(WORDS):
+                raise RuntimeError(f"another text: {text!r}")
             self.seconds.append(time.perf_counter() - began)
         writer.close()
 
     async def _sized(self, reader: asyncio.StreamReader, head: bytes) -> bytes:
         return await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
+
+
+def text_of(body: bytes, *, stream: bool) -> str:
+    """The text of a Chat Completions answer."""
+    if not stream:
+        return str(json.loads(body)["choices"][0]["message"]["content"])
+    events = [line[5:].strip() for line in body.splitlines() if line.startswith(b"data:")]
+    choices = [choice for event in events if event != b"[DONE]" for choice in json.loads(event)["choices"]]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 
 async def _chunked(reader: asyncio.StreamReader) -> bytes:
@@ -104,13 +117,17 @@ async def _chunked(reader: asyncio.StreamReader) -> bytes:
     return body
 
 
-def callers(peer: Peer, port: int, case: Case) -> list[Caller]:
+def request(peer: Peer, case: Case) -> bytes:
     fields = {"model": peer.model, "stream": case.stream, "messages": [{"role": "user", "content": case.prompt}]}
     body = json.dumps(fields).encode()
     headers = {"host": HOST, "content-type": "application/json", "content-length": str(len(body)), **peer.headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    request = f"POST {peer.path} HTTP/1.1\r\n{lines}\r\n".encode() + body
-    return [Caller(port, request, stream=case.stream) for _ in range(case.connections)]
+    return f"POST {peer.path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+def callers(peer: Peer, port: int, case: Case) -> list[Caller]:
+    asked = request(peer, case)
+    return [Caller(port, asked, stream=case.stream) for _ in range(case.connections)]
 
 
 async def load(peer: Peer, port: int, case: Case, seconds: float) -> list[float]:
@@ -189,27 +206,57 @@ def answers(peer: Peer, port: int, process: subprocess.Popen[bytes]) -> str:
     return wrong
 
 
-def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str, Measure] | str:
-    """One gateway's measures by case, without the cases in which it gave no whole answer; or why there are none at all."""
+class NotRunning(Exception):
+    """Why a gateway could not be measured."""
+
+
+@contextmanager
+def started(peer: Peer, upstream: int, folder: Path) -> Iterator[tuple[Peer, int, int]]:
+    """The gateway as it is asked, its port and its process, once it has given a whole answer. Raises NotRunning if it does not."""
     peer = peer._replace(headers={name: value.format(upstream=upstream) for name, value in peer.headers.items()})
     room = folder / peer.name
     room.mkdir(exist_ok=True)
     try:
         command, env, port = peer.start(upstream, free_port(), room)
     except (OSError, subprocess.SubprocessError) as error:
-        return f"could not be installed: {error}"
+        raise NotRunning(f"could not be installed: {error}") from error
     log = room / "log.txt"
     with running(command, 0, {**os.environ, **env}, log) as process:
         port = peer.port_of(log, port)
         if wrong := answers(peer, port, process):
-            return f"did not answer: {wrong[:300]}"
-        found = {}
+            raise NotRunning(f"did not answer: {wrong[:300]}")
+        yield peer, port, process.pid
+
+
+def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str, Measure]:
+    """One gateway's measures by case, without the cases in which it gave no whole answer. Raises NotRunning."""
+    found = {}
+    with started(peer, upstream, folder) as (asked, port, pid):
         for case in CASES:
             try:
-                found[case.name] = measure(peer, port, process.pid, case, seconds)
+                found[case.name] = measure(asked, port, pid, case, seconds)
             except (RuntimeError, OSError, EOFError, ValueError) as error:
                 print(f"{peer.name}, {case.name}: {repr(error)[:300]}", file=sys.stderr)
-        return found
+    return found
+
+
+def compare(chosen: list[Peer], seconds: float, upstream: int, folder: Path) -> None:
+    """Measures the gateways in turn, and prints the tables."""
+    found: dict[str, list[dict[str, Measure]]] = {}
+    failed: dict[str, str] = {}
+    provider = [sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with running(provider, 1, env, folder / "upstream.txt"):
+        for round in range(max(peer.rounds for peer in chosen)):
+            for peer in chosen:
+                if peer.name in failed or round >= peer.rounds:
+                    continue
+                print(f"round {round + 1}: {peer.name}", file=sys.stderr)
+                try:
+                    found.setdefault(peer.name, []).append(contend(peer, upstream, seconds, folder))
+                except NotRunning as error:
+                    failed[peer.name] = str(error)
+    show(found, failed)
 
 
 def median(rounds: list[Measure]) -> Measure:
@@ -217,7 +264,7 @@ def median(rounds: list[Measure]) -> Measure:
     return Measure(*map(statistics.median, zip(*rounds, strict=True)))
 
 
-def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str], print: Callable[[str], None]) -> None:
+def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str]) -> None:
     ours = found.get("segue", [])
     for case in CASES:
         print(f"\n{case.name}, {case.connections} connections\n")
@@ -244,31 +291,26 @@ def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str], pri
         print(f"\n{name}: {why}")
 
 
+def choice(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[Peer]]:
+    """The options of a command and the gateways that it is to measure. Keeps this process to core 1 and prints which interpreter runs Segue."""
+    parser.add_argument("--only", help="names, with commas")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that Segue runs on")
+    options = parser.parse_args()
+    all = peers(options.python)
+    chosen = [peer for peer in all if options.only is None or peer.name in options.only.split(",")]
+    if not chosen:
+        parser.error(f"--only: {options.only} is none of {', '.join(peer.name for peer in all)}")
+    os.sched_setaffinity(0, {1})
+    print(f"Segue on {described(options.python)}")
+    return options, chosen
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="names, with commas")
-    parser.add_argument("--seconds", type=float, default=3.0)
-    options = parser.parse_args()
-    chosen = [peer for peer in peers() if options.only is None or peer.name in options.only.split(",")]
-    os.sched_setaffinity(0, {1})
-    found: dict[str, list[dict[str, Measure]]] = {}
-    failed: dict[str, str] = {}
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each case")
+    options, chosen = choice(parser)
     with tempfile.TemporaryDirectory() as temporary:
-        folder, upstream = Path(temporary), free_port()
-        provider = [sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream)]
-        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-        with running(provider, 1, env, folder / "upstream.txt"):
-            for round in range(max(peer.rounds for peer in chosen)):
-                for peer in chosen:
-                    if peer.name in failed or round >= peer.rounds:
-                        continue
-                    print(f"round {round + 1}: {peer.name}", file=sys.stderr)
-                    result = contend(peer, upstream, options.seconds, folder)
-                    if isinstance(result, str):
-                        failed[peer.name] = result
-                    else:
-                        found.setdefault(peer.name, []).append(result)
-    show(found, failed, print)
+        compare(chosen, options.seconds, free_port(), Path(temporary))
 
 
 if __name__ == "__main__":

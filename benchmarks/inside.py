@@ -30,6 +30,7 @@ import uvloop
 
 from benchmarks.free_port import free_port
 from benchmarks.gateways import CASES, Case, load, running
+from benchmarks.interpreter import described
 from benchmarks.peers import new_key, ours
 from segue.server.serve import ServeOptions, build, uvicorn_options
 from segue.settings_loading import load as load_settings
@@ -123,6 +124,7 @@ def main() -> None:
         case = next(case for case in CASES if case.name == name)
         print(len(uvloop.run(load(ours(key), int(port), case, float(seconds)))))
         return
+    print(described(sys.executable))
     upstream = free_port()
     os.sched_setaffinity(0, {0})
     with tempfile.TemporaryDirectory() as temporary:

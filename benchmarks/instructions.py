@@ -5,7 +5,8 @@
 The cases are those of `benchmarks.gateways` with ledger, key and metrics on; user-mode instructions of all threads of the gateway's process,
 after a warm-up. The slow stream's chunks come 0.2 s apart, over fewer connections, since valgrind slows the gateway
 some fifty times: at the pace of `benchmarks.gateways` many chunks would be read at once. What the system does for the gateway is not in it.
-`--beside` counts the code of another checkout too, with the same packages and the same load. It needs Debian's package valgrind.
+`--beside` counts the code of another checkout too, with the same packages and the same load. The floor is `benchmarks.floor`, a pass-through in
+Python that promises nothing. It needs Debian's package valgrind.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import uvloop
 
 from benchmarks.free_port import free_port
 from benchmarks.gateways import CASES, Case, answers, callers, running
-from benchmarks.peers import Peer, ours
+from benchmarks.interpreter import described
+from benchmarks.peers import Peer, Started, floor, ours
 
 PACE = 0.2
 """Seconds between the chunks of a slow stream."""
@@ -65,25 +66,30 @@ class Gateway:
         raise RuntimeError("callgrind wrote no dump")
 
 
-@contextmanager
-def serving(python: str, checkout: Path, upstream: int, folder: Path) -> Iterator[tuple[Gateway, Peer, int]]:
-    environ = {
-        **os.environ,
-        "PYTHONPATH": str(checkout / "src"),
-        "PYTHONHASHSEED": "0",
-        "SEGUE_KEYS": str(folder / "keys"),
-    }
+def gateway_of(python: str, checkout: Path, folder: Path) -> Peer:
+    """`segue serve` with a checkout's code, and a key of its ring."""
+    environ = {"PYTHONPATH": str(checkout / "src"), "SEGUE_KEYS": str(folder / "keys")}
     create = [python, "-m", "segue", "keys", "create", "benchmark"]
-    peer = ours(subprocess.run(create, env=environ, check=True, capture_output=True, text=True).stdout.strip())
+    made = subprocess.run(create, env={**os.environ, **environ}, check=True, capture_output=True, text=True)
+    peer = ours(made.stdout.strip(), python)
+
+    def start(upstream: int, port: int, folder: Path) -> Started:
+        command, env, port = peer.start(upstream, port, folder)
+        return command, {**env, **environ}, port
+
+    return peer._replace(start=start)
+
+
+@contextmanager
+def serving(peer: Peer, upstream: int, folder: Path) -> Iterator[tuple[Gateway, int]]:
     command, env, port = peer.start(upstream, free_port(), folder)
     out = folder / "callgrind"
     valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
-    command = [*valgrind, python, *command[1:]]
-    with running(command, 0, {**env, **environ}, folder / "log.txt") as process:
-        peer = peer._replace(patience=PATIENCE)
-        if wrong := answers(peer, port, process):
+    env = {**os.environ, **env, "PYTHONHASHSEED": "0"}
+    with running([*valgrind, *command], 0, env, folder / "log.txt") as process:
+        if wrong := answers(peer._replace(patience=PATIENCE), port, process):
             raise RuntimeError(f"{wrong}\n{(folder / 'log.txt').read_text('utf-8', 'replace')}")
-        yield Gateway(process.pid, out), peer, port
+        yield Gateway(process.pid, out), port
 
 
 async def ask(peer: Peer, port: int, case: Case, requests: int) -> None:
@@ -100,35 +106,29 @@ def count(gateway: Gateway, peer: Peer, port: int, case: Case, requests: int) ->
     return gateway.counted() / requests
 
 
-class Counts(NamedTuple):
-    checkout: Path
-    by_case: dict[str, float]
-
-
-def measure(python: str, checkout: Path, requests: int, folder: Path) -> Counts:
+def measure(peer: Peer, requests: int, folder: Path) -> dict[str, float]:
+    """Instructions a request by case."""
     upstream = free_port()
     provider = [sys.executable, "-m", "benchmarks.gateway_upstream", str(upstream), str(PACE)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     found = {}
-    with (
-        running(provider, 1, env, folder / "upstream.txt"),
-        serving(python, checkout, upstream, folder) as (gateway, peer, port),
-    ):
+    with running(provider, 1, env, folder / "upstream.txt"), serving(peer, upstream, folder) as (gateway, port):
         count(gateway, peer, port, CASES[0], requests)  # prices and more are read beside the first requests
         for case in CASES:
             slow = "apart" in case.name
             asked = case._replace(connections=SLOW_CONNECTIONS) if slow else case
             found[case.name] = count(gateway, peer, port, asked, requests // SLOW_SHARE if slow else requests)
-    return Counts(checkout, found)
+    return found
 
 
-def show(counts: list[Counts]) -> None:
-    ours = counts[0].by_case
+def show(counts: dict[str, dict[str, float]]) -> None:
+    """The first row is the measure of the others."""
+    ours = next(iter(counts.values()))
     print("| 1,000 instructions a request | " + " | ".join(case.name for case in CASES) + " |")
     print("| --- |" + " --- |" * len(CASES))
-    for checkout, found in counts:
-        cells = (f"{found[name] / 1e3:,.0f} ({found[name] / ours[name]:.3f})" for name in ours)
-        print(f"| {checkout.name} | " + " | ".join(cells) + " |")
+    for name, found in counts.items():
+        cells = (f"{found[case] / 1e3:,.0f} ({found[case] / ours[case]:.3f})" for case in ours)
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def main() -> None:
@@ -141,11 +141,14 @@ def main() -> None:
     options = parser.parse_args()
     if not (shutil.which("valgrind") and shutil.which("vgdb")):
         parser.error("Debian's package valgrind is not there")
-    counts = []
-    for number, checkout in enumerate([ROOT, *options.beside]):
+    print(f"{described(options.python)}, {options.requests} requests\n")
+    counts = {}
+    for checkout in [ROOT, *(path.resolve() for path in options.beside), None]:
         with tempfile.TemporaryDirectory() as temporary:
-            print(f"{number + 1}: {checkout}", file=sys.stderr)
-            counts.append(measure(options.python, checkout.resolve(), options.requests, Path(temporary)))
+            folder = Path(temporary)
+            peer = gateway_of(options.python, checkout, folder) if checkout else floor(options.python)
+            print(checkout or peer.name, file=sys.stderr)
+            counts[checkout.name if checkout else peer.name] = measure(peer, options.requests, folder)
     show(counts)
 
 

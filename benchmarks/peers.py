@@ -13,10 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-HOME = Path(__file__).parent / ".peers"
+from benchmarks.free_port import free_port
+
+ROOT = Path(__file__).parent.parent
+HOME = ROOT / "benchmarks/.peers"
 HOST = "127.0.0.1"
 
 Started = tuple[list[str], dict[str, str], int]
@@ -47,23 +51,32 @@ class Peer(NamedTuple):
         return port
 
 
-def peers() -> list[Peer]:
+def peers(python: str = sys.executable) -> list[Peer]:
+    """All of them; Segue and the floor run on this interpreter."""
     custom = {
         "authorization": "Bearer k",
         "x-portkey-provider": "openai",
         "x-portkey-custom-host": f"http://{HOST}:{{upstream}}/v1",
     }
     return [
-        ours(new_key()),
+        ours(new_key(), python),
         Peer("nginx", _nginx),
+        floor(python),
         Peer("TensorZero", _tensorzero, "/openai/v1/chat/completions", "tensorzero::model_name::m", finds_port=True),
+        Peer("smg", _smg, headers={"authorization": "Bearer k"}),
+        Peer("ferrogw", _ferrogw, headers={"authorization": "Bearer k"}),
         Peer("Portkey", _portkey, headers=custom, rounds=1),
         Peer("LiteLLM", _litellm, headers={"authorization": "Bearer k"}, rounds=1, patience=120.0),
     ]
 
 
-def ours(key: str) -> Peer:
-    return Peer("segue", _segue, headers={"authorization": f"Bearer {key}"})
+def ours(key: str, python: str = sys.executable) -> Peer:
+    return Peer("segue", partial(_segue, python), headers={"authorization": f"Bearer {key}"})
+
+
+def floor(python: str = sys.executable) -> Peer:
+    """What a pass-through in Python costs that promises nothing: `benchmarks.floor`."""
+    return Peer("floor", partial(_floor, python))
 
 
 def _keys() -> Path:
@@ -79,8 +92,9 @@ def new_key() -> str:
     return FileKeyRing(_keys()).create("benchmark")[1].reveal()
 
 
-def _segue(upstream: int, port: int, folder: Path) -> Started:
+def _segue(python: str, upstream: int, port: int, folder: Path) -> Started:
     env = {
+        "PYTHONPATH": str(ROOT / "src"),
         "OPENAI_API_KEY": "k",
         "OPENAI_BASE_URL": f"http://{HOST}:{upstream}/v1",
         "OPENAI_MODEL": "gpt-4.1",
@@ -88,7 +102,11 @@ def _segue(upstream: int, port: int, folder: Path) -> Started:
         "SEGUE_KEYS": str(_keys()),
         "SEGUE_LEDGER": str(folder / f"ledger-{port}.sqlite"),
     }
-    return [sys.executable, "-m", "segue", "serve", "--keys", "--port", str(port)], env, port
+    return [python, "-m", "segue", "serve", "--keys", "--port", str(port)], env, port
+
+
+def _floor(python: str, upstream: int, port: int, folder: Path) -> Started:
+    return [python, "-m", "benchmarks.floor", str(port), str(upstream)], {"PYTHONPATH": str(ROOT)}, port
 
 
 def _nginx(upstream: int, port: int, folder: Path) -> Started:
@@ -99,7 +117,7 @@ def _nginx(upstream: int, port: int, folder: Path) -> Started:
     config.write_text(
         f"""
         daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
-        events {{ worker_connections 1024; }}
+        events {{ worker_connections 8192; }}
         http {{
           access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
           keepalive_requests 100000000;
@@ -137,6 +155,47 @@ def _tensorzero(upstream: int, port: int, folder: Path) -> Started:
         "threading.Event().wait()\n"
     )
     return [str(python), "-c", program, str(config)], {}, port
+
+
+def _smg(upstream: int, port: int, folder: Path) -> Started:
+    python = _environment("smg", "smg==1.13.0")
+    options = {
+        "--host": HOST,
+        "--port": str(port),
+        "--backend": "openai",
+        "--worker-urls": f"http://{HOST}:{upstream}",
+        "--api-key": "k",
+        "--policy": "passthrough",
+        "--history-backend": "none",
+        "--log-level": "warn",
+        "--prometheus-host": HOST,
+        "--prometheus-port": str(free_port()),
+        "--shutdown-grace-period-secs": "1",
+    }
+    words = [word for option in options.items() for word in option]
+    return (
+        [str(python.parent / "smg"), "launch", *words, "--disable-load-monitoring", "--disable-health-check"],
+        {},
+        port,
+    )
+
+
+def _ferrogw(upstream: int, port: int, folder: Path) -> Started:
+    python = _environment("ferrogw", "ferrogw==1.5.10")
+    config = folder / "ferrogw.yaml"
+    config.write_text("strategy: { mode: single }\ntargets:\n  - virtual_key: openai\n", encoding="utf-8")
+    env = {
+        "GATEWAY_CONFIG": str(config),
+        "HOST": HOST,
+        "PORT": str(port),
+        "MASTER_KEY": "k",
+        "OPENAI_API_KEY": "k",
+        "OPENAI_BASE_URL": f"http://{HOST}:{upstream}",
+        "LOG_LEVEL": "error",
+        "RATE_LIMIT_RPS": "1000000",
+        "RATE_LIMIT_BURST": "1000000",
+    }
+    return [str(python.parent / "ferrogw"), "serve"], env, port
 
 
 PORTKEY = {

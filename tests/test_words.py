@@ -36,7 +36,9 @@ QUOTED = {"benchmarks/agents.py": {"said"}}
 
 
 def sources(*folders: str) -> list[Path]:
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    """Without what is installed in hidden folders."""
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(ROOT).parts))
 
 
 def found_in(text: str) -> set[str]:

@@ -98,6 +98,19 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     accepted(tool("systemd-analyze"), "verify", "--man=no", unit)
 
 
+@pytest.mark.parametrize(
+    ("asked", "refused"), [("'--enable-optimizations' '--with-lto'", False), ("'--prefix=/usr'", True)]
+)
+def test_the_container_is_built_on_an_optimised_python_alone(asked: str, refused: bool) -> None:
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert len(set(bases)) == 1, "the check in the first stage is for both"
+    check = next(line for line in re.findall(r'^RUN python -c "(.+)"$', text, re.MULTILINE))
+    build = f"import sysconfig; sysconfig.get_config_vars()['CONFIG_ARGS'] = {asked!r}\n"
+    done = subprocess.run([sys.executable, "-c", build + check], capture_output=True, text=True, timeout=60)
+    assert (done.returncode != 0, "not an optimised build" in done.stderr) == (refused, refused)
+
+
 def test_compose_files_follow_the_published_schema() -> None:
     accepted(
         *module("check_jsonschema"),
