@@ -113,7 +113,8 @@ class LLMServiceUnavailableError(SegueError):
         for attempt in self.attempts:
             status = f" (HTTP {attempt.status})" if attempt.status else ""
             wait = f"; may recover in {attempt.recovers_in:.0f} s" if attempt.recovers_in else ""
-            lines.append(f"  {attempt.target} [{attempt.model}]: {attempt.outcome}{status}: {attempt.reason}{wait}")
+            reason = f": {attempt.reason}" if attempt.reason else ""
+            lines.append(f"  {attempt.target} [{attempt.model}]: {attempt.outcome}{status}{reason}{wait}")
         return "\n".join(lines)
 
 

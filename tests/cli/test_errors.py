@@ -11,7 +11,7 @@ import pytest
 
 from segue.chat.failure import FailureKind
 from segue.cli.chat.advice import advice
-from segue.errors import AttemptSummary
+from segue.errors import AttemptSummary, LLMServiceUnavailableError
 from segue.ledger.stores.factory import ledger_of
 from segue.sandbox import Sandbox
 from segue.settings_loading import load
@@ -142,6 +142,19 @@ def test_an_attempt_that_the_deadline_ended_does_not_hide_what_failed_before() -
     attempts = [AttemptSummary(target="gemini", model="gemini-3.5-flash-lite", outcome=outcome) for outcome in outcomes]
     (line,) = advice(attempts, load({"GEMINI_API_KEY": "k"}, directory="/nonexistent"))
     assert line.startswith("gemini: nothing answers at ")
+
+
+def test_an_attempt_without_a_reason_ends_with_its_outcome() -> None:
+    attempts = [
+        AttemptSummary(
+            target="openai", model="gpt-6-luna", outcome="stall", reason="no content for 3 s", recovers_in=9.0
+        ),
+        AttemptSummary(target="claude", model="claude-sonnet-5-5", outcome="cancelled", status=200),
+    ]
+    assert str(LLMServiceUnavailableError("All failed", attempts=attempts)).splitlines()[1:] == [
+        "  openai [gpt-6-luna]: stall: no content for 3 s; may recover in 9 s",
+        "  claude [claude-sonnet-5-5]: cancelled (HTTP 200)",
+    ]
 
 
 @pytest.mark.parametrize("ledger", ["file/ledger.sqlite3", "/dev/full"])
