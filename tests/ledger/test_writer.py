@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -265,6 +266,20 @@ async def test_who_waits_has_written_all_that_was_put_before_however_the_threads
 
     async with asyncio.timeout(20):
         await asyncio.gather(*(answer(number) for number in range(4)))
+
+
+async def test_those_who_wait_in_one_turn_of_the_loop_share_a_transaction_however_long_it_takes(
+    sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any
+) -> None:
+    writer = writer_of(gather=10)
+
+    async def answer(number: int) -> None:
+        time.sleep(0.02)  # noqa: ASYNC251 - the thread would have written what was put before
+        writer.put(attempt(f"a{number}"))
+        assert await writer.written()
+
+    await asyncio.gather(*map(answer, range(4)))
+    assert [len(batch) for batch in sink.batches] == [4]
 
 
 async def test_nobody_waits_when_there_was_never_anything_to_write(writer_of: Callable[..., GroupWriter]) -> None:

@@ -7,14 +7,16 @@ taken of whole micro-dollars and of the rest apart, and put together again in Py
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+from typing import Final
 
-PICO_DIGITS = 12
+PICO_DIGITS: Final = 12
+_PICO: Final = Decimal(10**PICO_DIGITS)
 
 
 def to_pico(dollars: Decimal) -> int:
     """Rounds what is finer than a pico-dollar half to even. Raises `ValueError` or `OverflowError` for NaN and infinity."""
-    return int(dollars.scaleb(PICO_DIGITS).to_integral_value(ROUND_HALF_EVEN))
+    return round(dollars * _PICO)
 
 
 def from_pico(pico: int) -> Decimal:

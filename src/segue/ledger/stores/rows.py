@@ -37,21 +37,27 @@ FLAGS = ("hedge", "continuation", "shown", "simulated", "tracked")
 READ = (*PLAIN, *FLAGS, *USAGE, "settlement", "cost", "bound", "metadata")
 COLUMNS = (*READ, "cost_pico", "bound_pico", "owner")
 
-_fields = attrgetter(*PLAIN, *FLAGS)
+_plain = attrgetter(*PLAIN)
 _counts = attrgetter(*USAGE)
 _metadata = msgspec.json.Decoder(dict[str, str])
+_encoded = msgspec.json.Encoder().encode
 
 
 def to_row(record: AttemptRecord, owner: str | None = None) -> Row:
     """The values of `COLUMNS`; `owner` is who will settle a reservation. Raises `ValueError` or `OverflowError` for money that is no number."""
-    cost, bound = record.cost, record.bound
+    cost, bound, metadata = record.cost, record.bound, record.metadata
     return (
-        *_fields(record),
+        *_plain(record),
+        1 if record.hedge else 0,
+        1 if record.continuation else 0,
+        1 if record.shown else 0,
+        1 if record.simulated else 0,
+        1 if record.tracked else 0,
         *_counts(record.usage),
-        record.settlement.value,
+        record.settlement._value_,
         None if cost is None else str(cost),
         None if bound is None else str(bound),
-        msgspec.json.encode(record.metadata).decode() if record.metadata else None,
+        _encoded(metadata).decode() if metadata else None,
         None if cost is None else to_pico(cost),
         None if bound is None else to_pico(bound),
         owner if record.settlement is Settlement.RESERVED else None,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
+import math
 import os
 import sqlite3
 import time
@@ -152,7 +153,7 @@ class _File:
         try:
             for start in range(0, len(records), queries.ROWS_A_STATEMENT):
                 rows = [to_row(record, owner) for record in records[start : start + queries.ROWS_A_STATEMENT]]
-                connection.execute(queries.book(len(rows)), [*chain.from_iterable(rows)])
+                connection.execute(queries.book(len(rows)), _parameters(chain.from_iterable(rows)))
             refused = 0
         except _UNSTORABLE:
             refused = sum(not _stored(connection, record, owner) for record in records)
@@ -183,9 +184,14 @@ class _File:
             self._alive = None
 
 
+def _parameters(values: Iterable[Any]) -> list[Any]:
+    """Values as SQLite takes them most quickly: not a number is its null, and for None Python's module looks for an adapter each time."""
+    return [math.nan if value is None else value for value in values]
+
+
 def _stored(connection: sqlite3.Connection, record: AttemptRecord, owner: str | None) -> bool:
     try:
-        connection.execute(queries.book(1), to_row(record, owner))
+        connection.execute(queries.book(1), _parameters(to_row(record, owner)))
     except _UNSTORABLE:
         return False
     return True

@@ -66,13 +66,13 @@ class Batch:
         return len(self.records) + len(self.forgotten) + len(self.states)
 
     def add(self, item: AttemptRecord | State | Forget) -> None:
-        if isinstance(item, State):
+        if isinstance(item, AttemptRecord):
+            book(self.records, item)
+        elif isinstance(item, State):
             self.states[item.name] = item.value
-        elif isinstance(item, Forget):
+        else:
             self.states = {name: value for name, value in self.states.items() if not item.means(name)}
             self.forgotten.append(item)
-        else:
-            book(self.records, item)
 
     def copy(self) -> Batch:
         other = Batch()
@@ -208,9 +208,12 @@ class GroupWriter:
         waiting.timer = loop.call_later(self._patience, self._lose_patience, waiting)
         with self._lock:
             self._waiting[loop] = waiting
+        loop.call_soon(self._wake)  # those who are about to wait in this turn of the loop are in the same transaction
+        return waiting
+
+    def _wake(self) -> None:
         self._queue.put(_WAKE)
         self._hurry.set()
-        return waiting
 
     def _lose_patience(self, waiting: _Waiting) -> None:
         self._hangs = True
