@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _ZERO = Decimal(0)
 
 
-class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
+class UnitPrices(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """US dollars a token. `None`: the class has no separate price (see the module's rule)."""
 
     input: Decimal
@@ -61,6 +61,13 @@ class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
                 chosen = prices
         return chosen
 
+    @cached_property
+    def dearest(self) -> tuple[Decimal, Decimal]:
+        """The most that a token of input, and one of output, costs."""
+        inputs = (self.input, self.cache_read, self.cache_write, self.cache_write_1h)
+        dearest_input = max(price for price in inputs if price is not None)
+        return dearest_input, self.output if self.reasoning is None else max(self.output, self.reasoning)
+
 
 FREE = UnitPrices(input=_ZERO, output=_ZERO)
 
@@ -70,21 +77,18 @@ Overrides: TypeAlias = Mapping[str, UnitPrices]
 
 def cost(usage: Usage, prices: UnitPrices) -> Decimal:
     """US dollars for one attempt's usage."""
-    unit = prices.at(usage.prompt_tokens)
-    cache_read = unit.input if unit.cache_read is None else unit.cache_read
-    cache_write = unit.input if unit.cache_write is None else unit.cache_write
-    cache_write_1h = cache_write if unit.cache_write_1h is None else unit.cache_write_1h
-    reasoning = unit.output if unit.reasoning is None else unit.reasoning
+    unit = prices.at(usage.prompt_tokens) if prices.tiers else prices
     thought = min(usage.reasoning_tokens, usage.output_tokens)
-    return (
-        usage.input_tokens * unit.input
-        + usage.cache_read_tokens * cache_read
-        + usage.cache_write_tokens * cache_write
-        + usage.cache_write_1h_tokens * cache_write_1h
-        + (usage.output_tokens - thought) * unit.output
-        + thought * reasoning
-        + unit.request
-    )
+    due = usage.input_tokens * unit.input + (usage.output_tokens - thought) * unit.output
+    if thought:
+        due += thought * (unit.output if unit.reasoning is None else unit.reasoning)
+    if usage.cache_read_tokens:
+        due += usage.cache_read_tokens * (unit.input if unit.cache_read is None else unit.cache_read)
+    if usage.cache_write_tokens or usage.cache_write_1h_tokens:
+        write = unit.input if unit.cache_write is None else unit.cache_write
+        due += usage.cache_write_tokens * write
+        due += usage.cache_write_1h_tokens * (write if unit.cache_write_1h is None else unit.cache_write_1h)
+    return due + unit.request if unit.request else due
 
 
 def price_of(provider: str, model: str, when: date | datetime, overrides: Overrides | None = None) -> UnitPrices | None:

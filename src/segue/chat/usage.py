@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-MOST_TOKENS: Final = 100_000_000
-"""More than any answer can consume of one class: ten times the largest context window of a published model (10 million)."""
+MOST_TOKENS: Final = (1 << 27) - 1
+"""More than any answer can consume of one class: 134 million, where the largest context window of a published model is 10 million."""
 
 
 class ImpossibleCount(ValueError):
@@ -65,8 +65,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def possible(self) -> bool:
         """Whether an answer can have consumed so much."""
-        counts: tuple[int, ...] = msgspec.structs.astuple(self)
-        return min(counts) >= 0 and max(counts) <= MOST_TOKENS
+        inputs = self.input_tokens | self.cache_read_tokens | self.cache_write_tokens | self.cache_write_1h_tokens
+        return 0 <= inputs | self.output_tokens | self.reasoning_tokens <= MOST_TOKENS  # all bits of all counts
 
     def __add__(self, other: Usage) -> Usage:
         """The sum of two attempts' usage."""

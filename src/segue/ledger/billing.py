@@ -80,9 +80,7 @@ def bound(
     counted = report is not None and report.prompt_tokens > 0
     prompt = report.prompt_tokens if report is not None and counted else prompt_tokens * PROMPT_MARGIN
     unit = prices.at(prompt)
-    inputs = (unit.input, unit.cache_read, unit.cache_write, unit.cache_write_1h)
-    dearest_input = max(price for price in inputs if price is not None)
-    dearest_output = unit.output if unit.reasoning is None else max(unit.output, unit.reasoning)
+    dearest_input, dearest_output = unit.dearest
     return prompt * dearest_input + max_tokens * dearest_output + unit.request
 
 

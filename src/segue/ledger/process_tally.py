@@ -45,15 +45,18 @@ class ProcessTally:
         """Counts a settled attempt, unless it was free or simulated."""
         if record.settlement is Settlement.FREE or (record.simulated and not record.tracked):
             return
-        quarter = int(record.started // QUARTER)
+        quarter, cost = int(record.started // QUARTER), record.cost
         key = quarter, record.provider, record.tracked
-        one = Sums(1, record.usage.total_tokens, record.cost or Decimal(0), int(record.cost is None))
         with self._lock:
-            if (known := self._sums.get(key)) is not None:
-                known.add(one)
-                return
-            self._sums = {old: sums for old, sums in self._sums.items() if old[0] > quarter - KEPT}
-            self._sums[key] = one
+            if (sums := self._sums.get(key)) is None:
+                self._sums = {old: kept for old, kept in self._sums.items() if old[0] > quarter - KEPT}
+                sums = self._sums[key] = Sums()
+            sums.requests += 1
+            sums.tokens += record.usage.total_tokens
+            if cost is None:
+                sums.unpriced += 1
+            else:
+                sums.cost += cost
 
     def since(self, start: float) -> dict[str, Sums]:
         """Sums by provider from an epoch second on; of a provider whose requests were tracked by hand, of these only."""

@@ -60,9 +60,9 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     @property
     def most(self) -> Decimal | None:
         """The most that can have been billed: the bound while it is open or estimated, else the cost; each in the other's want."""
-        certain = self.settlement in (Settlement.SETTLED, Settlement.FREE)
-        first, second = (self.cost, self.bound) if certain else (self.bound, self.cost)
-        return second if first is None else first
+        if self.settlement is Settlement.SETTLED or self.settlement is Settlement.FREE:
+            return self.bound if self.cost is None else self.cost
+        return self.cost if self.bound is None else self.bound
 
 
 def book(books: dict[str, AttemptRecord], record: AttemptRecord) -> bool:

@@ -153,8 +153,11 @@ class Recorder:
             shown=end.shown,
         )
         request = record.request_id
-        before = self._costs.get(request, NOTHING)
-        self._costs[request] = RequestCost(_sum(before.cost, record.cost), _sum(before.bound, record.most))
+        before = self._costs.get(request)
+        if before is None:
+            self._costs[request] = RequestCost(record.cost, record.most)
+        else:
+            self._costs[request] = RequestCost(_sum(before.cost, record.cost), _sum(before.bound, record.most))
         if len(self._costs) > COSTS_KEPT:
             self._costs.popitem(last=False)
         for call in self._callbacks:

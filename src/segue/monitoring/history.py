@@ -191,7 +191,7 @@ class History:
             wall = record.started + record.seconds
             hour = self._hour(record.target, wall, simulated=record.simulated)
             hour.add(str(record.outcome), record.seconds, record.first_content, record.cost, record.most)
-        if not 0.0 <= wall - self._written < EVERY:
+        if abs(wall - self._written) >= EVERY:
             self.save()
         if self._at_exit is None:  # not before the store's own: what is registered last runs first
             self._at_exit = _saver(self)

@@ -128,7 +128,7 @@ IMPOSSIBLE: Final = (
     "many",
     True,
     [7],
-    100_000_001,
+    1 << 27,
 )
 """Not what an answer consumed. A negative count was reported of OpenAI itself (github.com/64bit/async-openai/issues/404)."""
 
