@@ -153,7 +153,7 @@ async def test_fields_of_a_request_and_knobs_of_a_policy_are_options(tmp_path: P
     assert (body["temperature"], body["stop"]) == (0.1, ["x"])
 
 
-async def test_the_guides_defaults_are_sent_where_nothing_is_said(tmp_path: Path) -> None:
+async def test_the_guides_defaults_are_sent_where_nothing_is_set(tmp_path: Path) -> None:
     upstream = Upstream(says("a"))
     await client(upstream, tmp_path).acomplete([system("s"), user("u")])
     assert upstream.bodies[0]["temperature"] == 0.7
@@ -203,7 +203,7 @@ async def test_a_text_that_is_no_unicode_is_the_callers_mistake_and_nobodys_fail
     assert (caught.value.param, caught.value.status) == ("messages", 400)
 
 
-async def test_when_all_fail_each_reason_is_told_and_no_key(tmp_path: Path) -> None:
+async def test_when_all_fail_each_reason_is_reported_and_no_key(tmp_path: Path) -> None:
     replies = [refuses(503, message="gone"), refuses(429, "insufficient_quota", "pay first"), refuses(503)]
     segue = client(Upstream(*replies), tmp_path, KEYS)
     with pytest.raises(LLMServiceUnavailableError) as caught:

@@ -315,7 +315,7 @@ async def test_the_guides_tracker_and_monitor(providers: Providers, caplog: Any,
     assert "LLM call failed after" in caplog.text
 
 
-async def test_the_ledger_books_what_the_clients_asked_without_being_told(providers: Providers) -> None:
+async def test_the_ledger_books_what_the_clients_asked_by_itself(providers: Providers) -> None:
     await registry.get_client_with_fallback().ainvoke("안녕")
     stats = LLMUsageTracker().get_daily_stats()
     assert (stats["gemini_requests"], stats["gemini_tokens"]) == (1, 13)

@@ -64,7 +64,7 @@ def segue(box: Sandbox, watcher: Watcher) -> Segue:
     return Segue(settings, listeners=[Broken(), watcher])
 
 
-async def test_a_request_is_told_from_its_start_to_its_end_with_its_attempts_between(
+async def test_a_request_is_reported_from_its_start_to_its_end_with_its_attempts_between(
     segue: Segue, watcher: Watcher, box: Sandbox
 ) -> None:
     await segue.warm_up()

@@ -76,7 +76,7 @@ def test_closing_ends_the_thread_and_what_still_runs_in_order() -> None:
     assert len(threads()) == before
 
 
-def test_a_closed_portal_starts_anew_when_it_is_used_again() -> None:
+def test_a_closed_portal_starts_again_when_it_is_used_again() -> None:
     portal = Portal()
     assert portal.run(double(1)) == 2
     portal.close()

@@ -20,7 +20,7 @@ def settings(directory: Path, environ: dict[str, str] | None = None, *, toml: st
     return load(environ or {}, directory=directory)
 
 
-def test_without_anything_set_the_chain_is_the_guides_and_nobody_has_a_key(tmp_path: Path) -> None:
+def test_without_anything_set_the_chain_is_the_guides_and_no_target_has_a_key(tmp_path: Path) -> None:
     plain = settings(tmp_path)
     assert plain.chain == ("gemini", "openai", "claude")
     assert not any(plain.target(name).api_key for name in plain.chain)

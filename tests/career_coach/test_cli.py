@@ -185,7 +185,7 @@ def test_a_korean_reader_sees_only_korean_where_all_targets_fail() -> None:
         ([KOREAN, "--break", "groq"], "오류: --break groq: 체인에 없는 이름입니다(gemini, openai, claude)\n"),
     ],
 )
-def test_what_is_wrong_is_said_in_korean_to_a_korean_reader(
+def test_errors_are_in_korean_for_a_korean_reader(
     arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli, "system_language", lambda: "ko")

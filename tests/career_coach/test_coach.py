@@ -83,7 +83,7 @@ async def test_questions_about_something_else_fail_over(resume: Resume) -> None:
     assert "names no project, skill or company" in str(caught.value)
 
 
-async def test_all_targets_failing_is_told_with_each_reason(resume: Resume) -> None:
+async def test_the_failure_of_all_targets_is_reported_with_each_reason(resume: Resume) -> None:
     coach = Coach(client(gemini=failing("first reason"), openai=Scripted("no JSON", "no JSON")))
     with pytest.raises(LLMServiceUnavailableError) as caught:
         await coach.path(resume)
@@ -137,7 +137,7 @@ async def test_both_tasks_are_asked_for_at_once(resume: Resume) -> None:
     assert coaching.failures == {}
 
 
-async def test_every_attempt_is_told_with_its_tokens_and_cost(resume: Resume) -> None:
+async def test_every_attempt_is_reported_with_its_tokens_and_cost(resume: Resume) -> None:
     coaching = await Coach(client(gemini=failing(), openai=Scripted())).run(resume)
     by_task = {task: [a for a in coaching.attempts if a.task == task] for task in ("questions", "path")}
     for attempts in by_task.values():

@@ -137,7 +137,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert all(len(line) <= width for line in printed(coaching(), width=width).splitlines())
 
 
-def test_notices_are_told() -> None:
+def test_notices_are_shown() -> None:
     text = printed(coaching(notices=(Notice("withheld", "email"), Notice("cut", "30,000 → 24,000"))))
     assert "Contact data was left out of the prompt: e-mail address" in text
     assert "30,000 → 24,000 characters" in text

@@ -18,21 +18,21 @@ from .harness import changed, good_path, good_questions
 ANCHORS = Anchors(skills=["Redis"])
 
 
-def said_of_questions(document: Any) -> str | None:
+def texts_of_questions(document: Any) -> str | None:
     return questions_problem(document if isinstance(document, str) else json.dumps(document), ANCHORS)
 
 
-def said_of_path(document: Any) -> str | None:
+def texts_of_path(document: Any) -> str | None:
     return path_problem(document if isinstance(document, str) else json.dumps(document))
 
 
 def test_good_answers_pass() -> None:
-    assert said_of_questions(good_questions()) is None
-    assert said_of_path(good_path()) is None
+    assert texts_of_questions(good_questions()) is None
+    assert texts_of_path(good_path()) is None
 
 
 def test_an_answer_in_a_code_fence_passes() -> None:
-    assert said_of_questions(f"```json\n{json.dumps(good_questions(), indent=2)}\n```\n") is None
+    assert texts_of_questions(f"```json\n{json.dumps(good_questions(), indent=2)}\n```\n") is None
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_an_answer_in_a_code_fence_passes() -> None:
     ],
 )
 def test_questions_that_break_a_rule_are_refused_with_its_place(path: list[Any], value: Any, problem: str) -> None:
-    assert problem in (said_of_questions(changed(good_questions(), path, value)) or "")
+    assert problem in (texts_of_questions(changed(good_questions(), path, value)) or "")
 
 
 def test_a_question_about_nothing_in_the_resume_is_refused() -> None:
     document = changed(good_questions(), ["questions", 3, "question"], "What is a hash table?")
     document = changed(document, ["questions", 3, "topic"], "Data structures")
-    assert said_of_questions(document) == "questions[3] names no project, skill or company of the résumé"
+    assert texts_of_questions(document) == "questions[3] names no project, skill or company of the résumé"
 
 
 @pytest.mark.parametrize("field", ["question", "topic"])
 def test_the_question_or_its_topic_must_name_something_of_the_resume_not_both(field: str) -> None:
-    assert said_of_questions(changed(good_questions(), ["questions", 3, field], "Something else")) is None
+    assert texts_of_questions(changed(good_questions(), ["questions", 3, field], "Something else")) is None
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_the_question_or_its_topic_must_name_something_of_the_resume_not_both(fi
     ],
 )
 def test_a_path_that_breaks_a_rule_is_refused_with_its_place(path: list[Any], value: Any, problem: str) -> None:
-    assert problem in (said_of_path(changed(good_path(), path, value)) or "")
+    assert problem in (texts_of_path(changed(good_path(), path, value)) or "")
 
 
 @pytest.mark.parametrize(
     "text", ["", "I am sorry.", "{", "[]", "null", "5", '{"questions": [', "[" * 100_000, "```json\n```"]
 )
 def test_an_answer_that_is_no_document_is_refused_in_one_line(text: str) -> None:
-    for problem in (said_of_questions(text), said_of_path(text)):
+    for problem in (texts_of_questions(text), texts_of_path(text)):
         assert problem is not None
         assert "\n" not in problem
         assert len(problem) < 200
@@ -119,8 +119,8 @@ def test_an_answer_that_is_no_document_is_refused_in_one_line(text: str) -> None
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_check_never_raises_whatever_was_answered(document: Any) -> None:
-    assert said_of_questions(json.dumps(document)) is not None
-    assert said_of_path(json.dumps({**good_path(), "learning_paths": document})) is not None
+    assert texts_of_questions(json.dumps(document)) is not None
+    assert texts_of_path(json.dumps({**good_path(), "learning_paths": document})) is not None
 
 
 @pytest.mark.parametrize(

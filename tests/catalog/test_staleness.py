@@ -33,13 +33,13 @@ def test_lines_of_living_models_and_presets_age() -> None:
     assert "claude/claude-2.1" not in found, "who is gone needs no further news"
 
 
-def test_a_default_that_ends_within_a_month_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_default_that_ends_within_a_month_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PROVIDERS, "openai", msgspec.structs.replace(PROVIDERS["openai"], model="gpt-4.1"))
     assert "openai (default)" not in problems(date(2026, 12, 10))
     assert "shut down on 2027-01-14: use gpt-6-luna" in problems(date(2026, 12, 20))["openai (default)"]
 
 
-def test_news_of_the_price_list_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_news_of_the_price_list_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         staleness, "listed_models", lambda provider: ("gpt-9-sol", "gpt-9-tts", "gpt-4o") * (provider == "openai")
     )
@@ -48,12 +48,12 @@ def test_news_of_the_price_list_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     assert not {"openai/gpt-9-tts", "openai/gpt-4o"} & found.keys()
 
 
-def test_a_price_of_the_catalogue_that_the_price_list_has_too_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_price_of_the_catalogue_that_the_price_list_has_too_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "openai/gpt-6.2-sol" not in problems(CHECKED)
     monkeypatch.setattr(staleness, "listed_models", lambda provider: ("gpt-6.2-sol",) * (provider == "openai"))
     assert "the one in models.jsonl can go" in problems(CHECKED)["openai/gpt-6.2-sol"]
 
 
-def test_a_living_model_without_a_price_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_living_model_without_a_price_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staleness, "price_of", lambda provider, model, when: None)
     assert "it has no price" in problems(CHECKED)["openai/gpt-6-luna"]

@@ -134,7 +134,7 @@ def test_no_question_is_a_wrong_use(run: Run, prompt: str) -> None:
     assert "there is no question" in run("chat", "-", input=prompt).stderr
 
 
-def test_a_wrong_environment_is_told_with_what_is_allowed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_environment_is_reported_with_what_is_allowed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_TEMPERATURE", "3")
     result = run("chat", "hi")
     assert result.exit_code == 2
@@ -194,7 +194,7 @@ def test_what_stand_ins_do_is_booked_apart_from_what_providers_do(run: Run) -> N
     ]
 
 
-def test_who_is_asked_is_said_until_the_answer_begins(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_target_asked_is_shown_until_the_answer_begins(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("segue.cli.progress.PATIENCE", 0.0)
     result = run("chat", "hi", "--break", "gemini=stall:after=0,seconds=0.5", "--chain", "gemini")
     assert "asking gemini (simulated) (gemini-3.5-flash-lite) …\n" in result.stderr
@@ -213,7 +213,7 @@ def test_on_a_terminal_what_is_waited_for_is_erased_when_it_is_there(
     assert capsys.readouterr().err == "asking gemini\r\x1b[2Kasking openai\r\x1b[2K"
 
 
-def test_the_model_on_this_machine_is_asked_only_on_demand_and_what_it_lacks_is_said(
+def test_the_model_on_this_machine_is_asked_only_on_demand_and_what_it_lacks_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("segue.embedded.model_file.find_spec", lambda name: None)

@@ -105,7 +105,7 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def test_a_provider_that_is_well_is_said_to_be_with_its_times(alone: pytest.MonkeyPatch, run: Run) -> None:
+def test_a_healthy_provider_is_reported_as_such_with_its_times(alone: pytest.MonkeyPatch, run: Run) -> None:
     with Lists({"id": "gpt-6-luna"}) as server:
         alone.setenv("OPENAI_BASE_URL", at(server))
         status, checks = asked(run)
@@ -201,7 +201,7 @@ def test_silence_ends_in_time(alone: pytest.MonkeyPatch, run: Run) -> None:
 
 
 @pytest.mark.parametrize(("ahead", "state"), [(-10, "ok"), (-90, "warning"), (3600, "fault")])
-def test_a_clock_that_is_wrong_is_told_from_the_providers_date(
+def test_a_clock_that_is_wrong_is_recognised_by_the_providers_date(
     ahead: float, state: str, alone: pytest.MonkeyPatch, run: Run
 ) -> None:
     with Lists({"id": "gpt-6-luna"}, ahead=ahead) as server:
@@ -239,7 +239,7 @@ def test_a_retired_model_is_a_warning_with_what_to_set(alone: pytest.MonkeyPatch
     assert "was shut down on 2026-10-23" in check["finding"]
 
 
-def test_an_end_that_only_the_provider_knows_of_is_told(alone: pytest.MonkeyPatch, run: Run) -> None:
+def test_an_end_that_only_the_provider_knows_of_is_reported(alone: pytest.MonkeyPatch, run: Run) -> None:
     soon = (datetime.now(UTC) + timedelta(days=20)).date()
     with Lists({"id": "gpt-6-luna", "shutdown_date": soon.isoformat()}) as server:
         alone.setenv("OPENAI_BASE_URL", at(server))
@@ -375,7 +375,7 @@ class TestLedger:
         assert not books.exists()
 
 
-def test_a_database_that_is_gone_is_told_without_its_address(alone: pytest.MonkeyPatch, run: Run) -> None:
+def test_a_database_that_is_gone_is_reported_without_its_address(alone: pytest.MonkeyPatch, run: Run) -> None:
     pytest.importorskip("pymongo")
     url = f"mongodb://user:secret@127.0.0.1:{closed_port()}/?serverSelectionTimeoutMS=200"
     alone.setenv("MONGODB_URL", url)

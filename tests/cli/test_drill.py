@@ -52,7 +52,7 @@ def test_a_cut_answer_is_finished_by_the_next_target_and_booked() -> None:
     assert cut["longest_pause"] >= cut["switched_in"] >= 0
 
 
-def test_a_loud_fault_is_told_from_a_silent_one_by_its_times() -> None:
+def test_a_loud_fault_differs_from_a_silent_one_in_its_times() -> None:
     _, faults = played("--fault", "overloaded", "--fault", "silence")
     assert faults["overloaded"]["hedges"] == 0
     assert faults["silence"]["hedges"] == 1
@@ -68,7 +68,7 @@ def test_everything_shown_says_that_it_is_simulated() -> None:
     assert json.loads(drill("--json", "--fault", "drop").stdout)["simulated"] is True
 
 
-def test_a_fault_that_is_not_survived_is_told_and_ends_with_status_1(alone: Path) -> None:
+def test_a_fault_that_is_not_survived_is_reported_and_ends_with_status_1(alone: Path) -> None:
     (alone / "segue.toml").write_text("[policy]\ncontinuations = 0\n", encoding="utf-8")
     result = drill("--fault", "cut", "--fault", "overloaded")
     assert result.exit_code == 1
@@ -77,7 +77,7 @@ def test_a_fault_that_is_not_survived_is_told_and_ends_with_status_1(alone: Path
     assert "cut: the answer broke off" in result.stdout
 
 
-def test_the_first_of_the_chain_is_broken_whoever_it_is() -> None:
+def test_the_first_of_the_chain_is_broken_whichever_it_is() -> None:
     document, faults = played("--chain", "claude,openai", "--fault", "error_event")
     assert document["chain"] == ["claude", "openai"]
     assert faults["error_event"]["attempts"][0].startswith("claude: overload")
@@ -99,7 +99,7 @@ def test_keys_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -
         (["--chain", "gemini,nobody"], "nobody"),
     ],
 )
-def test_what_cannot_be_played_is_said_in_one_line_and_ends_with_status_2(arguments: list[str], said: str) -> None:
+def test_what_cannot_be_played_is_reported_in_one_line_and_ends_with_status_2(arguments: list[str], said: str) -> None:
     result = drill(*arguments)
     assert result.exit_code == 2
     assert said in result.stderr

@@ -86,7 +86,7 @@ MISUSED: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("case", MISUSED.values(), ids=MISUSED)
-def test_what_is_wrong_is_said_with_what_to_do(
+def test_an_error_says_what_is_wrong_and_what_to_do(
     case: Case, run: Run, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments, environ, toml, told = case
@@ -124,7 +124,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("fault", "told", "also"), FAILURES.values(), ids=FAILURES)
-def test_a_provider_that_fails_is_said_with_what_to_do(
+def test_a_provider_that_fails_is_reported_with_what_to_do(
     fault: str, told: str, also: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sandbox(faults={"gemini": fault}) as elsewhere:
@@ -175,7 +175,7 @@ def test_a_ledger_that_cannot_be_written_leaves_the_answer_whole(
     assert "Errno" not in result.stderr
 
 
-def test_a_full_disk_is_said_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_LEDGER", "/dev/full")
     result = run("usage")
     assert result.exit_code == 2

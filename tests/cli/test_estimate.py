@@ -71,7 +71,7 @@ def test_the_coachs_own_prompts_are_counted(run: Run, resume: str) -> None:
         ("paid", True, None),
     ],
 )
-def test_both_prices_are_said_where_the_tier_is_not_known(
+def test_both_prices_are_shown_where_the_tier_is_not_known(
     tier: str | None, costs: bool, said: str | None, run: Run, resume: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if tier:

@@ -18,7 +18,7 @@ def ring(bare: Path, monkeypatch: pytest.MonkeyPatch) -> FileKeyRing:
     return FileKeyRing(path)
 
 
-def test_a_made_keys_secret_is_all_of_the_output_and_said_not_to_come_again(run: Run, ring: FileKeyRing) -> None:
+def test_a_made_keys_secret_is_all_of_the_output_with_a_note_that_it_is_shown_once(run: Run, ring: FileKeyRing) -> None:
     result = run(
         "keys", "create", "ci", "--rate", "60", "--daily-budget", "2.50", "--models", "auto, openai/gpt-6-luna"
     )
@@ -43,7 +43,7 @@ def test_keys_are_listed_without_a_secret_and_with_their_names_as_they_are(run: 
     assert not any(secret[9:] in listed.output for secret in (*secrets, limited))
 
 
-def test_without_keys_it_is_said_how_to_make_one(run: Run, ring: FileKeyRing) -> None:
+def test_without_keys_the_output_shows_how_to_make_one(run: Run, ring: FileKeyRing) -> None:
     result = run("keys", "list")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "segue keys create NAME" in result.stderr
@@ -72,7 +72,7 @@ def test_a_revoked_key_is_refused_and_stays_listed(run: Run, ring: FileKeyRing) 
         (("create", "ci", "--rate", "0"), "rate"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do_and_makes_nothing(
+def test_a_mistake_is_reported_with_what_to_do_and_makes_nothing(
     run: Run, ring: FileKeyRing, arguments: tuple[str, ...], said: str
 ) -> None:
     result = run("keys", *arguments)

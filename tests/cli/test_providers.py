@@ -18,14 +18,14 @@ def _rows(run: Run, *arguments: str) -> dict[str, dict[str, Any]]:
     return {row["target"]: row for row in json.loads(result.stdout)}
 
 
-def test_without_a_key_nobody_is_asked(run: Run) -> None:
+def test_without_a_key_no_provider_is_asked(run: Run) -> None:
     rows = _rows(run)
     assert list(rows) == ["gemini", "openai", "claude"]
     assert all((row["key"], row["reachable"]) == ("none", None) for row in rows.values())
     assert all(float(row["output_price"]) > float(row["input_price"]) > 0 for row in rows.values())
 
 
-def test_both_prices_are_said_where_the_tier_is_not_known(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_prices_are_shown_where_the_tier_is_not_known(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = run("providers", "--offline").stdout
     assert "gemini: free within 500 requests a day, else as shown; paid is assumed: set GEMINI_TIER to free or" in shown
     tiers = {name: row["tier"] for name, row in _rows(run, "--offline").items()}
@@ -57,12 +57,12 @@ def test_a_silent_provider_is_given_up_after_the_timeout(run: Run, monkeypatch: 
     assert (row["key"], row["reachable"], row["problem"]) == ("not needed", False, "silent for 0.2 s")
 
 
-def test_offline_nobody_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_no_provider_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert _rows(run, "--offline")["openai"]["reachable"] is None
 
 
-def test_a_model_that_has_aged_is_told_with_its_successor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_has_aged_is_reported_with_its_successor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_MODEL", "gemini-1.5-flash")
     assert "use gemini-3.5-flash-lite" in (_rows(run)["gemini"]["lifecycle"] or "")
 
@@ -74,14 +74,14 @@ def test_a_target_that_lacks_a_setting_says_which(run: Run, monkeypatch: pytest.
     assert "AZURE_MODEL" in row["problem"]
 
 
-def test_a_local_server_is_said_to_bring_its_own_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_server_is_shown_with_its_own_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_CHAIN", "local")
     row = _rows(run)["local"]
     assert (row["key"], row["model"]) == ("not needed", "the first it lists")
     assert row["reachable"] or "looked for ollama" in row["problem"]
 
 
-def test_a_model_on_this_machine_that_is_not_there_is_said_to_be_missing(
+def test_a_model_on_this_machine_that_is_not_there_is_reported_as_missing(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SEGUE_CONFIG", str(tmp_path / "segue.toml"))

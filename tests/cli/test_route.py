@@ -132,7 +132,7 @@ def test_a_simulated_free_quota_runs_out(run: Run, history: None, toml: Path) ->
     )  # nine tenths of the quota are two requests; the other two are paid for
 
 
-def test_an_empty_ledger_is_said_to_be_empty(run: Run, toml: Path) -> None:
+def test_an_empty_ledger_is_reported_as_empty(run: Run, toml: Path) -> None:
     assert "no answered request" in run("route", "simulate").stderr
 
 
@@ -164,7 +164,7 @@ def test_training_says_what_it_lacks_and_feedback_which_request_it_does_not_know
     assert "no request 'nobody'" in unknown.stderr
 
 
-def test_without_feedback_the_ledgers_signs_teach_and_it_is_said_that_they_are_signs(run: Run, toml: Path) -> None:
+def test_without_feedback_the_ledgers_signs_teach_and_the_output_says_that_they_are_signs(run: Run, toml: Path) -> None:
     small: dict[str, Any] = {"target": "small", "model": "small-1", "cost": Decimal(1)}
     for place in range(80):
         verdict = "bad" if place > 50 and place % 2 == 0 else "on"

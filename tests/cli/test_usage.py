@@ -192,7 +192,7 @@ def test_a_name_is_no_markup(run: Run, book: Book) -> None:
     assert "[red]m[/red]" in run("usage").stdout
 
 
-def test_where_nothing_is_booked_that_is_said_and_where(run: Run, bare: Path) -> None:
+def test_an_empty_ledger_is_reported_with_its_place(run: Run, bare: Path) -> None:
     result = run("usage", "--since", "1d")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"Nothing is booked for {TODAY} (UTC) in {bare / 'ledger.sqlite3'}.\n"
@@ -215,7 +215,7 @@ def test_where_nothing_is_booked_that_is_said_and_where(run: Run, bare: Path) ->
         (("--csv", "--json"), "one of --csv and --json"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_a_mistake_is_reported_with_what_to_do(run: Run, arguments: tuple[str, ...], said: str) -> None:
     result = run("usage", *arguments)
     assert result.exit_code == 2
     assert said in result.stderr

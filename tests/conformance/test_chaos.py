@@ -73,7 +73,7 @@ def test_what_no_provider_would_take_is_asked_once(gateway: str, chaos: Chaos) -
     assert (verdict["passed"], verdict["attempts"]) == (True, 1)
 
 
-def test_a_single_provider_is_asked_again_when_it_said_and_no_sooner(gateway: str, chaos: Chaos) -> None:
+def test_a_single_provider_is_asked_again_at_the_time_it_named_and_no_sooner(gateway: str, chaos: Chaos) -> None:
     chaos.plan({"type": "fail", "status": 429, "retry_after": 1, "times": 1})
     text, _, reason = ask(gateway, stream=False)
     assert (bool(text), reason) == (True, "stop")

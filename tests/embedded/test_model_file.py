@@ -40,7 +40,7 @@ def test_any_file_can_be_named(packages: object, tmp_path: Path, monkeypatch: py
         ("", "no/such.gguf", "there is no file no/such.gguf"),
     ],
 )
-def test_what_is_missing_is_said_with_what_to_do(
+def test_what_is_missing_is_reported_with_what_to_do(
     packages: dict[str, ModuleSpec | None], missing: str, name: str, says: str
 ) -> None:
     packages.pop(missing, None)

@@ -147,7 +147,7 @@ async def test_an_answer_after_a_schema_is_that_json(build: Build, dialect: str,
         ("find a fault in me", InvalidRequestError),
     ],
 )
-async def test_an_error_is_told_by_what_it_means(
+async def test_an_error_is_classified_by_what_it_means(
     build: Build, dialect: str, prompt: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:

@@ -62,7 +62,9 @@ async def test_an_outage_of_all_for_a_moment_costs_no_caller_his_answer(fault: s
 
 
 @pytest.mark.parametrize("fault", ["rate of two seconds", "unavailable"])
-async def test_who_finds_a_target_still_unwell_waits_for_the_others_and_then_for_it_again(fault: str) -> None:
+async def test_a_caller_that_finds_a_target_still_unhealthy_waits_for_the_others_and_then_for_it_again(
+    fault: str,
+) -> None:
     world = World(a(until(4.0, fault), latency=0.01, pace=0.001), b(until(4.0, fault), latency=0.01, pace=0.001))
     outcomes = await crowd(world)
     assert all(outcome.answered for outcome in outcomes)
@@ -130,7 +132,7 @@ async def test_a_caller_who_leaves_while_he_waits_gives_his_place_in_line_to_the
     await check(world, answered=None)
 
 
-async def test_while_one_target_is_well_nobody_waits_for_the_others() -> None:
+async def test_while_one_target_is_healthy_no_caller_waits_for_the_others() -> None:
     world = World(a(always("unavailable")), b(latency=0.01, pace=0.001))
     outcomes = await crowd(world)
     assert all(outcome.answered for outcome in outcomes)

@@ -196,7 +196,7 @@ async def test_a_context_that_is_too_long_fails_over_only_to_a_larger_window() -
     await check(world)
 
 
-async def test_a_refusal_that_can_not_be_for_want_of_room_bars_nobody() -> None:
+async def test_a_refusal_that_can_not_be_for_lack_of_room_bars_no_target() -> None:
     """A model that says no without naming a field, to a prompt that fills a thousandth of its window."""
     world = World(c(always("too large")), b())
     assert (await world.ask(PROSE)).tried == ["c", "b"]
@@ -384,7 +384,7 @@ async def test_the_hedge_budget_ends_and_is_earned_again_by_successes() -> None:
     await check(world)
 
 
-async def test_nobody_is_hedged_while_half_the_targets_are_out() -> None:
+async def test_no_request_is_hedged_while_half_the_targets_are_out() -> None:
     world = World(a(always("hang")), b(), c(always("auth")), Provider("d", "gemini", act, always("auth")))
     for name in ("c", "d"):
         await world.ask(PROSE, targets=(name,))
@@ -525,7 +525,7 @@ async def test_a_probe_that_hangs_is_not_followed_by_one_in_every_request() -> N
     assert sum("a" in outcome.tried for outcome in outcomes) <= 2
 
 
-async def test_a_silent_target_that_others_find_unwell_is_left_though_the_budget_is_spent() -> None:
+async def test_a_silent_target_that_others_find_unhealthy_is_left_though_the_budget_is_spent() -> None:
     world = World(a(always("stall")), b())
     while world.engine.budget.take(1.0):
         pass
@@ -655,7 +655,7 @@ async def test_the_same_target_is_not_asked_again_before_its_stated_retry_after(
     await check(world)
 
 
-async def test_a_retry_after_beyond_the_deadline_is_told_to_the_caller() -> None:
+async def test_a_retry_after_beyond_the_deadline_is_passed_to_the_caller() -> None:
     world = World(a(always("rate")))
     outcome = await world.ask(PROSE, policy=Policy(deadline=5.0))
     assert outcome.tried == ["a"]
@@ -794,7 +794,7 @@ async def test_an_answer_cut_in_its_thinking_is_restarted_and_marked() -> None:
     await check(world)
 
 
-async def test_a_cut_inside_a_tool_call_makes_the_call_anew() -> None:
+async def test_a_cut_inside_a_tool_call_makes_the_call_again() -> None:
     world = World(a(always("eof", "tool arguments")), b())
     outcome = await world.ask(REFERENCES["bare tools"])
     assert [event.call.name for event in outcome.calls] == ["look_up", "look_up"]

@@ -107,7 +107,7 @@ def test_what_a_caller_has_trained_is_not_replaced_unasked() -> None:
     assert tuned.model.id == "ft:gpt-4.1:acme::1"
 
 
-def test_nobody_is_replaced_against_the_policy() -> None:
+def test_no_model_is_replaced_against_the_policy() -> None:
     assert aging.current(GPT, date(2027, 2, 1), replace=False).model.id == "gpt-4.1"
 
 
@@ -190,7 +190,7 @@ def test_retired_models_of_the_presets_have_their_successors(provider: str, mode
     assert f"{model} " in aged.notice
 
 
-async def test_a_name_that_nobody_knows_is_answered_by_its_makers_default_and_not_by_the_next_maker(
+async def test_an_unknown_name_is_answered_by_its_makers_default_and_not_by_the_next_maker(
     tmp_path: Path,
 ) -> None:
     segue = segue_on(date(2026, 12, 1), tmp_path, says_its_model(gone="gpt-nine"), model="gpt-nine")
@@ -201,7 +201,7 @@ async def test_a_name_that_nobody_knows_is_answered_by_its_makers_default_and_no
         assert [attempt.outcome for attempt in answer.attempts] == outcomes
 
 
-async def test_who_is_gone_is_not_said_to_recover(tmp_path: Path) -> None:
+async def test_a_model_that_is_gone_is_not_reported_as_recovering(tmp_path: Path) -> None:
     segue = segue_on(date(2026, 12, 1), tmp_path, says_its_model(gone="gpt-6-luna"), model="gpt-6-luna")
     for _ in range(2):
         with pytest.raises(LLMServiceUnavailableError) as caught:

@@ -34,7 +34,7 @@ class BudgetMachine(RuleBasedStateMachine):
             self.history.append("answered")
 
     @rule(cost=st.sampled_from([HEDGE, CONTINUATION]), share_open=st.sampled_from([0.0, 0.0, 0.25, 0.49, 0.5, 1.0]))
-    def somebody_wants_to_pay(self, cost: float, share_open: float) -> None:
+    def a_caller_wants_to_pay(self, cost: float, share_open: float) -> None:
         granted = self.budget.take(cost, share_open=share_open)
         assert granted == (share_open < 0.5 and cost <= self.level())
         if granted:

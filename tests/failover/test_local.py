@@ -97,7 +97,7 @@ async def test_when_all_else_is_down_the_first_model_of_a_server_that_runs_answe
     await segue.aclose()
 
 
-async def test_nobody_looks_for_one_unless_asked() -> None:
+async def test_a_local_server_is_looked_for_only_when_asked() -> None:
     segue = segue_of(down(), ollama=closed_port())
     assert [target.name for target in segue.targets.chain(None)[1]] == ["openai"]
     assert [target.name for target in segue_of(down() | {"SEGUE_LOCAL": "off"}).targets.chain(None)[1]] == ["openai"]
@@ -130,7 +130,7 @@ async def test_a_single_server_needs_no_model_either(servers: list[Local]) -> No
     await segue.aclose()
 
 
-async def test_one_that_has_gone_is_looked_for_anew(servers: list[Local]) -> None:
+async def test_one_that_has_gone_is_looked_for_again(servers: list[Local]) -> None:
     servers += [await Local("first").start(), await Local("second").start()]
     segue = segue_of({"SEGUE_CHAIN": "local"}, ollama=servers[0].port, vllm=servers[1].port)
     assert (await segue.acomplete("hi")).text == "I am first"

@@ -100,7 +100,7 @@ async def test_several_arrivals_in_one_turn_of_the_loop_wake_the_reader_once_and
     assert [box.take(), box.take()] == ["a", "b"]
 
 
-async def test_a_call_to_wake_nobody_is_not_remembered() -> None:
+async def test_a_wake_without_a_waiter_is_not_remembered() -> None:
     box: Mailbox[str] = Mailbox(asyncio.get_running_loop())
     box.wake()
     begun = now()

@@ -97,7 +97,7 @@ def test_without_failing_over_only_the_first_target_is_asked() -> None:
     assert order(plan(A, B, C, policy=Policy(fallback=False))) == "a"
 
 
-def test_an_unwell_target_is_passed_over_and_keeps_its_place() -> None:
+def test_an_unhealthy_target_is_passed_over_and_keeps_its_place() -> None:
     queue = plan(A, B, C)
     assert taken(queue, unwell(a=barred())).target is B
     assert order(queue) == "ac"
@@ -131,11 +131,11 @@ def test_preferred_targets_come_first_and_the_others_after_them() -> None:
     assert [taken(queue, prefer=lambda target: target is C).target for _ in range(3)] == [C, A, B]
 
 
-def test_a_preferred_target_that_is_unwell_does_not_come_first() -> None:
+def test_a_preferred_target_that_is_unhealthy_does_not_come_first() -> None:
     assert taken(plan(A, B), unwell(b=barred()), prefer=lambda target: target is B).target is A
 
 
-def test_who_waits_and_cannot_be_asked_is_told_with_the_reason() -> None:
+def test_a_target_that_waits_and_cannot_be_asked_is_named_with_the_reason() -> None:
     queue = plan(A, target("b", tools=False), C, need=Need(prompt_tokens=1, tools=True))
     assert queue.skipped(unwell(a=barred(1005.0))) == [
         Skipped(target=A, reason="why", recovers_at=1005.0),
@@ -143,7 +143,7 @@ def test_who_waits_and_cannot_be_asked_is_told_with_the_reason() -> None:
     ]
 
 
-def test_a_target_that_was_asked_is_not_told_among_those_passed_over() -> None:
+def test_a_target_that_was_asked_is_not_named_among_those_passed_over() -> None:
     queue = plan(A, B)
     taken(queue)
     assert queue.skipped(unwell(a=barred())) == []
@@ -319,7 +319,7 @@ def last_resort(queue: Plan, look: Look) -> str | None:
     return None if entry is None else entry.target.name
 
 
-def test_the_last_resort_is_whoever_recovers_first() -> None:
+def test_the_last_resort_is_the_target_that_recovers_first() -> None:
     look = unwell(a=barred(NOW + 9.0), b=barred(NOW + 3.0), c=barred(NOW + 6.0))
     assert last_resort(plan(A, B, C), look) == "b"
 
@@ -416,7 +416,7 @@ def test_no_round_begins_that_the_deadline_would_end_at_once(until: float, begin
     assert queue.round == (2 if begins else 1)
 
 
-def test_nobody_is_asked_again_before_the_time_they_named() -> None:
+def test_no_target_is_asked_again_before_the_time_it_named() -> None:
     rate = Failure(kind=FailureKind.RATE, message="", retry_after=9.0)
     queue = failed_round((A, rate))
     assert next_round(queue) == NOW + 9.0
@@ -430,7 +430,7 @@ def test_a_stated_wait_is_stretched_by_up_to_a_fifth(jitter: float, wait: float)
     assert next_round(plan(A), unwell(a=barred(NOW + 5.0)), jitter=jitter) == NOW + wait
 
 
-def test_nobody_is_asked_again_before_they_recover() -> None:
+def test_no_target_is_asked_again_before_it_recovers() -> None:
     assert next_round(failed_round((A, DOWN)), unwell(a=barred(NOW + 9.0))) == NOW + 9.0
 
 
@@ -536,7 +536,7 @@ FAILURES = st.sampled_from(
 
 
 @given(st.data(), st.integers(1, 4), st.booleans())
-def test_whatever_fails_a_request_ends_and_asks_nobody_who_is_barred_but_as_a_last_resort(
+def test_whatever_fails_a_request_ends_and_asks_no_barred_target_but_as_a_last_resort(
     data: st.DataObject, size: int, healthy: bool
 ) -> None:
     """A target has one try in each of three rounds, and besides one each for a blip, a prefill and two fields; its heir as many."""

@@ -45,7 +45,7 @@ CASES: list[tuple[dict[str, Any], Any, str | None]] = [
 
 
 @pytest.mark.parametrize(("schema", "value", "problem"), CASES)
-def test_a_value_follows_its_schema_or_is_told_where_it_does_not(
+def test_a_value_follows_its_schema_or_the_error_names_where_it_does_not(
     schema: dict[str, Any], value: Any, problem: str | None
 ) -> None:
     check = schema_check(schema)

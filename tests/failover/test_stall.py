@@ -177,7 +177,7 @@ def test_text_after_thinking_gets_a_whole_window_before_it_is_judged() -> None:
     assert watch.check(70.0) == Verdict(Action.GIVE_UP, "0 characters in 20 s")
 
 
-def test_time_in_which_nobody_read_is_no_silence() -> None:
+def test_time_without_a_reader_is_no_silence() -> None:
     watch = Watch(KNOWN, 0.0)
     watch.progress(Phase.TEXT, 10, 1.0)
     watch.resume(200.0)

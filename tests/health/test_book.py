@@ -148,7 +148,7 @@ def test_refusals_cool_and_never_trip() -> None:
     assert health.admit(A, 1.0) is YES
 
 
-def test_of_several_obstacles_the_last_to_go_is_told() -> None:
+def test_of_several_obstacles_the_last_to_go_is_reported() -> None:
     health = fail(book(), A, OVERLOAD)
     fail(health, A, failure(FailureKind.RATE), 1)
     assert health.look(A, 0.0).recovers_at == 5.0
@@ -411,7 +411,7 @@ def test_the_share_of_open_targets(sick: tuple[HealthKeys, ...], share: float) -
     assert health.share_open([], 1.0) == 0.0
 
 
-def test_changes_of_a_breaker_are_told_with_their_reason() -> None:
+def test_changes_of_a_breaker_are_reported_with_their_reason() -> None:
     watcher = Watcher()
     health = fail(HealthBook(BreakerPolicy(), on_change=watcher), A, OVERLOAD)
     for now in (2.0, 3.0):
@@ -424,7 +424,7 @@ def test_changes_of_a_breaker_are_told_with_their_reason() -> None:
     ]
 
 
-def test_an_endpoints_change_is_told_along_with_the_models() -> None:
+def test_an_endpoints_change_is_reported_along_with_the_models() -> None:
     watcher = Watcher()
     health = fail(HealthBook(BreakerPolicy(), on_change=watcher), A, OVERLOAD)
     fail(health, B, OVERLOAD)
@@ -435,7 +435,7 @@ def test_an_endpoints_change_is_told_along_with_the_models() -> None:
     ]
 
 
-def test_a_cooldown_is_told_once_an_episode_and_its_end_when_a_probe_passes() -> None:
+def test_a_cooldown_is_reported_once_an_episode_and_its_end_when_a_probe_passes() -> None:
     watcher = Watcher()
     health = HealthBook(BreakerPolicy(), on_change=watcher)
     fail(health, A, failure(FailureKind.RATE), 5)

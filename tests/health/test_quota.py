@@ -83,7 +83,7 @@ def test_a_days_tokens_have_a_limit_too() -> None:
     assert reserve(quotas, 1, tokens=1) == [TO_MIDNIGHT]
 
 
-def test_the_longest_of_several_waits_is_told() -> None:
+def test_the_longest_of_several_waits_is_reported() -> None:
     quotas = book(QuotaLimits(requests_per_minute=5, requests_per_day=4))
     assert reserve(quotas, 4) == [0.0, 0.0, 0.0, TO_MIDNIGHT]
 
@@ -236,7 +236,7 @@ def test_a_learned_limit_below_what_was_sent_waits_for_all_that_is_too_much() ->
     assert quotas.wait(KEY, 100, 40.0, NOON + 40) == 40.0
 
 
-def test_a_refusal_on_a_new_day_starts_its_counts_anew() -> None:
+def test_a_refusal_on_a_new_day_resets_its_counts() -> None:
     quotas = book()
     reserve(quotas, 4)
     quotas.learn(KEY, PER_DAY, None, TO_MIDNIGHT, NOON + TO_MIDNIGHT)

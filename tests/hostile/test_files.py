@@ -68,7 +68,7 @@ def test_a_file_of_keys_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert len(list(tmp_path.glob("keys.sqlite3.unreadable-*"))) == 1
 
 
-def test_a_full_disk_is_told_as_a_full_disk(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_a_full_disk(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "full.sqlite3", isolation_level=None) as books:
         books.execute("CREATE TABLE t (x)")
         books.execute("PRAGMA max_page_count = 2")

@@ -95,7 +95,7 @@ def test_a_stream_at_the_end_of_the_grace_ends_with_its_dialects_error(
     assert "the gateway stopped before the answer was complete" in said
 
 
-def test_sighup_ends_nothing_and_is_told_in_the_log(box: Sandbox, tmp_path: Path) -> None:
+def test_sighup_ends_nothing_and_is_logged(box: Sandbox, tmp_path: Path) -> None:
     with serving(box, tmp_path) as gateway:
         gateway.process.send_signal(signal.SIGHUP)
         until = time.monotonic() + 30

@@ -44,9 +44,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_the_environments_key_is_refused_and_it_is_said_which_file_which_key_and_what_to_do(
-    tmp_path: Path, attack: str
-) -> None:
+def test_the_environments_key_is_refused_with_the_file_the_key_and_what_to_do(tmp_path: Path, attack: str) -> None:
     name, toml, dotenv = ATTACKS[attack]
     (tmp_path / "segue.toml").write_text(toml)
     (tmp_path / "other.toml").write_text(f'[targets.openai]\nbase_url = "{EVIL}"\n')

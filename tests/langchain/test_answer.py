@@ -83,7 +83,7 @@ def test_thinking_that_came_in_pieces_is_sent_back_block_by_block_with_its_proof
     assert message.content == "so"
 
 
-def test_thinking_that_was_given_up_when_another_target_began_anew_is_never_sent_back() -> None:
+def test_thinking_that_was_given_up_when_another_target_started_over_is_never_sent_back() -> None:
     chunks = results.Chunks()
     events = [
         ThinkingDelta("given up"),
@@ -144,7 +144,7 @@ def test_sources_and_log_probabilities_are_in_the_metadata(backend: Backend, far
         assert [one["token"] for one in message.response_metadata["logprobs"]["content"]] == ["Hello"]
 
 
-def test_a_refusal_is_told(backend: Backend, far: Any) -> None:
+def test_a_refusal_is_reported(backend: Backend, far: Any) -> None:
     far.tell("openai", far.say("", reason=FinishReason.CONTENT_FILTER, refusal="I'd rather not."))
     message = OpenAIClient(backend=backend).invoke("x")
     assert message.response_metadata["finish_reason"] == "content_filter"

@@ -71,7 +71,7 @@ async def test_the_four_ways_to_call_say_the_same(llm: LLMClient) -> None:
     assert {str(way.usage_metadata) for way in ways} == {str(ways[0].usage_metadata)}
 
 
-def test_usage_is_told_once_with_its_details(backend: Backend, far: Any) -> None:
+def test_usage_is_reported_once_with_its_details(backend: Backend, far: Any) -> None:
     claude = ClaudeClient(backend=backend)
     chunks = list(claude.stream("hi"))
     assert [chunk.usage_metadata is not None for chunk in chunks].count(True) == 1
@@ -86,7 +86,7 @@ def test_usage_is_told_once_with_its_details(backend: Backend, far: Any) -> None
     assert openai.usage_metadata["output_token_details"] == {"reasoning": 3}
 
 
-def test_a_stream_comes_piece_by_piece_and_its_end_is_told_once(llm: LLMClient, far: Any) -> None:
+def test_a_stream_comes_piece_by_piece_and_its_end_is_reported_once(llm: LLMClient, far: Any) -> None:
     far.tell("gemini", far.say("one ", "two ", "three"))
     chunks = list(llm.stream("count"))
     assert [chunk.content for chunk in chunks] == ["one ", "two ", "three", ""]
@@ -114,7 +114,7 @@ async def test_a_stream_cut_in_mid_text_goes_on_elsewhere_as_one_stream(llm: LLM
     assert whole.response_metadata["target"] == "openai"
 
 
-def test_a_stream_that_nobody_can_go_on_with_raises_and_is_never_passed_off_as_whole(llm: LLMClient, far: Any) -> None:
+def test_a_stream_that_no_target_can_continue_raises_and_is_never_passed_off_as_whole(llm: LLMClient, far: Any) -> None:
     far.tell("gemini", far.say("The quick ", "brown", cut=1))
     far.tell("openai", far.fail(503))
     far.tell("claude", far.fail(503))
@@ -142,7 +142,7 @@ def test_when_all_fail_alike_the_error_says_so_and_is_not_retryable(
     assert len(raised.value.attempts) == 3
 
 
-def test_nobody_reachable_is_a_connection_error() -> None:
+def test_no_reachable_target_is_a_connection_error() -> None:
     from segue.settings_loading import load
     from segue.transport.memory import MemoryTransport, Refuse, Reply
 
@@ -234,7 +234,7 @@ async def test_events_of_a_pipeline_show_each_token_once(backend: Backend, far: 
     assert [token for token in tokens if token] == ["a", "b"]
 
 
-def test_a_failed_call_is_told_to_callbacks_as_an_error(llm: LLMClient, far: Any) -> None:
+def test_a_failed_call_reaches_callbacks_as_an_error(llm: LLMClient, far: Any) -> None:
     for name in ("gemini", "openai", "claude"):
         far.tell(name, far.fail(503))
     heard = Counter()
@@ -378,7 +378,7 @@ def test_options_reach_the_provider_from_constructor_bind_and_call(backend: Back
     assert third.stop == ("HALT",)
 
 
-def test_the_guides_defaults_hold_where_nothing_is_said(backend: Backend, far: Any) -> None:
+def test_the_guides_defaults_hold_where_nothing_is_set(backend: Backend, far: Any) -> None:
     OpenAIClient(backend=backend).invoke("x")
     assert (far.asked[0][1].temperature, far.asked[0][1].max_tokens) == (0.7, 1500)
 
@@ -570,7 +570,7 @@ def test_a_client_can_be_configured_copied_and_pickled(backend: Backend, far: An
     assert (type(again), again.temperature) == (OpenAIClient, 0.3)
 
 
-def test_what_goes_without_saying_may_be_said(backend: Backend, far: Any) -> None:
+def test_what_is_the_default_may_be_set(backend: Backend, far: Any) -> None:
     llm = OpenAIClient(backend=backend, stream_usage=True)
     assert llm.invoke("x", stream_usage=True).usage_metadata is not None
 

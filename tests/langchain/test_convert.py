@@ -59,7 +59,7 @@ SAID: list[tuple[Any, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize(("content", "parts"), SAID)
 @pytest.mark.parametrize("kind", [HumanMessage, SystemMessage])
-def test_what_is_said_becomes_text_and_images(kind: Any, content: Any, parts: tuple[Any, ...]) -> None:
+def test_content_becomes_text_and_images(kind: Any, content: Any, parts: tuple[Any, ...]) -> None:
     role = "user" if kind is HumanMessage else "system"
     assert to_chat([kind(content)]) == (Message(role, parts),)
 
@@ -158,7 +158,7 @@ def test_a_message_that_is_none_is_refused() -> None:
         to_chat([RemoveMessage(id="1")])
 
 
-def test_a_failed_tool_is_told_as_failed() -> None:
+def test_a_failed_tool_is_sent_as_failed() -> None:
     (message,) = to_chat([ToolMessage("boom", tool_call_id="c", status="error")])
     assert message.parts[0] == ToolResult(call_id="c", content=(Text("boom"),), is_error=True)
 
@@ -181,7 +181,7 @@ def test_anthropics_tool_results_leave_the_users_turn() -> None:
     )
 
 
-def test_tool_calls_are_said_once_though_the_content_repeats_them() -> None:
+def test_tool_calls_are_sent_once_though_the_content_repeats_them() -> None:
     calls = [{"name": "add", "args": {"a": 1, "b": "é"}, "id": "c1"}]
     for block in (
         {"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 1}},

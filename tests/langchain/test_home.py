@@ -53,7 +53,7 @@ async def test_a_model_that_asks_another_does_not_wait_for_itself() -> None:
     assert [piece async for piece in at_home(outer)] == [10, 11, 12]
 
 
-async def test_what_a_model_raises_arrives_after_what_it_said() -> None:
+async def test_what_a_model_raises_arrives_after_its_text() -> None:
     async def failing() -> AsyncGenerator[int, None]:
         yield 1
         raise ConnectionResetError("gone")

@@ -65,7 +65,7 @@ TRANSLATED: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("given", "ours"), TRANSLATED)
-def test_an_option_of_a_provider_package_is_said_in_ours(given: dict[str, Any], ours: dict[str, Any]) -> None:
+def test_an_option_of_a_provider_package_becomes_ours(given: dict[str, Any], ours: dict[str, Any]) -> None:
     before = repr(given)
     assert named(given) == ours
     assert repr(given) == before

@@ -204,7 +204,7 @@ async def test_a_package_goes_on_with_what_another_began_and_another_with_what_i
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-async def test_a_call_that_a_package_was_cut_off_in_is_made_anew_and_once(
+async def test_a_call_that_a_package_was_cut_off_in_is_made_again_and_once(
     registry: LLMRegistry, package: str, box: Sandbox, at: int
 ) -> None:
     box.break_provider(package, f"cut:after={at}")
@@ -230,7 +230,7 @@ async def test_structured_output_by_every_method_is_failed_over_from_and_to_a_pa
         assert answer["raw"].response_metadata["target"] == chain[1]
 
 
-async def test_a_packages_usage_is_what_the_provider_charged_and_is_told_once(
+async def test_a_packages_usage_is_what_the_provider_charged_and_is_reported_once(
     registry: LLMRegistry, package: str, box: Sandbox
 ) -> None:
     llm = registry.get_client("mine")

@@ -185,7 +185,7 @@ def test_a_function_makes_its_model_when_it_is_first_needed(registry: LLMRegistr
     assert made == ["now"]
 
 
-def test_a_model_that_cannot_be_made_keeps_nobody_from_answering(registry: LLMRegistry, monkeypatch: Any) -> None:
+def test_a_model_that_cannot_be_made_keeps_no_other_from_answering(registry: LLMRegistry, monkeypatch: Any) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     registry.register("mine", lambda: ChatOpenAI(model="gpt-4.1"))
     assert registry.get_client("mine") is None

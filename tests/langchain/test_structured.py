@@ -138,7 +138,9 @@ async def test_the_raw_message_comes_with_the_value(llm: LLMClient, far: Any, me
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-async def test_with_the_raw_message_a_refused_answer_is_told_not_raised(llm: LLMClient, far: Any, method: str) -> None:
+async def test_with_the_raw_message_a_refused_answer_is_returned_not_raised(
+    llm: LLMClient, far: Any, method: str
+) -> None:
     for name in ("gemini", "openai", "claude"):
         far.tell(name, far.say(f"{name}: no"))
     structured = llm.with_structured_output(Question, include_raw=True, method=method)
@@ -211,7 +213,7 @@ def test_an_unknown_option_is_refused_when_called(llm: LLMClient) -> None:
         llm.with_structured_output(Question, temprature=1).invoke("x")
 
 
-def test_a_schema_makes_nobody_fetch_what_it_refers_to() -> None:
+def test_what_a_schema_refers_to_is_never_fetched() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         schema = Schema({"title": "x", "$ref": f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"})

@@ -139,7 +139,7 @@ async def test_a_text_where_a_call_was_demanded_is_its_targets_failure(llm: LLMC
     assert far.order == ["gemini", "openai"] * 2
 
 
-def test_without_a_choice_none_is_said(llm: LLMClient, far: Any) -> None:
+def test_without_a_choice_none_is_sent(llm: LLMClient, far: Any) -> None:
     llm.bind_tools([add]).invoke("x")
     assert far.asked[0][1].tool_choice in (None, ToolChoice(mode="auto"))
 

@@ -110,7 +110,7 @@ async def test_what_breaks_after_the_finish_reason_changes_nothing() -> None:
     assert isinstance((await events(scripted(chunk("a"), RuntimeError("reset"))))[-1], Failed)
 
 
-async def test_text_usage_and_the_finish_reason_are_told() -> None:
+async def test_text_usage_and_the_finish_reason_are_reported() -> None:
     usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
     more = {"input_tokens": 0, "output_tokens": 2, "total_tokens": 2, "output_token_details": {"reasoning": 1}}
     said = await events(scripted(chunk("a", usage_metadata=usage), chunk("b"), done("length", usage_metadata=more)))
@@ -194,7 +194,7 @@ async def test_a_run_still_in_progress_has_not_ended() -> None:
     assert failure(said).kind is FailureKind.BROKEN
 
 
-async def test_a_refusal_of_the_model_is_told_with_its_words() -> None:
+async def test_a_refusal_of_the_model_is_reported_with_its_words() -> None:
     said = await events(scripted(chunk("", additional_kwargs={"refusal": "I won't."}), done()))
     assert said[-1] == Finished(FinishReason.CONTENT_FILTER, raw="stop", refusal="I won't.")
 
@@ -230,7 +230,7 @@ async def test_whole_calls_one_after_another_are_told_apart(index: Any) -> None:
     assert [(e.index, e.id) for e in said if isinstance(e, ToolCallDelta)] == [(0, "c1"), (1, "c2")]
 
 
-async def test_calls_of_a_whole_message_and_their_signatures_are_told() -> None:
+async def test_calls_of_a_whole_message_and_their_signatures_are_reported() -> None:
     message = AIMessage(
         "",
         tool_calls=[{"name": "add", "args": {"a": 1}, "id": "c1"}],
@@ -260,7 +260,7 @@ async def test_reasoning_of_a_providers_package_keeps_its_proof() -> None:
     assert [event.text for event in said if isinstance(event, TextDelta)] == ["so"]
 
 
-async def test_only_what_the_caller_said_is_said_to_the_model() -> None:
+async def test_only_what_the_caller_set_is_sent_to_the_model() -> None:
     model = scripted(done())
     await events(model)
     assert model.seen[0][1] == {"stop": None}
@@ -363,7 +363,7 @@ def test_a_models_own_retries_are_switched_off_and_its_usage_on() -> None:
     assert prepared(ready) is ready
 
 
-def test_a_model_that_cannot_be_made_anew_is_taken_as_it_is() -> None:
+def test_a_model_that_cannot_be_rebuilt_is_taken_as_it_is() -> None:
     class Stubborn(Scripted):
         def __init__(self, **fields: Any) -> None:
             if fields["max_retries"] == 0:

@@ -177,7 +177,7 @@ print(threading.active_count(), len(SqliteStore(sys.argv[1]).records()))
 """
 
 
-def test_a_store_that_nobody_holds_writes_what_it_has_and_ends_its_thread(
+def test_a_store_without_a_holder_writes_what_it_has_and_ends_its_thread(
     tmp_path: Path, python: Run, finished: Finished
 ) -> None:
     assert finished(python(DROPPED, tmp_path / "ledger.sqlite3")) == "1 20\n"

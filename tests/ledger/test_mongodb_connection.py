@@ -76,7 +76,7 @@ def test_a_url_that_is_none_is_refused_without_being_repeated(url: str) -> None:
     assert caught.value.__suppress_context__
 
 
-def test_a_server_that_is_not_there_is_told_in_the_time_the_url_allows() -> None:
+def test_a_server_that_is_not_there_is_reported_in_the_time_the_url_allows() -> None:
     connection = MongoConnection(Secret(f"{closed_url()}?serverSelectionTimeoutMS=100"))
     before = time.monotonic()
     with pytest.raises(UNREACHABLE):

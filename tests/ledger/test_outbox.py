@@ -109,7 +109,7 @@ def test_a_settlement_leaves_the_file_for_mongodb_and_a_reservation_stays_until_
     assert {record.attempt_id for record in store.records()} == {"done", "open"}
 
 
-def test_an_outage_is_waited_out_while_nobody_who_writes_waits(
+def test_an_outage_is_waited_out_while_no_writer_waits(
     make: Make, gate: Gate, connection: MongoConnection, attempt: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = make()
@@ -285,7 +285,7 @@ def test_the_settings_decide_where_the_ledger_is(tmp_path: Path, mongodb_url: st
     ledger_of(Settings(ledger=path, mongodb_url=url)).close()
 
 
-def test_an_outage_of_the_real_kind_is_told_by_a_read_and_no_write(tmp_path: Path, attempt: Any) -> None:
+def test_an_outage_of_the_real_kind_is_found_by_a_read_and_no_write(tmp_path: Path, attempt: Any) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"mongodb://kim:hunter2@127.0.0.1:{closed.getsockname()[1]}/?serverSelectionTimeoutMS=100"

@@ -69,7 +69,7 @@ def test_an_attempt_is_reserved_when_it_starts_and_settled_when_it_ends(recorder
     assert record.metadata == {"user": "u"}
 
 
-def test_a_requests_cost_is_that_of_all_its_attempts_and_is_told_once(recorder: Recorder) -> None:
+def test_a_requests_cost_is_that_of_all_its_attempts_and_is_reported_once(recorder: Recorder) -> None:
     for attempt in ("a", "b"):
         recorder.attempt_started(start(attempt))
         recorder.attempt_ended(answered(start(attempt)))
@@ -112,7 +112,7 @@ def test_what_was_refused_costs_nothing_and_keeps_its_reason(recorder: Recorder,
     assert (record.settlement, record.cost, record.reason) == (Settlement.FREE, Decimal(0), "slow down")
 
 
-def test_costs_that_nobody_asks_for_do_not_pile_up(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_costs_that_are_not_asked_for_do_not_pile_up(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COSTS_KEPT", 3)
     for number in range(5):
         began = start(f"a{number}", f"r{number}")
@@ -122,7 +122,7 @@ def test_costs_that_nobody_asks_for_do_not_pile_up(recorder: Recorder, monkeypat
     assert recorder.take_cost("r4").cost == Decimal("0.3")
 
 
-async def test_nobody_waits_for_the_price_list_and_nothing_is_lost_meanwhile(
+async def test_no_caller_waits_for_the_price_list_and_nothing_is_lost_meanwhile(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     books = Bookkeeper(store, overrides=PRICES)
@@ -142,7 +142,7 @@ async def test_nobody_waits_for_the_price_list_and_nothing_is_lost_meanwhile(
     assert recorder.take_cost("r").cost == Decimal("0.3")
 
 
-async def test_prices_that_cannot_be_read_hold_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
+async def test_prices_that_cannot_be_read_hold_no_caller_up(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Bookkeeper):
         def price_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
             raise ImportError("the price list is gone")

@@ -175,7 +175,7 @@ def test_a_disk_that_takes_nothing_hides_no_sums(tmp_path: Path, attempt: Any) -
         ({}, ""),
     ],
 )
-def test_a_setting_of_days_that_has_no_effect_is_said_once_with_what_to_set(
+def test_a_setting_of_days_that_has_no_effect_is_logged_once_with_what_to_set(
     environ: dict[str, str],
     remedy: str,
     tmp_path: Path,
@@ -259,7 +259,7 @@ def test_several_processes_at_it_count_each_attempt_once(tmp_path: Path, attempt
     store.close()
 
 
-def test_a_step_that_fails_is_told_and_loses_nothing(
+def test_a_step_that_fails_is_reported_and_loses_nothing(
     tmp_path: Path, attempt: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "_DROP", "DELETE FROM gone WHERE ? = ?")

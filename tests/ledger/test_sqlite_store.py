@@ -137,7 +137,7 @@ def test_a_place_where_no_file_can_be_made_is_survived_and_used_once_it_is_free(
     assert [record.attempt_id for record in quick(path).records()] == ["a"]
 
 
-def test_a_file_that_was_taken_away_is_made_anew(tmp_path: Path, attempt: Any) -> None:
+def test_a_file_that_was_taken_away_is_made_again(tmp_path: Path, attempt: Any) -> None:
     store = quick(tmp_path / "ledger.sqlite3")
     store.settle(attempt("old"))
     assert store.flush()
@@ -327,7 +327,7 @@ print(len(SqliteStore(sys.argv[1]).records(limit=None)))
 """
 
 
-def test_a_full_disk_stops_nobody_and_loses_nothing_once_there_is_room(
+def test_a_full_disk_stops_no_caller_and_loses_nothing_once_there_is_room(
     tmp_path: Path, python: Run, finished: Finished
 ) -> None:
     assert finished(python(FULL_DISK, tmp_path / "ledger.sqlite3")) == "4001\n"

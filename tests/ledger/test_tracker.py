@@ -119,7 +119,7 @@ def test_the_days_mapping_is_plain_json(store: LedgerStore) -> None:
     assert json.loads(json.dumps(stats.providers)) == stats.providers
 
 
-def test_a_tracked_request_is_booked_with_all_that_was_said(store: LedgerStore) -> None:
+def test_a_tracked_request_is_booked_with_all_that_was_given(store: LedgerStore) -> None:
     tracker_of(store).track_request(
         "openai",
         model="gpt-4.1",
@@ -152,7 +152,7 @@ def test_a_tracked_request_is_booked_with_all_that_was_said(store: LedgerStore) 
         {"provider": "openai", "model": "no-such-model", "input_tokens": 10},
     ],
 )
-def test_a_cost_nobody_can_know_is_unpriced_and_not_nothing(request_: dict[str, Any], store: LedgerStore) -> None:
+def test_a_cost_that_cannot_be_known_is_unpriced_and_not_nothing(request_: dict[str, Any], store: LedgerStore) -> None:
     tracker = tracker_of(store)
     tracker.track_request(**request_)
     assert store.records()[0].cost is None

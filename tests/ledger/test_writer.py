@@ -128,7 +128,7 @@ def test_a_refused_batch_is_tried_again_without_being_asked(
     assert sink.written() == ["a"]
 
 
-def test_even_an_error_nobody_thought_of_does_not_end_the_thread(
+def test_even_an_unexpected_error_does_not_end_the_thread(
     sink: FakeSink, writer_of: Callable[..., GroupWriter], attempt: Any
 ) -> None:
     writer = writer_of()
@@ -282,7 +282,7 @@ async def test_those_who_wait_in_one_turn_of_the_loop_share_a_transaction_howeve
     assert [len(batch) for batch in sink.batches] == [4]
 
 
-async def test_nobody_waits_when_there_was_never_anything_to_write(writer_of: Callable[..., GroupWriter]) -> None:
+async def test_no_caller_waits_when_there_was_never_anything_to_write(writer_of: Callable[..., GroupWriter]) -> None:
     assert await writer_of().written()
 
 

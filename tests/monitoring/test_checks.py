@@ -138,7 +138,7 @@ def test_a_check_takes_no_probes_place_and_closes_no_breaker() -> None:
     assert health.look(KEYS, 12.0).probing
 
 
-def test_the_gateway_checks_by_itself_and_can_be_told_not_to(environ: dict[str, str], box: Sandbox) -> None:
+def test_the_gateway_checks_by_itself_and_can_be_set_not_to(environ: dict[str, str], box: Sandbox) -> None:
     box.break_provider("gemini", "auth")
 
     def state(address: str) -> str:

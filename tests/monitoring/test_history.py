@@ -76,7 +76,7 @@ def test_a_key_out_of_money_is_remembered_over_a_restart_and_costs_the_next_proc
     assert len(seen(settings.ledger)) == 1
 
 
-def test_a_breaker_that_trips_is_written_down_and_a_restart_looks_anew(settings: Settings, box: Sandbox) -> None:
+def test_a_breaker_that_trips_is_written_down_and_a_restart_looks_again(settings: Settings, box: Sandbox) -> None:
     box.break_provider("gemini", "overloaded")
     first = client(settings)
     for _ in range(3):
@@ -275,7 +275,7 @@ def test_a_clock_that_is_put_back_a_day_loses_no_hour() -> None:
         (FailureKind.MODEL_GONE, None, 1.0, None),
     ],
 )
-def test_what_an_earlier_process_was_told_holds_as_long_as_it_said_but_no_longer_than_an_hour(
+def test_a_wait_that_an_earlier_process_received_holds_as_long_as_it_named_but_no_longer_than_an_hour(
     kind: FailureKind,
     stated: float | None,
     later: float,

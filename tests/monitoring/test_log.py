@@ -246,7 +246,9 @@ class Stuck(io.StringIO):
         return super().write(text)
 
 
-def test_a_log_that_nobody_reads_holds_up_no_one_and_what_was_dropped_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_without_a_reader_holds_up_no_request_and_what_was_dropped_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(log, "WAITING", 3)
     stream = Stuck()
     handler = LineHandler(stream)

@@ -158,7 +158,7 @@ async def test_measurements_have_the_conventions_names_and_units(
     assert labels == {"segue.outcome": "ok", "segue.chain": "default"}
 
 
-async def test_a_request_nobody_answered_is_an_error_and_one_that_was_left_is_none(
+async def test_a_request_without_an_answer_is_an_error_and_one_that_was_left_is_none(
     settings: Settings, box: Sandbox, collected: Collected
 ) -> None:
     segue = Segue(settings, listeners=[collected.listener()])
@@ -294,7 +294,7 @@ for attempt in (lambda: Segue(load({"SEGUE_OTEL": "true", "SEGUE_LEDGER": "none"
 """
 
 
-def test_without_the_extra_it_is_said_what_to_install() -> None:
+def test_without_the_extra_the_error_names_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines() == ["SEGUE_OTEL needs OpenTelemetry: pip install 'segue-llm[otel]'"] * 2, (
         done.stderr

@@ -16,7 +16,7 @@ from benchmarks.free_port import free_port
 from tests.monitoring.collector import collecting
 
 
-def test_the_log_and_the_traces_of_a_gateway_are_whole_when_it_is_told_to_end(tmp_path: Path) -> None:
+def test_the_log_and_the_traces_of_a_gateway_are_whole_when_it_is_asked_to_end(tmp_path: Path) -> None:
     port = free_port()
     with collecting() as (endpoint, got):
         environ = {

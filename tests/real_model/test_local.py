@@ -48,7 +48,7 @@ def test_a_model_that_was_killed_is_started_again(make: Make, settings: Settings
     process.close()
 
 
-def test_a_file_that_is_no_model_is_said_to_be_none(segue: Segue, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_that_is_no_model_is_reported_as_none(segue: Segue, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("models") / "broken.gguf"
     path.write_bytes(b"GGUF" + bytes(64))
     with pytest.raises(Exception, match="could not be loaded"):

@@ -63,7 +63,7 @@ def test_a_stream_that_is_closed_stops_the_generation(segue: Segue, one: ModelPr
     assert becomes_idle(one)
 
 
-def test_a_prompt_that_is_too_long_is_refused_by_the_server_and_rests_nobody(segue: Segue) -> None:
+def test_a_prompt_that_is_too_long_is_refused_by_the_server_and_rests_no_target(segue: Segue) -> None:
     with pytest.raises((LLMServiceUnavailableError, InvalidRequestError)) as caught:
         segue.complete("word " * 3000)
     assert "context" in str(caught.value)
@@ -71,7 +71,7 @@ def test_a_prompt_that_is_too_long_is_refused_by_the_server_and_rests_nobody(seg
     assert segue.complete("Say hello.", max_tokens=4).text
 
 
-def test_a_picture_is_refused_by_the_server_once_and_rests_nobody(segue: Segue) -> None:
+def test_a_picture_is_refused_by_the_server_once_and_rests_no_target(segue: Segue) -> None:
     pixel = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(24)).decode()
     question = Message("user", (Text("What is this?"), Image(data=pixel, media_type="image/png")))
     with pytest.raises((LLMServiceUnavailableError, InvalidRequestError)) as caught:

@@ -15,11 +15,11 @@ async def test_an_answer_that_was_shown_in_part_goes_first_to_a_target_that_take
         assert not [*wrong_answer(await streamed(here.client), "claude")]
 
 
-async def test_an_answer_of_which_nothing_was_shown_is_begun_anew_in_the_chains_order() -> None:
+async def test_an_answer_of_which_nothing_was_shown_starts_over_in_the_chains_order() -> None:
     async with world(Upstream(usual=answering("preamble", reset)), chain=CHAIN) as here:
         assert not [*wrong_answer(await streamed(here.client), "openai")]
 
 
-async def test_a_held_answer_that_broke_off_is_begun_anew_in_the_chains_order() -> None:
+async def test_a_held_answer_that_broke_off_starts_over_in_the_chains_order() -> None:
     async with world(Upstream(usual=answering("middle", reset)), chain=CHAIN) as here:
         assert not [*wrong_answer(await whole(here.client), "openai")]

@@ -42,7 +42,7 @@ def test_cost_asks_the_cheapest_for_this_request_first_and_says_its_price() -> N
     assert "cheap is expected to cost least, $0.000100" in route("cost", CHAIN, Situation()).reason
 
 
-def test_what_nobody_knows_the_price_of_comes_after_what_is_known() -> None:
+def test_a_target_without_a_known_price_comes_after_those_with_one() -> None:
     unknown = changed(CHEAP, name="unknown", cost=None, price=None)
     assert order("cost", unknown, DEAR) == ("dear", "unknown")
     assert order("cost", unknown, changed(unknown, name="other")) == ("unknown", "other")
@@ -107,7 +107,7 @@ def test_the_wanted_share_of_strong_calls_sets_the_threshold() -> None:
     assert order("smart", complexity=0.15, strong_share=0.9)[0] == "dear"
 
 
-def test_strong_targets_are_told_by_their_prices_or_by_the_settings() -> None:
+def test_strong_targets_are_recognised_by_their_prices_or_by_the_settings() -> None:
     assert strong_ones(CHAIN, ()) == {"dear", "middle"}
     assert strong_ones(CHAIN, ("middle", "gone")) == {"middle"}
     assert order("smart", complexity=0.9, strong=("middle",))[0] == "middle"

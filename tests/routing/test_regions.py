@@ -91,7 +91,7 @@ async def test_the_environment_says_where_a_target_answers(make: Callable[..., S
     assert segue.targets["here"].region == "us"
 
 
-async def test_where_nobody_may_be_asked_the_error_says_what_to_set(make: Callable[..., Segue]) -> None:
+async def test_where_no_target_may_be_asked_the_error_says_what_to_set(make: Callable[..., Segue]) -> None:
     segue = make()
     with pytest.raises(InvalidRequestError) as caught:
         await segue.acomplete("Hi", regions=("kr", "jp"))

@@ -64,7 +64,7 @@ def make(tmp_path: Path) -> Callable[..., Segue]:
     return made
 
 
-async def test_by_default_the_chain_is_asked_as_written_and_nothing_is_said_of_a_route(
+async def test_by_default_the_chain_is_asked_as_written_and_no_route_is_named(
     make: Callable[..., Segue],
 ) -> None:
     segue = make()
@@ -256,7 +256,7 @@ def test_streams_are_routed_too(make: Callable[..., Segue]) -> None:
     segue.close()
 
 
-async def test_what_is_said_of_an_answer_is_kept_with_its_request(make: Callable[..., Segue]) -> None:
+async def test_feedback_on_an_answer_is_kept_with_its_request(make: Callable[..., Segue]) -> None:
     segue = make("[policy]\nscore = true\n")
     answer = await segue.acomplete(EASY)
     segue.feedback(answer.request_id, good=True)

@@ -11,7 +11,7 @@ def test_a_fault_is_its_name_with_options() -> None:
     assert (fault.name, fault.after, fault.times, fault.probability) == ("cut", 20, 2, 0.5)
 
 
-def test_what_is_not_said_is_as_usual() -> None:
+def test_what_is_not_set_is_as_usual() -> None:
     fault = parse_fault("")
     assert (fault.name, fault.after, fault.times, fault.probability) == (DEFAULT, DEFAULT_AFTER, None, 1.0)
 
@@ -20,7 +20,7 @@ def test_hyphens_and_spaces_do_no_harm() -> None:
     assert parse_fault(" role-only : times = 1 ").name == "role_only"
 
 
-def test_how_long_a_stall_and_a_drip_take_can_be_said() -> None:
+def test_how_long_a_stall_and_a_drip_take_can_be_set() -> None:
     assert parse_fault("stall:seconds=0.5").seconds == 0.5
     assert parse_fault("drip").seconds == KINDS["drip"].seconds
 

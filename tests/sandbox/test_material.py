@@ -86,7 +86,7 @@ def test_a_skill_is_not_found_inside_another_word() -> None:
     assert material.subjects[0].skills == ("MongoDB",)
 
 
-def test_only_what_the_user_said_counts() -> None:
+def test_only_the_users_words_count() -> None:
     material = material_of([system('{"projects": ["Not Mine"]} 친절하게 답하세요'), user("Tell me about Redis")])
     assert (material.subjects, material.language) == ((), "en")
     assert "Redis" in material.terms

@@ -62,7 +62,7 @@ def test_a_continuation_of_an_answer_that_was_whole_adds_nothing() -> None:
     assert reply_to(request).text == anchor_of(whole)
 
 
-def test_a_second_question_after_a_whole_answer_is_answered_anew() -> None:
+def test_a_second_question_after_a_whole_answer_gets_an_answer_from_its_beginning() -> None:
     messages = (*ASKED.messages, assistant(reply_to(ASKED).text), user("And Kafka?"))
     reply = reply_to(ChatRequest(messages=messages))
     assert not reply.continued
@@ -92,7 +92,7 @@ def test_a_function_may_say_all_of_an_answer_and_it_is_continued_as_texts_are() 
     assert (rest.thinking, rest.text, rest.calls, rest.continued) == ("", " look.", (call,), True)
 
 
-def test_a_model_that_cannot_be_made_to_call_does_as_it_is_told() -> None:
+def test_a_model_that_cannot_be_made_to_call_follows_the_instruction() -> None:
     for wish, called in (("the tool `get_time`", "get_time"), ("one of the tools", "get_weather")):
         messages = (system(f"Be kind.\n\nAnswer by calling {wish}."), user("hello"))
         reply = reply_to(ChatRequest(messages=messages, tools=(WEATHER, TIME), tool_choice=ToolChoice()))

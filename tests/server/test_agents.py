@@ -180,7 +180,7 @@ class TestCodex:
         (said,) = items
         assert said["content"][0]["text"] == "x is 2 now."
 
-    def test_a_tool_that_another_provider_does_not_have_is_left_out_and_told(self, gateway: str) -> None:
+    def test_a_tool_that_another_provider_does_not_have_is_left_out_and_reported(self, gateway: str) -> None:
         body = self._body("claude") | {"tools": [{"type": "local_shell"}, {"type": "image_generation"}]}
         answer = httpx.post(f"{gateway}/v1/responses", json=body, headers=self.HEADERS)
         assert answer.status_code == 200

@@ -208,7 +208,7 @@ class TestTheDoor:
             ("/v1/responses/x", "type"),
         ],
     )
-    def test_an_unknown_path_is_told_in_the_callers_dialect(self, gateway: str, path: str, field: str) -> None:
+    def test_an_unknown_path_is_reported_in_the_callers_dialect(self, gateway: str, path: str, field: str) -> None:
         answer = httpx.get(gateway + path)
         assert answer.status_code == 404
         assert field in answer.json()["error"]

@@ -86,7 +86,7 @@ def paid(settings: Settings) -> Settings:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("why", REFUSED)
-def test_a_caller_is_told_what_a_caller_can_do(why: str, dialect: str, asked: Any) -> None:
+def test_an_error_names_what_a_caller_can_do(why: str, dialect: str, asked: Any) -> None:
     status, told = REFUSED[why]
     answer = asked(why, dialect)
     message = answer.json()["error"]["message"]

@@ -79,7 +79,7 @@ def test_each_request_of_a_connection_may_offer_another_protocol(gateway: str) -
 
 
 @pytest.mark.parametrize("offer", ["websocket", "TLS/1.0"])
-def test_whoever_asks_for_a_socket_is_answered_in_http(gateway: str, offer: str) -> None:
+def test_a_request_for_a_socket_is_answered_in_http(gateway: str, offer: str) -> None:
     asked = f"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, close\r\nupgrade: {offer}\r\n\r\n".encode()
     assert exchanged(gateway, asked).startswith(b"HTTP/1.1 200 ")
 

@@ -161,7 +161,7 @@ async def test_a_version_in_geminis_address_gives_way_to_that_of_the_endpoint() 
         (KEYS, b'{"model":"x","input":' + b"[" * 50_000, 400, "not a JSON object"),
     ],
 )
-async def test_a_callers_mistake_is_told_and_nobody_is_asked(
+async def test_a_callers_mistake_is_reported_and_no_provider_is_asked(
     environ: dict[str, str], body: bytes, status: int, said: str
 ) -> None:
     upstream = Upstream(environ=environ)
@@ -198,7 +198,7 @@ def answer_of(status: int, message: str, code: str, headers: dict[str, str] | No
         (Reply(steps=[VECTORS[:30], Reset()]), 500, "openai [text-embedding-3-small]: transport"),
     ],
 )
-async def test_a_providers_refusal_is_told_and_nobody_else_is_asked(reply: Reply, status: int, said: str) -> None:
+async def test_a_providers_refusal_is_reported_and_no_other_is_asked(reply: Reply, status: int, said: str) -> None:
     upstream = Upstream(reply)
     found, error = await upstream.refused()
     assert found == status

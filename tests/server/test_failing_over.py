@@ -130,7 +130,7 @@ def test_a_request_that_never_began_has_an_id_too(gateway: str, dialect: str) ->
     assert answer.headers["x-request-id"] == told_id(answer.json()) != ""
 
 
-def test_where_all_rest_and_none_was_asked_the_caller_is_told_to_come_again(box: Sandbox, gateway: str) -> None:
+def test_where_all_rest_and_none_was_asked_the_caller_is_asked_to_come_again(box: Sandbox, gateway: str) -> None:
     break_all(box)
     answers = [ask(gateway)]
     assert (answers[0].status_code, answers[0].headers["x-should-retry"]) == (500, "false")
@@ -183,7 +183,7 @@ def test_no_official_sdk_tries_again_what_the_chain_has_tried(box: Sandbox, gate
     assert len(box.bill) - before == 2 * asked
 
 
-def test_retry_after_is_told_when_it_is_known(box: Sandbox, gateway: str) -> None:
+def test_retry_after_is_sent_when_it_is_known(box: Sandbox, gateway: str) -> None:
     break_all(box, "429")
     answer = ask(gateway)
     assert int(answer.headers["retry-after"]) >= 1

@@ -174,7 +174,7 @@ def test_a_call_comes_back_by_the_names_that_the_caller_gave(stream: bool) -> No
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_what_was_healed_and_left_out_is_told_in_the_head(stream: bool) -> None:
+def test_what_was_healed_and_left_out_is_reported_in_the_head(stream: bool) -> None:
     call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     turns = [
         {"role": "user", "content": "a"},
@@ -197,7 +197,7 @@ def test_what_was_healed_and_left_out_is_told_in_the_head(stream: bool) -> None:
     assert set(answer.headers["x-segue-omitted"].split(",")) == {"tools.web_search", "logit_bias"}
 
 
-def test_what_the_settings_say_and_the_caller_did_not_is_not_told_as_left_out() -> None:
+def test_what_the_settings_say_and_the_caller_did_not_is_not_reported_as_left_out() -> None:
     asked = {"model": "c", "messages": [{"role": "user", "content": "a"}]}
     with upstream(lambda _: (200, chat_says("fine"))) as provider:
         one = settings(c=target("openai_chat", provider.address, "gpt-6-luna", provider="openai", temperature=0.7))

@@ -108,7 +108,7 @@ def test_each_key_has_a_rate_of_its_own_and_refused_requests_do_not_count(
     assert refusal(keeper, id).status == 429
 
 
-def test_a_key_with_a_budget_is_told_to_keep_to_it(ring: FileKeyRing, keeper: Gatekeeper) -> None:
+def test_a_key_with_a_budget_is_admitted_with_it(ring: FileKeyRing, keeper: Gatekeeper) -> None:
     key = ring.create("ci", daily_budget=Decimal("2.5"))[0]
     (budget,) = keeper.admit(key.id, "auto", now=0.0)
     assert (budget.name, budget.pico, budget.label) == (f"key:{key.id}", 2_500_000_000_000, "the key 'ci'")
@@ -143,7 +143,7 @@ def test_refusals_have_their_dialects_kind_and_the_time_to_wait(
 
 
 @pytest.mark.parametrize("dialect", ["openai_chat", "claude", "gemini"])
-def test_who_would_wait_for_hours_is_told_not_to_try_again(dialect: str) -> None:
+def test_a_caller_who_would_wait_for_hours_is_asked_not_to_try_again(dialect: str) -> None:
     error = InvalidRequestError("spent", status=429, code="insufficient_quota", retry_after=43200.0)
     _, headers, _ = ingress(dialect).error(error)
     assert (headers["retry-after"], headers["x-should-retry"]) == ("43200", "false")

@@ -61,7 +61,7 @@ async def test_a_batch_goes_to_gemini_under_the_models_own_name_and_its_answer_a
     assert upstream.sent == (f"{ROOT}/{MODEL}:batchEmbedContents", right | {"more": [1]})
 
 
-async def test_a_single_text_goes_to_gemini_too_also_one_of_a_model_that_nobody_knows() -> None:
+async def test_a_single_text_goes_to_gemini_too_also_one_of_an_unknown_model() -> None:
     upstream = Upstream()
     body = {"content": {"parts": [{"text": "one"}]}, "outputDimensionality": 2}
     await upstream.ask("text-embedding-099:embedContent", body)
@@ -89,7 +89,7 @@ async def test_an_attempt_is_booked_with_what_gemini_counted_under_the_callers_k
         ({"OPENAI_API_KEY": SECRET}, f"gemini/{MODEL}", 404, "set GEMINI_API_KEY"),
     ],
 )
-async def test_a_model_that_gemini_has_not_is_told_in_geminis_shape(
+async def test_a_model_that_gemini_has_not_is_reported_in_geminis_shape(
     environ: dict[str, str], word: str, status: int, said: str
 ) -> None:
     upstream = Upstream(**environ)
@@ -100,7 +100,7 @@ async def test_a_model_that_gemini_has_not_is_told_in_geminis_shape(
     assert not upstream.network.requests
 
 
-async def test_geminis_refusal_is_told_and_its_key_is_not() -> None:
+async def test_geminis_refusal_is_reported_without_its_key() -> None:
     refusal = {"error": {"code": 400, "message": f"no such dimension for {SECRET}", "status": "INVALID_ARGUMENT"}}
     headers = {"content-type": "application/json"}
     upstream = Upstream(Reply(status=400, headers=headers, steps=[json.dumps(refusal).encode()]))

@@ -53,14 +53,14 @@ def test_a_fresh_process_is_ready_and_says_whose_key_is_missing() -> None:
     assert targets["gemini"] == {"model": "gemini-3.5-flash-lite", "state": "ready", "reason": "", "recovers_in": None}
 
 
-def test_an_obstacle_before_all_targets_is_told() -> None:
+def test_an_obstacle_before_all_targets_is_reported() -> None:
     status, _, body = health.ready(runtime_of(KEYS), obstacle="no keys", now=NOW)
     assert status == 503
     told = json.loads(body)
     assert (told["status"], told["reason"], told["targets"][0]["state"]) == ("not ready", "no keys", "ready")
 
 
-def test_a_target_that_is_rate_limited_cools_for_as_long_as_it_said_and_the_other_keeps_us_ready() -> None:
+def test_a_target_that_is_rate_limited_cools_for_as_long_as_it_named_and_the_other_keeps_us_ready() -> None:
     runtime = runtime_of(KEYS)
     fail(runtime, "gemini", FailureKind.RATE, retry_after=20.0)
     status, targets = look(runtime)
@@ -79,7 +79,7 @@ def test_a_target_whose_key_is_refused_is_off_until_it_is_put_right() -> None:
     assert "key is refused" in targets["gemini"]["reason"]
 
 
-def test_nobody_to_ask_is_503() -> None:
+def test_no_target_to_ask_is_503() -> None:
     runtime = runtime_of(KEYS)
     fail(runtime, "gemini", FailureKind.AUTH)
     fail(runtime, "openai", FailureKind.OVERLOAD, times=10)
@@ -95,7 +95,7 @@ def test_a_half_open_target_may_be_asked() -> None:
     assert (status, targets["openai"]["state"], targets["openai"]["reason"]) == (200, "ready", "half open")
 
 
-def test_a_spent_quota_is_told_like_any_other_obstacle() -> None:
+def test_a_spent_quota_is_reported_like_any_other_obstacle() -> None:
     runtime = runtime_of({"GEMINI_API_KEY": SECRET})
     keys = runtime.engine.keys(runtime.targets["gemini"])
     hint = QuotaHint(period=60.0, limit=15)
@@ -111,7 +111,7 @@ def test_without_any_key_nothing_is_ready() -> None:
     assert {target["state"] for target in targets.values()} == {"no key"}
 
 
-def test_a_target_outside_the_default_chain_makes_nobody_ready() -> None:
+def test_a_target_outside_the_default_chain_makes_nothing_ready() -> None:
     status, targets = look(runtime_of({"SEGUE_CHAIN": "gemini", "OPENAI_API_KEY": SECRET}))
     assert (status, targets["openai"]["state"], targets["gemini"]["state"]) == (503, "ready", "no key")
 

@@ -13,7 +13,7 @@ from segue.settings import Settings
 from .conftest import served
 
 
-def test_the_history_is_told_to_whoever_may_ask(settings: Settings, box: Sandbox, tmp_path: Any) -> None:
+def test_the_history_is_shown_to_anyone_who_may_ask(settings: Settings, box: Sandbox, tmp_path: Any) -> None:
     import msgspec
 
     kept = msgspec.structs.replace(settings, ledger=str(tmp_path / "ledger.sqlite3"))

@@ -126,7 +126,7 @@ def test_what_another_process_makes_and_revokes_counts_soon(make: Make, ring: Ke
     assert ring.key(key.id) == revoked
 
 
-def test_whoever_begins_to_watch_is_told_what_there_is(make: Make, ring: KeyRing) -> None:
+def test_a_new_watcher_receives_what_there_is(make: Make, ring: KeyRing) -> None:
     kept, gone = ring.create("kept")[0], ring.create("gone")[0]
     revoked = ring.revoke(gone.id)
     assert sorted(make().watch() or (), key=lambda key: key.name) == [revoked, kept]

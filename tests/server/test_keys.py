@@ -112,7 +112,7 @@ def test_threads_that_ask_while_the_file_is_read_wait_for_it(ring: FileKeyRing) 
             assert None not in pool.map(asked.find, secrets)
 
 
-def test_a_file_that_was_replaced_is_read_anew(ring: FileKeyRing, path: Path, clock: Clock) -> None:
+def test_a_file_that_was_replaced_is_read_again(ring: FileKeyRing, path: Path, clock: Clock) -> None:
     _, old = ring.create("n")
     assert ring.find(old.reveal()) is not None
     other = FileKeyRing(path.with_name("new.sqlite3"))

@@ -156,7 +156,7 @@ def test_a_quiet_database_is_asked_for_one_number_and_not_for_its_keys(
     assert ring._trouble == ""
 
 
-def test_an_outage_takes_no_key_away_and_is_complained_of_once_and_its_end_is_told(
+def test_an_outage_takes_no_key_away_and_its_beginning_and_end_are_logged_once(
     make: Make, ring: MongoKeyRing, outage: Callable[[bool], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     other = make()
@@ -178,7 +178,7 @@ def test_an_outage_takes_no_key_away_and_is_complained_of_once_and_its_end_is_to
     assert "can be read again" in back
 
 
-def test_as_long_as_nothing_was_read_nobody_is_let_in_and_nobody_is_said_to_be_unknown(
+def test_as_long_as_nothing_was_read_no_key_is_let_in_and_none_is_reported_as_unknown(
     make: Make, ring: MongoKeyRing, outage: Callable[[bool], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     key, secret = ring.create("n")
@@ -194,7 +194,7 @@ def test_as_long_as_nothing_was_read_nobody_is_let_in_and_nobody_is_said_to_be_u
     assert Gatekeeper(late).obstacle == ""
 
 
-def test_who_slept_looks_before_it_lets_anybody_in(make: Make, ring: MongoKeyRing) -> None:
+def test_a_ring_that_slept_looks_before_it_lets_a_key_in(make: Make, ring: MongoKeyRing) -> None:
     """A process that was stopped, or forked, has a list and no thread that keeps it fresh."""
     clock = Clock()
     sleeper = make(clock=clock)
@@ -210,7 +210,7 @@ def test_who_slept_looks_before_it_lets_anybody_in(make: Make, ring: MongoKeyRin
     assert sleeper.find(secret.reveal()) is None
 
 
-def test_what_will_not_pass_is_told_in_short(ring: MongoKeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_will_not_pass_is_reported_in_short(ring: MongoKeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(work: Any) -> Any:
         raise OperationFailure("Authentication failed., full error: {'ok': 0.0}", 18)
 

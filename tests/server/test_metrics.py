@@ -204,7 +204,7 @@ async def test_what_is_left_of_budgets_is_looked_up_once_a_request_fell_under_on
     runtime.budgets.close()
 
 
-async def test_what_an_attempt_cost_is_counted_and_so_is_one_whose_cost_nobody_knows(
+async def test_what_an_attempt_cost_is_counted_and_so_is_one_of_unknown_cost(
     metrics: Metrics, runtime: Runtime
 ) -> None:
     ended = end(begin(runtime, "gemini"))

@@ -175,5 +175,5 @@ def test_a_path_says_what_it_takes_instead(method: str, path: str) -> None:
         ("/v1/nowhere", {}, CHAT),
     ],
 )
-def test_a_mistake_is_told_in_the_callers_dialect(path: str, headers: dict[str, str], dialect: str) -> None:
+def test_a_mistake_is_reported_in_the_callers_dialect(path: str, headers: dict[str, str], dialect: str) -> None:
     assert dialect_of(path, headers) == dialect

@@ -195,7 +195,7 @@ async def test_closing_an_answer_in_its_middle_closes_the_socket_at_once(harness
     await until(harness.closed)
 
 
-async def test_closing_an_answer_that_nobody_reads_closes_the_socket_at_once(harness: Harness) -> None:
+async def test_closing_an_unread_answer_closes_the_socket_at_once(harness: Harness) -> None:
     harness.play(Reply(steps=[bytes(100_000)] * 100))
     answer = await send(harness)
     answer.close()

@@ -23,7 +23,7 @@ from .peer import Line, Peer, ok, raw
 from .relay import Proxy
 
 
-async def test_a_server_must_wait_while_nobody_reads_and_loses_nothing() -> None:
+async def test_a_server_must_wait_while_there_is_no_reader_and_loses_nothing() -> None:
     async with socket_harness(H1Transport, framing="length") as harness:
         body = bytes(range(256)) * 120_000
         harness.play(Reply(steps=[body]), Reply(steps=[b"next"]))
@@ -120,7 +120,7 @@ async def test_the_connection_used_last_is_used_next() -> None:
         assert sorted(line.requests for line in harness.peer.lines) == [1, 1, 5]
 
 
-async def test_idle_connections_are_closed_when_their_time_is_over_though_nobody_asks() -> None:
+async def test_idle_connections_are_closed_when_their_time_is_over_without_a_request() -> None:
     async with socket_harness(lambda: H1Transport(keepalive=0.2)) as harness:
         harness.play(*[Reply(steps=[Pause(0.03)])] * 3)
         await asyncio.gather(*[_whole(harness) for _ in range(3)])

@@ -67,7 +67,7 @@ async def test_a_request_over_tls_goes_through_a_tunnel_that_sees_no_key(
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-async def test_the_proxys_password_is_told_to_the_proxy_only(
+async def test_the_proxys_password_is_sent_to_the_proxy_only(
     monkeypatch: pytest.MonkeyPatch, trusted: trustme.CA, tls: bool
 ) -> None:
     variable = "HTTPS_PROXY" if tls else "HTTP_PROXY"
@@ -119,7 +119,7 @@ async def test_a_proxy_that_refuses_is_an_error_of_connecting_without_its_passwo
         await until(lambda: proxy.closed == 1)
 
 
-async def test_a_proxy_that_nobody_runs_is_an_error_of_connecting_without_its_password(
+async def test_a_proxy_that_does_not_run_is_an_error_of_connecting_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{closed_port()}")

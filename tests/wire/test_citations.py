@@ -155,7 +155,7 @@ def told(dialect: str, events: list[ChatEvent], *, stream: bool) -> bytes:
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_source_is_told_in_every_dialect_and_read_from_it_again(dialect: str, stream: bool) -> None:
+def test_a_source_is_sent_in_every_dialect_and_read_from_it_again(dialect: str, stream: bool) -> None:
     source = Citation(url=URL, title="A", start=3, end=11)
     events: list[ChatEvent] = [Started("x", "m"), TextDelta(TEXT), source, Finished(FinishReason.STOP)]
     decoder = upstream(dialect).decoder("text/event-stream" if stream else "application/json")
@@ -217,7 +217,7 @@ BARE: Final = Logprobs(tuple(TokenLogprob(one.token, one.logprob, None, tuple(To
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 @pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "gemini"])
-def test_log_probabilities_are_told_in_every_dialect_that_has_them_and_read_from_it_again(
+def test_log_probabilities_are_sent_in_every_dialect_that_has_them_and_read_from_it_again(
     dialect: str, stream: bool
 ) -> None:
     events: list[ChatEvent] = [

@@ -136,7 +136,7 @@ def test_a_file_that_is_not_here_is_refused_with_what_to_send(dialect: str, wire
 
 
 @pytest.mark.parametrize("dialect", MODELS)
-def test_files_that_the_system_or_the_model_said_are_left_out_and_told(dialect: str) -> None:
+def test_files_of_the_system_or_the_model_are_left_out_and_reported(dialect: str) -> None:
     system, turn = Message("system", (Text("Be kind."), PDF)), Message("assistant", (Text("Here."), PDF))
     body, omitted = sent(dialect, system, turn, Message("user", (Text("Thanks."),)))
     assert "messages[0].files" in omitted

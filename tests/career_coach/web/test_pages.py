@@ -91,7 +91,7 @@ def test_from_a_file_to_feedback_while_a_provider_dies(page: Page, axe: Axe, box
 
 
 @pytest.mark.parametrize("page", [NARROW], indirect=True)
-def test_all_providers_down_is_told_kindly_and_one_click_goes_on(
+def test_an_outage_of_all_providers_is_explained_kindly_and_one_click_goes_on(
     page: Page, axe: Axe, box: Sandbox, serve: Serve
 ) -> None:
     """On a narrow dark screen: what was written stays, over a reload and a restart of the server."""

@@ -155,7 +155,7 @@ OPENINGS = [
 
 @pytest.mark.parametrize(("delivered", "continuation"), OPENINGS)
 @pytest.mark.parametrize("step", [1, 2, 1000])
-def test_an_answer_that_begins_anew_after_its_first_word_is_recognised(
+def test_an_answer_that_starts_over_after_its_first_word_is_recognised(
     delivered: str, continuation: str, step: int
 ) -> None:
     seam = RepeatSeam(delivered)
@@ -165,7 +165,7 @@ def test_an_answer_that_begins_anew_after_its_first_word_is_recognised(
 
 
 @pytest.mark.parametrize("cut", range(3, len(ANSWER)))
-def test_an_answer_that_begins_anew_at_any_length_is_recognised(cut: int) -> None:
+def test_an_answer_that_starts_over_at_any_length_is_recognised(cut: int) -> None:
     assert ANSWER[:cut] + run(RepeatSeam(ANSWER[:cut]), *ANSWER) == ANSWER
 
 
@@ -249,7 +249,7 @@ def test_in_code_an_overlap_counts_from_24_characters_on(continuation: str, show
     assert run(seam, continuation) == shown
 
 
-def test_in_code_a_short_text_that_begins_anew_is_recognised_all_the_same() -> None:
+def test_in_code_a_short_text_that_starts_over_is_recognised_all_the_same() -> None:
     assert run(RepeatSeam("def add(a, b", in_code=True), "def add(a, b):\n") == "):\n"
 
 

@@ -114,7 +114,7 @@ def test_a_continuation_that_repeats_the_words_it_was_asked_to_gives_the_referen
 
 @settings(max_examples=100, deadline=None)
 @given(ANSWERS, st.floats(0, 1), CUTS, st.none() | st.integers(0, 10), st.booleans())
-def test_a_continuation_that_begins_anew_gives_the_reference(
+def test_a_continuation_that_starts_over_gives_the_reference(
     reference: str, share: float, cuts: list[int], flush_after: int | None, in_code: bool
 ) -> None:
     cut = 4 + round(share * (len(reference) - 4))

@@ -281,7 +281,7 @@ def test_tool_calls_are_numbered_from_zero_without_gaps_whatever_the_upstream_co
     assert [event.index for event in shown if isinstance(event, ToolCalled)] == [0, 1]
 
 
-def test_tool_calls_are_numbered_anew_after_a_restart() -> None:
+def test_tool_calls_are_numbered_from_zero_after_a_restart() -> None:
     splice = fresh(HMM, called("{"), CUT)
     splice.restart("a", "b")
     shown = said(splice, called(index=0), ToolCallEnd(0), CALLS)
@@ -375,7 +375,7 @@ def test_an_answer_has_no_more_seams_than_allowed(continuations: int) -> None:
     assert splice.on_break() is Next.FAIL
 
 
-def test_an_attempt_that_said_nothing_costs_no_seam() -> None:
+def test_an_attempt_without_content_costs_no_seam() -> None:
     splice = Splice(hold=False, continuations=1)
     said(splice, HELLO, CUT)
     for _ in range(5):
@@ -397,7 +397,7 @@ def test_a_restart_after_thinking_costs_no_seam() -> None:
 # Restarting.
 
 
-def test_a_restart_after_thinking_is_marked_and_the_thinking_begins_anew() -> None:
+def test_a_restart_after_thinking_is_marked_and_the_thinking_starts_over() -> None:
     splice = fresh(START, HMM, CUT)
     splice.restart("a", "b")
     other = ThinkingDelta("So.")
@@ -406,7 +406,7 @@ def test_a_restart_after_thinking_is_marked_and_the_thinking_begins_anew() -> No
     assert splice.thinking == (other,)
 
 
-def test_a_restart_is_announced_once_from_whoever_spoke_last() -> None:
+def test_a_restart_is_announced_once_from_the_target_that_spoke_last() -> None:
     splice = fresh(HMM, CUT)
     splice.restart("a", "b")
     said(splice, START, CUT)
@@ -415,7 +415,7 @@ def test_a_restart_is_announced_once_from_whoever_spoke_last() -> None:
 
 
 @pytest.mark.parametrize("shown", [[HELLO], [called(), ToolCallEnd(0)]])
-def test_what_was_shown_cannot_be_begun_anew(shown: list[UpstreamEvent]) -> None:
+def test_an_answer_that_was_shown_cannot_start_over(shown: list[UpstreamEvent]) -> None:
     splice = fresh(*shown, CUT)
     with pytest.raises(RuntimeError):
         splice.restart("a", "b")
@@ -436,7 +436,7 @@ def test_a_continuation_is_announced_with_its_first_words_and_its_place() -> Non
     assert splice.delivered == "Hello, all!"
 
 
-def test_a_seam_names_whoever_spoke_last_where_an_attempt_between_said_nothing() -> None:
+def test_a_seam_names_the_target_that_spoke_last_where_an_attempt_between_had_no_content() -> None:
     splice = gone_on("Hello")
     said(splice, HMM, CUT)
     splice.continue_with("b", "c", prefill=True)
@@ -627,7 +627,7 @@ def test_a_held_answer_goes_out_whole_with_its_terminal() -> None:
     assert splice.feed(used(2)) == [used(2)]
 
 
-def test_a_held_answer_that_broke_off_is_begun_anew_without_a_trace() -> None:
+def test_a_held_answer_that_broke_off_starts_over_without_a_trace() -> None:
     splice = fresh(START, HMM, HELLO, called(), ToolCallEnd(0), used(1), CUT, hold=True)
     splice.restart("a", "b")
     assert (splice.text, splice.thinking, splice.tool_calls) == ("", (), ())

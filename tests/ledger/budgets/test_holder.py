@@ -69,7 +69,7 @@ async def test_what_was_spent_is_reported_and_the_rest_given_back(make: Make) ->
     assert store.take(BUDGET, DAY, least=0).taken == DOLLAR // 4 + (16 * DOLLAR - DOLLAR // 4) // 16
 
 
-async def test_what_is_left_is_what_nobody_has_spent_reported_or_not(make: Make) -> None:
+async def test_what_is_left_is_what_is_not_spent_reported_or_not(make: Make) -> None:
     store = MemoryBudgets()
     budgets, other = make(store, report=60.0), make(store)
     assert budgets.left() == {}
@@ -153,7 +153,7 @@ async def test_who_leaves_while_waiting_holds_nothing(make: Make) -> None:
     await budgets.take([BUDGET], 16 * DOLLAR)
 
 
-async def test_a_database_that_is_away_is_told_and_what_is_in_hand_is_spent_meanwhile(make: Make) -> None:
+async def test_a_database_that_is_away_is_reported_and_what_is_in_hand_is_spent_meanwhile(make: Make) -> None:
     class Away(MemoryBudgets):
         away = False
 

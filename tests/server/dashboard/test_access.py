@@ -193,7 +193,7 @@ def test_every_answer_forbids_what_a_page_of_text_does_not_need(open_client: htt
         assert headers["cache-control"] in ("no-store", "no-cache")
 
 
-def test_a_browser_is_led_from_the_root_and_a_program_is_told_what_there_is(open_client: httpx.Client) -> None:
+def test_a_browser_is_led_from_the_root_and_a_program_gets_a_list_of_what_there_is(open_client: httpx.Client) -> None:
     led = open_client.get("/", headers={"accept": "text/html,*/*"})
     assert (led.status_code, led.headers["location"]) == (307, "dashboard/")
     assert open_client.get("/dashboard").headers["location"] == "dashboard/"

@@ -58,7 +58,7 @@ def overflow(page: Any) -> float:
     return width
 
 
-def test_a_provider_is_broken_its_seam_is_seen_and_its_story_told(page: Any, address: str) -> None:
+def test_a_provider_is_broken_its_seam_is_seen_and_its_story_shown(page: Any, address: str) -> None:
     page.goto(f"{address}/#/try")
     assert page.url.startswith(f"{address}/dashboard/")
     page.goto(f"{address}/dashboard/#/try")
@@ -81,7 +81,7 @@ def test_a_provider_is_broken_its_seam_is_seen_and_its_story_told(page: Any, add
     assert (likely[0], most[0]) == ("~", "≤")
 
 
-def test_a_failover_is_told_while_one_watches(page: Any, address: str, standing: Sandbox) -> None:
+def test_a_failover_is_shown_while_one_watches(page: Any, address: str, standing: Sandbox) -> None:
     ask(address)
     page.route("**/events", lambda route: route.fulfill(status=502, body="a proxy's page"))
     page.goto(f"{address}/dashboard/")

@@ -141,7 +141,7 @@ def test_history_tells_each_hours_waits_and_failures_by_class(client: httpx.Clie
         assert client.get("/history", params={"hours": wrong}).status_code == 400
 
 
-def test_money_is_told_by_day_target_key_and_model_apart_for_stand_ins(client: httpx.Client) -> None:
+def test_money_is_shown_by_day_target_key_and_model_apart_for_stand_ins(client: httpx.Client) -> None:
     money = client.get("/money", params={"days": 2}).json()
     assert [part["kind"] for part in money["parts"]] == ["simulated"]
     part = money["parts"][0]

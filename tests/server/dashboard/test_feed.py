@@ -88,7 +88,7 @@ async def until(holds: Any) -> None:
         await asyncio.sleep(0.005)
 
 
-async def test_one_look_is_told_to_all_who_watch(runtime: Runtime) -> None:
+async def test_one_look_is_sent_to_all_who_watch(runtime: Runtime) -> None:
     feed = Feed(runtime, Redactor(), every=0.01)
     callers = [Caller() for _ in range(5)]
     async with watching(feed, *callers):
@@ -97,7 +97,7 @@ async def test_one_look_is_told_to_all_who_watch(runtime: Runtime) -> None:
     await until(lambda: feed.watchers == 0)
 
 
-async def test_nobody_looks_while_nobody_watches(runtime: Runtime) -> None:
+async def test_nothing_is_looked_at_while_no_one_watches(runtime: Runtime) -> None:
     feed = Feed(runtime, Redactor(), every=0.01)
     caller = Caller()
     async with watching(feed, caller):
@@ -136,7 +136,7 @@ def test_no_more_than_a_few_looks_wait_for_one_who_does_not_read() -> None:
     assert not watcher.waiting, "what it will not read is not kept"
 
 
-async def test_a_slow_reader_is_let_go_and_the_others_are_told_on(runtime: Runtime) -> None:
+async def test_a_slow_reader_is_let_go_and_the_others_go_on(runtime: Runtime) -> None:
     feed = Feed(runtime, Redactor(), every=0.01)
     slow, quick = Caller(), Caller()
     async with watching(feed, slow, quick) as (dropped, _):
@@ -181,7 +181,7 @@ async def test_a_ledger_that_cannot_be_read_ends_no_stream(
     assert "can't read the ledger" in caplog.text
 
 
-def test_a_gateway_that_is_told_to_end_does_not_wait_for_open_dashboards() -> None:
+def test_a_gateway_that_is_asked_to_end_does_not_wait_for_open_dashboards() -> None:
     settings = load({"SEGUE_LEDGER": "none", "GEMINI_API_KEY": "k"}, directory="/nonexistent")
     seen, ended = threading.Event(), threading.Event()
 

@@ -274,7 +274,7 @@ def test_a_type_that_only_the_events_name_tells_is_understood() -> None:
     assert finished(events_of([stream])) == FINAL
 
 
-def test_usage_is_told_in_all_its_classes_and_later_totals_replace_earlier_ones() -> None:
+def test_usage_is_reported_in_all_its_classes_and_later_totals_replace_earlier_ones() -> None:
     last = {
         "type": "message_delta",
         "delta": {"stop_reason": "end_turn"},

@@ -176,7 +176,7 @@ def test_thinking_of_another_dialect_or_without_proof_is_not_replayed() -> None:
         (Image(url="https://a/b.png"), {"type": "url", "url": "https://a/b.png"}),
     ],
 )
-def test_a_picture_is_said_by_its_data_or_its_address(image: Image, source: dict[str, str]) -> None:
+def test_a_picture_is_sent_as_its_data_or_its_address(image: Image, source: dict[str, str]) -> None:
     assert turns(Message("user", (image,))) == [("user", [{"type": "image", "source": source}])]
 
 
@@ -347,7 +347,7 @@ def test_there_is_always_a_limit_to_the_output(model: str, most: int) -> None:
         ("something-else", {"effort": "low"}, None, "low", ()),
     ],
 )
-def test_a_wish_to_think_is_said_as_the_model_takes_it(
+def test_a_wish_to_think_is_sent_as_the_model_takes_it(
     model: str, fields: dict[str, Any], thinking: Any, effort: str | None, left_out: tuple[str, ...]
 ) -> None:
     body = body_of(request(**fields), model)

@@ -216,7 +216,7 @@ def error(type: str, message: str, code: str | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.status} {case.code or case.message[:50]}")
-def test_an_error_is_told_for_what_it_is(case: Case) -> None:
+def test_an_error_is_recognised_for_what_it_is(case: Case) -> None:
     found = failure(case.status, error(case.type, case.message, case.code))
     assert (found.kind, found.param, found.scope) == (case.kind, case.param, case.scope)
     assert found.status == case.status

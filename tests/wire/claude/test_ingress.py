@@ -139,11 +139,11 @@ def test_a_result_without_content_is_empty() -> None:
         ({"type": "tool_reference", "tool_name": "look"}, Text("look")),
     ],
 )
-def test_what_text_tells_whole_is_told_in_text(block: dict[str, Any], part: Any) -> None:
+def test_a_block_that_text_can_express_becomes_text(block: dict[str, Any], part: Any) -> None:
     assert said(block) == (part,)
 
 
-def test_what_a_servers_tools_said_is_passed_over_beside_the_models_own_words() -> None:
+def test_the_output_of_a_servers_tools_is_passed_over_beside_the_models_own_words() -> None:
     parts = said(
         {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}},
         {"type": "web_search_tool_result", "tool_use_id": "s1", "content": {"type": "error", "error_code": "x"}},

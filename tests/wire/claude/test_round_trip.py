@@ -400,7 +400,7 @@ def test_a_whole_answer_comes_back_as_the_same_message(case: str) -> None:
     assert _joined(events_of(split, "application/json")) == _joined(as_upstream_says(ANSWERS[case], id="msg_1"))
 
 
-def test_a_seam_between_two_targets_is_not_told() -> None:
+def test_a_seam_between_two_targets_is_not_sent() -> None:
     events = (Started("", "m"), TextDelta("a"), Seam(source="a", target="b", at=1), TextDelta("b"), *DONE)
     said = events_of([encoded(events, stream=True)])
     assert without_usage(said) == without_usage(as_upstream_says(events, id="msg_1"))
@@ -416,7 +416,7 @@ def test_a_seam_between_two_targets_is_not_told() -> None:
         (FinishReason.PAUSE, "", "pause_turn"),
     ],
 )
-def test_another_dialects_word_for_the_end_is_said_in_this_dialects(reason: FinishReason, raw: str, word: str) -> None:
+def test_another_dialects_word_for_the_end_becomes_this_dialects(reason: FinishReason, raw: str, word: str) -> None:
     document = msgspec.json.decode(encoded((Started(), Finished(reason, raw)), stream=False))
     assert document["stop_reason"] == word
 

@@ -150,7 +150,7 @@ def test_a_field_of_one_dialect(source: str, target: str, fields: dict[str, Any]
         assert not any(f'"{name}"' in sent.body.decode() for name in names)
 
 
-def test_what_both_of_openais_dialects_know_is_said_in_either() -> None:
+def test_what_both_of_openais_dialects_know_is_sent_in_either() -> None:
     asked = request("openai_chat", verbosity="low", prompt_cache_key="k", reasoning_effort="high")
     sent = wire("openai_responses", asked)
     assert json.loads(sent.body)["text"] == {"verbosity": "low"}

@@ -168,7 +168,7 @@ def test_a_call_without_a_result_gets_one_that_says_so() -> None:
     )
 
 
-def test_a_result_without_a_call_is_told_with_its_pictures() -> None:
+def test_a_result_without_a_call_is_sent_with_its_pictures() -> None:
     result = ToolResult(call_id="x", name="look", content=(Text("seen"), PICTURE), is_error=True)
     healed = heal((Q, Message("tool", (result,)), AND))
     assert healed.messages[1] == Message(
@@ -212,7 +212,7 @@ turns = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(turns, min_size=1, max_size=9))
-def test_any_history_becomes_one_in_order_and_keeps_what_was_said(messages: list[Message]) -> None:
+def test_any_history_becomes_one_in_order_and_keeps_its_content(messages: list[Message]) -> None:
     healed = heal(messages)
     assert heal(healed.messages).what == ()
     assert heal(healed.messages).messages == healed.messages

@@ -42,7 +42,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("dialect", "provider", "model", "fields"), CASES)
-def test_a_small_limit_is_kept_free_of_thoughts_and_that_is_told(
+def test_a_small_limit_is_kept_free_of_thoughts_and_that_is_reported(
     dialect: str, provider: str, model: str, fields: dict[str, Any]
 ) -> None:
     sent, told = asked(dialect, provider, model, max_tokens=5)

@@ -256,7 +256,7 @@ STRICT: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("schema", "can_be"), STRICT)
 @pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses"])
-def test_strict_is_asked_for_where_it_can_be_and_its_lack_is_told(
+def test_strict_is_asked_for_where_it_can_be_and_its_lack_is_reported(
     dialect: str, schema: dict[str, Any], can_be: bool
 ) -> None:
     before = json.dumps(schema)

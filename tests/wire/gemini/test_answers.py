@@ -351,13 +351,13 @@ def test_a_decoder_reads_on_after_a_stop_reason_until_the_bytes_end() -> None:
     assert decoder.complete
 
 
-def test_rubbish_after_a_stop_reason_is_told_after_it() -> None:
+def test_rubbish_after_a_stop_reason_is_reported_after_it() -> None:
     *said, failed = decode(sse(chunk(HELLO, finish="STOP")) + b"data: {rubbish\n\n")
     assert said == [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")]
     assert isinstance(failed, Failed)
 
 
-def test_a_failure_names_the_scope_that_is_unwell() -> None:
+def test_a_failure_names_the_scope_that_is_unhealthy() -> None:
     (failed,) = decode(sse({"candidates": [{"finishReason": "PUP_LIMITED_DISABLED"}]}))[1:]
     assert isinstance(failed, Failed)
     assert failed.failure.scope is Scope.CREDENTIAL
@@ -502,7 +502,7 @@ def test_another_providers_signature_is_withheld() -> None:
         (Finished(FinishReason.PAUSE, "pause_turn"), "MAX_TOKENS"),
     ],
 )
-def test_another_providers_finish_reason_is_said_in_geminis_words(event: Finished, reason: str) -> None:
+def test_another_providers_finish_reason_becomes_geminis(event: Finished, reason: str) -> None:
     body = encode([event], stream=False, sse=False)
     assert msgspec.json.decode(body)["candidates"][0]["finishReason"] == reason
 

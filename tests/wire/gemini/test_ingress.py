@@ -319,7 +319,7 @@ def test_every_error_has_googles_shape(error: SegueError, status: int, code: str
     assert ("x-should-retry" in headers) == (status == 500)
 
 
-def test_the_time_to_wait_is_said_in_the_header_and_in_googles_detail() -> None:
+def test_the_time_to_wait_is_in_the_header_and_in_googles_detail() -> None:
     _, headers, body = Ingress().error(LLMServiceUnavailableError(retry_after=3.2))
     assert (headers["retry-after"], headers["x-should-retry"]) == ("4", "false")
     (detail,) = msgspec.json.decode(body)["error"]["details"]
@@ -327,7 +327,7 @@ def test_the_time_to_wait_is_said_in_the_header_and_in_googles_detail() -> None:
     assert "retry-after" not in Ingress().error(LLMServiceUnavailableError(retry_after=float("inf")))[1]
 
 
-def test_the_field_at_fault_is_said_in_googles_detail() -> None:
+def test_the_field_at_fault_is_named_in_googles_detail() -> None:
     _, _, body = Ingress().error(InvalidRequestError("bad", param="contents", code="EMPTY"))
     violations, info = msgspec.json.decode(body)["error"]["details"]
     assert violations["fieldViolations"] == [{"field": "contents", "description": "bad"}]

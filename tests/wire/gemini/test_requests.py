@@ -299,7 +299,7 @@ def test_an_image_is_sent_as_data_or_by_its_address(image: Image, part: dict[str
         ((Message("user", (Image(),)),), "messages[0]"),
     ],
 )
-def test_what_gemini_cannot_be_told_is_refused_by_name(messages: tuple[Message, ...], param: str) -> None:
+def test_what_gemini_cannot_be_sent_is_refused_by_name(messages: tuple[Message, ...], param: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         body(ChatRequest(messages=messages))
     assert caught.value.param == param
@@ -367,7 +367,7 @@ def test_a_limit_beyond_the_models_own_is_lowered_to_it() -> None:
         ("gemini-2.5-flash-lite", {"thinking_budget": 1}, {"thinkingBudget": 512, "includeThoughts": True}),
     ],
 )
-def test_effort_and_budget_are_said_as_the_model_takes_them(
+def test_effort_and_budget_are_sent_as_the_model_takes_them(
     model: str, asked: dict[str, Any], thinking: dict[str, Any]
 ) -> None:
     assert config(model, **asked)["thinkingConfig"] == thinking
@@ -390,7 +390,7 @@ def test_tools_are_left_out_for_a_model_without_them_and_forcing_for_one_that_fo
     assert encode(request, model=unforced).omitted == ("tool_choice",)
 
 
-def test_calls_one_at_a_time_cannot_be_asked_for_and_that_is_said() -> None:
+def test_calls_one_at_a_time_cannot_be_asked_for_and_that_is_reported() -> None:
     request = ChatRequest(messages=(user("hi"),), tools=(WEATHER,), parallel_tool_calls=False)
     assert encode(request).omitted == ("parallel_tool_calls",)
 

@@ -364,12 +364,12 @@ REPEATS: Final[dict[str, list[Event]]] = {
 
 
 @pytest.mark.parametrize("events", REPEATS.values(), ids=REPEATS.keys())
-def test_what_the_last_chunk_repeats_is_said_once(events: list[Event]) -> None:
+def test_what_the_last_chunk_repeats_is_delivered_once(events: list[Event]) -> None:
     answer = read("openai_chat", stream("openai_chat", *events))
     assert (answer.text, answer.thinking) in (("Hello world", ""), ("Hello world", "hm"))
 
 
-def test_a_last_delta_that_repeats_the_whole_answer_is_said_once() -> None:
+def test_a_last_delta_that_repeats_the_whole_answer_is_dropped() -> None:
     events = [
         chat({"content": "The harbour is "}),
         chat({"content": "quiet."}),

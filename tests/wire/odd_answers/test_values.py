@@ -233,7 +233,7 @@ def test_whatever_is_in_a_field_the_decoder_raises_nothing(dialect: str) -> None
 
 
 @pytest.mark.parametrize("dialect", FORMS)
-def test_half_a_character_in_any_word_leaves_events_that_can_be_told(dialect: str) -> None:
+def test_half_a_character_in_any_word_leaves_events_that_can_be_sent(dialect: str) -> None:
     for path, value in changes(dialect, lambda value: value):
         if isinstance(value, str):
             events = copy.deepcopy(events_of(dialect))

@@ -177,7 +177,7 @@ EFFORTS = [
 
 
 @pytest.mark.parametrize(("name", "fields", "word"), EFFORTS)
-def test_effort_is_said_in_the_models_own_words(name: str | ModelInfo, fields: Any, word: str | None) -> None:
+def test_effort_is_sent_in_the_models_own_words(name: str | ModelInfo, fields: Any, word: str | None) -> None:
     assert body_of(asking(**fields), name).get("reasoning_effort") == word
 
 
@@ -219,7 +219,7 @@ def test_a_forced_tool_is_left_to_the_model_that_cannot_be_forced() -> None:
     assert body_of(request)["tool_choice"] == "required"
 
 
-def test_tool_choice_without_tools_is_not_said() -> None:
+def test_tool_choice_without_tools_is_not_sent() -> None:
     body = body_of(asking(tool_choice=ToolChoice(mode="none"), parallel_tool_calls=True))
     assert not {"tools", "tool_choice", "parallel_tool_calls"} & set(body)
 
@@ -291,7 +291,7 @@ def test_an_image_without_data_or_url_is_the_callers_mistake() -> None:
     assert caught.value.param == "messages[1]"
 
 
-def test_thinking_is_never_said_to_who_did_not_ask_for_it() -> None:
+def test_thinking_is_never_sent_to_a_caller_who_did_not_ask_for_it() -> None:
     turn = Message("assistant", (Thinking(text="t", signature="s", dialect="claude"), Text("a")))
     assert said(user("?"), turn)[1] == {"role": "assistant", "content": "a"}
 
@@ -343,7 +343,7 @@ PICTURE = Image(data="aGk=", media_type="image/png")
 SHOWN = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
 
 
-def test_pictures_of_tools_follow_when_all_results_are_said() -> None:
+def test_pictures_of_tools_follow_when_all_results_are_sent() -> None:
     results = Message(
         "tool",
         (ToolResult(call_id="a", content=(Text("see"), PICTURE)), ToolResult(call_id="b", content=(PICTURE,))),
@@ -365,7 +365,7 @@ def test_pictures_of_tools_stay_where_the_provider_takes_them() -> None:
 
 
 @pytest.mark.parametrize("role", ["system", "assistant"])
-def test_a_picture_where_none_can_be_said_is_named(role: Any) -> None:
+def test_a_picture_where_none_can_be_sent_is_named(role: Any) -> None:
     parts: tuple[Part, ...] = (Text("a"), PICTURE)
     request = ChatRequest(messages=(user("?"), Message(role, parts)))
     assert body_of(request)["messages"][1]["content"] == "a"

@@ -351,7 +351,7 @@ def test_json_without_a_schema_is_asked_for_in_words_too() -> None:
     assert len(body_of(ChatRequest(messages=(user("As JSON"),), output=OutputSchema()))["input"]) == 1
 
 
-def test_a_schema_that_the_model_takes_only_in_words_is_said_so() -> None:
+def test_a_schema_that_the_model_takes_only_in_words_is_sent_in_words() -> None:
     wordy = msgspec.structs.replace(PLAIN, json_schema=False)
     request = asking(output=OutputSchema(schema=CITY))
     assert body_of(request, wordy)["text"] == {"format": {"type": "json_object"}}

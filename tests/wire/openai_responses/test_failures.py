@@ -178,6 +178,6 @@ def test_a_document_can_be_an_error(document: Any, kind: FailureKind) -> None:
     assert last.failure.kind is kind
 
 
-def test_what_a_failed_answer_cost_is_told() -> None:
+def test_what_a_failed_answer_cost_is_reported() -> None:
     failed = ended("failed", error={"code": "server_error", "message": "Sorry."}, usage=counts(5, 3))
     assert decoded([sse(failed)])[1] == UsageReport(Usage(input_tokens=5, output_tokens=3))

@@ -249,7 +249,7 @@ def test_allowed_tools_are_the_only_ones_that_are_offered() -> None:
     assert request.tool_choice == ToolChoice(mode="required")
 
 
-def test_a_long_name_in_a_namespace_is_cut_the_same_every_time_and_told_whole() -> None:
+def test_a_long_name_in_a_namespace_is_cut_the_same_every_time_and_returned_whole() -> None:
     name, group = "f" * 60, "mcp__files__"
     tools = [{"type": "namespace", "name": group, "tools": [{"type": "function", "name": name}]}]
     asked = received({"input": [CALL | {"name": name, "namespace": group}], "tools": tools})
@@ -263,7 +263,7 @@ def test_a_long_name_in_a_namespace_is_cut_the_same_every_time_and_told_whole() 
     assert (item["name"], item["namespace"]) == (name, group)
 
 
-def test_a_custom_tool_gets_whatever_was_said_where_it_is_not_what_was_asked_for() -> None:
+def test_a_custom_tool_gets_the_arguments_as_they_are_where_they_are_not_what_was_asked_for() -> None:
     for arguments, given in [('{"input": "a"}', "a"), ('{"patch": "a"}', '{"patch": "a"}'), ("oops", "oops")]:
         encoder = Ingress().encoder(received(ASKED | {"tools": [{"type": "custom", "name": "f"}]}), id="a", created=7)
         encoder.feed(ToolCalled(0, ToolCall(id="x", name="f", arguments=arguments)))
@@ -302,7 +302,7 @@ def test_text_goes_on_across_a_seam_in_one_message() -> None:
     assert [part["text"] for part in answer["output"][0]["content"]] == ["Hello"]
 
 
-def test_a_signature_of_a_call_and_a_missing_id_are_told() -> None:
+def test_a_signature_of_a_call_and_a_missing_id_are_sent() -> None:
     call = ToolCalled(2, ToolCall(id="", name="f", signature="sig"))
     [item] = _document(call, Finished(FinishReason.TOOL_CALLS))["output"]
     assert item["call_id"] == "call_a_2"
@@ -329,7 +329,7 @@ def _events(data: bytes) -> list[Any]:
         (InvalidRequestError("no", param="p"), "invalid_prompt", "invalid_request"),
     ],
 )
-def test_a_failure_before_the_first_word_is_told_twice_in_a_stream_that_was_begun(
+def test_a_failure_before_the_first_word_is_sent_twice_in_a_stream_that_was_begun(
     error: Any, code: str, told: str
 ) -> None:
     encoder = Ingress().encoder(received(ASKED | {"stream": True}), id="a", created=7)

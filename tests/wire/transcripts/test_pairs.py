@@ -44,7 +44,7 @@ def test_the_other_provider_takes_the_conversation(source: str, target: str) -> 
 
 
 @pairs
-def test_nothing_that_was_said_or_called_is_lost(source: str, target: str) -> None:
+def test_no_text_and_no_call_is_lost(source: str, target: str) -> None:
     became = fate(source, target)
     assert (became.text, became.calls, became.images) == ("kept", "kept", "kept")
     assert "dropped" not in (became.tool_images, became.tool_errors, became.system)
