@@ -49,6 +49,10 @@ def test_the_text_is_whole_over_a_seam(run: Run) -> None:
     assert run("chat", "What is Redis?", "--break", "gemini=break:after=15").stdout == whole
 
 
+def test_a_question_needs_no_quotes(run: Run) -> None:
+    assert "“What is Kafka?”" in run("chat", "What", "is", "Kafka?", "--sandbox").stdout
+
+
 def test_a_question_comes_from_standard_input(run: Run) -> None:
     assert "Kafka?" in run("chat", "-", input="What is Kafka?").stdout
 
@@ -114,7 +118,7 @@ def test_a_deadline_is_kept(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--break", "gemeni"), "'gemeni' is not a provider of the sandbox: did you mean 'gemini'?"),
+        (("--break", "gemeni"), "--break: 'gemeni' is not a target of the chain: did you mean 'gemini'?"),
         (("--break", "gemini=explode"), "'explode' is not a fault of the sandbox"),
         (("--chain", "nothing"), "'nothing'"),
         (("--chain", "azure"), "AZURE_MODEL"),

@@ -31,7 +31,7 @@ MISUSED: dict[str, Case] = {
         ("'--deadline'", "'soon' is not a valid float"),
     ),
     "no number": (("chat", "hi", "--deadline", "nan"), {}, "", ("'--deadline'", "'nan' is not a number")),
-    "no question": (("chat",), {}, "", ("'PROMPT'", "segue chat --help")),
+    "no question": (("chat",), {}, "", ("'PROMPT...'", "segue chat --help")),
     "a misspelt setting": (("usage",), {}, 'chian = "x"', ("'chian' is not a setting", "'chain'", "in segue.toml")),
     "a target's setting": (("usage",), {}, "[targets.gemini]\nmodle = 1", ("did you mean 'targets.gemini.model'?",)),
     "a value out of range": (("usage",), {"GEMINI_TEMPERATURE": "3"}, "", ("GEMINI_TEMPERATURE=3", "0 to 2")),
@@ -56,6 +56,12 @@ MISUSED: dict[str, Case] = {
     "an unknown chain": (("chat", "hi", "--chain", "nope"), {}, "", ("'nope'", "gemini, groq", "NOPE_DIALECT")),
     "a chain to explain": (("route", "explain", "hi", "--chain", "gemni"), {}, "", ("'gemni'", "'gemini'")),
     "no model": (("chat", "hi", "--chain", "azure"), {}, "", ("'azure' names no model", "set AZURE_MODEL")),
+    "a fault elsewhere": (
+        ("chat", "hi", "--break", "gemini=cut", "--chain", "openai,claude"),
+        {},
+        "",
+        ("--break: 'gemini' is not a target of the chain; use one of claude, openai",),
+    ),
     "a fault": (("chat", "hi", "--break", "gemini=brk"), {}, "", ("'brk'", "did you mean 'break'?")),
     "no key to serve with": (("serve",), {}, "", ("set one of GEMINI_API_KEY", "segue serve --sandbox")),
     "no key to let in": (

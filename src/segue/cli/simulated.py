@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from segue.errors import ConfigurationError
 from segue.routing.resolve import usable
 from segue.settings import Settings
+from segue.validation import unknown
 
 NO_KEY = "simulated: no API key is set, local stand-ins answer"
 ON_DEMAND = "simulated: local stand-ins answer, as --sandbox or --break asks"
@@ -34,15 +36,20 @@ def ready(
     """The settings to use, and a sentence about them: "" where providers answer.
 
     Stand-ins answer if they are `forced`, if there are `faults`, which nothing else can be given, or if no target can be used.
+    Raises `ConfigurationError` for a fault of a target that is not among `names`.
     """
     from segue.sandbox import Sandbox
 
-    forced = forced or bool(faults)
+    broken = dict(map(fault_of, faults))
+    for name in broken:
+        if name not in names:
+            raise ConfigurationError(f"--break: {unknown(name, 'a target of the chain', names)}")
+    forced = forced or bool(broken)
     if not forced and any(usable(name, settings.target(name)) for name in names):
         yield settings, ""
         return
     with Sandbox(delay=delay) as box:
         simulated = box.settings(settings, every=forced)
-        for value in faults:
-            box.break_provider(*fault_of(value))
+        for name, fault in broken.items():
+            box.break_provider(name, fault)
         yield simulated, ON_DEMAND if forced else NO_KEY

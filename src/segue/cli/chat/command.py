@@ -13,7 +13,7 @@ from segue.errors import ConfigurationError
 
 
 @click.command()
-@click.argument("prompt")
+@click.argument("prompt", nargs=-1, required=True)
 @click.option("--chain", help="A chain of segue.toml, or targets: claude,openai")
 @click.option("--model", help="Another model for the first target.")
 @click.option("--system", help="A system text before the question.")
@@ -33,7 +33,7 @@ from segue.errors import ConfigurationError
 @click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON, instead of its text as it comes.")
 @guarded
 def chat(
-    prompt: str,
+    prompt: tuple[str, ...],
     chain: str | None,
     model: str | None,
     system: str | None,
@@ -52,7 +52,7 @@ def chat(
     from segue.catalog.providers import LOCAL
     from segue.cli.chat.run import converse
 
-    question = read_input() if prompt == "-" else prompt
+    question = read_input() if prompt == ("-",) else " ".join(prompt)
     if not question.strip():
         raise ConfigurationError("there is no question: give it as text, or - to read it from standard input")
     options: dict[str, Any] = {"model": model, "system": system, "deadline": deadline}
