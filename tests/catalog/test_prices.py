@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -12,12 +12,15 @@ from genai_prices import Usage as ListedUsage
 from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.catalog import price_snapshot
 from tests.catalog.price_snapshot import written
 
 from segue.catalog import prices
 from segue.catalog.prices import (
     GUIDE_PRICES,
+    NAMES,
     SNAPSHOT,
+    Between,
     UnitPrices,
     cost,
     price_of,
@@ -268,7 +271,25 @@ def test_the_price_list_is_not_imported_before_the_first_look_up() -> None:
 
 def test_the_prices_at_hand_are_those_of_the_price_list() -> None:
     """Written again with `python -m tests.catalog.price_snapshot`."""
-    assert SNAPSHOT.read_bytes() == written()
+    assert SNAPSHOT.read_bytes() == written(price_snapshot.prices())
+    assert NAMES.read_bytes() == written(price_snapshot.names())
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_prices_that_change_with_the_hour_are_those_of_the_price_list(hour: int) -> None:
+    moment = datetime(2026, 12, 1, hour, 30, tzinfo=UTC)
+    listed = next(
+        units
+        for when, units in reversed(schedule_in_list("deepseek", "deepseek-flash"))
+        if when is None or when.active(moment)
+    )
+    assert price_of("deepseek", "deepseek-flash", moment) == listed
+
+
+@pytest.mark.parametrize(("hour", "active"), [(21, False), (22, True), (1, True), (2, False)])
+def test_an_interval_may_pass_midnight(hour: int, active: bool) -> None:
+    between = Between(time(22, tzinfo=UTC), time(2, tzinfo=UTC))
+    assert between.active(datetime(2026, 12, 1, hour, tzinfo=UTC)) is active
 
 
 def test_another_version_of_the_price_list_is_read_itself(monkeypatch: pytest.MonkeyPatch) -> None:

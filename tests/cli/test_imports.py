@@ -35,7 +35,7 @@ UNNEEDED = {
     ("doctor", "--offline"): FACES | ENGINE | PRICES | DIALECTS,
     ("providers", "--offline"): FACES | ENGINE | PRICES | DIALECTS | {"segue.transport"},
     ("estimate", "text"): FACES | ENGINE | PRICES | DIALECTS | {"segue.transport"},
-    ("catalog", "check"): FACES | ENGINE | {"segue.transport"},
+    ("catalog", "check"): FACES | ENGINE | PRICES | {"segue.transport"},
     ("route", "explain", "Prove it"): FACES | ENGINE | PRICES | DIALECTS,
     ("route", "simulate"): FACES | ENGINE | PRICES | DIALECTS,
     ("route", "train"): FACES | ENGINE | PRICES,

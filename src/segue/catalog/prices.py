@@ -2,8 +2,8 @@
 
 Unit prices come from the `genai-prices` package, which dates them, or from overrides in the settings, which win. They are
 resolved once a model and kept, because resolving takes a thousand times as long as multiplying. The package is imported at the
-first look-up only: that takes up to a second. What one version of it has of the catalogue's models stands in `prices.jsonl`, which takes
-a millisecond: where that very version is installed, it is read instead.
+first look-up only: that takes up to a second. What one version of it has of the catalogue's models stands in `prices.jsonl`, and the names of all
+its models in `listed.jsonl`, which take a millisecond: where that very version is installed, they are read instead.
 
 An unknown price is `None`, never zero. Where a model has tiers by prompt length, passing a tier's start makes its price hold for
 every token of the request, not just for those above. Tokens of a class without a price are billed as the class
@@ -132,7 +132,9 @@ def dearest_of_family(provider: str, model: str, when: date | datetime) -> UnitP
 def listed_models(provider: str) -> tuple[str, ...]:
     """The models of a provider that the price list has, by its own names."""
     name = our_name(provider)
-    return tuple(model.id for model in _models_of(names_of(name).price_list or name))
+    listed_as = names_of(name).price_list or name
+    known = _names().get(listed_as)
+    return names_in_list(listed_as) if known is None else known
 
 
 def read_overrides(tables: Mapping[str, Mapping[str, object]]) -> Overrides:
@@ -223,7 +225,7 @@ def _listed(provider: str, model: str, moment: datetime) -> UnitPrices | None:
     return schedule[0][1] if schedule else None
 
 
-class Since(msgspec.Struct, frozen=True):
+class Since(msgspec.Struct, frozen=True, tag="since"):
     """Prices hold from a day on, UTC."""
 
     day: date
@@ -232,22 +234,44 @@ class Since(msgspec.Struct, frozen=True):
         return moment.date() >= self.day
 
 
+class Between(msgspec.Struct, frozen=True, tag="between"):
+    """Prices hold from one time of each day until another, both with their zone; past midnight if the second comes first."""
+
+    start: time
+    end: time
+
+    def active(self, moment: datetime) -> bool:
+        now = moment.timetz()
+        if self.end < self.start:
+            return now >= self.start or now < self.end
+        return self.start <= now < self.end
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A line of `prices.jsonl`: what a version of the price list has of a model, by the list's name of its provider."""
 
     version: str
     provider: str
     model: str
-    schedule: tuple[tuple[Since | None, UnitPrices | None], ...]
+    schedule: tuple[tuple[Since | Between | None, UnitPrices | None], ...]
+
+
+class ListedNames(msgspec.Struct, frozen=True):
+    """A line of `listed.jsonl`: all models that a version of the price list has of a provider, by the list's names."""
+
+    version: str
+    provider: str
+    models: tuple[str, ...]
 
 
 if TYPE_CHECKING:
     Schedule: TypeAlias = tuple[
-        tuple[Since | StartDateConstraint | TimeOfDateConstraint | None, UnitPrices | None], ...
+        tuple[Since | Between | StartDateConstraint | TimeOfDateConstraint | None, UnitPrices | None], ...
     ]
 
 SNAPSHOT: Final = Path(__file__).with_name("prices.jsonl")
-"""Written by `python -m tests.catalog.price_snapshot`."""
+NAMES: Final = Path(__file__).with_name("listed.jsonl")
+"""Both written by `python -m tests.catalog.price_snapshot`."""
 
 
 @cache
@@ -258,11 +282,24 @@ def _snapshot() -> Mapping[tuple[str, str], Listed]:
     return {(line.provider, line.model): line for line in lines if line.version == installed}
 
 
+@cache
+def _names() -> Mapping[str, tuple[str, ...]]:
+    """The names that the other file has, likewise."""
+    lines = msgspec.json.Decoder(ListedNames).decode_lines(NAMES.read_bytes())
+    installed = version("genai-prices")
+    return {line.provider: line.models for line in lines if line.version == installed}
+
+
 @lru_cache(maxsize=4096)
 def _schedule(provider: str, model: str) -> Schedule:
     """A model's prices, later ones taking precedence while their constraint holds; empty for an unknown model."""
     known = _snapshot().get((provider, model))
     return schedule_in_list(provider, model) if known is None else known.schedule
+
+
+def names_in_list(provider: str) -> tuple[str, ...]:
+    """The models of a provider, by the price list's names, from the list itself."""
+    return tuple(model.id for model in _models_of(provider))
 
 
 def schedule_in_list(provider: str, model: str) -> Schedule:
