@@ -98,3 +98,31 @@ async def test_an_answer_without_its_end_is_explained_in_korean(resume: Resume) 
     segue = client(gemini=Scripted(path='{"analysis": {', reason=FinishReason.LENGTH))
     coaching = await Coach(segue, language="ko").run(resume, ["path"])
     assert english_in(explained(coaching.failures["path"], "ko")) == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [
+        ({"LANG": "ko_KR.UTF-8"}, "ko"),
+        ({"LANG": "ko_KR.UTF-8", "LC_MESSAGES": "en_US.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "ko_KR"}, "ko"),
+        ({"LANG": "ko_KR.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "", "LC_ALL": ""}, "en"),
+    ],
+)
+def test_the_systems_language_is_what_its_variables_say_though_the_locale_is_not_installed(
+    environ: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("locale.getlocale", lambda: (None, None))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert wording.system_language() == language
+
+
+def test_where_no_variable_says_the_systems_language_its_locale_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("locale.getlocale", lambda: ("Korean_Korea", "949"))
+    assert wording.system_language() == "ko"

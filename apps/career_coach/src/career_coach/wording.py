@@ -7,6 +7,7 @@ an attempt's `detail` and in the ledger.
 from __future__ import annotations
 
 import locale
+import os
 from typing import Final
 
 from career_coach.language import Language
@@ -172,8 +173,13 @@ def reason(outcome: str, detail: str, language: Language, status: int | None = N
 
 
 def system_language() -> Language:
-    """The language of the user's locale, for what is shown before a résumé was read."""
-    return "ko" if (locale.getlocale()[0] or "").lower().startswith("ko") else "en"
+    """The language of the user's locale, for what is shown before a résumé was read.
+
+    Its variables count even where the locale itself is not installed, as in most containers; Windows has none of them.
+    """
+    variables = filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG")))
+    name = next(variables, None) or locale.getlocale()[0] or ""
+    return "ko" if name.lower().startswith("ko") else "en"
 
 
 def _attempt_line(attempt: AttemptSummary) -> str:
