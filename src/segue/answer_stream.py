@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from segue.answer import Answer
 from segue.chat.events import ChatEvent, Finished
 from segue.errors import SegueError
+from segue.failover.fast_path import Carrier
 from segue.failover.job import Job
-from segue.failover.relay import Relay
 from segue.portal import Portal
 from segue.runtime import Runtime
 
@@ -23,7 +23,7 @@ class AnswerStream:
         self._runtime = runtime
         self._job = job
         self._run = portal.run
-        self._relay: Relay | None = None
+        self._relay: Carrier | None = None
         self._events: list[ChatEvent] = []
         self._answer: Answer | None = None
 

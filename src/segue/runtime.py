@@ -22,12 +22,12 @@ from segue.chat.events import ChatEvent
 from segue.chat.request import ChatRequest
 from segue.embedded.upstream import EmbeddedUpstream
 from segue.errors import ConfigurationError
-from segue.failover import hooks, relay
+from segue.failover import fast_path, hooks
 from segue.failover.engine import Engine
+from segue.failover.fast_path import Carrier
 from segue.failover.hooks import AttemptStart, Listener, RequestCheck
 from segue.failover.job import Job
 from segue.failover.local_upstream import LocalUpstream
-from segue.failover.relay import Relay
 from segue.failover.upstream import HttpUpstream, Upstream
 from segue.failover.upstreams import Upstreams
 from segue.health.book import HealthBook
@@ -144,14 +144,14 @@ class Runtime:
             dialect=dialect,
         )
 
-    def start(self, job: Job) -> Relay:
+    def start(self, job: Job) -> Carrier:
         """Begins a job in the running event loop, without budgets. The relay must be read to its end or closed."""
         self._warm(job.targets)
         if self.router.concerns(job):
             job = self.router.routed(job, asyncio.get_running_loop().time())
-        return relay.start(self.engine, job)
+        return fast_path.start(self.engine, job)
 
-    async def open(self, job: Job, *, budgets: Sequence[Budget] = ()) -> Relay:
+    async def open(self, job: Job, *, budgets: Sequence[Budget] = ()) -> Carrier:
         """Begins a job once what it may cost is set aside of these budgets and of those in the settings.
 
         Raises `InvalidRequestError` (429 `insufficient_quota`) if a budget does not have it.
@@ -210,7 +210,7 @@ class Runtime:
         await self._recorder.caught_up()
         await self.ledger.written()
 
-    async def answer(self, relay: Relay, events: Iterable[ChatEvent]) -> Answer:
+    async def answer(self, relay: Carrier, events: Iterable[ChatEvent]) -> Answer:
         """The whole answer of a relay that was read to its end, once it is in the ledger."""
         await self.written()
         report = relay.report

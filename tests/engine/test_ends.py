@@ -12,8 +12,8 @@ from segue.chat.events import Finished, TextDelta, ToolCalled
 from segue.chat.messages import user
 from segue.chat.request import ChatRequest, Tool
 from segue.failover.engine import Engine
+from segue.failover.fast_path import start
 from segue.failover.job import Job
-from segue.failover.relay import start
 from segue.failover.upstream import HttpUpstream
 from segue.health.book import HealthBook
 from segue.policy import Policy

@@ -20,9 +20,9 @@ from segue.chat.events import ChatEvent, Finished, FinishReason, TextDelta, Thin
 from segue.chat.failure import Failure
 from segue.errors import SegueError
 from segue.failover.engine import Engine
+from segue.failover.fast_path import Carrier, start
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.failover.job import Job
-from segue.failover.relay import Relay, start
 from segue.failover.upstream import HttpUpstream
 from segue.health.book import HealthBook
 from segue.health.breaker import Permit
@@ -77,7 +77,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     number: int
     reference: Reference
     job: Job
-    relay: Relay
+    relay: Carrier
     began: float
     ended: float = 0.0
     events: list[ChatEvent] = []

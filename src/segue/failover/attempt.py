@@ -18,7 +18,7 @@ from segue.failover.hooks import AttemptStart
 from segue.failover.plan import Entry
 from segue.failover.splice.partial_answer import is_empty_stop
 from segue.failover.stall_timer import Phase, Watch
-from segue.failover.upstream import Ask, Receipt, Upstream
+from segue.failover.upstream import Ask, Batches, Receipt
 from segue.health.latency import LatencyKey
 from segue.health.target import HealthKeys
 
@@ -57,7 +57,7 @@ class Attempt:
 
     `overdue`: silent beyond its hedge point. `spared`: silent beyond its give-up point too, but no other target is left: only a dead
     connection or the deadline ends it. `lost`: another leads, and this one runs on only to show whether its target, being probed,
-    is healthy. `proven`: its first content was reported to its target's health, and True where that was a probe's success. `over`: its
+    is healthy. `awaited`: what arrives is noted as it arrives, so that gaps are known. `proven`: its first content was reported to its target's health, and True where that was a probe's success. `over`: its
     outcome is booked, later events do not count. `limit` is the moment by which it must have shown content, so that other targets keep
     their time; None if there are none. `keys` and `latency_key`: the names under which its target's health and waits are kept.
     """
@@ -88,7 +88,7 @@ class Attempt:
         self.prefill = ask.prefill
         self.taken_back = taken_back
         self.limit = limit
-        self._ask = ask
+        self.ask = ask
         self.receipt = Receipt()
         self.preamble: list[UpstreamEvent] = []
         self.usage: Usage | None = None
@@ -96,6 +96,7 @@ class Attempt:
         self.last_content = began
         self.brought: list[str] = []
         self.gaps: list[float] = []
+        self.awaited = True
         self.shown = False
         self.overdue = False
         self.spared = False
@@ -107,8 +108,8 @@ class Attempt:
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def run(self, upstream: Upstream, post: Post, loop: asyncio.AbstractEventLoop) -> None:
-        self._task = loop.create_task(self._pump(upstream, post, loop.time))
+    def run(self, batches: Batches, post: Post, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._pump(batches, post, loop.time))
 
     def hold(self) -> None:
         """Stops its reading: nothing takes its events any more."""
@@ -157,11 +158,12 @@ class Attempt:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _pump(self, upstream: Upstream, post: Post, clock: Callable[[], float]) -> None:
-        events = upstream.stream(self._ask, self.receipt)
+    async def _pump(self, batches: Batches, post: Post, clock: Callable[[], float]) -> None:
         try:
-            async for batch in events:
-                self._stamp(batch, clock())
+            if self.receipt.complete:
+                post(self, None)
+            async for batch in batches:
+                self.stamp(batch, clock())
                 if batch:
                     post(self, batch)
                 if self.receipt.complete:
@@ -176,10 +178,11 @@ class Attempt:
             failure = Failure(kind=FailureKind.BROKEN, message=f"the upstream raised {type(error).__name__}")
             post(self, [Failed(failure)])
         finally:
-            await events.aclose()
+            await batches.aclose()
         post(self, None)
 
-    def _stamp(self, batch: list[UpstreamEvent], now: float) -> None:
+    def stamp(self, batch: list[UpstreamEvent], now: float) -> None:
+        """Notes what has arrived, and when."""
         self.watch.received(now)
         for event in batch:
             if isinstance(event, TextDelta):
@@ -201,7 +204,7 @@ class Attempt:
             self.first_content = now - self.began
         elif phase is Phase.TEXT:
             self._pieces += 1
-            if self._pieces % GAP_SAMPLING == 1:
+            if self._pieces % GAP_SAMPLING == 1 and self.awaited:
                 self.gaps.append(now - self.last_content)
         self.watch.finished = False
         self.last_content = now

@@ -21,9 +21,107 @@ from segue.failover.mailbox import Mailbox
 from segue.failover.plan import Entry, Skipped
 from segue.failover.report import Report
 from segue.failover.stall_timer import Watch
-from segue.failover.upstream import Ask
+from segue.failover.upstream import Ask, Batches
 from segue.health.breaker import Permit
 from segue.routing.target import Target
+
+
+def begun(
+    engine: Engine,
+    job: Job,
+    report: Report,
+    entry: Entry,
+    part: Part,
+    now: float,
+    *,
+    limit: float | None = None,
+    hedge: bool = False,
+    after: str = "",
+) -> Attempt:
+    """An attempt that its target's health has admitted and the listeners know of; nothing is sent yet."""
+    target, request = entry.target, part.request
+    ask = Ask(
+        request=request,
+        connect=job.policy.connect,
+        prefill=part.prefill,
+        dialect=job.dialect,
+        omit=entry.omit | refused if (refused := engine.refusals.of(target)) else entry.omit,
+    )
+    start = AttemptStart(
+        attempt_id=engine.new_id(),
+        request_id=report.request_id,
+        target=target,
+        chain=job.chain,
+        wall=engine.wall(),
+        prompt_tokens=part.tokens,
+        max_tokens=request.max_tokens or target.max_tokens,
+        hedge=hedge,
+        continuation=part.continuation,
+        metadata=job.metadata,
+        after=after,
+    )
+    keys, key = engine.keys(target), latency_key(target, request, part.tokens)
+    probe = engine.health.admit(keys, now) is Permit.PROBE
+    watch = Watch(engine.limits(target, request, part.tokens, job.policy, key), now)
+    attempt = Attempt(
+        entry,
+        ask,
+        start,
+        watch,
+        now,
+        keys=keys,
+        latency_key=key,
+        probe=probe,
+        taken_back=part.taken_back,
+        limit=limit,
+    )
+    engine.began(start)
+    return attempt
+
+
+def ended(
+    engine: Engine,
+    report: Report,
+    attempt: Attempt,
+    outcome: str,
+    now: float,
+    *,
+    failure: Failure | None = None,
+    recovers_in: float | None = None,
+) -> None:
+    """Writes an attempt's end into the report, and calls the listeners."""
+    start, receipt, seconds = attempt.start, attempt.receipt, now - attempt.began
+    report.attempts.append(
+        AttemptSummary(
+            target=attempt.target.name,
+            model=receipt.model or attempt.target.model.id,
+            outcome=outcome,
+            reason=failure.message if failure is not None else "",
+            status=receipt.status if failure is None else failure.status,
+            seconds=seconds,
+            first_content=attempt.first_content,
+            recovers_in=recovers_in,
+            hedge=start.hedge,
+            continuation=start.continuation,
+            attempt_id=start.attempt_id,
+        )
+    )
+    engine.ended(
+        AttemptEnd(
+            start=start,
+            outcome=outcome,
+            seconds=seconds,
+            failure=failure,
+            usage=attempt.usage,
+            # A stop reason may stand on every chunk: for a cancelled attempt only the end of the answer makes its report final.
+            usage_is_final=attempt.finished and (outcome != "cancelled" or receipt.complete),
+            first_content=attempt.first_content,
+            status=receipt.status,
+            sent=receipt.sent,
+            text="".join(attempt.brought),
+            shown=attempt.shown,
+        )
+    )
 
 
 class Attempts:
@@ -64,46 +162,18 @@ class Attempts:
 
     def start(self, entry: Entry, part: Part, *, limit: float | None, hedge: bool) -> None:
         """Sends `part` to the entry's target. `limit` is the moment by which it must have shown content."""
-        engine, target, request, now = self._engine, entry.target, part.request, self._now()
-        ask = Ask(
-            request=request,
-            connect=self._job.policy.connect,
-            prefill=part.prefill,
-            dialect=self._job.dialect,
-            omit=entry.omit | refused if (refused := engine.refusals.of(target)) else entry.omit,
-        )
-        start = AttemptStart(
-            attempt_id=engine.new_id(),
-            request_id=self._report.request_id,
-            target=target,
-            chain=self._job.chain,
-            wall=engine.wall(),
-            prompt_tokens=part.tokens,
-            max_tokens=request.max_tokens or target.max_tokens,
-            hedge=hedge,
-            continuation=part.continuation,
-            metadata=self._job.metadata,
-            after="" if hedge else self._after(target),
-        )
-        keys, key = engine.keys(target), latency_key(target, request, part.tokens)
-        probe = engine.health.admit(keys, now) is Permit.PROBE
-        watch = Watch(engine.limits(target, request, part.tokens, self._job.policy, key), now)
-        attempt = Attempt(
-            entry,
-            ask,
-            start,
-            watch,
-            now,
-            keys=keys,
-            latency_key=key,
-            probe=probe,
-            taken_back=part.taken_back,
-            limit=limit,
+        after = "" if hedge else self._after(entry.target)
+        attempt = begun(
+            self._engine, self._job, self._report, entry, part, self._now(), limit=limit, hedge=hedge, after=after
         )
         self.running.append(attempt)
         self._report.hedges += hedge
-        engine.began(start)
-        attempt.run(engine.upstream(target), self._post, self._loop)
+        batches = self._engine.upstream(entry.target).stream(attempt.ask, attempt.receipt)
+        attempt.run(batches, self._post, self._loop)
+
+    def go_on(self, attempt: Attempt, batches: Batches) -> None:
+        """Reads what is still to come of an attempt that was begun elsewhere."""
+        attempt.run(batches, self._post, self._loop)
 
     def answered(self, attempt: Attempt, *, cancelled: bool = False) -> None:
         """Its target has proved to be healthy: by a whole answer, or, if `cancelled`, by as much of one as was needed."""
@@ -177,38 +247,8 @@ class Attempts:
         attempt.stop()
         self.running.remove(attempt)
         self._ended.append(attempt)
-        seconds = self._now() - attempt.began
-        self._report.attempts.append(
-            AttemptSummary(
-                target=attempt.target.name,
-                model=attempt.receipt.model or attempt.target.model.id,
-                outcome=outcome,
-                reason=failure.message if failure is not None else "",
-                status=attempt.receipt.status if failure is None else failure.status,
-                seconds=seconds,
-                first_content=attempt.first_content,
-                recovers_in=self._recovers_in(attempt) if failure is not None else None,
-                hedge=attempt.start.hedge,
-                continuation=attempt.start.continuation,
-                attempt_id=attempt.start.attempt_id,
-            )
-        )
-        self._engine.ended(
-            AttemptEnd(
-                start=attempt.start,
-                outcome=outcome,
-                seconds=seconds,
-                failure=failure,
-                usage=attempt.usage,
-                # A stop reason may stand on every chunk: for a cancelled attempt only the end of the answer makes its report final.
-                usage_is_final=attempt.finished and (outcome != "cancelled" or attempt.receipt.complete),
-                first_content=attempt.first_content,
-                status=attempt.receipt.status,
-                sent=attempt.receipt.sent,
-                text="".join(attempt.brought),
-                shown=attempt.shown,
-            )
-        )
+        recovers_in = self._recovers_in(attempt) if failure is not None else None
+        ended(self._engine, self._report, attempt, outcome, self._now(), failure=failure, recovers_in=recovers_in)
 
     def _recovers_in(self, attempt: Attempt) -> float | None:
         now = self._now()

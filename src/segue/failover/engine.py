@@ -18,7 +18,7 @@ from segue.catalog.tokens import estimate_request_tokens
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.request import ChatRequest
 from segue.failover.attempt import Attempt
-from segue.failover.budget import HedgeBudget
+from segue.failover.budget import FOREVER, HedgeBudget
 from segue.failover.hooks import AttemptEnd, AttemptStart, Listener, RequestEnd, RequestStart
 from segue.failover.job import Job, new_id
 from segue.failover.key_probe import KeyProbe
@@ -55,7 +55,7 @@ class Engine:
     """Shared by all requests of a process, in any number of event loops one after another.
 
     `enough` samples make an estimate of a target's usual waits (`StallPolicy.enough`). `limits_of` is called once for each model
-    that is asked of a target: a successor has its own quota.
+    that is asked of a target: a successor has its own quota. `fast_steps` is how many steps a request may take on the fast path, 0 for none.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Engine:
         rng: random.Random | None = None,
         new_id: Callable[[], str] = new_id,
         limits_of: Callable[[Target], QuotaLimits | None] = lambda target: None,
+        fast_steps: float = FOREVER,
     ) -> None:
         self.upstream = upstream
         self.limits_of = limits_of
@@ -85,6 +86,7 @@ class Engine:
         self.new_id = new_id
         self.refusals = RejectedParams()
         self.waiting = WaitingRoom()
+        self.fast_steps = fast_steps
         self._key_probe = KeyProbe(self.health, self.keys, upstream)
         self._aged: dict[int, tuple[Target, tuple[int, bool], Target]] = {}
         self._warned: set[tuple[str, str]] = set()

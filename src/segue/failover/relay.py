@@ -12,6 +12,8 @@ health book (which targets are healthy). The relay carries out their decisions, 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
@@ -32,53 +34,63 @@ from segue.failover.report import Report, ending, sign
 from segue.failover.scheduler import Scheduler, judge
 from segue.failover.splice.partial_answer import is_content, is_empty_stop
 from segue.failover.splice.splice import Next
+from segue.failover.upstream import Batches
 from segue.routing.fitness import need_of
 from segue.routing.target import Target
-
-
-def start(engine: Engine, job: Job) -> Relay:
-    """Begins a request in the running event loop. The relay must be read to its end or closed."""
-    if not job.targets:
-        raise ValueError("a job needs at least one target")
-    if (targets := engine.current(job.targets, job.policy)) is not job.targets:
-        job = msgspec.structs.replace(job, targets=targets)
-    request_id = engine.new_id()
-    return Relay(engine, job, request_id, engine.request_started(job, request_id))
-
 
 AT_ONCE = 512
 """Events after which other tasks of the event loop get a turn."""
 
 
 class Relay:
-    """One request. Made by `start`, read by one task with `next()`, closed if it is not read to its end.
+    """One request. Read by one task with `next()`, closed if it is not read to its end.
 
-    `announced`: its beginning was reported to listeners, so its end will be too.
+    `began` is when, on the event loop's clock, `tokens` the estimate of its prompt. `announced`: its beginning was reported to listeners, so
+    its end will be too.
     """
 
-    def __init__(self, engine: Engine, job: Job, request_id: str, announced: RequestStart | None = None) -> None:
+    def __init__(
+        self, engine: Engine, job: Job, report: Report, began: float, tokens: int, announced: RequestStart | None = None
+    ) -> None:
         self._engine = engine
         self._policy = policy = job.policy
         loop = asyncio.get_running_loop()
         self._now = loop.time
-        self._began = self._now()
+        self._began = began
         self._announced = announced
         self._last: tuple[str, Failure] | None = None
         self._error: SegueError | None = None
         self._done = False
-        self.report = Report(request_id=request_id, route=job.route)
-        tokens = engine.count_tokens(job.request)
-        self._deadline = deadline = Deadline(policy.deadline, self._began, policy.last_share)
+        self.report = report
+        self._deadline = deadline = Deadline(policy.deadline, began, policy.last_share)
         need = need_of(job.request, tokens, policy.regions)
         self._plan = plan = Plan(job.targets, need, policy, successor=engine.successor)
         check = Check(job.request, job.validate)
         self._delivery = delivery = Delivery(
             policy, hold=job.hold or check.whole, check=check, tools=bool(job.request.tools)
         )
-        self._attempts = attempts = Attempts(engine, job, self.report, tokens, loop)
+        self._attempts = attempts = Attempts(engine, job, report, tokens, loop)
         self._scheduler = Scheduler(
             engine, job, tokens, plan=plan, attempts=attempts, delivery=delivery, deadline=deadline
         )
+
+    def adopt(
+        self, attempt: Attempt, batches: Batches, arrived: Iterable[tuple[float, list[UpstreamEvent]]], given: int
+    ) -> None:
+        """Takes over the first attempt of the chain, of which some `batches` have `arrived`, each at a moment; its caller was given
+        so many events."""
+        clock = self._now
+        self._plan.take(attempt.entry)
+        self._scheduler.limit(attempt)
+        self._attempts.running.append(attempt)
+        for moment, events in arrived:
+            self._now = partial(float, moment)
+            for event in events:
+                if not attempt.over:
+                    self._receive(attempt, event)
+        self._now = clock
+        del self._delivery.out[:given]
+        self._attempts.go_on(attempt, batches)
 
     # The reader's side.
 
@@ -203,7 +215,7 @@ class Relay:
 
     def _take_lead(self, attempt: Attempt) -> None:
         before = self._delivery.attempt
-        if attempt.first_content is not None:
+        if attempt.first_content is not None and attempt.proven is None:
             self._engine.proved(attempt, self._now())
         self._delivery.take(attempt, self._now())
         self.report.omitted, self.report.healed = attempt.receipt.omitted, attempt.receipt.healed
@@ -253,7 +265,9 @@ class Relay:
 
     def _sign_off(self, finished: Finished) -> None:
         """The last events for the caller, and the report."""
-        sign(self.report, self._delivery)
+        leader, splice = self._delivery.last_leader, self._delivery.splice
+        assert leader is not None
+        sign(self.report, leader, usage=splice.usage, seams=splice.seams)
         if self.report.usage.total_tokens:
             self._delivery.out.append(UsageReport(self.report.usage))
         self._delivery.out.append(finished)

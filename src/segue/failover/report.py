@@ -6,6 +6,7 @@ import msgspec
 
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, SegueError
+from segue.failover.attempt import Attempt
 from segue.failover.delivery import Delivery
 from segue.failover.hooks import RequestEnd, RequestStart
 from segue.routing.policy import Route
@@ -35,15 +36,16 @@ class Report(msgspec.Struct, kw_only=True):
     route: Route | None = None
 
 
-def sign(report: Report, delivery: Delivery) -> None:
+def sign(report: Report, leader: Attempt, *, usage: Usage, seams: int = 0) -> None:
     """Writes into the report whose answer it is."""
-    assert delivery.last_leader is not None
-    target = delivery.last_leader.target
+    target, receipt = leader.target, leader.receipt
     report.target = target.name
-    report.model = delivery.last_leader.receipt.model or target.model.id
-    report.notices = (*((target.notice,) if target.notice else ()), *(HEALED.get(what, what) for what in report.healed))
-    report.seams = delivery.splice.seams
-    report.usage = delivery.splice.usage
+    report.model = receipt.model or target.model.id
+    report.omitted, report.healed = receipt.omitted, receipt.healed
+    notices = (target.notice,) if target.notice else ()
+    report.notices = (*notices, *(HEALED.get(what, what) for what in report.healed)) if report.healed else notices
+    report.seams = seams
+    report.usage = usage
 
 
 def ending(

@@ -207,10 +207,16 @@ class Scheduler:
 
     def _launch(self, entry: Entry, part: Part, *, hedge: bool = False) -> None:
         self.leave_lines()
-        limit = None
-        if self._deadline.total is not None:
-            limit = self._deadline.attempt_limit(self._now(), last=not self.has_another())
-        self._attempts.start(entry, part, limit=limit, hedge=hedge)
+        self._attempts.start(entry, part, limit=self._limit(self._now()), hedge=hedge)
+
+    def limit(self, attempt: Attempt) -> None:
+        """Gives an attempt its part of the deadline."""
+        attempt.limit = self._limit(attempt.began)
+
+    def _limit(self, began: float) -> float | None:
+        if self._deadline.total is None:
+            return None
+        return self._deadline.attempt_limit(began, last=not self.has_another())
 
     def _prefers(self, target: Target) -> bool:
         """Whether a target can be given the beginning of its own answer. Without an answer to continue, all are equal."""

@@ -18,7 +18,7 @@ from segue.errors import InvalidRequestError
 from segue.routing.dialect import NO_RESPONSES, dialect_for
 from segue.routing.target import Target
 from segue.transport import redirects
-from segue.transport.base import Response, Transport, TransportError
+from segue.transport.base import FastTransport, InFlight, Response, Transport, TransportError
 from segue.wire.codec import Call, Decoder, UpstreamCodec, WireRequest
 from segue.wire.dialects import upstream
 from segue.wire.sse import EndlessError
@@ -110,17 +110,15 @@ class HttpUpstream:
     def __init__(self, target: Target, codec: UpstreamCodec, transport: Transport, wall: Callable[[], float]) -> None:
         self._target = target
         self._codec = codec
-        self._transport = transport
         self._wall = wall
+        self.transport = transport
+        self.fast = transport if isinstance(transport, FastTransport) else None
 
-    def stream(self, ask: Ask, receipt: Receipt) -> Batches:
-        return _HttpBatches(self, ask, receipt)
+    def stream(self, ask: Ask, receipt: Receipt) -> HttpBatches:
+        return HttpBatches(self, ask, receipt)
 
-    async def send(self, ask: Ask, receipt: Receipt) -> tuple[WireRequest, UpstreamCodec, Response] | Failure:
-        """Sends a request and waits for the head of its answer; returns a failure where no request can be made of it.
-
-        Raises `TransportError`.
-        """
+    def encode(self, ask: Ask, receipt: Receipt) -> tuple[WireRequest, UpstreamCodec] | Failure:
+        """What is to be sent; a failure where no request can be made of it."""
         codec = self._codec_for(ask)
         defaults = _defaults(ask.request, self._target)
         request = msgspec.structs.replace(ask.request, **defaults) if defaults else ask.request
@@ -137,10 +135,7 @@ class HttpUpstream:
         receipt.omitted = tuple(name for name in wire.omitted if name not in defaults)
         receipt.healed = wire.healed
         receipt.translated = ask.dialect != codec.dialect
-        receipt.sent = True
-        answer = await redirects.send(self._transport, wire, connect=ask.connect)
-        receipt.status = answer.status
-        return wire, codec, answer
+        return wire, codec
 
     async def probe(self, *, connect: float) -> Failure | None:
         """Requests the list of models."""
@@ -148,7 +143,7 @@ class HttpUpstream:
         try:
             async with asyncio.timeout(PROBE_WAIT):
                 wire = self._codec.list_models(self._call(ask))
-                answer = await redirects.send(self._transport, wire, connect=connect)
+                answer = await redirects.send(self.transport, wire, connect=connect)
                 try:
                     return None if 200 <= answer.status < 300 else await self.refusal(self._codec, answer)
                 finally:
@@ -185,23 +180,99 @@ class HttpUpstream:
         )
 
 
-class _HttpBatches:
-    """What comes of one request. No asynchronous generator: the event loop would keep account of each."""
+class HttpBatches:
+    """What comes of one request. No asynchronous generator: the event loop would keep account of each.
 
-    __slots__ = ("_answer", "_ask", "_body", "_decoder", "_over", "_receipt", "_upstream", "_wire")
+    It is read in one of two ways: without a wait, by `begin` and `poll` while `plain`, and with waits, as any `Batches`. The second may
+    follow the first at any point, and goes on where that stopped.
+    """
 
-    _wire: WireRequest
-    _decoder: Decoder
+    __slots__ = (
+        "_answer", "_ask", "_body", "_codec", "_decoder", "_events", "_over", "_receipt", "_sent", "_taken", "_upstream", "_wire", "plain",
+    )  # fmt: skip
+
     _body: _Bounded
 
     def __init__(self, upstream: HttpUpstream, ask: Ask, receipt: Receipt) -> None:
         self._upstream = upstream
         self._ask = ask
         self._receipt = receipt
+        self._wire: WireRequest | None = None
+        self._codec: UpstreamCodec | None = None
+        self._sent: InFlight | None = None
         self._answer: Response | None = None
+        self._decoder: Decoder | None = None
+        self._taken = 0
+        self._events = 0
         self._over = False
+        self.plain = False
 
-    def __aiter__(self) -> _HttpBatches:
+    # Without a wait.
+
+    def begin(self) -> InFlight | None:
+        """Sends, and returns what comes of it; None, and sends nothing, where that can't be done without a wait."""
+        fast = self._upstream.fast
+        try:
+            if fast is not None and self._encode() is None and self._wire is not None:
+                self._sent = fast.begin(self._wire)
+        except TransportError:
+            return None  # it is raised again where it is sent with a wait
+        if self._sent is not None:
+            self._receipt.sent = self.plain = True
+        return self._sent
+
+    def poll(self) -> list[UpstreamEvent] | None:
+        """The events of what has arrived, an empty list for bytes without an event; None if nothing has, or if only waits lead on: then
+        `plain` is False."""
+        sent = self._sent
+        assert sent is not None
+        decoder = self._decoder
+        if decoder is None:
+            if not sent.answered:
+                self.plain = sent.error is None
+                return None
+            if not self._open(sent):
+                self.plain = False
+                return None
+            decoder = self._decoder
+            assert decoder is not None
+        if sent.pieces:
+            self._taken += sent.unread
+            if sent.unread > SLICE or self._taken > ANSWER_MOST or self._events > EVENTS_MOST:
+                self._taken -= sent.unread
+                self.plain = False
+                return None
+            try:
+                return self._decoded(decoder.feed(sent.take()), decoder)
+            except Exception as error:
+                return self._failed(_defect(error))
+        if sent.error is not None:
+            self.plain = False
+            return None
+        return self._ended(decoder) if sent.complete else None
+
+    def drain(self) -> None:
+        """The answer is complete, and nothing is read any more: its connection is free once the body has ended, too."""
+        self._over = True
+        if self._sent is not None:
+            self._sent.drain(DRAIN_WAIT)
+
+    @property
+    def over(self) -> bool:
+        """Whether no more events come."""
+        return self._over
+
+    def _open(self, sent: InFlight) -> bool:
+        """Takes the head of an answer; False where it is not a plain one."""
+        if not 200 <= sent.status < 300 or "content-encoding" in sent.headers or self._codec is None:
+            return False
+        self._receipt.status = sent.status
+        self._decoder = self._codec.decoder(sent.headers.get("content-type", ""))
+        return True
+
+    # With waits.
+
+    def __aiter__(self) -> HttpBatches:
         return self
 
     async def __anext__(self) -> list[UpstreamEvent]:
@@ -217,62 +288,92 @@ class _HttpBatches:
         except EndlessError as error:
             return self._failed(Failure(kind=FailureKind.BROKEN, message=str(error)))
         except BaseException:
-            self._close()
+            self.close()
             raise
 
     async def aclose(self) -> None:
-        self._close()
+        self.close()
 
     async def _begin(self) -> Failure | None:
-        sent = await self._upstream.send(self._ask, self._receipt)
-        if isinstance(sent, Failure):
-            return sent
-        self._wire, codec, answer = sent
+        if (failure := self._encode()) is not None:
+            return failure
+        wire, codec, upstream, connect = self._wire, self._codec, self._upstream, self._ask.connect
+        assert wire is not None
+        assert codec is not None
+        self._receipt.sent = True
+        if self._sent is None or upstream.fast is None:
+            answer = await redirects.send(upstream.transport, wire, connect=connect)
+        else:
+            answer = await upstream.fast.answer(self._sent, wire, connect=connect)
+            answer = await redirects.followed(answer, upstream.transport, wire, connect=connect)
         self._answer = answer
+        self._receipt.status = answer.status
         if not 200 <= answer.status < 300:
-            return await self._upstream.refusal(codec, answer)
-        self._decoder = codec.decoder(answer.headers.get("content-type", ""))
-        self._body = _Bounded(answer)
+            return await upstream.refusal(codec, answer)
+        self._decoder = self._decoder or codec.decoder(answer.headers.get("content-type", ""))
+        self._body = _Bounded(answer, taken=self._taken)
         return None
 
     async def _more(self) -> list[UpstreamEvent]:
         decoder = self._decoder
+        assert decoder is not None
         if not decoder.complete and (data := await self._body.read()):
-            decoded = decoder.feed(data)
-            self._body.count(decoded)
-            events = _joined(decoded)
-            self._receipt.complete = decoder.complete
-        elif decoder.complete:
+            return self._decoded(decoder.feed(data), decoder)
+        if decoder.complete:
             if self._answer is not None:
                 await _drain(self._answer)
-            self._close()
+            self.close()
             raise StopAsyncIteration
-        else:
-            events = decoder.eof()
-            self._close()
-        return events if self._wire.answers is None else self._wire.answers.restored(events)
+        return self._ended(decoder)
+
+    # Both.
+
+    def _encode(self) -> Failure | None:
+        if self._wire is None:
+            made = self._upstream.encode(self._ask, self._receipt)
+            if isinstance(made, Failure):
+                return made
+            self._wire, self._codec = made
+        return None
+
+    def _decoded(self, events: list[UpstreamEvent], decoder: Decoder) -> list[UpstreamEvent]:
+        self._events += len(events)
+        if self._events > EVENTS_MOST:
+            raise EndlessError(f"the answer has more than {EVENTS_MOST} events")
+        self._receipt.complete = decoder.complete
+        return self._restored(_joined(events))
+
+    def _ended(self, decoder: Decoder) -> list[UpstreamEvent]:
+        events = decoder.eof()
+        self.close()
+        return self._restored(events)
+
+    def _restored(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+        return events if self._wire is None or self._wire.answers is None else self._wire.answers.restored(events)
 
     def _failed(self, failure: Failure) -> list[UpstreamEvent]:
-        self._close()
+        self.close()
         return [Failed(failure)]
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Nothing more is read; a socket whose answer has not ended is closed."""
         self._over = True
         if self._answer is not None:
             self._answer.close()
+        elif self._sent is not None:
+            self._sent.abort("the answer was closed")
 
 
 class _Bounded:
-    """An answer's body in slices, within the bounds of any answer. Both methods raise `EndlessError`."""
+    """An answer's body in slices, within the bounds of any answer, of which `taken` bytes were read before."""
 
-    def __init__(self, answer: Response) -> None:
+    def __init__(self, answer: Response, *, taken: int = 0) -> None:
         self._answer = answer
         self._rest = b""
-        self._bytes = 0
-        self._events = 0
+        self._bytes = taken
 
     async def read(self) -> bytes:
-        """The next bytes; b"" at the end."""
+        """The next bytes; b"" at the end. Raises `EndlessError`."""
         if self._rest:
             await asyncio.sleep(0)
             data = self._rest
@@ -283,11 +384,6 @@ class _Bounded:
                 raise EndlessError(f"the answer is longer than {ANSWER_MOST >> 20} MiB")
         self._rest = data[SLICE:]
         return data[:SLICE] if self._rest else data
-
-    def count(self, events: list[UpstreamEvent]) -> None:
-        self._events += len(events)
-        if self._events > EVENTS_MOST:
-            raise EndlessError(f"the answer has more than {EVENTS_MOST} events")
 
 
 def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
@@ -350,6 +446,13 @@ async def whole_body(answer: Response) -> bytes:
     while data := await bounded.read():
         body += data
     return bytes(body)
+
+
+def _defect(error: Exception) -> Failure:
+    """A decoder that raises anything but `EndlessError` has a defect; the chain still continues."""
+    endless = isinstance(error, EndlessError)
+    message = str(error) if endless else f"the upstream raised {type(error).__name__}"
+    return Failure(kind=FailureKind.BROKEN, message=message)
 
 
 def _transport_failure(error: TransportError) -> Failure:

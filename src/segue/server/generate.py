@@ -15,8 +15,8 @@ from typing import TypeAlias
 from segue.budgets.lease import Budget
 from segue.chat.events import ChatEvent, Finished
 from segue.errors import LLMServiceUnavailableError, SegueError
+from segue.failover.fast_path import Carrier
 from segue.failover.job import Job
-from segue.failover.relay import Relay
 from segue.runtime import Runtime
 from segue.server.asgi import CallerWatch, Exchange
 from segue.wire.codec import IngressCodec, IngressRequest
@@ -65,7 +65,7 @@ async def answer(
 
 
 async def _whole(
-    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: CallerWatch, written: Written
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Carrier, watch: CallerWatch, written: Written
 ) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
     body = b""
@@ -77,7 +77,7 @@ async def _whole(
 
 
 async def _stream(
-    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Relay, watch: CallerWatch, written: Written
+    exchange: Exchange, codec: IngressCodec, asked: IngressRequest, relay: Carrier, watch: CallerWatch, written: Written
 ) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
 
@@ -115,7 +115,7 @@ async def _stream(
         await exchange.write(encoder.fail(error), more=False)
 
 
-async def _next(relay: Relay, watch: CallerWatch) -> list[ChatEvent]:
+async def _next(relay: Carrier, watch: CallerWatch) -> list[ChatEvent]:
     """The next events. Raises `GatewayEndedError` where the server ends the request, whose caller is still there."""
     try:
         return await relay.next()
@@ -127,7 +127,7 @@ async def _next(relay: Relay, watch: CallerWatch) -> list[ChatEvent]:
         raise GatewayEndedError(retry_after=1.0) from None
 
 
-def about(relay: Relay) -> dict[str, str]:
+def about(relay: Carrier) -> dict[str, str]:
     """Headers on where the answer comes from, as far as it is known when the head is sent."""
     report = relay.report
     headers = {"x-request-id": report.request_id, "request-id": report.request_id}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from segue.wire.codec import WireRequest
 
@@ -58,6 +58,55 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Closes all connections."""
+        ...
+
+
+class InFlight(Protocol):
+    """A request that was sent without a wait, and what has arrived of its answer; it is read without a wait, too.
+
+    `answered`: the head has arrived, with `status` and `headers`. `complete`: so has the end of the body. `error` says what broke
+    the connection, None if nothing did. `pieces` are those of the body that were not taken yet, `unread` bytes of them.
+    """
+
+    answered: bool
+    complete: bool
+    error: str | None
+    status: int
+    headers: dict[str, str]
+    pieces: list[bytes]
+    unread: int
+
+    def take(self) -> bytes:
+        """All pieces, at least one byte."""
+        ...
+
+    def more(self) -> asyncio.Future[None]:
+        """Is done when one of the attributes changes, and when woken."""
+        ...
+
+    def wake(self) -> None:
+        """Lets who waits for `more()` look again."""
+        ...
+
+    def abort(self, message: str = "the connection was closed") -> None:
+        """Closes the socket now, unless the exchange is over."""
+        ...
+
+    def drain(self, seconds: float) -> None:
+        """Nothing more is taken: the connection is kept if the body ends within so many seconds, else closed."""
+        ...
+
+
+@runtime_checkable
+class FastTransport(Transport, Protocol):
+    """A transport that can send without a wait. `send` is `begin`, where that can be, and `answer`."""
+
+    def begin(self, request: WireRequest) -> InFlight | None:
+        """Sends over a connection that is open and free; None, and sends nothing, where there is none. Raises `TransportError`."""
+        ...
+
+    async def answer(self, sent: Any, request: WireRequest, *, connect: float) -> Response:
+        """The answer to what `begin` has sent, once its headers have arrived: from here on as in `send`."""
         ...
 
 

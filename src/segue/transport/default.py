@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.transport.base import Response, Transport
+from segue.transport.base import FastTransport, InFlight, Response, Transport
 from segue.transport.h1 import H1Transport
 from segue.transport.proxies import Proxies
 from segue.wire.codec import WireRequest
@@ -11,7 +11,7 @@ from segue.wire.codec import WireRequest
 class DefaultTransport:
     """A `Transport` that looks at each request's URL: over `proxied` if the environment names a proxy for it, else over `direct`."""
 
-    def __init__(self, proxies: Proxies, *, direct: Transport, proxied: Transport) -> None:
+    def __init__(self, proxies: Proxies, *, direct: FastTransport, proxied: Transport) -> None:
         self._proxies = proxies
         self._direct = direct
         self._proxied = proxied
@@ -19,6 +19,12 @@ class DefaultTransport:
     async def send(self, request: WireRequest, *, connect: float) -> Response:
         transport = self._proxied if self._proxies.concern(request.url) else self._direct
         return await transport.send(request, connect=connect)
+
+    def begin(self, request: WireRequest) -> InFlight | None:
+        return None if self._proxies.concern(request.url) else self._direct.begin(request)
+
+    async def answer(self, sent: InFlight, request: WireRequest, *, connect: float) -> Response:
+        return await self._direct.answer(sent, request, connect=connect)
 
     async def aclose(self) -> None:
         await self._direct.aclose()

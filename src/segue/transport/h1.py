@@ -43,10 +43,23 @@ class H1Transport:
         start = head(request, at)
         pool = self._pools.get(asyncio.get_running_loop()) or await self._pool()
         connection = pool.idle(at.origin) or await pool.connection(at.origin, seconds=connect)
-        exchange = await _exchange(pool, connection, request, start)
-        if exchange.stale and not pool.closed:
+        return await self.answer(_sent(connection, request, start), request, connect=connect)
+
+    def begin(self, request: WireRequest) -> H1Exchange | None:
+        at = place(request.url)
+        start = head(request, at)
+        pool = self._pools.get(asyncio.get_running_loop())
+        if pool is None or (connection := pool.idle(at.origin)) is None:
+            return None
+        return _sent(connection, request, start)
+
+    async def answer(self, sent: H1Exchange, request: WireRequest, *, connect: float) -> H1Answer:
+        exchange = await _answered(sent)
+        pool = self._pools.get(sent.loop)
+        if exchange.stale and pool is not None and not pool.closed:
+            at = place(request.url)
             connection = await pool.dial(at.origin, seconds=connect)
-            exchange = await _exchange(pool, connection, request, start)
+            exchange = await _answered(_sent(connection, request, head(request, at)))
         if exchange.answered:
             return H1Answer(exchange)
         raise exchange.failure()
@@ -69,10 +82,14 @@ class H1Transport:
         return pool
 
 
-async def _exchange(pool: Pool, connection: Connection, request: WireRequest, start: bytes) -> H1Exchange:
-    """Sends, and waits until the answer's headers are there or the connection is not."""
-    exchange = H1Exchange(pool.loop, bodiless=request.method == "HEAD")
+def _sent(connection: Connection, request: WireRequest, start: bytes) -> H1Exchange:
+    exchange = H1Exchange(asyncio.get_running_loop(), bodiless=request.method == "HEAD")
     connection.start(exchange, start, request.body)
+    return exchange
+
+
+async def _answered(exchange: H1Exchange) -> H1Exchange:
+    """Waits until the answer's headers are there or the connection is not."""
     try:
         while not exchange.answered and exchange.error is None:
             await exchange.more()

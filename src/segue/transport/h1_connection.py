@@ -91,6 +91,10 @@ class H1Exchange:
         if self.connection is not None:
             self.connection.abort(message)
 
+    def drain(self, seconds: float) -> None:
+        if self.connection is not None:
+            self.loop.call_later(seconds, self.abort)
+
     def failure(self) -> TransportError:
         error = TransportError(self.phase, self.error or "the connection was lost")
         error.__cause__ = self.cause

@@ -88,6 +88,7 @@ class MemoryTransport:
     def __init__(self, script: Script | Iterable[Reply]) -> None:
         self._script = script if callable(script) else _in_turn(script)
         self._lines: set[_Line] = set()
+        self._begun: dict[int, tuple[WireRequest, _Line, Reply | Awaitable[Reply]]] = {}
         self.requests: list[MemoryExchange] = []
 
     @property
@@ -96,10 +97,8 @@ class MemoryTransport:
         return [exchange for exchange in self.requests if exchange.closed is None]
 
     async def send(self, request: WireRequest, *, connect: float) -> MemoryAnswer:
-        line = _Line(request, self._lines)
-        self.requests.append(line.exchange)
+        line, reply = self._begin(request)
         try:
-            reply = self._script(request)
             if inspect.isawaitable(reply):
                 reply = await reply
             line.restart()
@@ -111,9 +110,39 @@ class MemoryTransport:
         line.exchange.status = reply.status
         return MemoryAnswer(reply, line)
 
+    def begin(self, request: WireRequest) -> MemoryInFlight | None:
+        """Sends, unless the reply begins with the connection or its script is asynchronous: `send` then goes on with it."""
+        line, reply = self._begin(request)
+        if inspect.isawaitable(reply) or any(isinstance(step, Connecting | Refuse) for step in reply.before):
+            self._begun[id(request)] = request, line, reply
+            return None
+        return MemoryInFlight(reply, line)
+
+    async def answer(self, sent: MemoryInFlight, request: WireRequest, *, connect: float) -> _Answer:
+        try:
+            while not sent.answered:
+                sent.check()
+                await sent.more()
+        except asyncio.CancelledError:
+            sent.abort()
+            raise
+        return _Answer(sent)
+
     async def aclose(self) -> None:
         for line in list(self._lines):
             line.end(cancelled=True)
+
+    def _begin(self, request: WireRequest) -> tuple[_Line, Reply | Awaitable[Reply]]:
+        begun = self._begun.pop(id(request), None)
+        if begun is not None:
+            return begun[1:]
+        line = _Line(request, self._lines)
+        self.requests.append(line.exchange)
+        try:
+            return line, self._script(request)
+        except BaseException:
+            line.end()
+            raise
 
 
 def _in_turn(replies: Iterable[Reply]) -> Script:
@@ -154,6 +183,104 @@ class MemoryAnswer:
 
     def close(self) -> None:
         self._line.end(cancelled=True)
+
+
+class MemoryInFlight:
+    """The `InFlight` of a scripted reply: a step is played while `more()` is waited for."""
+
+    def __init__(self, reply: Reply, line: _Line) -> None:
+        self._reply = reply
+        self._line = line
+        self._loop = asyncio.get_running_loop()
+        self._answer = MemoryAnswer(reply, line)
+        self._playing: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._phase = "headers"
+        self.answered = self.complete = False
+        self.error: str | None = None
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.pieces: list[bytes] = []
+        self.unread = 0
+        if not reply.before:
+            self._head()
+
+    def take(self) -> bytes:
+        data, self.pieces, self.unread = b"".join(self.pieces), [], 0
+        return data
+
+    def more(self) -> asyncio.Future[None]:
+        if self._playing is None:
+            self._playing = self._loop.create_task(self._play())
+        self._waiter = self._loop.create_future()
+        return self._waiter
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def abort(self, message: str = "the connection was closed") -> None:
+        self._line.end(cancelled=True)
+        if not self.complete and self.error is None:
+            self.error = message
+        self.wake()
+
+    def drain(self, seconds: float) -> None:
+        self._playing = self._loop.create_task(self._drain(seconds))
+
+    def check(self) -> None:
+        """Raises `TransportError` where the connection is lost."""
+        if self.error is not None:
+            raise TransportError(self._phase, self.error)
+
+    def _head(self) -> None:
+        self.answered, self._phase = True, "body"
+        self.status, self.headers = self._reply.status, self._reply.headers
+        self._line.exchange.status = self.status
+
+    async def _play(self) -> None:
+        try:
+            if self.answered:
+                data = await self._answer.read()
+                self.complete = not data
+                self.pieces, self.unread = [data] if data else [], len(data)
+            else:
+                for step in self._reply.before:
+                    await self._line.play(step, "headers")
+                self._head()
+        except TransportError as error:
+            self._phase, self.error = error.phase, self.error or error.message
+        self._playing = None
+        self.wake()
+
+    async def _drain(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while await self._answer.read():
+                    pass
+        except (TransportError, TimeoutError):
+            self._line.end(cancelled=True)
+
+
+class _Answer:
+    """The answer of what is in flight."""
+
+    def __init__(self, sent: MemoryInFlight) -> None:
+        self._sent = sent
+        self.status = sent.status
+        self.headers: Mapping[str, str] = sent.headers
+
+    async def read(self) -> bytes:
+        sent = self._sent
+        while not sent.pieces:
+            sent.check()
+            if sent.complete:
+                return b""
+            await sent.more()
+        return sent.take()
+
+    def close(self) -> None:
+        self._sent.abort("the answer was closed")
 
 
 class _Line:

@@ -19,7 +19,11 @@ _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 
 async def send(transport: Transport, request: WireRequest, *, connect: float) -> Response:
     """`Transport.send`, and once more where the answer points elsewhere on the same host."""
-    answer = await transport.send(request, connect=connect)
+    return await followed(await transport.send(request, connect=connect), transport, request, connect=connect)
+
+
+async def followed(answer: Response, transport: Transport, request: WireRequest, *, connect: float) -> Response:
+    """The answer, or that of the address on the same host to which it points."""
     if (
         answer.status not in _REDIRECTS
         or (url := _within_host(request.url, answer.headers.get("location", ""))) is None

@@ -1,0 +1,369 @@
+"""The fast path: a request whose first target is well is carried without a plan, a task or a mailbox.
+
+One exchange is read in the caller's task: what arrives is decoded and handed on. The first thing that is not plain ends the fast path:
+a timer that is due, a failure, a tool call, an end in doubt. Then a `Relay` is made, which is shown what has arrived so far, each
+batch at its moment, takes the attempt over as it stands, and goes on as if it had carried the request from the start. So whatever is
+decided, the relay decides; the fast path only knows which answers need no decision:
+
+    text (and thinking), one stop reason that is `stop` or `length`, usage, and the dialect's own end
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeAlias
+
+import msgspec
+
+from segue.chat.events import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    UpstreamEvent,
+    UsageReport,
+)
+from segue.chat.usage import Usage
+from segue.failover.attempt import Attempt, Part
+from segue.failover.attempts import begun, ended
+from segue.failover.budget import FOREVER, Deadline
+from segue.failover.engine import Engine
+from segue.failover.hooks import RequestEnd, RequestStart
+from segue.failover.job import Job
+from segue.failover.plan import Entry
+from segue.failover.relay import Relay
+from segue.failover.report import Report, sign
+from segue.failover.upstream import HttpBatches, HttpUpstream
+from segue.routing.fitness import need_of, unfit
+from segue.routing.target import Target
+from segue.transport.base import InFlight
+
+_PLAIN_ENDS = frozenset({FinishReason.STOP, FinishReason.LENGTH})
+
+
+def start(engine: Engine, job: Job) -> Carrier:
+    """Begins a request in the running event loop. It must be read to its end or closed."""
+    if not job.targets:
+        raise ValueError("a job needs at least one target")
+    if (targets := engine.current(job.targets, job.policy)) is not job.targets:
+        job = msgspec.structs.replace(job, targets=targets)
+    request_id = engine.new_id()
+    announced = engine.request_started(job, request_id)
+    report = Report(request_id=request_id, route=job.route)
+    began = asyncio.get_running_loop().time()
+    tokens = engine.count_tokens(job.request)
+    if engine.fast_steps > 0 and _is_plain(job):
+        upstream = engine.upstream(targets[0])
+        if isinstance(upstream, HttpUpstream) and upstream.fast is not None:
+            return FastPath(engine, job, report, began, tokens, announced, upstream)
+    return Relay(engine, job, report, began, tokens, announced)
+
+
+def _is_plain(job: Job) -> bool:
+    """Whether a text can answer a request without having been checked as a whole."""
+    request, choice = job.request, job.request.tool_choice
+    return job.validate is None and request.output is None and (choice is None or choice.mode in ("auto", "none"))
+
+
+class FastPath:
+    """One request. Made by `start`, read by one task with `next()`, closed if it is not read to its end."""
+
+    __slots__ = (
+        "_alarm",
+        "_alarm_at",
+        "_announced",
+        "_arrived",
+        "_attempt",
+        "_batches",
+        "_began",
+        "_deadline",
+        "_done",
+        "_engine",
+        "_finished",
+        "_given",
+        "_has_text",
+        "_held",
+        "_job",
+        "_late",
+        "_linger_until",
+        "_loop",
+        "_relay",
+        "_sent",
+        "_started",
+        "_steps",
+        "_tokens",
+        "_upstream",
+        "_waiting",
+        "report",
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        job: Job,
+        report: Report,
+        began: float,
+        tokens: int,
+        announced: RequestStart | None,
+        upstream: HttpUpstream,
+    ) -> None:
+        self._engine = engine
+        self._job = job
+        self._began = began
+        self._tokens = tokens
+        self._announced = announced
+        self._upstream = upstream
+        self._loop = asyncio.get_running_loop()
+        self.report = report
+        self._relay: Relay | None = None
+        self._attempt: Attempt | None = None
+        self._batches: HttpBatches | None = None
+        self._sent: InFlight | None = None
+        self._arrived: list[tuple[float, list[UpstreamEvent]]] = []
+        self._held: list[ChatEvent] = []
+        """With `hold`, what is handed out at the end."""
+        self._given = 0
+        """Events handed out."""
+        self._started = Started()
+        self._has_text = False
+        self._finished: Finished | None = None
+        self._linger_until = FOREVER
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = FOREVER
+        self._waiting = False
+        self._late = False
+        self._done = False
+        self._steps = 0
+
+    # The reader's side, as `Relay`'s.
+
+    async def next(self) -> list[ChatEvent]:
+        """The next events, at least one; the last is `Finished`, and after it always [].
+
+        Raises the request's `SegueError`, after all events before it. Cancelling closes it.
+        """
+        if self._relay is None:
+            try:
+                if (out := await self._carry()) is not None:
+                    return out
+                self._relay = self._promoted()
+            except BaseException:
+                self.close()
+                raise
+        return await self._relay.next()
+
+    def close(self) -> None:
+        """Stops what still runs; sockets close within the event loop's next turn. May be called again."""
+        if self._relay is not None:
+            self._relay.close()
+        elif not self._done:
+            if (attempt := self._attempt) is not None and self._batches is not None:
+                now = self._loop.time()
+                self._engine.released(attempt, now)
+                self._batches.close()
+                ended(self._engine, self.report, attempt, "cancelled", now)
+            self._end()
+
+    @property
+    def speaker(self) -> Target | None:
+        """The target that delivers content, or did last; None before there is content."""
+        if self._relay is not None:
+            return self._relay.speaker
+        attempt = self._attempt
+        return None if attempt is None or attempt.first_content is None else attempt.target
+
+    @property
+    def answered(self) -> bool:
+        """Whether a target has answered, at least with the head of its answer, and has not failed since."""
+        if self._relay is not None:
+            return self._relay.answered
+        return self._attempt is not None and self._attempt.receipt.status is not None
+
+    async def closed(self) -> None:
+        """Waits until nothing of this request runs any more."""
+        if self._relay is not None:
+            await self._relay.closed()
+        else:
+            await asyncio.sleep(0)
+
+    # The fast path.
+
+    async def _carry(self) -> list[ChatEvent] | None:
+        """The next events; None where a relay has to go on."""
+        if self._done:
+            return []
+        if self._attempt is None and not self._begin():
+            return None
+        sent, batches, attempt = self._sent, self._batches, self._attempt
+        assert attempt is not None
+        assert batches is not None
+        if sent is None:
+            return None
+        while True:
+            if self._late or self._steps >= self._engine.fast_steps:
+                return None
+            self._steps += 1
+            if (events := batches.poll()) is None:
+                if not batches.plain:
+                    return None
+                attempt.awaited = self._waiting = True
+                await sent.more()
+                self._waiting = False
+                continue
+            now = self._note(attempt, events)
+            if (out := self._taken(attempt, events, now)) is None:
+                return None
+            if self._finished is not None and (attempt.receipt.complete or batches.over):
+                return self._complete(attempt, batches, out, now)
+            if batches.over:
+                return None
+            if self._job.hold:
+                self._held += out
+            elif out:
+                attempt.shown = True
+                self._given += len(out)
+                return out
+
+    def _begin(self) -> bool:
+        """Sends the request to its first target; False, and begins no attempt, if that can't be asked at once."""
+        engine, job, tokens, now = self._engine, self._job, self._tokens, self._loop.time()
+        target = job.targets[0]
+        if unfit(target, need_of(job.request, tokens, job.policy.regions)) is not None:
+            return False
+        availability = engine.look(target, tokens, now)
+        if availability.barred or availability.probing or engine.reserve(target, tokens, now) > 0.0:
+            return False
+        deadline = Deadline(job.policy.deadline, self._began, job.policy.last_share)
+        self._deadline = FOREVER if deadline.at is None else deadline.at
+        limit = deadline.attempt_limit(now, last=False)
+        self._attempt = attempt = begun(
+            engine, job, self.report, Entry(target=target), Part(job.request, tokens), now, limit=limit
+        )
+        self._batches = batches = self._upstream.stream(attempt.ask, attempt.receipt)
+        self._sent = batches.begin()
+        self._wake_at(self._due())
+        return True
+
+    def _note(self, attempt: Attempt, events: list[UpstreamEvent]) -> float:
+        """Notes what has arrived; returns when."""
+        now = self._loop.time()
+        attempt.stamp(events, now)
+        attempt.awaited = False
+        self._arrived.append((now, events))
+        return now
+
+    def _taken(self, attempt: Attempt, events: list[UpstreamEvent], now: float) -> list[ChatEvent] | None:
+        """What the caller gets of these events; None where one of them is not plain."""
+        out: list[ChatEvent] = []
+        for event in events:
+            if type(event) is TextDelta or type(event) is ThinkingDelta:
+                if not event.text:
+                    if event != TextDelta("") and event != ThinkingDelta():
+                        return None
+                    continue
+                if self._finished is not None:
+                    return None
+                if attempt.proven is None:
+                    self._engine.proved(attempt, now)
+                    self.report.omitted, self.report.healed = attempt.receipt.omitted, attempt.receipt.healed
+                    out.append(self._started)
+                self._has_text = self._has_text or type(event) is TextDelta
+                out.append(event)
+            elif type(event) is Started:
+                self._started = event
+            elif type(event) is Finished:
+                doubtful = event.provisional or event.reason not in _PLAIN_ENDS
+                if doubtful or self._finished is not None or not self._has_text:
+                    return None
+                self._finished = event
+                self._linger_until = now + self._job.policy.linger
+                self._wake_at(self._due())
+            elif type(event) is not UsageReport:
+                return None
+        return out
+
+    def _complete(self, attempt: Attempt, batches: HttpBatches, out: list[ChatEvent], now: float) -> list[ChatEvent]:
+        """The answer is whole."""
+        assert self._finished is not None
+        engine, report = self._engine, self.report
+        attempt.shown = True
+        engine.answered(attempt, now)
+        batches.drain()
+        ended(engine, report, attempt, "ok", now)
+        sign(report, attempt, usage=attempt.usage or Usage())
+        out = [*self._held, *out]
+        if report.usage.total_tokens:
+            out.append(UsageReport(report.usage))
+        out.append(self._finished)
+        self._end()
+        return out
+
+    def _end(self) -> None:
+        self._done = True
+        self._stop_alarm()
+        if (start := self._announced) is not None:
+            self._announced = None
+            self._engine.request_ended(self._ending(start))
+
+    def _ending(self, start: RequestStart) -> RequestEnd:
+        attempt, report, speaker = self._attempt, self.report, self.speaker
+        first = None if attempt is None else attempt.first_content
+        shown = not self._job.hold or report.target != ""
+        texts = [event.text for _, batch in self._arrived for event in batch if type(event) is TextDelta]
+        return RequestEnd(
+            start=start,
+            outcome="ok" if report.target else "cancelled",
+            seconds=self._loop.time() - self._began,
+            target=speaker.name if speaker is not None else "",
+            model=speaker.model.id if speaker is not None else "",
+            first_content=None if first is None or attempt is None else attempt.began + first - self._began,
+            attempts=tuple(report.attempts),
+            usage=(attempt.usage if attempt is not None and first is not None else None) or Usage(),
+            text="".join(texts) if shown else "",
+        )
+
+    def _promoted(self) -> Relay:
+        """The relay that goes on from here."""
+        self._stop_alarm()
+        relay = Relay(self._engine, self._job, self.report, self._began, self._tokens, self._announced)
+        if self._attempt is not None and self._batches is not None:
+            relay.adopt(self._attempt, self._batches, self._arrived, self._given)
+        return relay
+
+    # The moment at which silence needs a decision.
+
+    def _due(self) -> float:
+        assert self._attempt is not None
+        return min(self._attempt.next_moment(), self._deadline, self._linger_until)
+
+    def _wake_at(self, moment: float) -> None:
+        if moment < self._alarm_at:
+            self._stop_alarm()
+            self._alarm = self._loop.call_at(moment, self._go_off)
+            self._alarm_at = moment
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm, self._alarm_at = None, FOREVER
+
+    def _go_off(self) -> None:
+        gone_off, self._alarm, self._alarm_at = self._alarm_at, None, FOREVER
+        if (due := self._due()) > gone_off:
+            self._wake_at(due)
+            return
+        if self._waiting:
+            self._late = True
+            assert self._sent is not None
+            self._sent.wake()
+        elif self._attempt is not None and self._batches is not None:
+            # The caller is busy elsewhere: a relay reads on meanwhile, and sees whether it is the target that is silent.
+            if self._batches.plain and (events := self._batches.poll()) is not None:
+                self._note(self._attempt, events)
+            self._relay = self._promoted()
+
+
+Carrier: TypeAlias = FastPath | Relay
+"""What carries a request, as its caller sees it."""
