@@ -92,6 +92,7 @@ async def test_a_request_is_reported_from_its_start_to_its_end_with_its_attempts
 async def test_a_reader_who_leaves_has_cancelled_and_one_who_is_refused_has_the_error(
     segue: Segue, watcher: Watcher, box: Sandbox
 ) -> None:
+    box.break_provider("gemini", "freeze")
     stream = segue.stream("Hello")
     await stream.batch()
     await stream.aclose()

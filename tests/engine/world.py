@@ -7,6 +7,7 @@ asked with `World.ask`; what became of it is an `Outcome`, which `invariants.vio
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
@@ -159,6 +160,9 @@ class CountingStore(MemoryStore):
 class World:
     """Providers by name, in the chain's order, and the engine that asks them."""
 
+    fast_steps = math.inf
+    """How many steps a request may take on the fast path."""
+
     def __init__(self, *providers: Provider, policy: Policy | None = None, seed: int = 0, enough: int = 20) -> None:
         self.providers = {provider.name: provider for provider in providers}
         self.policy = policy or Policy()
@@ -182,6 +186,7 @@ class World:
             wall=self.wall,
             rng=random.Random(seed),
             new_id=lambda: f"id{next(self._ids)}",
+            fast_steps=self.fast_steps,
         )
 
     def wall(self) -> float:

@@ -162,6 +162,7 @@ async def test_a_request_without_an_answer_is_an_error_and_one_that_was_left_is_
     settings: Settings, box: Sandbox, collected: Collected
 ) -> None:
     segue = Segue(settings, listeners=[collected.listener()])
+    box.break_provider("gemini", "freeze")
     stream = segue.stream("Hello")
     await stream.batch()
     await stream.aclose()

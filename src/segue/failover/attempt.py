@@ -18,7 +18,7 @@ from segue.failover.hooks import AttemptStart
 from segue.failover.plan import Entry
 from segue.failover.splice.partial_answer import is_empty_stop
 from segue.failover.stall_timer import Phase, Watch
-from segue.failover.upstream import Ask, Batches, Receipt
+from segue.failover.upstream import Ask, Batches, HttpBatches, Receipt
 from segue.health.latency import LatencyKey
 from segue.health.target import HealthKeys
 
@@ -107,16 +107,26 @@ class Attempt:
         self._pieces = 0
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._begun: HttpBatches | None = None
+        """What was begun without a task, until its task runs: a task that is cancelled before then closes nothing."""
 
     def run(self, batches: Batches, post: Post, loop: asyncio.AbstractEventLoop) -> None:
         self._task = loop.create_task(self._pump(batches, post, loop.time))
+
+    def go_on(self, batches: HttpBatches, post: Post, loop: asyncio.AbstractEventLoop) -> None:
+        """`run`, for what was begun without a task."""
+        self._begun = batches
+        if self.over:
+            (batches.drain if self.receipt.complete else batches.close)()
+        else:
+            self.run(batches, post, loop)
 
     def hold(self) -> None:
         """Stops its reading: nothing takes its events any more."""
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
 
-    def go_on(self) -> None:
+    def read_on(self) -> None:
         room, self._room = self._room, None
         if room is not None and not room.done():
             room.set_result(None)
@@ -126,6 +136,8 @@ class Attempt:
         self.over = True
         if self._task is not None and not self.receipt.complete:
             self._task.cancel()
+            if self._begun is not None:
+                self._begun.close()
 
     def next_moment(self) -> float:
         """The moment at which its silence may need a decision."""
@@ -159,6 +171,7 @@ class Attempt:
             await asyncio.wait([self._task])
 
     async def _pump(self, batches: Batches, post: Post, clock: Callable[[], float]) -> None:
+        self._begun = None
         try:
             if self.receipt.complete:
                 post(self, None)

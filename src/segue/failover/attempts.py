@@ -21,7 +21,7 @@ from segue.failover.mailbox import Mailbox
 from segue.failover.plan import Entry, Skipped
 from segue.failover.report import Report
 from segue.failover.stall_timer import Watch
-from segue.failover.upstream import Ask, Batches
+from segue.failover.upstream import Ask, HttpBatches
 from segue.health.breaker import Permit
 from segue.routing.target import Target
 
@@ -157,7 +157,7 @@ class Attempts:
             return None
         self._waiting -= len(item[1] or ())
         if len(self.mail) < MAILBOX_ROOM // 2 and self._waiting < EVENTS_ROOM // 2:
-            item[0].go_on()
+            item[0].read_on()
         return item
 
     def start(self, entry: Entry, part: Part, *, limit: float | None, hedge: bool) -> None:
@@ -171,9 +171,9 @@ class Attempts:
         batches = self._engine.upstream(entry.target).stream(attempt.ask, attempt.receipt)
         attempt.run(batches, self._post, self._loop)
 
-    def go_on(self, attempt: Attempt, batches: Batches) -> None:
+    def go_on(self, attempt: Attempt, batches: HttpBatches) -> None:
         """Reads what is still to come of an attempt that was begun elsewhere."""
-        attempt.run(batches, self._post, self._loop)
+        attempt.go_on(batches, self._post, self._loop)
 
     def answered(self, attempt: Attempt, *, cancelled: bool = False) -> None:
         """Its target has proved to be healthy: by a whole answer, or, if `cancelled`, by as much of one as was needed."""

@@ -181,6 +181,11 @@ class FastPath:
             return self._relay.answered
         return self._attempt is not None and self._attempt.receipt.status is not None
 
+    @property
+    def promoted(self) -> bool:
+        """Whether a relay carries the request."""
+        return self._relay is not None
+
     async def closed(self) -> None:
         """Waits until nothing of this request runs any more."""
         if self._relay is not None:

@@ -34,7 +34,7 @@ from segue.failover.report import Report, ending, sign
 from segue.failover.scheduler import Scheduler, judge
 from segue.failover.splice.partial_answer import is_content, is_empty_stop
 from segue.failover.splice.splice import Next
-from segue.failover.upstream import Batches
+from segue.failover.upstream import HttpBatches
 from segue.routing.fitness import need_of
 from segue.routing.target import Target
 
@@ -75,7 +75,7 @@ class Relay:
         )
 
     def adopt(
-        self, attempt: Attempt, batches: Batches, arrived: Iterable[tuple[float, list[UpstreamEvent]]], given: int
+        self, attempt: Attempt, batches: HttpBatches, arrived: Iterable[tuple[float, list[UpstreamEvent]]], given: int
     ) -> None:
         """Takes over the first attempt of the chain, of which some `batches` have `arrived`, each at a moment; its caller was given
         so many events."""

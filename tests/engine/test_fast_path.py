@@ -1,0 +1,97 @@
+"""The fast path and the relay are two roads to the same answer: wherever a relay takes over, nothing can tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from segue.failover.fast_path import FastPath
+from segue.failover.relay import Relay
+
+from .answers import REFERENCES
+from .cases import Case, play
+from .faults import act
+from .histories import live
+from .provider import Provider
+from .test_matrix import BY_FAULT, SAMPLE
+from .world import Outcome, World, run
+
+STEPS = (0, 1, 2, 3, 5, 9)
+"""Steps after which a relay takes over; 0: it carries the request from the start."""
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """All that a caller, a listener and the ledger learn of a request."""
+    error, report = outcome.error, outcome.relay.report
+    return {
+        "events": outcome.events,
+        "error": error and (type(error), error.message, error.request_id, getattr(error, "attempts", None)),
+        "cancelled": outcome.cancelled,
+        "report": report,
+        "starts": outcome.starts,
+        "ends": outcome.ends,
+        "seconds": outcome.ended - outcome.began,
+    }
+
+
+def differences(cases: list[Case], steps: tuple[float, ...], patch: pytest.MonkeyPatch, tally: Any) -> list[str]:
+    found = []
+    with tally("cases on both roads", len(cases) * len(steps)):
+        for case in cases:
+            fast = told(play(case)[0])
+            for count in steps:
+                with patch.context() as within:
+                    within.setattr(World, "fast_steps", count)
+                    slow = told(play(case)[0])
+                found += [
+                    f"{case.name}, after {count}: {what}: {fast[what]} != {slow[what]}"
+                    for what in fast
+                    if fast[what] != slow[what]
+                ]
+    return found
+
+
+def test_both_roads_lead_to_the_same(monkeypatch: pytest.MonkeyPatch, tally: Any) -> None:
+    cases = [case for fault, sample in SAMPLE.items() for case in sample[::9]]
+    found = differences(cases, STEPS[:1], monkeypatch, tally)
+    found += differences(cases[::5], STEPS[1:], monkeypatch, tally)
+    assert not found, f"{len(found)} differences, among them:\n" + "\n".join(found[:5])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", BY_FAULT)
+def test_both_roads_lead_to_the_same_in_every_case(fault: str, monkeypatch: pytest.MonkeyPatch, tally: Any) -> None:
+    found = differences(BY_FAULT[fault], STEPS, monkeypatch, tally)
+    assert not found, f"{len(found)} differences, among them:\n" + "\n".join(found[:5])
+
+
+def test_histories_are_the_same_on_both_roads(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = range(20, 40)
+    fast = [live(seed) for seed in seeds]
+    monkeypatch.setattr(World, "fast_steps", 0)
+    assert fast == [live(seed) for seed in seeds]
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "claude", "gemini", "openai_responses"])
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize("reference", ["prose", "thinking", "korean"])
+def test_a_healthy_target_needs_no_relay(dialect: str, hold: bool, reference: str) -> None:
+    async def asked() -> Outcome:
+        return await World(Provider("a", dialect, act)).ask(REFERENCES[reference], hold=hold)
+
+    outcome = run(asked())
+    assert outcome.answered
+    assert isinstance(outcome.relay, FastPath)
+    assert outcome.relay.promoted is False
+
+
+def test_a_tool_call_and_an_answer_to_be_checked_have_a_relay() -> None:
+    async def asked(reference: str) -> Outcome:
+        return await World(Provider("a", "openai_chat", act)).ask(REFERENCES[reference])
+
+    called, checked = run(asked("tools")), run(asked("json"))
+    assert isinstance(called.relay, FastPath)
+    assert called.relay.promoted is True
+    assert isinstance(checked.relay, Relay)
+
