@@ -35,6 +35,13 @@ def told(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def parted(fast: Any, slow: Any) -> str:
+    """Where two values part."""
+    one, other = repr(fast), repr(slow)
+    at = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+    return f"…{one[at - 60 : at + 60]}… != …{other[at - 60 : at + 60]}…"
+
+
 def differences(cases: list[Case], steps: tuple[float, ...], patch: pytest.MonkeyPatch, tally: Any) -> list[str]:
     found = []
     with tally("cases on both roads", len(cases) * len(steps)):
@@ -45,7 +52,7 @@ def differences(cases: list[Case], steps: tuple[float, ...], patch: pytest.Monke
                     within.setattr(World, "fast_steps", count)
                     slow = told(play(case)[0])
                 found += [
-                    f"{case.name}, after {count}: {what}: {fast[what]} != {slow[what]}"
+                    f"{case.name}, after {count}: {what}: {parted(fast[what], slow[what])}"
                     for what in fast
                     if fast[what] != slow[what]
                 ]
@@ -73,25 +80,25 @@ def test_histories_are_the_same_on_both_roads(monkeypatch: pytest.MonkeyPatch) -
     assert fast == [live(seed) for seed in seeds]
 
 
+async def asked(dialect: str, reference: str, *, hold: bool = False) -> Outcome:
+    world = World(Provider("a", dialect, act))
+    outcome = await world.ask(REFERENCES[reference], hold=hold)
+    await world.settle()
+    return outcome
+
+
 @pytest.mark.parametrize("dialect", ["openai_chat", "claude", "gemini", "openai_responses"])
 @pytest.mark.parametrize("hold", [False, True])
 @pytest.mark.parametrize("reference", ["prose", "thinking", "korean"])
 def test_a_healthy_target_needs_no_relay(dialect: str, hold: bool, reference: str) -> None:
-    async def asked() -> Outcome:
-        return await World(Provider("a", dialect, act)).ask(REFERENCES[reference], hold=hold)
-
-    outcome = run(asked())
+    outcome = run(asked(dialect, reference, hold=hold))
     assert outcome.answered
     assert isinstance(outcome.relay, FastPath)
     assert outcome.relay.promoted is False
 
 
 def test_a_tool_call_and_an_answer_to_be_checked_have_a_relay() -> None:
-    async def asked(reference: str) -> Outcome:
-        return await World(Provider("a", "openai_chat", act)).ask(REFERENCES[reference])
-
-    called, checked = run(asked("tools")), run(asked("json"))
+    called, checked = run(asked("openai_chat", "tools")), run(asked("openai_chat", "json"))
     assert isinstance(called.relay, FastPath)
     assert called.relay.promoted is True
     assert isinstance(checked.relay, Relay)
-

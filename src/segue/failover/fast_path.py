@@ -5,7 +5,7 @@ a timer that is due, a failure, a tool call, an end in doubt. Then a `Relay` is 
 batch at its moment, takes the attempt over as it stands, and goes on as if it had carried the request from the start. So whatever is
 decided, the relay decides; the fast path only knows which answers need no decision:
 
-    text (and thinking), one stop reason that is `stop` or `length`, usage, and the dialect's own end
+    text (and thinking), one stop reason that is `stop` or `length`, usage, and the end of the stream
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from segue.failover.job import Job
 from segue.failover.plan import Entry
 from segue.failover.relay import Relay
 from segue.failover.report import Report, sign
+from segue.failover.stall_timer import Phase
 from segue.failover.upstream import HttpBatches, HttpUpstream
 from segue.routing.fitness import need_of, unfit
 from segue.routing.target import Target
@@ -75,6 +76,7 @@ class FastPath:
         "_alarm_at",
         "_announced",
         "_arrived",
+        "_asides",
         "_attempt",
         "_batches",
         "_began",
@@ -89,6 +91,7 @@ class FastPath:
         "_late",
         "_linger_until",
         "_loop",
+        "_phase",
         "_relay",
         "_sent",
         "_started",
@@ -127,7 +130,10 @@ class FastPath:
         self._given = 0
         """Events handed out."""
         self._started = Started()
+        self._asides: list[ChatEvent] = []
+        """What goes out with the first content."""
         self._has_text = False
+        self._phase = Phase.BEFORE
         self._finished: Finished | None = None
         self._linger_until = FOREVER
         self._alarm: asyncio.TimerHandle | None = None
@@ -220,9 +226,10 @@ class FastPath:
             now = self._note(attempt, events)
             if (out := self._taken(attempt, events, now)) is None:
                 return None
-            if self._finished is not None and (attempt.receipt.complete or batches.over):
+            over = attempt.receipt.complete or batches.over
+            if over and self._finished is not None and not self._finished.provisional:
                 return self._complete(attempt, batches, out, now)
-            if batches.over:
+            if over:
                 return None
             if self._job.hold:
                 self._held += out
@@ -257,31 +264,39 @@ class FastPath:
         attempt.stamp(events, now)
         attempt.awaited = False
         self._arrived.append((now, events))
+        if (phase := attempt.watch.phase) is not self._phase:
+            self._phase = phase
+            self._wake_at(self._due())  # within a phase it only moves on
         return now
 
     def _taken(self, attempt: Attempt, events: list[UpstreamEvent], now: float) -> list[ChatEvent] | None:
         """What the caller gets of these events; None where one of them is not plain."""
         out: list[ChatEvent] = []
         for event in events:
-            if type(event) is TextDelta or type(event) is ThinkingDelta:
+            if type(event) is TextDelta or (type(event) is ThinkingDelta and event.text):
                 if not event.text:
-                    if event != TextDelta("") and event != ThinkingDelta():
-                        return None
                     continue
                 if self._finished is not None:
                     return None
                 if attempt.proven is None:
                     self._engine.proved(attempt, now)
                     self.report.omitted, self.report.healed = attempt.receipt.omitted, attempt.receipt.healed
-                    out.append(self._started)
+                    out += self._started, *self._asides
                 self._has_text = self._has_text or type(event) is TextDelta
                 out.append(event)
+            elif type(event) is ThinkingDelta:
+                if event.redacted or self._finished is not None:
+                    return None
+                if event.signature:
+                    (self._asides if attempt.proven is None else out).append(event)
             elif type(event) is Started:
                 self._started = event
             elif type(event) is Finished:
-                doubtful = event.provisional or event.reason not in _PLAIN_ENDS
-                if doubtful or self._finished is not None or not self._has_text:
+                is_over = self._finished is not None and not self._finished.provisional
+                if is_over or event.reason not in _PLAIN_ENDS or not self._has_text:
                     return None
+                if event.provisional and self._job.request.tools:
+                    continue  # a call may still follow
                 self._finished = event
                 self._linger_until = now + self._job.policy.linger
                 self._wake_at(self._due())
