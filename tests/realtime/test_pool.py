@@ -104,17 +104,25 @@ async def test_a_connection_is_used_again(chain: tuple[str, ...], asking: str) -
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=[chain[0] for chain in CHAINS])
-async def test_a_connection_is_used_again_although_the_bodys_end_comes_a_little_later(chain: tuple[str, ...]) -> None:
+async def test_a_connection_is_used_again_although_the_bodys_end_comes_a_little_later(
+    chain: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segue.failover.upstream.DRAIN_WAIT", 5.0)
+    ended = asyncio.Event()
+
     async def act(line: Line, ask: Ask) -> None:
         await line.head(f"Content-Type: {ask.speech.content_type}")
         await line.send(whole_body(ask))
         line.busy = False
         await asyncio.sleep(0.005)
         await line.send(LAST_CHUNK)
+        ended.set()
 
     first = Upstream(usual=act)
     async with world(first, chain=chain) as here:
         for _ in range(3):
             assert not [*wrong_answer(await streamed(here.client), chain[0])]
-            await asyncio.sleep(0.02)
+            await ended.wait()
+            ended.clear()
+            await asyncio.sleep(0.1)
         assert [len(line.asks) for line in first.lines] == [3]
