@@ -207,7 +207,8 @@ class Runtime:
 
         To be awaited before an answer's end, or an error, is returned.
         """
-        await self._recorder.caught_up()
+        if self._recorder.behind:
+            await self._recorder.caught_up()
         await self.ledger.written()
 
     async def answer(self, relay: Carrier, events: Iterable[ChatEvent]) -> Answer:

@@ -143,6 +143,24 @@ def test_a_reservation_stays_until_it_is_settled_and_then_leaves(tmp_path: Path,
     store.close()
 
 
+def test_counts_that_an_earlier_version_believed_break_no_sums_and_stop_no_retention(
+    tmp_path: Path, attempt: Any
+) -> None:
+    absurd, plain = Usage(input_tokens=1 << 62, output_tokens=-5), Usage(input_tokens=7, output_tokens=9)
+    records = [attempt(f"a{number}", cost=None, usage=absurd) for number in range(4)]
+    store = filled(tmp_path / "ledger.sqlite3", [*records, attempt("b", outcome="stall", usage=plain)])
+
+    def counted() -> dict[str, int]:
+        return {row.group["outcome"]: row.usage.input_tokens for row in store.daily(FIRST, LAST, by=("outcome",))}
+
+    before = counted()
+    assert before["stall"] == 7
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as connection:
+        assert [step(connection, AFTER, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert counted() == before
+    store.close()
+
+
 def test_one_requests_attempts_are_not_looked_for_in_the_sums(tmp_path: Path, attempt: Any) -> None:
     store = filled(tmp_path / "ledger.sqlite3", [attempt("a", request_id="r1")])
     prune(store.path, AFTER, 500)

@@ -92,10 +92,10 @@ def believed(report: Usage | None) -> Usage | None:
 def bill(ending: Ending, prices: UnitPrices | None, *, prompt_tokens: int, max_tokens: int | None) -> Bill:
     """Settles an attempt. `prompt_tokens` is our own count of the request."""
     report = believed(ending.report)
+    if ending.finished and report is not None and ending.sent:
+        return Bill(settlement=Settlement.SETTLED, usage=report, cost=_cost(report, prices))
     if not ending.sent or _refused(ending, report):
         return Bill(settlement=Settlement.FREE, cost=Decimal(0))
-    if ending.finished and report is not None:
-        return Bill(settlement=Settlement.SETTLED, usage=report, cost=_cost(report, prices))
     usage = _estimate(report, prompt_tokens, ending.delivered_tokens)
     most = bound(prices, prompt_tokens=prompt_tokens, max_tokens=max_tokens, report=report)
     amount = _cost(usage, prices)

@@ -97,9 +97,14 @@ class Recorder:
         """A forked child does not have the thread that reads prices, and would wait for it without end."""
         self._caught_up.wait(FORK)
 
+    @property
+    def behind(self) -> bool:
+        """Whether prices are still read, so that what has ended is not settled yet: in the first second of a process."""
+        return not self._caught_up.is_set()
+
     async def caught_up(self) -> None:
-        """Waits until what has ended is settled; at once, but for the first second of a process."""
-        if not self._caught_up.is_set():
+        """Waits until what has ended is settled."""
+        if self.behind:
             await asyncio.to_thread(self._caught_up.wait)
 
     def attempt_started(self, start: AttemptStart) -> None:

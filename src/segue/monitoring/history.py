@@ -222,13 +222,14 @@ class History:
 
     def _hour(self, target: str, wall: float, *, simulated: bool) -> Hour:
         place = int(wall) // HOUR * HOUR, target, simulated
-        if place not in self._hours:
+        kept = self._hours.get(place)
+        if kept is None:
             if place[0] < self._current - HOUR:  # the clock was put back: an hour that comes again is another one
                 self._process = new_id()[-8:]
             self._current = place[0]
-            self._hours[place] = Hour(start=place[0], target=target, simulated=simulated), self._process
+            kept = self._hours[place] = Hour(start=place[0], target=target, simulated=simulated), self._process
         self._dirty.add(place)
-        return self._hours[place][0]
+        return kept[0]
 
     def after_fork(self) -> None:
         """In the child: what was counted so far is the parent's."""

@@ -13,6 +13,9 @@ from segue.ledger.stores.rows import COLUMNS, READ, USAGE
 MICRO = 1_000_000
 """Pico-dollars in a micro-dollar; see `money` for why sums are taken in two parts."""
 
+_SETTLED = [name for name in COLUMNS if name not in ("attempt_id", "request_id", "started")]
+"""What may be another than when it was reserved. The three are an attempt's identity; to set them again writes their indexes again."""
+
 ROWS_A_STATEMENT = 999 // len(COLUMNS)
 """SQLite before 3.32 takes 999 parameters."""
 
@@ -26,7 +29,7 @@ def book(rows: int) -> str:
     row = f"({', '.join('?' * len(COLUMNS))})"
     return (
         f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES {', '.join([row] * rows)}"
-        f" ON CONFLICT (attempt_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}, shipped = 0"
+        f" ON CONFLICT (attempt_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _SETTLED)}, shipped = 0"
         " WHERE attempts.settlement = 'reserved' AND excluded.settlement <> 'reserved'"
     )
 
@@ -58,6 +61,13 @@ MONEY_AND_TIME = ", ".join(
         "SUM(seconds)",
     )
 )
+
+
+def tokens(name: str) -> str:
+    """The sum of a token count: exact, and no error where an earlier version believed a count that no sum in 64 bits holds."""
+    return f"CAST(TOTAL({name}) AS INTEGER)"
+
+
 _SUMS = ", ".join(
     (
         "COUNT(DISTINCT request_id)",
@@ -67,7 +77,7 @@ _SUMS = ", ".join(
         "SUM(settlement = 'free')",
         UNPRICED,
         MONEY_AND_TIME,
-        *(f"SUM({name})" for name in USAGE),
+        *map(tokens, USAGE),
     )
 )
 _DAYS_A_STATEMENT = 300

@@ -50,7 +50,7 @@ _SLOT = f"CAST(started / {SLOT} AS INTEGER) * {SLOT}"
 _KEEP = (
     f"INSERT INTO sums (slot, {', '.join((*_SAME, *_ADDED))})"
     f" SELECT {_SLOT}, {', '.join(_SAME)}, {_last()}, {_last(*_AT_TARGET)}, {_last(*_SAME)}, COUNT(*), {queries.UNPRICED},"
-    f" {queries.MONEY_AND_TIME}, {', '.join(f'SUM({name})' for name in USAGE)}"
+    f" {queries.MONEY_AND_TIME}, {', '.join(map(queries.tokens, USAGE))}"
     f" FROM attempts WHERE {_LEAVING} GROUP BY {_SLOT}, {', '.join(_SAME)}"
     f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _ADDED)}"
 )
@@ -103,7 +103,8 @@ def daily(days: Sequence[DayBounds], by: Sequence[Dimension], where: Where) -> t
     columns = ", ".join(("days.day", *by))
     clause = " AND ".join(("slot >= days.opens", "slot < days.closes", *conditions))
     estimated, free = (f"SUM(attempts * (settlement = '{name}'))" for name in ("estimated", "free"))
-    sums = ", ".join(f"SUM({name})" for name in _ADDED[_ADDED.index("unpriced") :])
+    money = _ADDED[_ADDED.index("unpriced") : -len(USAGE)]
+    sums = ", ".join((*(f"SUM({name})" for name in money), *map(queries.tokens, USAGE)))
     statement = (
         f"WITH {queries.days_table(days)} SELECT {columns}, SUM({requests}), SUM(attempts), 0, {estimated}, {free}, {sums}"
         f" FROM days CROSS JOIN sums WHERE {clause} GROUP BY {columns} ORDER BY {columns}"

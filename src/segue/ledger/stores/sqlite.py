@@ -82,7 +82,7 @@ class _File:
         self.retention: Retention | None = None
 
     def commit(self, batch: Batch) -> int:
-        if self._connection is not None and not self._path.exists():
+        if self._connection is not None and not os.path.exists(self.location):
             self._disconnect()  # the file was removed to start again; what is written to the old one would be lost
         try:
             connection = self._connection or self._open()
@@ -157,8 +157,10 @@ class _File:
             refused = 0
         except _UNSTORABLE:
             refused = sum(not _stored(connection, record, owner) for record in records)
-        connection.executemany(queries.FORGET, batch.forgotten)
-        connection.executemany(queries.SAVE, batch.states.items())
+        if batch.forgotten:
+            connection.executemany(queries.FORGET, batch.forgotten)
+        if batch.states:
+            connection.executemany(queries.SAVE, batch.states.items())
         connection.execute("COMMIT")
         return refused
 
