@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import re
 import threading
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from segue.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Kind: TypeAlias = Literal["dialects", "stores", "policies", "hooks"]
 
@@ -61,6 +63,8 @@ def _declared(kind: Kind) -> dict[str, EntryPoint]:
     """The entry points of a kind. Read once: what is installed later is found by the next process."""
     with _lock:
         if (known := _points.get(kind)) is None:
+            from importlib.metadata import entry_points  # noqa: PLC0415  (most runs use no plug-in)
+
             known = _points[kind] = {point.name: point for point in entry_points(group=f"segue.{kind}")}
         return known
 

@@ -293,7 +293,7 @@ def test_an_interval_may_pass_midnight(hour: int, active: bool) -> None:
 
 
 def test_another_version_of_the_price_list_is_read_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prices, "version", lambda _: "0.0.1")
+    monkeypatch.setattr(prices, "_installed", lambda: "0.0.1")
     prices._snapshot.cache_clear()
     try:
         assert prices._snapshot() == {}
