@@ -102,7 +102,7 @@ class Newcomer:
             return "ran"
         if "any-program-there-is" in command:
             return "ran"  # it was asked when the gateway was served, one line above
-        if about and (install := re.search(r"pip install \./\S+", about[0])):
+        if about and (install := re.search(r"pip install (?:'[^']+'|\./\S+)", about[0])):
             self._run(shlex.split(install[0]), self._environ)
         words = shlex.split(command)
         if words[0] == "make":
@@ -113,6 +113,9 @@ class Newcomer:
             return "ran"
         if words[:2] == ["segue", "sandbox"]:
             self._until(words, "ANTHROPIC_BASE_URL")
+            return "ran"
+        if words[0] == "career-coach-web":
+            self._until(words, "http://127.0.0.1:")
             return "ran"
         if "resume.json" in words:
             (self._clone / "resume.json").write_bytes((self._clone / "examples" / "resume_en.json").read_bytes())
