@@ -66,6 +66,7 @@ class QuotaMachine(RuleBasedStateMachine):
         self.model = NaiveQuota(limits)
         self.day_begins = self.now
         self.day_ends = self.model.reset_after(self.wall)
+        self.process_begins = self.now
 
     @property
     def wall(self) -> float:
@@ -105,10 +106,15 @@ class QuotaMachine(RuleBasedStateMachine):
                 return moment - self.now
         return inf
 
-    @precondition(lambda self: self.model.made)
+    def of_this_process(self) -> list[list[float]]:
+        return [made for made in self.model.made if made[0] >= self.process_begins]
+
+    @precondition(lambda self: self.of_this_process())
     @rule(which=st.integers(0, 30), real=st.integers(0, 40))
     def usage_is_known(self, which: int, real: int) -> None:
-        chosen = self.model.made[which % len(self.model.made)]
+        """No process learns the usage of what an earlier one has asked."""
+        made = self.of_this_process()
+        chosen = made[which % len(made)]
         if [at for at, _ in self.model.made].count(chosen[0]) > 1:
             return
         self.roll_book()
@@ -143,6 +149,7 @@ class QuotaMachine(RuleBasedStateMachine):
         """The minute's log and pauses are lost with the process; by the time it is back, they are over."""
         saved = msgspec.json.decode(msgspec.json.encode(self.book.snapshot()))
         self.now += 120.0
+        self.process_begins = self.now
         self.book = QuotaBook()
         self.book.restore(saved, self.wall)
         self.book.configure(KEY, self.model.limits)

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segue.catalog.models import find_model
@@ -100,17 +100,21 @@ def _check(events: list[UpstreamEvent]) -> None:
     starts = [i for i, event in enumerate(events) if isinstance(event, Started)]
     assert len(starts) <= 1
     ends = [i for i, event in enumerate(events) if isinstance(event, Finished | Failed)]
-    assert len(ends) == 1
-    assert all(isinstance(event, UsageReport) for event in events[ends[0] + 1 :])
-    if isinstance(events[ends[0]], Failed):
-        assert ends[0] == len(events) - 1
+    assert ends
+    assert all(isinstance(event, UsageReport) for event in events[ends[-1] + 1 :])
+    finished = [event for event in events if isinstance(event, Finished)]
+    failed = [event for event in events if isinstance(event, Failed)]
+    assert len(finished) <= 1
+    assert len(failed) <= 1, "what follows a stop reason may be unreadable"
+    assert not failed or events[-1] is failed[0]
     calls = [event.index for event in events if isinstance(event, ToolCallDelta)]
     assert calls == [event.index for event in events if isinstance(event, ToolCallEnd)] == list(range(len(calls)))
 
 
 @settings(max_examples=150, deadline=None)
+@example(b'{"candidates":[{"finishReason":"STOP"}]}\n[', 1)
 @given(_framed, st.integers(1, 7))
-def test_a_decoder_never_raises_and_ends_once(body: bytes, step: int) -> None:
+def test_a_decoder_never_raises_and_always_ends(body: bytes, step: int) -> None:
     whole, pieces = Decoder(), Decoder()
     events = whole.feed(body) + whole.eof()
     _check(events)
