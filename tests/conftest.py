@@ -23,6 +23,7 @@ from benchmarks.free_port import free_port
 from benchmarks.programs import CHROMIUM, chromium
 from pymongo import MongoClient
 
+from segue.failover import fast_path
 from segue.ledger.stores.mongodb_connection import shared_connection
 from segue.secret import Secret
 
@@ -60,6 +61,20 @@ def data_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SEGUE_HOME", raising=False)
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-fast-path", action="store_true", help="every request is carried by a relay")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def road(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The fast path, or none in this process and in those that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("--without-fast-path"):
+            patch.setattr(fast_path, "_is_plain", lambda job: False)
+            patch.setenv("SEGUE_FAST_PATH", "false")
         yield
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from segue.errors import ConfigurationError
+from segue.ledger.stores.memory import MemoryStore
+from segue.runtime import Runtime
 from segue.settings import Settings
 from segue.settings_loading import load
 
@@ -148,6 +150,16 @@ def test_a_key_makes_a_provider_usable_by_name_though_no_chain_has_it() -> None:
     assert settings.targets["groq"].model == "m"
     assert settings.targets["moonshot"].api_key.reveal() == "k"
     assert not {"azure", "langsmith", "deepseek"} & settings.targets.keys()
+
+
+def test_the_fast_path_is_turned_off_by_one_setting(tmp_path: Path) -> None:
+    assert load({}, directory=tmp_path).fast_path
+    assert not load({"SEGUE_FAST_PATH": "false"}, directory=tmp_path).fast_path
+    (tmp_path / "segue.toml").write_text("fast_path = false")
+    settings = load({}, directory=tmp_path)
+    assert not settings.fast_path
+    assert load({"SEGUE_FAST_PATH": "true"}, directory=tmp_path).fast_path
+    assert Runtime(settings, ledger=MemoryStore()).engine.fast_steps == 0
 
 
 def test_origins_are_named_in_the_environment_or_in_the_file(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from segue.chat.request import ChatRequest
 from segue.embedded.upstream import EmbeddedUpstream
 from segue.errors import ConfigurationError
 from segue.failover import fast_path, hooks
+from segue.failover.budget import FOREVER
 from segue.failover.engine import Engine
 from segue.failover.fast_path import Carrier
 from segue.failover.hooks import AttemptStart, Listener, RequestCheck
@@ -95,6 +96,7 @@ class Runtime:
             enough=settings.policy.stall.enough,
             listeners=(self._recorder, quotas),
             limits_of=lambda target: resolve.quota(target, settings.target(target.name)),
+            fast_steps=FOREVER if settings.fast_path else 0,
         )
         self.history.attach(self.engine)
         self._checks: list[RequestCheck] = []

@@ -124,6 +124,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Logs, traces and health checks."""
     hooks: tuple[str, ...] = ()
     """Names of the hooks that see requests and attempts, in order (docs/extending.md)."""
+    fast_path: bool = True
+    """False: every request is carried with all that failing over needs, also those that never need it (docs/architecture.md)."""
     origins: tuple[str, ...] = ()
     """Web pages that may ask the gateway from a browser, beside those of this machine: `scheme://host`, or `*` for all."""
 

@@ -25,6 +25,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     SEGUE_KEYS         the file of the gateway's keys, where they are not in MongoDB
     SEGUE_ORIGINS      web pages that may ask the gateway from a browser, e.g. `https://chat.example.com,app://obsidian.md`
     SEGUE_HOOKS        names of hooks that see requests and attempts, in order, e.g. `blocklist` (docs/extending.md)
+    SEGUE_FAST_PATH    `false`: every request is carried with all that failing over needs, also those that never need it (docs/architecture.md)
     SEGUE_LOG          `json` or `text`: a line for each request and attempt
     SEGUE_LOG_LEVEL    `debug`, `info` (the default), `warning` or `error`
     SEGUE_LOG_BODIES   `true`: what is asked and answered is in the log too
@@ -37,7 +38,7 @@ The environment, for a target `NAME` (`GEMINI`, `OPENAI`, `CLAUDE`, or any other
     MONGODB_TTL_DAYS   days after which attempts vanish from there; without it they stay
 
 `segue.toml` has the same by other means: `chain`, `ledger`, `ledger_days`, `keys`, `daily_budget`, `timezone`, `mongodb_ttl_days`, `[targets.NAME]`,
-`[chains.NAME]`, `[policy]`, `[prices.MODEL]`, `[monitoring]`, `origins` and `hooks`.
+`[chains.NAME]`, `[policy]`, `[prices.MODEL]`, `[monitoring]`, `origins`, `hooks` and `fast_path`.
 `policy = "smart"` stands for `[policy]` with that one line.
 """
 
@@ -94,6 +95,7 @@ _VARIABLES: Final = frozenset(
                 "KEYS",
                 "ORIGINS",
                 "HOOKS",
+                "FAST_PATH",
             )
         ),
         *(f"SEGUE_{name}" for name in ("DAILY_BUDGET", "TIMEZONE", "KEY", "SERVE")),
@@ -202,6 +204,7 @@ def _build(env: _Environment, document: dict[str, Any], path: str, *, trusted: b
         monitoring=_monitoring(env, document.get("monitoring", {}), place),
         origins=_setting(env, document, "origins", "SEGUE_ORIGINS", path) or (),
         hooks=_setting(env, document, "hooks", "SEGUE_HOOKS", path) or (),
+        fast_path=_setting(env, document, "fast_path", "SEGUE_FAST_PATH", path) is not False,
     )
 
 

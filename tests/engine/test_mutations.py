@@ -40,19 +40,19 @@ def trims_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def takes_bytes_for_content(patch: pytest.MonkeyPatch) -> None:
     """Keep-alives count as progress."""
-    patch.setattr(Watch, "heard", Watch.resume)
+    patch.setattr(Watch, "received", Watch.resume)
 
 
 def believes_any_end(patch: pytest.MonkeyPatch) -> None:
     """A stream that just ends counts as a whole answer."""
 
-    def hear(self: Relay, attempt: Attempt, event: Any) -> None:
+    def receive(self: Relay, attempt: Attempt, event: Any) -> None:
         if isinstance(event, Failed) and attempt is self._delivery.attempt:
             event = Finished(FinishReason.STOP)
         original(self, attempt, event)
 
-    original = Relay._hear
-    patch.setattr(Relay, "_hear", hear)
+    original = Relay._receive
+    patch.setattr(Relay, "_receive", receive)
 
 
 def believes_an_empty_answer(patch: pytest.MonkeyPatch) -> None:
@@ -102,6 +102,20 @@ def counts_the_first_prompt_only(patch: pytest.MonkeyPatch) -> None:
         original(self, entry, part._replace(tokens=self._tokens), **options)
 
     patch.setattr(Attempts, "start", start)
+
+
+def gives_again(patch: pytest.MonkeyPatch) -> None:
+    """A relay that takes over gives its caller again what the fast path has given."""
+    original = Relay.adopt
+    patch.setattr(
+        Relay, "adopt", lambda self, attempt, batches, arrived, _: original(self, attempt, batches, arrived, 0)
+    )
+
+
+def forgets_what_arrived(patch: pytest.MonkeyPatch) -> None:
+    """A relay that takes over does not know what the fast path has read."""
+    original = Relay.adopt
+    patch.setattr(Relay, "adopt", lambda self, attempt, batches, _, given: original(self, attempt, batches, (), given))
 
 
 def cases(fault: str, *phases: str, mode: str = "stream") -> Callable[[], Iterable[str]]:
@@ -157,6 +171,8 @@ MUTATIONS: list[tuple[Switch, Callable[[], Iterable[str]]]] = [
     (asks_the_open, downtime),
     (keeps_going_on, cases("eof", "mid-word", mode="hold")),
     (counts_the_first_prompt_only, cases("eof", "mid-word")),
+    (gives_again, cases("eof", "mid-word")),
+    (forgets_what_arrived, cases("eof", "mid-word")),
 ]
 
 
@@ -169,6 +185,14 @@ def test_a_safeguard_that_is_switched_off_is_missed(
     assert not [*subset()], "the subset holds as long as nothing is switched off"
     switch(monkeypatch)
     assert [*subset()]
+
+
+@pytest.mark.parametrize(("switch", "subset"), MUTATIONS[:-2], ids=[f"{n}" for n in range(len(MUTATIONS) - 2)])
+def test_it_is_missed_without_the_fast_path_too(
+    switch: Switch, subset: Callable[[], Iterable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "fast_steps", 0)
+    test_a_safeguard_that_is_switched_off_is_missed(switch, subset, monkeypatch)
 
 
 def test_random_histories_miss_the_breaker_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ class MemoryTransport:
         return MemoryInFlight(reply, line)
 
     async def answer(self, sent: MemoryInFlight, request: WireRequest, *, connect: float) -> _Answer:
-        """The answer to a request that was sent, once its head is there."""
+        """The answer to what was begun, once its headers are there. Raises `TransportError`."""
         try:
             while not sent.answered:
                 sent.check()
