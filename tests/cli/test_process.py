@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 import segue
 
 SEGUE = [sys.executable, "-m", "segue"]
@@ -88,6 +90,19 @@ def test_a_reader_who_has_had_enough_is_no_error() -> None:
     assert process.returncode == 141
     assert "Traceback" not in errors
     assert "BrokenPipe" not in errors
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [("--help",), ("providers", "--offline"), ("usage", "--csv")])
+def test_output_that_a_full_disk_does_not_take_is_said_in_one_line(arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*SEGUE, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert result.stderr == (
+        "segue: the output can't be written: No space left on device; make room, or write it elsewhere\n"
+    )
+    assert result.returncode == 1
 
 
 def test_a_shell_completes_commands_and_options() -> None:

@@ -14,6 +14,7 @@ from segue.cli.chat.command import chat
 from segue.cli.doctor.command import doctor
 from segue.cli.drill.command import drill
 from segue.cli.estimate.command import estimate
+from segue.cli.exit_status import output_checked
 from segue.cli.keys import keys
 from segue.cli.narrow import adapt_streams
 from segue.cli.providers.command import providers
@@ -67,4 +68,5 @@ for command in (chat, serve, status, providers, doctor, estimate, sandbox, drill
 def main() -> None:
     """Runs the command line of this process."""
     adapt_streams()
-    app(prog_name="segue")
+    with output_checked():
+        app(prog_name="segue")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec
 
 import click
@@ -35,11 +37,35 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt as error:
             raise _end(INTERRUPTED) from error
         except BrokenPipeError as error:
-            # What reads our output has had enough; nothing more may be written at exit either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             raise _end(BROKEN_PIPE) from error
 
     return guard
+
+
+@contextmanager
+def output_checked() -> Iterator[None]:
+    """Ends the process with a sentence where its output can't be written, as on a full disk; silently where its reader is gone."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        _drop_output()
+        click.echo(f"segue: the output can't be written: {error.strerror}; make room, or write it elsewhere", err=True)
+        sys.exit(FAILED)
+
+
+def _drop_output() -> None:
+    """Nothing more may be written at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(status: int, error: Exception | None = None) -> click.exceptions.Exit:
