@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from segue import Sandbox
@@ -21,7 +23,7 @@ from segue.ledger.record import AttemptRecord, Settlement
 from segue.ledger.store import StoreStatus
 from segue.routing.resolve import with_model
 from segue.runtime import Runtime
-from segue.server.metrics import Metrics
+from segue.server.metrics import ATTEMPT_BUCKETS, Metrics
 from segue.settings import Settings
 from segue.settings_loading import load
 from segue.transport.memory import MemoryTransport
@@ -116,6 +118,22 @@ async def test_an_attempt_is_counted_with_its_times_and_tokens(metrics: Metrics,
     tokens = {"input": 5, "cache_read": 20, "cache_write": 3, "output": 5, "reasoning": 4}
     assert {name: found["segue_tokens_total", frozenset({*place, name})] for name in tokens} == tokens
     assert sum(tokens.values()) == USAGE.total_tokens
+
+
+async def test_what_is_handed_over_is_what_the_library_would_have_counted(metrics: Metrics) -> None:
+    waits = (0.0, 0.1, 0.1000001, 0.25, 3.0, 119.9, 120.0, 1e9)
+    registry = CollectorRegistry()
+    library = Histogram("wait", "", buckets=ATTEMPT_BUCKETS, registry=registry)
+    for seconds in waits:
+        metrics.request("claude", 200, seconds, False)
+        library.observe(seconds)
+        found = await shown(metrics)
+        expected = scrape(generate_latest(registry).decode())
+        of_library = {tuple(labels): value for (name, labels), value in expected.items() if name == "wait_bucket"}
+        for (bound,), value in of_library.items():
+            assert found["segue_request_seconds_bucket", frozenset({"claude", "false", bound})] == value
+        assert found["segue_request_seconds_sum", frozenset({"claude", "false"})] == expected["wait_sum", frozenset()]
+    assert found["segue_requests_total", frozenset({"claude", "200", "false"})] == len(waits)
 
 
 async def test_an_attempt_without_content_has_no_time_to_it(metrics: Metrics, runtime: Runtime) -> None:

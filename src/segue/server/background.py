@@ -35,6 +35,7 @@ class Upkeep:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._metrics.refresh()
 
     async def _keep_up(self) -> None:
         while True:

@@ -1,17 +1,19 @@
-"""Metrics for Prometheus: requests of callers, attempts at targets, and the targets' states. With
+"""Metrics for Prometheus: requests of callers, attempts at targets, and the targets' states.
 
-several worker processes each counts into files of a common directory (`PROMETHEUS_MULTIPROC_DIR`, which `segue serve` sets), and the
-scraped process reports for all; the metrics of the process itself are then left out. Labels are bounded: a target is one of the settings',
-a model one that the settings or the catalogue name, and any other, which is a caller's free text, is `other`.
+What a request counts is added up here, and handed to the library with each scrape and every few seconds (`refresh`): its own counters cost
+more than the rest of the bookkeeping. With several worker processes each counts into files of a common directory
+(`PROMETHEUS_MULTIPROC_DIR`, which `segue serve` sets), and the scraped process reports for all, of the others as of their latest
+`refresh`; the metrics of the process itself are then left out. Labels are bounded: a target is one of the settings', a model one that
+the settings or the catalogue name, and any other, which is a caller's free text, is `other`.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from bisect import bisect_left
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -28,8 +30,6 @@ from segue.server.metrics_gauges import Gauges
 from segue.server.models import usable_targets
 
 OTHER: Final = "other"
-
-_Add: TypeAlias = Callable[[float], None]
 
 SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable, which it reads when it is imported: it must be set before a worker begins."""
@@ -109,7 +109,10 @@ class Metrics:
         self._runtime: Runtime | None = None
         self._own: dict[str, str] = {}
         self._places: dict[tuple[str, str], _Place] = {}
-        self._callers: dict[tuple[str, int, bool], tuple[_Add, _Add]] = {}
+        self._callers: dict[tuple[str, int, bool], tuple[_Count, _Waits]] = {}
+        self._growing: list[_Count | _Waits] = []
+        self._lock = threading.Lock()
+        """Of what is counted where an attempt is booked: in the first second of a process that is another thread's."""
 
     def attach(self, runtime: Runtime) -> None:
         """Shows this client's targets. To be called once, before the first attempt."""
@@ -122,11 +125,11 @@ class Metrics:
         known = self._callers.get(key)
         if known is None:
             form = "true" if streamed else "false"
-            count = _adder(self._requests.labels(dialect, str(status), form))
-            known = self._callers[key] = count, _observer(self._request_seconds.labels(dialect, form))
-        count, observe = known
-        count(1.0)
-        observe(seconds)
+            count = self._count(self._requests.labels(dialect, str(status), form))
+            known = self._callers[key] = count, self._waits(self._request_seconds.labels(dialect, form))
+        count, waits = known
+        count.more += 1.0
+        waits.observe(seconds)
 
     # Reports of the engine.
 
@@ -142,24 +145,23 @@ class Metrics:
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         place = self._place(end.start.target)
-        place.outcome(end.outcome)(1.0)
-        place.seconds(end.seconds)
+        place.outcome(end.outcome).more += 1.0
+        place.seconds.observe(end.seconds)
         if end.first_content is not None:
-            place.first(end.first_content)
+            place.first.observe(end.first_content)
         if end.usage is not None:
             place.count(end.usage)
 
     def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
         place = self._place(end.start.target)
         cost, most = record.cost, record.most
-        dollars = 0.0
-        if cost:
-            dollars = float(cost)
-            place.cost(dollars)
-        elif cost is None:
-            place.unpriced(1.0)
-        if most:
-            place.bound(dollars if most is cost else float(most))
+        dollars = float(cost) if cost else 0.0
+        with self._lock:
+            place.cost.more += dollars
+            if cost is None:
+                place.unpriced.more += 1.0
+            if most:
+                place.bound.more += dollars if most is cost else float(most)
 
     def _place(self, target: Target) -> _Place:
         key = target.name, target.model.id
@@ -171,6 +173,14 @@ class Metrics:
                 place = self._places[label] = _Place(self, label)
         return place
 
+    def _count(self, counter: Counter) -> _Count:
+        self._growing.append(count := _Count(counter))
+        return count
+
+    def _waits(self, histogram: Histogram) -> _Waits:
+        self._growing.append(waits := _Waits(histogram))
+        return waits
+
     def _model(self, target: Target) -> str:
         if target.model.id == self._own.get(target.name):
             return target.model.id
@@ -178,7 +188,10 @@ class Metrics:
         return known.id if known is not None else OTHER
 
     def refresh(self) -> None:
-        """Updates the gauges. To be called in the event loop, periodically."""
+        """Updates the gauges and the library's counters. To be called in the event loop, periodically."""
+        with self._lock:
+            for each in self._growing:
+                each.hand_over()
         self._gauges.in_flight.set(self.in_flight)
         if self._runtime is not None:
             self._gauges.refresh(self._runtime)
@@ -199,24 +212,44 @@ class Metrics:
         return 200, {"content-type": CONTENT_TYPE_LATEST}, generate_latest(registry)
 
 
-def _adder(counter: Counter) -> _Add:
-    """What adds to the counter, without the library's checks of each call: they cost twice what adding does."""
-    value = getattr(counter, "_value", None)
-    return value.inc if value is not None else counter.inc
+class _Count:
+    """How much a counter has grown since the latest `hand_over` to the library's, which takes a lock and checks at each call."""
+
+    __slots__ = ("_counter", "more")
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self.more = 0.0
+
+    def hand_over(self) -> None:
+        if self.more:
+            self._counter.inc(self.more)
+            self.more = 0.0
 
 
-def _observer(histogram: Histogram) -> _Add:
-    """What counts a number of seconds in the histogram, likewise."""
-    try:
-        bounds, buckets, total = histogram._upper_bounds, [each.inc for each in histogram._buckets], histogram._sum.inc
-    except AttributeError:  # another version's
-        return histogram.observe
+class _Waits:
+    """How much a histogram has grown, likewise."""
 
-    def observe(seconds: float) -> None:
-        total(seconds)
-        buckets[bisect_left(bounds, seconds)](1.0)
+    __slots__ = ("_bounds", "_counts", "_histogram", "_sum")
 
-    return observe
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+        self._bounds = histogram._upper_bounds
+        self._counts = [0] * len(self._bounds)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self._sum += seconds
+
+    def hand_over(self) -> None:
+        if any(self._counts):
+            self._histogram._sum.inc(self._sum)
+            for bucket, count in zip(self._histogram._buckets, self._counts, strict=True):
+                if count:
+                    bucket.inc(count)
+            self._counts = [0] * len(self._bounds)
+            self._sum = 0.0
 
 
 def _bury(directory: Path) -> None:
@@ -232,11 +265,10 @@ class _Place:
     """The metrics of one target and model, bound once: looking up labels costs more than counting."""
 
     __slots__ = (
-        "_attempts",
         "_class",
         "_label",
+        "_metrics",
         "_outcomes",
-        "_tokens",
         "bound",
         "cost",
         "first",
@@ -245,21 +277,21 @@ class _Place:
     )
 
     def __init__(self, metrics: Metrics, label: tuple[str, str]) -> None:
-        self._attempts = metrics._attempts
-        self._tokens = metrics._tokens
+        self._metrics = metrics
         self._label = label
-        self._outcomes: dict[str, _Add] = {}
-        self._class: dict[str, _Add] = {}
-        self.seconds = _observer(metrics._seconds.labels(*label))
-        self.first = _observer(metrics._first.labels(*label))
-        self.cost = _adder(metrics._cost.labels(*label))
-        self.bound = _adder(metrics._bound.labels(*label))
-        self.unpriced = _adder(metrics._unpriced.labels(*label))
+        self._outcomes: dict[str, _Count] = {}
+        self._class: dict[str, _Count] = {}
+        self.seconds = metrics._waits(metrics._seconds.labels(*label))
+        self.first = metrics._waits(metrics._first.labels(*label))
+        self.cost = metrics._count(metrics._cost.labels(*label))
+        self.bound = metrics._count(metrics._bound.labels(*label))
+        self.unpriced = metrics._count(metrics._unpriced.labels(*label))
 
-    def outcome(self, outcome: str) -> _Add:
+    def outcome(self, outcome: str) -> _Count:
         known = self._outcomes.get(outcome)
         if known is None:
-            known = self._outcomes[outcome] = _adder(self._attempts.labels(*self._label, str(outcome)))
+            counter = self._metrics._attempts.labels(*self._label, str(outcome))
+            known = self._outcomes[outcome] = self._metrics._count(counter)
         return known
 
     def count(self, usage: Usage) -> None:
@@ -275,7 +307,7 @@ class _Place:
             self._add("output", text_tokens)
 
     def _add(self, name: str, tokens: int) -> None:
-        add = self._class.get(name)
-        if add is None:
-            add = self._class[name] = _adder(self._tokens.labels(*self._label, name))
-        add(tokens)
+        count = self._class.get(name)
+        if count is None:
+            count = self._class[name] = self._metrics._count(self._metrics._tokens.labels(*self._label, name))
+        count.more += tokens

@@ -20,7 +20,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -248,8 +248,8 @@ class OutboxStore:
     def forget(self, first: str, last: str) -> None:
         self.local.forget(first, last)
 
-    async def written(self) -> bool:
-        return await self.local.written()
+    def written(self) -> Coroutine[Any, Any, bool]:
+        return self.local.written()
 
     def records(
         self,

@@ -22,7 +22,7 @@ import sqlite3
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -253,8 +253,8 @@ class SqliteStore:
     def save(self, name: str, value: dict[str, Any]) -> None:
         self._writer.put(State(name, msgspec.json.encode(value).decode()))
 
-    async def written(self) -> bool:
-        return await self._writer.written()
+    def written(self) -> Coroutine[Any, Any, bool]:
+        return self._writer.written()
 
     def load(self, name: str) -> dict[str, Any] | None:
         """Never raises: what can't be read was never saved."""
