@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,15 @@ def test_it_listens_elsewhere_only_with_a_password(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "set a password in CAREER_COACH_PASSWORD first" in done.stderr
+
+
+def test_a_port_that_is_taken_is_named_with_another(tmp_path: Path) -> None:
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [*COMMAND, "--port", str(port)], capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=PATIENCE, check=False
+        )  # fmt: skip
+    assert done.returncode == 2
+    told = f"can't listen on port {port} on 127.0.0.1: Address already in use; choose another with --port"
+    assert done.stderr == f"error: {told}\n"

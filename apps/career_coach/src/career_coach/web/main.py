@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import webbrowser
 from contextlib import ExitStack
@@ -57,7 +58,8 @@ def serve(
                 hosts=_LOOPBACK if host in _LOOPBACK else None,
             )
             config = uvicorn.Config(application, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
-            _Server(config, application, resume=resume, show=show).run()
+            listener = stack.enter_context(_listener(host, port))
+            _Server(config, application, resume=resume, show=show).run([listener])
     except (ConfigurationError, ResumeError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
@@ -76,8 +78,8 @@ class _Server(uvicorn.Server):
         self._resume = resume
         self._show = show
 
-    async def startup(self, sockets: object = None) -> None:
-        await super().startup()
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
         for server in getattr(self, "servers", ())[:1]:
             port = server.sockets[0].getsockname()[1]
             name = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
@@ -98,6 +100,16 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if (service := getattr(self._application.state, "service", None)) is not None:
             service.stop_streams()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """The port, listening. Raises `ConfigurationError` if that can't be."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        number = error.errno or 0
+        why = os.strerror(number) if number > 0 else error  # that of an unknown name is negative
+        raise ConfigurationError(f"can't listen on port {port} on {host}: {why}; choose another with --port") from error
 
 
 def _client(settings: Settings, broken: list[str], stack: ExitStack) -> tuple[Segue, str]:
