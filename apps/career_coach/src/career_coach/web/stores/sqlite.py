@@ -118,7 +118,8 @@ class SqliteStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the file of the coach's store can't be used: {error}") from error
+            why = getattr(error, "strerror", None) or error  # without the path: visitors read it, too
+            raise StoreError(f"the coach's file (--data) can't be used: {why}") from error
 
     def _opened(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
