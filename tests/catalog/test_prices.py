@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
+import msgspec
 import pytest
 from genai_prices import Usage as ListedUsage
 from genai_prices import calc_price
@@ -284,6 +285,19 @@ def test_prices_that_change_with_the_hour_are_those_of_the_price_list(hour: int)
         if when is None or when.active(moment)
     )
     assert price_of("deepseek", "deepseek-flash", moment) == listed
+
+
+def test_no_price_of_the_list_changes_within_a_minute_for_which_the_ledger_keeps_it() -> None:
+    lines = [msgspec.json.decode(line) for line in SNAPSHOT.read_bytes().splitlines()]
+    times = [
+        constraint[name]
+        for line in lines
+        for constraint, _ in line["schedule"]
+        if constraint and constraint["type"] == "between"
+        for name in ("start", "end")
+    ]
+    assert times
+    assert all(time.fromisoformat(moment).second == 0 for moment in times), times
 
 
 @pytest.mark.parametrize(("hour", "active"), [(21, False), (22, True), (1, True), (2, False)])

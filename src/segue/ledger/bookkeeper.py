@@ -48,7 +48,7 @@ class Bookkeeper:
         self._overrides = overrides
         self._free = free
         self._prices: dict[tuple[str, str], tuple[int, UnitPrices | None]] = {}
-        """Those looked up last, and for which second: no price changes within one."""
+        """Those looked up last, and for which minute: no price changes within one."""
         self._family: dict[tuple[str, str], UnitPrices | None] = {}
 
     def warm(self, models: Iterable[tuple[str, str]], *, wall: float) -> None:
@@ -118,13 +118,13 @@ class Bookkeeper:
 
     def price_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:
         """The unit prices of a model at an epoch second."""
-        key, second = (provider, model), int(wall)
+        key, minute = (provider, model), int(wall // 60)
         known = self._prices.get(key)
-        if known is None or known[0] != second:
+        if known is None or known[0] != minute:
             if len(self._prices) >= MODELS_MOST:
                 self._prices.clear()
-            moment = datetime.datetime.fromtimestamp(second, datetime.UTC)
-            known = self._prices[key] = second, price_of(provider, model, moment, self._overrides)
+            moment = datetime.datetime.fromtimestamp(minute * 60, datetime.UTC)
+            known = self._prices[key] = minute, price_of(provider, model, moment, self._overrides)
         return known[1]
 
     def ceiling_of(self, provider: str, model: str, wall: float) -> UnitPrices | None:

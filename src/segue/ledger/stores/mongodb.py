@@ -153,7 +153,7 @@ def from_document(document: dict[str, Any]) -> AttemptRecord:
 _DEFAULTS: Final[dict[str, Any]] = {
     **dict.fromkeys(USAGE, 0),
     **dict.fromkeys(FLAGS, False),
-    **dict.fromkeys((name for name in PLAIN if name not in ("first_content", "status")), ""),
+    **dict.fromkeys(PLAIN, ""),
     "seconds": 0.0,
     "started": 0.0,
 }

@@ -27,14 +27,12 @@ PLAIN = (
     "model",
     "outcome",
     "seconds",
-    "first_content",
-    "status",
     "reason",
     "chain",
     "key",
 )
 FLAGS = ("hedge", "continuation", "shown", "simulated", "tracked")
-READ = (*PLAIN, *FLAGS, *USAGE, "settlement", "cost", "bound", "metadata")
+READ = (*PLAIN, *FLAGS, *USAGE, "settlement", "first_content", "status", "cost", "bound", "metadata")
 COLUMNS = (*READ, "cost_pico", "bound_pico", "owner")
 
 _plain = attrgetter(*PLAIN)
@@ -43,8 +41,11 @@ _metadata = msgspec.json.Decoder(dict[str, str])
 _encoded = msgspec.json.Encoder().encode
 
 
-def to_row(record: AttemptRecord, owner: str | None = None) -> Row:
-    """The values of `COLUMNS`; `owner` is who will settle a reservation. Raises `ValueError` or `OverflowError` for money that is no number."""
+def to_row(record: AttemptRecord, owner: str | None = None, null: Any = None) -> Row:
+    """The values of `COLUMNS`, with `null` for none; `owner` is who will settle a reservation.
+
+    Raises `ValueError` or `OverflowError` for money that is no number.
+    """
     cost, bound, metadata = record.cost, record.bound, record.metadata
     return (
         *_plain(record),
@@ -55,12 +56,14 @@ def to_row(record: AttemptRecord, owner: str | None = None) -> Row:
         1 if record.tracked else 0,
         *_counts(record.usage),
         record.settlement._value_,
-        None if cost is None else str(cost),
-        None if bound is None else str(bound),
-        _encoded(metadata).decode() if metadata else None,
-        None if cost is None else to_pico(cost),
-        None if bound is None else to_pico(bound),
-        owner if record.settlement is Settlement.RESERVED else None,
+        null if record.first_content is None else record.first_content,
+        null if record.status is None else record.status,
+        null if cost is None else str(cost),
+        null if bound is None else str(bound),
+        _encoded(metadata).decode() if metadata else null,
+        null if cost is None else to_pico(cost),
+        null if bound is None else to_pico(bound),
+        owner if owner is not None and record.settlement is Settlement.RESERVED else null,
     )
 
 

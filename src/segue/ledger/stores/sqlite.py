@@ -23,7 +23,6 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -55,6 +54,9 @@ _UNSTORABLE = (
     sqlite3.DataError,
 )
 """What an entry raises that can never be stored, e.g. a token count beyond 64 bits; all else is the file's trouble."""
+
+NULL = math.nan
+"""SQLite takes it for its null, and quicker than None, for which Python's module looks for an adapter each time."""
 
 LOOK_FOR_DEAD = 60.0
 """Seconds between looks for processes that died, while something is written."""
@@ -152,8 +154,11 @@ class _File:
         records = list(batch.records.values())
         try:
             for start in range(0, len(records), queries.ROWS_A_STATEMENT):
-                rows = [to_row(record, owner) for record in records[start : start + queries.ROWS_A_STATEMENT]]
-                connection.execute(queries.book(len(rows)), _parameters(chain.from_iterable(rows)))
+                together = records[start : start + queries.ROWS_A_STATEMENT]
+                values: list[Any] = []
+                for record in together:
+                    values += to_row(record, owner, NULL)
+                connection.execute(queries.book(len(together)), values)
             refused = 0
         except _UNSTORABLE:
             refused = sum(not _stored(connection, record, owner) for record in records)
@@ -186,14 +191,9 @@ class _File:
             self._alive = None
 
 
-def _parameters(values: Iterable[Any]) -> list[Any]:
-    """Values as SQLite takes them most quickly: not a number is its null, and for None Python's module looks for an adapter each time."""
-    return [math.nan if value is None else value for value in values]
-
-
 def _stored(connection: sqlite3.Connection, record: AttemptRecord, owner: str | None) -> bool:
     try:
-        connection.execute(queries.book(1), _parameters(to_row(record, owner)))
+        connection.execute(queries.book(1), to_row(record, owner, NULL))
     except _UNSTORABLE:
         return False
     return True

@@ -300,7 +300,7 @@ class GroupWriter:
         stop = False
         while not stop:
             barriers, waiting = self._collect(batch, delay)
-            stop = any(barrier.stop for barrier in barriers)
+            stop = bool(barriers) and any(barrier.stop for barrier in barriers)
             written = self._commit(batch)
             for group in waiting:
                 try:
