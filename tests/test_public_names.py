@@ -20,7 +20,7 @@ def test_every_public_name_loads_and_none_is_forgotten() -> None:
 
 
 def test_importing_the_package_imports_neither_langchain_nor_anything_heavy() -> None:
-    heavy = "{'langchain_core', 'pydantic', 'aiohttp', 'genai_prices', 'openai', 'rich', 'typer'}"
+    heavy = "{'langchain_core', 'pydantic', 'aiohttp', 'genai_prices', 'openai', 'rich', 'click'}"
     assert run(f"import sys, segue; print(sorted({heavy} & set(sys.modules)))") == "[]"
 
 
