@@ -35,7 +35,7 @@ from segue.settings_loading import load
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 
 POLICY = Policy(rounds=1, quick_retry=(0.0, 0.0), hedge=False)
-IMPATIENT = StallPolicy(gap_hedge=(0.1, 0.15), gap_give_up=0.5, quiet_give_up=0.5)
+IMPATIENT = StallPolicy(gap_hedge=(0.1, 0.15), gap_give_up=1.5, quiet_give_up=1.5)
 CLIENTS = {"gemini": GeminiClient, "openai": OpenAIClient, "claude": ClaudeClient}
 LOOK, CONVERT, FINAL = (
     "Let me look that up for you.",

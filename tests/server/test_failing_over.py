@@ -35,7 +35,7 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 def hasty(settings: Settings) -> Settings:
     """The same, with little patience for silence and none for second rounds."""
     stall = StallPolicy(
-        first_hedge=(0.1, 0.2), first_hedge_unknown=0.1, first_give_up=0.3, gap_hedge=(0.1, 0.2), gap_give_up=0.3
+        first_hedge=(0.1, 0.2), first_hedge_unknown=0.1, first_give_up=1.0, gap_hedge=(0.1, 0.2), gap_give_up=1.0
     )
     return msgspec.structs.replace(settings, policy=settings.policy.replace(rounds=1, stall=stall))
 
