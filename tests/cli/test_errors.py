@@ -62,6 +62,12 @@ MISUSED: dict[str, Case] = {
         "",
         ("--break: 'gemini' is not a target of the chain; use one of claude, openai",),
     ),
+    "a fault in a misspelt chain": (
+        ("chat", "hi", "--break", "gemini=cut", "--chain", "opnai,claude"),
+        {},
+        "",
+        ("'opnai' is not", "did you mean 'openai'?"),
+    ),
     "a fault": (("chat", "hi", "--break", "gemini=brk"), {}, "", ("'brk'", "did you mean 'break'?")),
     "no key to serve with": (("serve",), {}, "", ("set one of GEMINI_API_KEY", "segue serve --sandbox")),
     "no key to let in": (

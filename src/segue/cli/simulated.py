@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from segue.errors import ConfigurationError
-from segue.routing.resolve import usable
+from segue.routing.resolve import described, usable
 from segue.settings import Settings
 from segue.validation import unknown
 
@@ -41,8 +41,9 @@ def ready(
     from segue.sandbox import Sandbox
 
     broken = dict(map(fault_of, faults))
+    there = all(described(name, settings.target(name)) for name in names)  # else the chain is what is wrong
     for name in broken:
-        if name not in names:
+        if there and name not in names:
             raise ConfigurationError(f"--break: {unknown(name, 'a target of the chain', names)}")
     forced = forced or bool(broken)
     if not forced and any(usable(name, settings.target(name)) for name in names):
