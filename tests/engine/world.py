@@ -144,6 +144,13 @@ class WatchedBook(HealthBook):
         self.last = permit
         return permit
 
+    def admit_freely(self, keys: HealthKeys, now: float) -> bool:
+        granted = super().admit_freely(keys, now)
+        if granted:
+            self._resorted = None
+            self.last = Permit.YES
+        return granted
+
 
 class CountingStore(MemoryStore):
     """Counts the settlements of each attempt, also those that the books ignore."""

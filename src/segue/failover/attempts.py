@@ -37,8 +37,9 @@ def begun(
     limit: float | None = None,
     hedge: bool = False,
     after: str = "",
+    admitted: bool = False,
 ) -> Attempt:
-    """An attempt that its target's health has admitted and the listeners know of; nothing is sent yet."""
+    """An attempt that its target's health has admitted (or had already) and the listeners know of; nothing is sent yet."""
     target, request = entry.target, part.request
     ask = Ask(
         request=request,
@@ -61,7 +62,7 @@ def begun(
         after=after,
     )
     keys, key = engine.keys(target), latency_key(target, request, part.tokens)
-    probe = engine.health.admit(keys, now) is Permit.PROBE
+    probe = not admitted and engine.health.admit(keys, now) is Permit.PROBE
     watch = Watch(engine.limits(target, request, part.tokens, job.policy, key), now)
     attempt = Attempt(
         entry,

@@ -163,6 +163,16 @@ class Engine:
             return 0.0
         return self.quota.reserve(QuotaKey(keys.credential, keys.model), tokens, now, self.wall())
 
+    def admit_freely(self, target: Target, tokens: int, now: float) -> bool:
+        """Whether a target can be asked now, without a wait and not as a probe; then its health has admitted the request, and its
+        quota has room for it."""
+        keys = self.keys(target)
+        if not self.quota.free:
+            availability = self.look(target, tokens, now)
+            if availability.barred or availability.probing or self.reserve(target, tokens, now) > 0.0:
+                return False
+        return self.health.admit_freely(keys, now)
+
     def limits(self, target: Target, request: ChatRequest, tokens: int, policy: Policy, key: LatencyKey) -> Limits:
         """An attempt's timers, from the measured waits of its target."""
         return limits(

@@ -80,6 +80,7 @@ class FastPath:
         "_attempt",
         "_batches",
         "_began",
+        "_comes_sooner",
         "_deadline",
         "_done",
         "_engine",
@@ -139,6 +140,8 @@ class FastPath:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = FOREVER
         self._waiting = False
+        self._comes_sooner = True
+        """Whether the alarm may have to go off before the moment for which it is set."""
         self._late = False
         self._done = False
         self._steps = 0
@@ -219,6 +222,9 @@ class FastPath:
             if (events := batches.poll()) is None:
                 if not batches.plain:
                     return None
+                if self._comes_sooner:
+                    self._comes_sooner = False
+                    self._wake_at(self._due())
                 attempt.awaited = self._waiting = True
                 await sent.more()
                 self._waiting = False
@@ -244,18 +250,16 @@ class FastPath:
         target = job.targets[0]
         if unfit(target, need_of(job.request, tokens, job.policy.regions)) is not None:
             return False
-        availability = engine.look(target, tokens, now)
-        if availability.barred or availability.probing or engine.reserve(target, tokens, now) > 0.0:
+        if not engine.admit_freely(target, tokens, now):
             return False
         deadline = Deadline(job.policy.deadline, self._began, job.policy.last_share)
         self._deadline = FOREVER if deadline.at is None else deadline.at
         limit = deadline.attempt_limit(now, last=False)
         self._attempt = attempt = begun(
-            engine, job, self.report, Entry(target=target), Part(job.request, tokens), now, limit=limit
+            engine, job, self.report, Entry(target=target), Part(job.request, tokens), now, limit=limit, admitted=True
         )
         self._batches = batches = self._upstream.stream(attempt.ask, attempt.receipt)
         self._sent = batches.begin()
-        self._wake_at(self._due())
         return True
 
     def _note(self, attempt: Attempt, events: list[UpstreamEvent]) -> float:
@@ -266,7 +270,7 @@ class FastPath:
         self._arrived.append((now, events))
         if (phase := attempt.watch.phase) is not self._phase:
             self._phase = phase
-            self._wake_at(self._due())  # within a phase it only moves on
+            self._comes_sooner = True  # within a phase it only moves on
         return now
 
     def _taken(self, attempt: Attempt, events: list[UpstreamEvent], now: float) -> list[ChatEvent] | None:
@@ -299,7 +303,7 @@ class FastPath:
                     continue  # a call may still follow
                 self._finished = event
                 self._linger_until = now + self._job.policy.linger
-                self._wake_at(self._due())
+                self._comes_sooner = True
             elif type(event) is not UsageReport:
                 return None
         return out

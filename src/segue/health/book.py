@@ -108,6 +108,14 @@ class HealthBook:
             self._tell_breakers(target, before, "", now)
         return permit
 
+    def admit_freely(self, keys: HealthKeys, now: float) -> bool:
+        """`admit` where it would say YES; else False, and no probe's slot is taken."""
+        target = self._target(keys)
+        if target.permit(now) is not Permit.YES:
+            return False
+        target.ramp.admitted()
+        return True
+
     def room(self, keys: HealthKeys, now: float) -> int:
         """How many requests may go to a target now."""
         target = self._target(keys)
