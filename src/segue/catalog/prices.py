@@ -77,10 +77,9 @@ Overrides: TypeAlias = Mapping[str, UnitPrices]
 def cost(usage: Usage, prices: UnitPrices) -> Decimal:
     """US dollars for one attempt's usage."""
     unit = prices.at(usage.prompt_tokens) if prices.tiers else prices
-    thought = min(usage.reasoning_tokens, usage.output_tokens)
-    due = usage.input_tokens * unit.input + (usage.output_tokens - thought) * unit.output
-    if thought:
-        due += thought * (unit.output if unit.reasoning is None else unit.reasoning)
+    due = usage.input_tokens * unit.input + usage.output_tokens * unit.output
+    if usage.reasoning_tokens and unit.reasoning is not None:
+        due += min(usage.reasoning_tokens, usage.output_tokens) * (unit.reasoning - unit.output)
     if usage.cache_read_tokens:
         due += usage.cache_read_tokens * (unit.input if unit.cache_read is None else unit.cache_read)
     if usage.cache_write_tokens or usage.cache_write_1h_tokens:

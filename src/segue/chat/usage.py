@@ -69,10 +69,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     @property
-    def possible(self) -> bool:
-        """Whether an answer can have consumed so much."""
+    def plausible(self) -> bool:
+        """Whether it counts something, and no more than an answer can consume."""
         inputs = self.input_tokens | self.cache_read_tokens | self.cache_write_tokens | self.cache_write_1h_tokens
-        return 0 <= inputs | self.output_tokens | self.reasoning_tokens <= MOST_TOKENS  # all bits of all counts
+        return 0 < inputs | self.output_tokens | self.reasoning_tokens <= MOST_TOKENS  # all bits of all counts
 
     def __add__(self, other: Usage) -> Usage:
         """The sum of two attempts' usage."""

@@ -86,7 +86,7 @@ def bound(
 
 def believed(report: Usage | None) -> Usage | None:
     """The report, unless it counts nothing or more than possible: our dialects report no such count, but a plug-in's may."""
-    return report if report is not None and report.total_tokens > 0 and report.possible else None
+    return report if report is not None and report.plausible else None
 
 
 def bill(ending: Ending, prices: UnitPrices | None, *, prompt_tokens: int, max_tokens: int | None) -> Bill:
