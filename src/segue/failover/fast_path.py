@@ -126,6 +126,7 @@ class FastPath:
         self._batches: HttpBatches | None = None
         self._sent: InFlight | None = None
         self._arrived: list[tuple[float, list[UpstreamEvent]]] = []
+        """Batches of events, and when each came."""
         self._held: list[ChatEvent] = []
         """With `hold`, what is handed out at the end."""
         self._given = 0
@@ -232,11 +233,9 @@ class FastPath:
             now = self._note(attempt, events)
             if (out := self._taken(attempt, events, now)) is None:
                 return None
-            over = attempt.receipt.complete or batches.over
-            if over and self._finished is not None and not self._finished.provisional:
-                return self._complete(attempt, batches, out, now)
-            if over:
-                return None
+            if attempt.receipt.complete or batches.over:
+                whole = self._finished is not None and not self._finished.provisional
+                return self._complete(attempt, batches, out, now) if whole else None
             if self._job.hold:
                 self._held += out
             elif out:
@@ -267,7 +266,8 @@ class FastPath:
         now = self._loop.time()
         attempt.stamp(events, now)
         attempt.awaited = False
-        self._arrived.append((now, events))
+        if events:
+            self._arrived.append((now, events))
         if (phase := attempt.watch.phase) is not self._phase:
             self._phase = phase
             self._comes_sooner = True  # within a phase it only moves on
