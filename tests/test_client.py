@@ -196,7 +196,7 @@ async def test_a_callers_mistake_stops_at_once_and_names_the_field(tmp_path: Pat
     assert (caught.value.param, caught.value.target) == ("messages", "openai")
 
 
-async def test_a_text_that_is_no_unicode_is_the_callers_mistake_and_nobodys_failure(tmp_path: Path) -> None:
+async def test_a_text_that_is_no_unicode_is_the_callers_mistake_and_no_targets_failure(tmp_path: Path) -> None:
     segue = client(Upstream(), tmp_path)
     with pytest.raises(InvalidRequestError, match="half of a surrogate pair") as caught:
         await segue.acomplete("hi \ud800")
@@ -330,10 +330,10 @@ def cited(text: str, url: str, logprob: float) -> Reply:
 async def test_an_answer_carries_its_sources_and_log_probabilities(tmp_path: Path, stream: bool) -> None:
     segue = client(Upstream(cited("Hello", "https://a.example", -0.5)), tmp_path)
     if stream:
-        said = segue.stream("hi")
-        events = [event async for event in said]
-        assert [event for event in events if isinstance(event, Citation)] == list(said.answer.citations)
-        answer = said.answer
+        streamed = segue.stream("hi")
+        events = [event async for event in streamed]
+        assert [event for event in events if isinstance(event, Citation)] == list(streamed.answer.citations)
+        answer = streamed.answer
     else:
         answer = await segue.acomplete("hi")
     assert answer.citations == (Citation(url="https://a.example", title="A", start=0, end=5),)

@@ -296,9 +296,9 @@ async def test_the_guides_tracker_and_monitor(providers: Providers, caplog: Any,
     @monitor_llm_performance
     async def questions(prompt: str) -> str:
         response = await registry.get_client_with_fallback().ainvoke([HumanMessage(content=prompt)])
-        told = response.response_metadata
+        metadata = response.response_metadata
         assert response.usage_metadata is not None
-        tracker.track_request(told["target"], response.usage_metadata["total_tokens"], told["cost"])
+        tracker.track_request(metadata["target"], response.usage_metadata["total_tokens"], metadata["cost"])
         return str(response.content)
 
     with caplog.at_level(logging.INFO, logger="segue"):

@@ -17,25 +17,25 @@ from segue.settings_loading import load
 
 class Watcher:
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.heard: list[Any] = []
 
     def request_started(self, start: RequestStart) -> None:
-        self.told.append(start)
+        self.heard.append(start)
 
     def request_ended(self, end: RequestEnd) -> None:
-        self.told.append(end)
+        self.heard.append(end)
 
     def attempt_started(self, start: AttemptStart) -> None:
-        self.told.append(start)
+        self.heard.append(start)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
-        self.told.append(end)
+        self.heard.append(end)
 
     def attempt_booked(self, end: AttemptEnd, record: AttemptRecord) -> None:
-        self.told.append(record)
+        self.heard.append(record)
 
     def of(self, kind: type) -> list[Any]:
-        return [each for each in self.told if type(each) is kind]
+        return [each for each in self.heard if type(each) is kind]
 
 
 class Broken(Watcher):
@@ -71,7 +71,7 @@ async def test_a_request_is_reported_from_its_start_to_its_end_with_its_attempts
     box.break_provider("gemini", "unavailable")
     answer = await segue.acomplete("Hello", metadata={"who": "me"})
     await segue.aclose()
-    start, *between, end = watcher.told
+    start, *between, end = watcher.heard
     assert isinstance(start, RequestStart)
     assert isinstance(end, RequestEnd)
     assert (start.request_id, start.chain, start.target.name) == (answer.request_id, "default", "gemini")

@@ -253,9 +253,14 @@ def test_other_programs_variables_are_none_of_our_business(
 
 
 def test_every_field_of_a_policy_that_is_no_table_can_be_set_in_a_header() -> None:
-    said = {"x-segue-rounds": "3", "x-segue-round-wait": "1, 2", "x-segue-hedge": "FALSE", "x-segue-deadline": " 20 "}
-    assert policy_options(said) == {"rounds": 3, "round_wait": (1.0, 2.0), "hedge": False, "deadline": 20.0}
-    assert narrowed(Policy(), policy_options(said)).round_wait == (1.0, 2.0)
+    headers = {
+        "x-segue-rounds": "3",
+        "x-segue-round-wait": "1, 2",
+        "x-segue-hedge": "FALSE",
+        "x-segue-deadline": " 20 ",
+    }
+    assert policy_options(headers) == {"rounds": 3, "round_wait": (1.0, 2.0), "hedge": False, "deadline": 20.0}
+    assert narrowed(Policy(), policy_options(headers)).round_wait == (1.0, 2.0)
     assert policy_options({"content-type": "x", "x-other": "y"}) == {}
 
 

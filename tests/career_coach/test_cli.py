@@ -147,7 +147,7 @@ def test_all_targets_failing_ends_with_1_and_each_attempts_reason(tmp_path: Path
         ([ENGLISH, "--break", "groq"], {}, "error: --break groq: the chain has no such target (gemini, openai, claude)"),
         ([ENGLISH, "--chain", ", "], {}, "must name each of its targets once"),
         ([ENGLISH, "--chain", "openai,openai"], {}, "must name each of its targets once"),
-        ([ENGLISH, "--chain", "nobody"], {}, "error: target 'nobody': 'nobody' is not a known provider"),
+        ([ENGLISH, "--chain", "unknown"], {}, "error: target 'unknown': 'unknown' is not a known provider"),
         ([ENGLISH, "--json", "nowhere/out.json"], {}, "error: --json nowhere/out.json: there is no such directory"),
         ([ENGLISH, "--json", "."], {}, "error: --json .: it is a directory"),
         ([ENGLISH, "--deadline", "inf"], {}, "error: --deadline must be a number of seconds"),

@@ -100,7 +100,7 @@ async def test_one_task_failing_leaves_the_other_its_result(resume: Resume) -> N
 
 
 @pytest.mark.parametrize("reason", [FinishReason.LENGTH, FinishReason.PAUSE])
-async def test_an_answer_cut_short_for_want_of_tokens_is_never_taken_for_a_result(
+async def test_an_answer_cut_short_for_lack_of_tokens_is_never_taken_for_a_result(
     resume: Resume, reason: FinishReason
 ) -> None:
     with pytest.raises(LLMServiceUnavailableError):
@@ -176,7 +176,7 @@ async def test_a_run_reads_its_own_requests_of_the_ledger_and_no_others(
 
 async def test_the_language_is_the_resumes_unless_another_is_asked_for(resume: Resume) -> None:
     korean = from_document({"요약": "결제 백엔드 개발자", "기술": ["Redis"]})
-    for document, language, said in (
+    for document, language, expected in (
         (resume, None, "en"),
         (korean, None, "ko"),
         (korean, "en", "en"),
@@ -184,8 +184,8 @@ async def test_the_language_is_the_resumes_unless_another_is_asked_for(resume: R
     ):
         provider = Scripted()
         coaching = await Coach(client(gemini=provider), language=language).run(document, ["questions"])
-        assert coaching.language == said
-        assert ("면접관" in provider.asked[0].request.messages[0].text) is (said == "ko")
+        assert coaching.language == expected
+        assert ("면접관" in provider.asked[0].request.messages[0].text) is (expected == "ko")
 
 
 async def test_the_chain_can_be_chosen(resume: Resume) -> None:

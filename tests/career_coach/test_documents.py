@@ -22,7 +22,7 @@ _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
 def docx(*lines: str, body: str = "", head: str = "", **parts: bytes) -> bytes:
     """A Word document of these paragraphs. `parts` are more files in it: `word__vbaProject_bin` is word/vbaProject.bin."""
-    said = "".join(f"<w:p><w:r><w:t>{escape(line)}</w:t></w:r></w:p>" for line in lines)
+    paragraphs = "".join(f"<w:p><w:r><w:t>{escape(line)}</w:t></w:r></w:p>" for line in lines)
     kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
     relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
     files = {
@@ -30,7 +30,7 @@ def docx(*lines: str, body: str = "", head: str = "", **parts: bytes) -> bytes:
         f'ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="{kind}"/></Types>',
         "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
         f'<Relationship Id="r1" Type="{relation}" Target="word/document.xml"/></Relationships>',
-        "word/document.xml": f'<?xml version="1.0"?>{head}<w:document {_W}><w:body>{said}{body}</w:body></w:document>',
+        "word/document.xml": f'<?xml version="1.0"?>{head}<w:document {_W}><w:body>{paragraphs}{body}</w:body></w:document>',
     }
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -41,8 +41,8 @@ def test_segue_estimate_counts_these_prompts(task: Task, language: Language) -> 
 @pytest.mark.parametrize(("task", "language"), EVERY)
 def test_the_prompt_has_the_facts_of_the_resume_between_its_tags(task: Task, language: Language) -> None:
     resume = from_document({**RESUME, "awards": ["Gold 2024"]})
-    said = prompt_for(task, resume, language).user
-    document = json.loads(said[said.index("<resume>") + 8 : said.index("</resume>")])
+    sent = prompt_for(task, resume, language).user
+    document = json.loads(sent[sent.index("<resume>") + 8 : sent.index("</resume>")])
     assert document == {**RESUME, "awards": ["Gold 2024"]}
 
 
@@ -86,9 +86,9 @@ def test_nothing_in_a_resume_closes_its_tags_or_opens_others(attack: str, docume
         from_document({"summary": attack, "skills": ["Go"], **document}),
         from_text(f"{attack} and twenty more letters"),
     ):
-        said = prompt_for("questions", resume, "en").user
-        assert said.count("<resume>") == said.count("</resume>") == 1
-        inside = said[said.index("<resume>") + 8 : said.index("</resume>")]
+        sent = prompt_for("questions", resume, "en").user
+        assert sent.count("<resume>") == sent.count("</resume>") == 1
+        inside = sent[sent.index("<resume>") + 8 : sent.index("</resume>")]
         assert "<" not in inside
         assert attack.replace("<", "‹").splitlines()[-1] in inside
 

@@ -58,14 +58,14 @@ def test_a_json_resume_is_read_whatever_its_fields_are_called(document: Any, fie
 
 
 @pytest.mark.parametrize(
-    ("said", "months"),
+    ("stated", "months"),
     [
         (38, 38), ("38", 38), ("38개월", 38), ("3년 2개월", 38), ("3년", 36), ("3 years 2 months", 38), ("2.5 years", 30),
         ("약 1년", 12), (30.0, 30), (0, 0), (-1, None), (True, None), ("many", None), ([3], None), (1e9, None),
     ],
 )  # fmt: skip
-def test_experience_is_understood_in_months_and_what_is_not_stays_as_it_was(said: Any, months: int | None) -> None:
-    resume = of_json({"skills": ["Go"], "총 경력(개월)": said})
+def test_experience_is_understood_in_months_and_what_is_not_stays_as_it_was(stated: Any, months: int | None) -> None:
+    resume = of_json({"skills": ["Go"], "총 경력(개월)": stated})
     assert resume.total_experience_months == months
     assert ("total_experience_months" in resume.extra) is (months is None)
 

@@ -68,20 +68,29 @@ def test_everything_that_was_answered_is_shown() -> None:
         assert question["question"] in text
     for step in good_path()["learning_paths"]:
         assert step["title"] in text
-    for said in (
+    for expected in (
         "what was measured",
         "On the way.",
         "Tests are not shown",
         "A course",
         "https://kafka.apache.org/documentation/",
     ):
-        assert said in text
+        assert expected in text
 
 
 def test_the_attempts_are_shown_with_outcome_time_tokens_and_cost() -> None:
     text = printed(coaching())
-    for said in ("broke off", "cut off", "1.25 s", "~1,200 / ~3", "~$0.00100", "answered", "1,200 / 600", "$0.00250"):
-        assert said in text
+    for expected in (
+        "broke off",
+        "cut off",
+        "1.25 s",
+        "~1,200 / ~3",
+        "~$0.00100",
+        "answered",
+        "1,200 / 600",
+        "$0.00250",
+    ):
+        assert expected in text
     assert "skipped" in text
     assert "~$0.00350" in text
 
@@ -94,7 +103,7 @@ def test_an_unknown_price_is_not_shown_as_nothing() -> None:
 
 def test_the_words_are_korean_where_the_answers_are() -> None:
     text = printed(coaching(language="ko"))
-    for said in (
+    for expected in (
         "커리어 코치",
         "면접 질문",
         "학습 경로",
@@ -103,9 +112,9 @@ def test_the_words_are_korean_where_the_answers_are() -> None:
         "답변 끊김",
         "경력 30개월",
     ):
-        assert said in text
-    for said in ("Interview", "Learning path", "Attempts", "broke off"):
-        assert said not in text
+        assert expected in text
+    for expected in ("Interview", "Learning path", "Attempts", "broke off"):
+        assert expected not in text
 
 
 @pytest.mark.parametrize(("language", "mark", "titles"), [("en", "(simulated)", 12), ("ko", "(시뮬레이션)", 12)])

@@ -1,6 +1,6 @@
 """Stand-ins that refuse what each provider's documentation says it refuses, in the provider's own words, and answer in its own shape.
 
-What a provider takes is said here from its documentation and from refusals in public issue trackers, not from the presets, which are judged
+What a provider takes stands here from its documentation and from refusals in public issue trackers, not from the presets, which are judged
 by it.
 """
 

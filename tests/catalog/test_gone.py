@@ -99,10 +99,10 @@ def test_who_did_not_think_is_succeeded_by_one_that_is_asked_not_to() -> None:
 
 
 def test_a_price_that_the_catalogue_knows_stands_in_for_one_that_the_price_list_lacks() -> None:
-    for name, said in (("gpt-6.2-astra", (8, 40)), ("gpt-6.2-sol", (2, 10))):
+    for name, expected in (("gpt-6.2-astra", (8, 40)), ("gpt-6.2-sol", (2, 10))):
         units = price_of("openai", name, TODAY)
         assert units is not None
-        assert (units.input * 1_000_000, units.output * 1_000_000) == said
+        assert (units.input * 1_000_000, units.output * 1_000_000) == expected
     override = price_of("openai", "gpt-6.2-sol", TODAY, GUIDE_PRICES)
     assert override is not None
     assert override.input == GUIDE_PRICES["openai/*"].input
@@ -126,4 +126,4 @@ def test_a_name_like_no_other_is_bounded_by_its_providers_dearest() -> None:
 
 
 def test_of_a_provider_that_the_price_list_does_not_have_nothing_is_bounded() -> None:
-    assert dearest_of_family("nobody", "anything", TODAY) is None
+    assert dearest_of_family("unknown", "anything", TODAY) is None

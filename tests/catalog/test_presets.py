@@ -147,9 +147,9 @@ async def test_a_schema_is_followed_or_asked_for_in_words(name: str) -> None:
         answer = await segue.acomplete("Which city?", output=OutputSchema(schema=CITY, strict=True))
     assert provider.refused == []
     assert json.loads(answer.text) == {"city": "Séoul"}
-    told = "JSON Schema" in json.dumps(provider.asked[0]["messages"])
-    assert told is ("json_schema" not in STRICT[name].formats)
-    assert told is ("output.schema" in answer.omitted)
+    in_words = "JSON Schema" in json.dumps(provider.asked[0]["messages"])
+    assert in_words is ("json_schema" not in STRICT[name].formats)
+    assert in_words is ("output.schema" in answer.omitted)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -168,11 +168,11 @@ class TestData:
 
     @pytest.mark.parametrize("line", LINES, ids=lambda line: json.loads(line)["name"])
     def test_each_line_is_dated_and_names_its_sources(self, line: str) -> None:
-        said: dict[str, Any] = json.loads(line)
-        assert re.fullmatch(r"20\d\d-\d\d-\d\d", said["checked"])
-        assert all(re.match(r"https://[\w.-]+/", source) for source in said["sources"])
-        assert said["sources"]
-        assert said["quirks"].keys() <= QUIRKS.keys() if "quirks" in said else True
+        row: dict[str, Any] = json.loads(line)
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d", row["checked"])
+        assert all(re.match(r"https://[\w.-]+/", source) for source in row["sources"])
+        assert row["sources"]
+        assert row["quirks"].keys() <= QUIRKS.keys() if "quirks" in row else True
 
     def test_names_are_unique_and_fit_a_variable(self) -> None:
         names = [json.loads(line)["name"] for line in self.LINES]

@@ -227,7 +227,7 @@ def test_the_most_specific_override_wins_and_all_win_over_the_list() -> None:
     assert input_price("gemini", "gemini-3.8-flash") == 1
     assert input_price("openrouter", "gemini-3.8-flash") == 2
     assert input_price("gemini", "gemini-4-argon") == 3
-    assert input_price("nobody", "nothing") == 4
+    assert input_price("unknown", "nothing") == 4
 
 
 def test_an_override_may_name_a_model_that_has_a_vendors_prefix() -> None:
@@ -249,7 +249,7 @@ def test_override_prices_are_dollars_a_million_tokens_and_floats_mean_what_they_
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         ({"input": "1"}, "prices.m lacks output"),
         ({"input": "1", "output": "2", "ouput": "3"}, "prices.m: 'ouput' is not a price: did you mean 'output'?"),
@@ -259,8 +259,8 @@ def test_override_prices_are_dollars_a_million_tokens_and_floats_mean_what_they_
         ({"input": "NaN", "output": "2"}, "prices.m.input='NaN' is no price"),
     ],
 )
-def test_a_wrong_override_says_which_and_why(table: dict[str, object], told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
+def test_a_wrong_override_says_which_and_why(table: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
         read_overrides({"m": table})
 
 

@@ -95,8 +95,8 @@ def test_when_all_fail_the_text_lists_each_attempt_and_its_reason(run: Run) -> N
 def test_when_all_fail_json_tells_it_too(run: Run) -> None:
     result = run("chat", "hi", "--json", "--chain", "openai", "--break", "openai=auth")
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert (told["error"], told["simulated"], told["attempts"][0]["outcome"]) == (
+    printed = json.loads(result.stdout)
+    assert (printed["error"], printed["simulated"], printed["attempts"][0]["outcome"]) == (
         "All LLM providers failed",
         True,
         "auth",
@@ -116,7 +116,7 @@ def test_a_deadline_is_kept(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "printed"),
     [
         (("--break", "gemeni"), "--break: 'gemeni' is not a target of the chain: did you mean 'gemini'?"),
         (("--break", "gemini=explode"), "'explode' is not a fault of the sandbox"),
@@ -124,10 +124,10 @@ def test_a_deadline_is_kept(run: Run) -> None:
         (("--chain", "azure"), "AZURE_MODEL"),
     ],
 )
-def test_a_wrong_setting_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], told: str) -> None:
+def test_a_wrong_setting_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], printed: str) -> None:
     result = run("chat", "hi", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr.splitlines()[-1]
+    assert printed in result.stderr.splitlines()[-1]
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
 

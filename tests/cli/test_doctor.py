@@ -112,8 +112,8 @@ def test_a_healthy_provider_is_reported_as_such_with_its_times(alone: pytest.Mon
     assert status == 0
     assert server.asked == ["GET /v1/models"], "nothing that costs was asked"
     assert of(checks, "openai", "key")["finding"] == "the key is accepted"
-    said = of(checks, "openai", "reach")["finding"]
-    assert all(step in said for step in ("answers in", "DNS", "TCP"))
+    finding = of(checks, "openai", "reach")["finding"]
+    assert all(step in finding for step in ("answers in", "DNS", "TCP"))
     assert of(checks, "clock", "time")["state"] == "ok"
     assert of(checks, "ledger", "file")["state"] == "ok"
     assert {check["state"] for check in checks} == {"ok"}
@@ -144,7 +144,7 @@ def test_a_refused_key_is_a_fault_with_the_place_to_make_a_new_one(
 
 
 @pytest.mark.parametrize(
-    ("where", "said", "advice"),
+    ("where", "finding", "advice"),
     [
         ("http://127.0.0.1:{port}/v1", "refused", "look at the network"),
         ("https://127.0.0.1:{port}/v1", "refused", "look at the network"),
@@ -152,13 +152,13 @@ def test_a_refused_key_is_a_fault_with_the_place_to_make_a_new_one(
     ],
 )
 def test_an_address_that_cannot_be_reached_says_where_the_way_ended(
-    where: str, said: str, advice: str, alone: pytest.MonkeyPatch, run: Run
+    where: str, finding: str, advice: str, alone: pytest.MonkeyPatch, run: Run
 ) -> None:
     alone.setenv("OPENAI_BASE_URL", where.format(port=closed_port()))
     status, checks = asked(run, "--timeout", "5")
     check = of(checks, "openai", "reach")
     assert (status, check["state"]) == (1, "fault")
-    assert said in check["finding"]
+    assert finding in check["finding"]
     assert advice in check["advice"]
 
 
@@ -267,7 +267,7 @@ def test_a_provider_without_a_list_leaves_the_key_open(alone: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "finding"),
     [
         ("sk-ant-secret", "looks like Anthropic Claude's"),
         ("gsk_secret", "looks like Groq's"),
@@ -276,12 +276,12 @@ def test_a_provider_without_a_list_leaves_the_key_open(alone: pytest.MonkeyPatch
         ("secret", "does not begin with sk-"),
     ],
 )
-def test_a_key_that_looks_wrong_is_doubted(key: str, said: str, alone: pytest.MonkeyPatch, run: Run) -> None:
+def test_a_key_that_looks_wrong_is_doubted(key: str, finding: str, alone: pytest.MonkeyPatch, run: Run) -> None:
     alone.setenv("OPENAI_API_KEY", key)
     status, checks = asked(run, "--offline")
     check = of(checks, "openai", "key")
     assert (status, check["state"]) == (0, "warning")
-    assert said in check["finding"]
+    assert finding in check["finding"]
 
 
 def test_who_has_no_key_is_named_with_the_variable(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -291,7 +291,7 @@ def test_who_has_no_key_is_named_with_the_variable(alone: pytest.MonkeyPatch, ru
     assert (status, check["state"]) == (0, "note")
     assert check["advice"].startswith("set GROQ_API_KEY (make one at https://console.groq.com/keys)")
     alone.delenv("OPENAI_API_KEY")
-    assert asked(run, "--offline")[0] == 1, "nobody can be asked"
+    assert asked(run, "--offline")[0] == 1, "no provider can be asked"
 
 
 def test_the_free_tier_is_offered(alone: pytest.MonkeyPatch, run: Run) -> None:
@@ -315,8 +315,8 @@ def test_a_wrong_setting_is_the_one_fault(alone: pytest.MonkeyPatch, run: Run) -
 
 def test_a_proxy_is_named_without_its_password(alone: pytest.MonkeyPatch, run: Run) -> None:
     alone.setenv("HTTPS_PROXY", "http://user:secret@proxy.test:3128")
-    said = of(asked(run, "--offline")[1], "network", "proxy")["finding"]
-    assert said == "requests go through http://proxy.test:3128 (HTTPS_PROXY)"
+    finding = of(asked(run, "--offline")[1], "network", "proxy")["finding"]
+    assert finding == "requests go through http://proxy.test:3128 (HTTPS_PROXY)"
 
 
 @pytest.mark.parametrize("address", ["http://proxy.test:port", "http://[proxy", "http://user:secret@proxy.test:99999"])

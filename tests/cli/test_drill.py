@@ -85,24 +85,26 @@ def test_the_first_of_the_chain_is_broken_whichever_it_is() -> None:
 
 
 def test_keys_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GEMINI_API_KEY", "a-key-that-nobody-may-see")
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-that-must-not-be-seen")
     monkeypatch.setenv("GEMINI_BASE_URL", "http://127.0.0.1:9")
     _, faults = played("--fault", "split")
     assert faults["split"]["target"] == "gemini"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--fault", "nonsense"], "is not a fault of the sandbox"),
         (["--chain", "gemini"], "nothing to go on with"),
-        (["--chain", "gemini,nobody"], "nobody"),
+        (["--chain", "gemini,unknown"], "unknown"),
     ],
 )
-def test_what_cannot_be_played_is_reported_in_one_line_and_ends_with_status_2(arguments: list[str], said: str) -> None:
+def test_what_cannot_be_played_is_reported_in_one_line_and_ends_with_status_2(
+    arguments: list[str], message: str
+) -> None:
     result = drill(*arguments)
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.output
 
 

@@ -101,7 +101,7 @@ MISUSED: dict[str, Case] = {
 def test_an_error_says_what_is_wrong_and_what_to_do(
     case: Case, run: Run, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments, environ, toml, told = case
+    arguments, environ, toml, expected = case
     (bare / "file").touch()
     monkeypatch.setenv("SEGUE_HOME", str(bare))
     for name, value in {"GEMINI_API_KEY": "" if arguments[0] == "serve" else "k", **environ}.items():
@@ -110,7 +110,7 @@ def test_an_error_says_what_is_wrong_and_what_to_do(
         (bare / "segue.toml").write_bytes(toml.encode("utf-8", "surrogateescape"))
     result = run(*arguments)
     assert result.exit_code == 2, result.output
-    assert [words for words in told if words not in result.stderr] == [], result.stderr
+    assert [words for words in expected if words not in result.stderr] == [], result.stderr
     assert not any(word in result.stderr for word in ("Traceback", "Errno", "errno", "?;")), result.stderr
     assert not result.stdout
 
@@ -131,13 +131,13 @@ def test_a_port_that_is_taken_is_named_with_another(command: tuple[str, ...], ru
 FAILURES = {
     "a wrong key": ("auth", "gemini: set GEMINI_API_KEY to a key that is valid", "https://aistudio.google.com/"),
     "no credit": ("quota", "gemini: ", "wait"),
-    "nobody there": ("refused", "gemini: nothing answers at 127.0.0.1:", "segue doctor"),
+    "nothing there": ("refused", "gemini: nothing answers at 127.0.0.1:", "segue doctor"),
 }
 
 
-@pytest.mark.parametrize(("fault", "told", "also"), FAILURES.values(), ids=FAILURES)
+@pytest.mark.parametrize(("fault", "expected", "also"), FAILURES.values(), ids=FAILURES)
 def test_a_provider_that_fails_is_reported_with_what_to_do(
-    fault: str, told: str, also: str, run: Run, monkeypatch: pytest.MonkeyPatch
+    fault: str, expected: str, also: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sandbox(faults={"gemini": fault}) as elsewhere:
         monkeypatch.setenv("GEMINI_API_KEY", "AIza-wrong")
@@ -145,7 +145,7 @@ def test_a_provider_that_fails_is_reported_with_what_to_do(
         result = run("chat", "hi", "--chain", "gemini", "--deadline", "5")
     assert result.exit_code == 1
     assert "All LLM providers failed" in result.stderr
-    assert told in result.stderr
+    assert expected in result.stderr
     assert also in result.stderr
 
 
@@ -181,9 +181,9 @@ def test_a_ledger_that_cannot_be_written_leaves_the_answer_whole(
     ledger_of(load()).close(timeout=0.1)  # what waits for it is dropped now, not at the end of all tests
     assert result.exit_code == 0, result.output
     assert "answered by gemini (simulated)" in result.stderr
-    (said,) = [line for line in result.stderr.splitlines() if line.startswith("ledger ")]
-    assert f"{bare / ledger}: it can't be written" in said
-    assert "SEGUE_LEDGER" in said or "make room" in said
+    (message,) = [line for line in result.stderr.splitlines() if line.startswith("ledger ")]
+    assert f"{bare / ledger}: it can't be written" in message
+    assert "SEGUE_LEDGER" in message or "make room" in message
     assert "Errno" not in result.stderr
 
 

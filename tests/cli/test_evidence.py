@@ -8,18 +8,18 @@ from segue.router import AFTER, CHECKED, COMPLEXITY, TURN
 
 
 def record(
-    request_id: str, started: float, *, outcome: str = "ok", target: str = "small", key: str = "k", **said: str
+    request_id: str, started: float, *, outcome: str = "ok", target: str = "small", key: str = "k", **noted: str
 ) -> AttemptRecord:
     return AttemptRecord(
         attempt_id=f"{request_id}/{target}/{outcome}", request_id=request_id, started=started, target=target, provider="p", model="m",
         outcome=outcome, settlement=Settlement.SETTLED, seconds=1.0, shown=outcome == "ok", key=key,
-        metadata={COMPLEXITY: "0.400", **said},
+        metadata={COMPLEXITY: "0.400", **noted},
     )  # fmt: skip
 
 
 def words(*records: AttemptRecord, **feedback: bool) -> list[tuple[str, bool]]:
-    said = {request_id: {"good": good} for request_id, good in feedback.items()}
-    return [(one.source, one.good) for one in evidence_of(records, said)]
+    noted = {request_id: {"good": good} for request_id, good in feedback.items()}
+    return [(one.source, one.good) for one in evidence_of(records, noted)]
 
 
 def test_a_turn_sent_again_soon_after_its_answer_says_that_the_answer_was_bad() -> None:

@@ -62,7 +62,7 @@ def test_a_revoked_key_is_refused_and_stays_listed(run: Run, ring: FileKeyRing) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("revoke", "key_x"), "there is no key 'key_x'"),
         (("create", "ci", "--daily-budget", "much"), "use US dollars, such as 2.50"),
@@ -73,11 +73,11 @@ def test_a_revoked_key_is_refused_and_stays_listed(run: Run, ring: FileKeyRing) 
     ],
 )
 def test_a_mistake_is_reported_with_what_to_do_and_makes_nothing(
-    run: Run, ring: FileKeyRing, arguments: tuple[str, ...], said: str
+    run: Run, ring: FileKeyRing, arguments: tuple[str, ...], message: str
 ) -> None:
     result = run("keys", *arguments)
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert not ring.path.exists()
 
 

@@ -62,7 +62,7 @@ def used(settings: Settings, box: Sandbox) -> Settings:
     return settings
 
 
-def told(run: Run, *arguments: str) -> dict[str, Any]:
+def status_of(run: Run, *arguments: str) -> dict[str, Any]:
     result = run("status", "--json", *arguments)
     assert result.exit_code == 0, result.output
     assert "sk-key" not in result.output
@@ -71,7 +71,7 @@ def told(run: Run, *arguments: str) -> dict[str, Any]:
 
 
 def test_each_target_has_its_state_its_traffic_its_waits_and_its_cost_of_today(run: Run, used: Settings) -> None:
-    document = told(run)
+    document = status_of(run)
     targets = {target["target"]: target for target in document["targets"]}
     gemini, openai, claude = (targets[name] for name in ("gemini", "openai", "claude"))
     assert gemini["state"] in ("open", "half open")
@@ -94,13 +94,13 @@ def test_once_it_is_a_table_that_says_the_same(run: Run, used: Settings) -> None
 
 
 def test_nothing_known_is_no_error(run: Run, settings: Settings) -> None:
-    assert [target["state"] for target in told(run)["targets"]][:3] == ["ready", "ready", "no key"]
+    assert [target["state"] for target in status_of(run)["targets"]][:3] == ["ready", "ready", "no key"]
     assert run("status", "--history").exit_code == 0
-    assert told(run, "--history") == {"changes": [], "hours": []}
+    assert status_of(run, "--history") == {"changes": [], "hours": []}
 
 
 def test_the_history_has_changes_and_hours(run: Run, used: Settings) -> None:
-    document = told(run, "--history")
+    document = status_of(run, "--history")
     assert [(each["target"], each["before"], each["after"]) for each in document["changes"]] == [
         ("gemini", "closed", "open")
     ]
@@ -121,7 +121,7 @@ def test_a_gateway_is_asked_how_its_targets_stand(run: Run, settings: Settings, 
     box.break_provider("gemini", "auth")
     with served(settings) as address:
         until = time.monotonic() + 10
-        while (targets := told(run, "--url", f"{address}/v1/")["targets"])[0]["state"] != "off":
+        while (targets := status_of(run, "--url", f"{address}/v1/")["targets"])[0]["state"] != "off":
             assert time.monotonic() < until
             time.sleep(0.05)
     assert "key is refused" in targets[0]["reason"]

@@ -94,7 +94,7 @@ def test_a_reader_who_has_had_enough_is_no_error() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
 @pytest.mark.parametrize("arguments", [("--help",), ("providers", "--offline"), ("usage", "--csv")])
-def test_output_that_a_full_disk_does_not_take_is_said_in_one_line(arguments: tuple[str, ...]) -> None:
+def test_output_that_a_full_disk_does_not_take_is_reported_in_one_line(arguments: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
         result = subprocess.run(
             [*SEGUE, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False

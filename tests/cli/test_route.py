@@ -51,10 +51,10 @@ def test_an_explanation_names_the_score_what_weighs_and_every_policys_order(run:
 
 
 def test_the_explanation_as_json_agrees_with_the_policies(run: Run, toml: Path) -> None:
-    told = json.loads(run("route", "explain", "-", "--json", input="Hello, how are you today?").stdout)
-    assert told["complexity"] < told["threshold"]
+    document = json.loads(run("route", "explain", "-", "--json", input="Hello, how are you today?").stdout)
+    assert document["complexity"] < document["threshold"]
     assert {
-        route["policy"]: route["order"][0] for route in told["routes"] if route["policy"] != "weights"
+        route["policy"]: route["order"][0] for route in document["routes"] if route["policy"] != "weights"
     } == dict.fromkeys(("priority", "cost", "latency", "smart"), "small")
 
 
@@ -70,7 +70,7 @@ def book(id: str, *, complexity: str | None, tokens: int = 1_000_000, **more: An
     fields: dict[str, Any] = {
         "target": "large", "model": "large-1", "outcome": "ok", "shown": True, "first_content": 0.4, "cost": price * tokens / 1_000_000,
     }  # fmt: skip
-    said = more.pop("said", {})
+    noted = more.pop("noted", {})
     record = AttemptRecord(
         attempt_id=id,
         request_id=more.pop("request_id", id),
@@ -78,7 +78,7 @@ def book(id: str, *, complexity: str | None, tokens: int = 1_000_000, **more: An
         provider="openai",
         settlement=Settlement.SETTLED,
         usage=usage,
-        metadata=said | ({} if complexity is None else {"segue_complexity": complexity}),
+        metadata=noted | ({} if complexity is None else {"segue_complexity": complexity}),
         **fields | more,
     )
     store.settle(record)
@@ -102,9 +102,9 @@ def history(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_simulation_tells_what_each_policy_would_have_cost(run: Run, history: None) -> None:
-    told = json.loads(run("route", "simulate", "--json").stdout)
-    assert (told["requests"], told["scored"], Decimal(told["actual"])) == (4, 3, Decimal(40))
-    by_policy = {row["policy"]: row for row in told["outcomes"]}
+    document = json.loads(run("route", "simulate", "--json").stdout)
+    assert (document["requests"], document["scored"], Decimal(document["actual"])) == (4, 3, Decimal(40))
+    by_policy = {row["policy"]: row for row in document["outcomes"]}
     assert {name: Decimal(row["cost"]) for name, row in by_policy.items() if name not in ("weights", "latency")} == {
         "priority": Decimal(4),
         "cost": Decimal(4),
@@ -125,8 +125,8 @@ def test_a_simulation_says_how_many_requests_have_no_complexity(run: Run, histor
 
 def test_a_simulated_free_quota_runs_out(run: Run, history: None, toml: Path) -> None:
     toml.write_text(TOML + '[targets.large.quota]\ntier = "free"\nrequests_per_day = 3\n', encoding="utf-8")
-    told = json.loads(run("route", "simulate", "--json").stdout)
-    rows = {row["policy"]: row for row in told["outcomes"]}
+    document = json.loads(run("route", "simulate", "--json").stdout)
+    rows = {row["policy"]: row for row in document["outcomes"]}
     assert (
         Decimal(rows["large alone"]["cost"]) == 20
     )  # nine tenths of the quota are two requests; the other two are paid for
@@ -146,9 +146,9 @@ def test_judged_answers_teach_where_the_line_belongs(run: Run, toml: Path) -> No
         assert run("route", "feedback", f"{place:03}", "--good" if good else "--bad").exit_code == 0
     shown = run("route", "train", "--wanted", "0.9").stdout
     assert "60 of light targets, 0 of strong ones" in shown
-    told = json.loads(run("route", "train", "--wanted", "0.8", "--json").stdout)
-    assert told["learned"]["light"]["slope"] < -1
-    strong_share, calls = told["line"]
+    document = json.loads(run("route", "train", "--wanted", "0.8", "--json").stdout)
+    assert document["learned"]["light"]["slope"] < -1
+    strong_share, calls = document["line"]
     assert 0.05 < strong_share < 0.6
     assert 0.05 < calls < 0.6
     assert json.loads(run("route", "train", "--wanted", "0.999", "--json").stdout)["line"] is None
@@ -159,22 +159,22 @@ def test_training_says_what_it_lacks_and_feedback_which_request_it_does_not_know
     assert ended.exit_code == 2
     assert "there are 0 judged answers" in ended.stderr
     assert "segue route feedback" in ended.stderr
-    unknown = run("route", "feedback", "nobody", "--good")
+    unknown = run("route", "feedback", "unknown", "--good")
     assert unknown.exit_code == 2
-    assert "no request 'nobody'" in unknown.stderr
+    assert "no request 'unknown'" in unknown.stderr
 
 
 def test_without_feedback_the_ledgers_signs_teach_and_the_output_says_that_they_are_signs(run: Run, toml: Path) -> None:
     small: dict[str, Any] = {"target": "small", "model": "small-1", "cost": Decimal(1)}
     for place in range(80):
         verdict = "bad" if place > 50 and place % 2 == 0 else "on"
-        book(f"{place:03}", complexity=f"{place / 80:.3f}", said={"segue_turn": f"{place:08x}"}, **small)
+        book(f"{place:03}", complexity=f"{place / 80:.3f}", noted={"segue_turn": f"{place:08x}"}, **small)
         after = {"segue_turn": f"{place + 1000:08x}", "segue_after": f"{place:08x} {verdict}"}
-        book(f"{place:03}-next", complexity=None, later=60.0, said=after, **small)
+        book(f"{place:03}-next", complexity=None, later=60.0, noted=after, **small)
     shared_store(os.environ["SEGUE_LEDGER"]).flush()
     ended = run("route", "train", "--wanted", "0.8")
     assert "went on 66, complaint 14" in ended.stdout
     assert "how many fail is an estimate" in ended.stderr
-    told = json.loads(run("route", "train", "--wanted", "0.8", "--json").stdout)
-    assert told["learned"]["light"]["slope"] < -1
+    document = json.loads(run("route", "train", "--wanted", "0.8", "--json").stdout)
+    assert document["learned"]["light"]["slope"] < -1
     assert run("route", "train", "--only-feedback").exit_code == 2

@@ -17,12 +17,12 @@ def test_every_fault_is_listed_with_what_it_does(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("gemini=explode", "use one of"), ("gemeni=cut", "did you mean 'gemini'?")]
+    ("fault", "message"), [("gemini=explode", "use one of"), ("gemeni=cut", "did you mean 'gemini'?")]
 )
-def test_a_wrong_fault_is_one_line_and_status_2(run: Run, fault: str, said: str) -> None:
+def test_a_wrong_fault_is_one_line_and_status_2(run: Run, fault: str, message: str) -> None:
     result = run("sandbox", "--fault", fault)
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

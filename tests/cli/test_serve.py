@@ -72,11 +72,11 @@ def test_it_greets_answers_and_ends_at_sigterm(serving: tuple[subprocess.Popen[s
     with urllib.request.urlopen(f"{address}/v1/models", timeout=5) as listed:
         assert "auto" in {model["id"] for model in json.load(listed)["data"]}
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=10)
     assert process.returncode in (0, -signal.SIGTERM)  # uvicorn ends by the signal that it was given, once all is done
-    assert f"OPENAI_BASE_URL={address}/v1" in said
-    assert "Traceback" not in said
-    assert "sk-secret-of-the-test" not in said
+    assert f"OPENAI_BASE_URL={address}/v1" in output
+    assert "Traceback" not in output
+    assert "sk-secret-of-the-test" not in output
 
 
 @pytest.mark.parametrize("serving", [2], indirect=True, ids=["two workers"])
@@ -153,13 +153,13 @@ def test_it_says_what_it_serves_and_where_its_settings_come_from(tmp_path: Path)
         command_, env=environment(tmp_path, OPENAI_API_KEY="k"), cwd=tmp_path, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(4)]
+        output = [process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
-    assert said[0] == "chain: openai (gpt-6-luna)\n"
-    assert said[1] == "left out, no key: gemini (set GEMINI_API_KEY)\n"
-    assert said[2] == "settings: the environment, segue.toml\n"
-    assert said[3].startswith("segue listens on http://127.0.0.1:")
+    assert output[0] == "chain: openai (gpt-6-luna)\n"
+    assert output[1] == "left out, no key: gemini (set GEMINI_API_KEY)\n"
+    assert output[2] == "settings: the environment, segue.toml\n"
+    assert output[3].startswith("segue listens on http://127.0.0.1:")
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_an_empty_ledger_is_reported_with_its_place(run: Run, bare: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--since", "soon"), "use a date such as 2026-11-28, or a number of days such as 7d"),
         (("--since", "0d"), "no day"),
@@ -215,10 +215,10 @@ def test_an_empty_ledger_is_reported_with_its_place(run: Run, bare: Path) -> Non
         (("--csv", "--json"), "one of --csv and --json"),
     ],
 )
-def test_a_mistake_is_reported_with_what_to_do(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_a_mistake_is_reported_with_what_to_do(run: Run, arguments: tuple[str, ...], message: str) -> None:
     result = run("usage", *arguments)
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 def test_with_mongodb_the_sums_are_those_of_all_machines(

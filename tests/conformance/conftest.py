@@ -1,6 +1,6 @@
 """Checkers and a chaos server that others wrote, run against a gateway, and what stands behind it.
 
-`llmock` is a server that speaks the providers' dialects, breaks as it is told, and judges its client; `llm-comply` and `compatcanary`
+`llmock` is a server that speaks the providers' dialects, breaks as it is set to, and judges its client; `llm-comply` and `compatcanary`
 ask a server and hold its answers against the providers' published schemas. Where one is not installed its tests are skipped, and the
 skip says so.
 """

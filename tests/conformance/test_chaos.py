@@ -15,8 +15,8 @@ pytestmark = pytest.mark.conformance
 EVERYBODY = ("openai", "claude", "gemini")
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}}
 FAULTS: dict[str, dict[str, Any]] = {
-    "two are told to wait": {"type": "fail", "status": 429, "retry_after": 2, "times": 2},
-    "three in a row are unwell": {"type": "fail", "status": 503, "times": 3},
+    "two ask to wait": {"type": "fail", "status": 429, "retry_after": 2, "times": 2},
+    "three in a row are unavailable": {"type": "fail", "status": 503, "times": 3},
     "a connection drops": {"type": "stream_fault", "kind": "disconnect", "after_chunks": 3},
     "a stream ends without a finish reason": {"type": "stream_fault", "kind": "truncate", "after_chunks": 3},
     "a chunk is no JSON": {"type": "stream_fault", "kind": "malformed", "after_chunks": 3},

@@ -37,7 +37,10 @@ def comply(name: str, address: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "gateway"), [(name, (said[0],)) for name, said in FORMATS.items()], indirect=["gateway"], ids=list(FORMATS)
+    ("name", "gateway"),
+    [(name, (formats[0],)) for name, formats in FORMATS.items()],
+    indirect=["gateway"],
+    ids=list(FORMATS),
 )
 def test_llm_comply_is_no_less_content_than_with_the_server_itself(name: str, gateway: str, chaos: Chaos) -> None:
     if find_spec("llm_comply") is None:

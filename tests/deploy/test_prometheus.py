@@ -82,5 +82,5 @@ def test_prometheus_scrapes_with_a_key_that_cannot_spend_and_notices_a_dead_gate
                 ),
             )
             assert len(rules) == 11
-            until("a gateway in good health calls nobody", lambda: value('count(ALERTS{severity="page"})') is None)
+            until("a gateway in good health pages no one", lambda: value('count(ALERTS{severity="page"})') is None)
         until("its death is seen", lambda: value('ALERTS{alertname="SegueDown", alertstate="pending"}') == 1.0)

@@ -41,14 +41,14 @@ def test_nginx_ends_tls_and_passes_a_stream_on_as_it_comes(tmp_path: Path) -> No
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     port, tls = free_port(), free_port()
     text = block("Behind a balancer", "upstream segue {")
-    for said, here in (
+    for written, here in (
         ("server 10.0.0.1:4000;", f"server 127.0.0.1:{port};"),
         ("server 10.0.0.2:4000;", ""),
         ("listen 443 ssl;", f"listen 127.0.0.1:{tls} ssl;"),
         ("/etc/nginx/llm", str(tmp_path / "llm")),
     ):
-        assert said in text
-        text = text.replace(said, here)
+        assert written in text
+        text = text.replace(written, here)
     (tmp_path / "nginx.conf").write_text(MODULES % text, encoding="utf-8")
     key = segue(tmp_path, "keys", "create", "team")
     body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "Why is the sky blue?"}]}

@@ -3,7 +3,7 @@
     python -m tests.docs.follow                                       # both READMEs, with this Python; three minutes each
     python -m tests.docs.follow --python /usr/bin/python3.12 README.ko.md
 
-The clone is of the last commit, in a temporary directory with an environment of its own and a home of its own. The first Python snippet runs
+The clone is of the last commit, in a temporary directory with its own environment and home. The first Python snippet runs
 without any key. For the line that exports keys, providers are stand-ins at addresses of this machine; what serves is asked once and ended.
 Ends with status 1 if a line fails.
 """
@@ -173,14 +173,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("pages", nargs="*", default=PAGES)
     parser.add_argument("--python", default=sys.executable, help="the Python to follow it with")
-    said = parser.parse_args()
-    version = subprocess.run([said.python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    options = parser.parse_args()
+    version = subprocess.run([options.python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     failed = []
-    for page in said.pages:
+    for page in options.pages:
         with tempfile.TemporaryDirectory() as directory, Sandbox() as box:
             clone = Path(directory) / "segue"
             subprocess.run(["git", "clone", "--quiet", "--local", str(ROOT), str(clone)], check=True)
-            newcomer = Newcomer(clone, said.python, box)
+            newcomer = Newcomer(clone, options.python, box)
             newcomer.follow(clone / page)
         print(f"{page} on {version}: {newcomer.ran} lines and snippets followed, {len(newcomer.failed)} failed\n")
         failed += newcomer.failed

@@ -21,7 +21,7 @@ from segue.settings import Settings
 
 HEAD = """# Settings
 
-Everything is optional. What is said in several places is taken from the first of: the environment, a `.env` file in the working directory,
+Everything is optional. What is set in several places is taken from the first of: the environment, a `.env` file in the working directory,
 `segue.toml` there (or the file that `SEGUE_CONFIG` names), the defaults below. A wrong value is named with what is allowed:
 
     GEMINI_TEMPERATURE=3 is out of range: use 0 to 2 (in the environment)
@@ -94,10 +94,10 @@ def _kinds(annotation: Any) -> Iterator[type[msgspec.Struct]]:
 
 
 def _table(struct: type[msgspec.Struct]) -> str:
-    said = _field_docs(struct)
+    texts = _field_docs(struct)
     rows = ["| name | type | default | |", "|---|---|---|---|"]
     for field in msgspec.structs.fields(struct):
-        rows.append(f"| `{field.name}` | {_type(field.type)} | {_default(field)} | {said.get(field.name, '')} |")
+        rows.append(f"| `{field.name}` | {_type(field.type)} | {_default(field)} | {texts.get(field.name, '')} |")
     return "\n".join(rows)
 
 

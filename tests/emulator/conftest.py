@@ -68,7 +68,7 @@ FIXTURES: list[dict[str, Any]] = [
         "response": {"error": {"message": "slow down", "type": "rate_limit_error"}, "status": 429},
     },
     {
-        "match": {"userMessage": "be unwell"},
+        "match": {"userMessage": "be unavailable"},
         "response": {"error": {"message": "out of order", "type": "server_error"}, "status": 503},
     },
     {

@@ -142,7 +142,7 @@ async def test_an_answer_after_a_schema_is_that_json(build: Build, dialect: str,
     ("prompt", "error"),
     [
         ("be rate limited", RateLimitError),
-        ("be unwell", LLMServiceUnavailableError),
+        ("be unavailable", LLMServiceUnavailableError),
         ("refuse the key", AuthenticationError),
         ("find a fault in me", InvalidRequestError),
     ],

@@ -161,7 +161,7 @@ RULES: dict[str, Callable[[Case], bool]] = {
     "cancelled before content, whatever was asked for": lambda case: (
         case.fault == CANCELS and case.phase in ("headers", "preamble") and case.reference != "prose"
     ),
-    "nobody went before the first": lambda case: _continues(case) and case.position in ("first", "all"),
+    "none went before the first": lambda case: _continues(case) and case.position in ("first", "all"),
     "nothing was shown, so nothing is gone on with": lambda case: (
         _continues(case)
         and (
@@ -251,9 +251,9 @@ async def _play(case: Case) -> tuple[Outcome, list[str]]:
     expected = must_answer(case)
     found = [*violations(world, outcome, must_answer=expected), *violations_of(world)]
     if expected is False and outcome.answered and not outcome.refused:
-        found.append("8: answered, although nobody was to be asked after this")
+        found.append("8: answered, although no target was to be asked after this")
     if _races(case) and (len(outcome.starts) < 2 or outcome.starts[1][0] > outcome.began + _patience(case)):
-        found.append("3: a silence, and nobody else was asked at the hedge point")
+        found.append("3: a silence, and no other was asked at the hedge point")
     if case.phase in LAST and (len(outcome.starts) > _askings(case) or outcome.relay.report.seams):
         found.append("1: the answer had its stop reason, and it was asked for again")
     if case.fault == CANCELS and not outcome.cancelled:

@@ -73,9 +73,9 @@ def act(scene: Scene, strike: Strike, pace: float) -> Reply:
         # To a request to go on, a clean stop without text is a model's word that the answer was whole.
         return Reply(headers=headers, steps=_paced([line.data for line in lines], pace))
     at, part = cut_at(scene, strike.phase)
-    said = [line.data for line in lines[:at]] + ([part] if part else [])
+    sent = [line.data for line in lines[:at]] + ([part] if part else [])
     rest = [b"".join(line.data for line in lines[at:])[len(part) :]] if fault.harmless else []
-    return Reply(headers=headers, steps=[*_paced(said, pace), *fault.tail(scene), *rest])
+    return Reply(headers=headers, steps=[*_paced(sent, pace), *fault.tail(scene), *rest])
 
 
 def cut_at(scene: Scene, phase: str) -> tuple[int, bytes]:

@@ -178,4 +178,4 @@ def _terminal(world: World, outcome: Outcome) -> Iterator[str]:
         return
     spoke = outcome.relay.report.target
     if not any(service.finished for service in world.services(outcome) if service.provider == spoke):
-        yield f"7: success, although {spoke} never said its terminal"
+        yield f"7: success, although {spoke} never sent its terminal"

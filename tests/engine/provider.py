@@ -1,7 +1,7 @@
 """A fake provider: it knows the reference answers, speaks its dialect's real bytes, breaks as configured, and keeps a bill.
 
 A request to go on (a prefilled turn, or a turn of its own that asks for it) is answered from exactly where the delivered text stops,
-in one of the manners that real models have. What the provider is told to do wrong is a `Strike`: a fault at a phase.
+in one of the manners that real models have. What the provider is set to do wrong is a `Strike`: a fault at a phase.
 """
 
 from __future__ import annotations
@@ -290,14 +290,14 @@ def _lines(
     encoder: Encoder, thinking: str, start: int, reference: Reference, size: int, prompt_tokens: int
 ) -> list[Line]:
     lines: list[Line] = []
-    said = ""
+    so_far = ""
 
     def say(event: ChatEvent, kind: str, words: str = "", reach: int = 0) -> None:
-        nonlocal said
-        said += words
+        nonlocal so_far
+        so_far += words
         data = encoder.feed(event)
         if kind == "end" or data:
-            lines.append(Line(data, kind, estimate_tokens(said), reach))
+            lines.append(Line(data, kind, estimate_tokens(so_far), reach))
 
     say(Started(id="x1", model="m"), "open")
     if ping := encoder.ping():
@@ -312,7 +312,7 @@ def _lines(
         say(TextDelta(piece), "text", piece, reach)
     for index, call in enumerate(reference.calls):
         say(ToolCalled(index, call), "call", call.name + call.arguments)
-    encoder.feed(UsageReport(Usage(input_tokens=prompt_tokens, output_tokens=estimate_tokens(said))))
+    encoder.feed(UsageReport(Usage(input_tokens=prompt_tokens, output_tokens=estimate_tokens(so_far))))
     say(Finished(FinishReason.TOOL_CALLS if reference.calls else FinishReason.STOP), "end")
     return lines
 

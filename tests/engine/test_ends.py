@@ -54,12 +54,12 @@ ASKED = ChatRequest(messages=(user("hi"),), tools=(Tool(name="f"), Tool(name="g"
 
 async def tell(*steps: Step) -> Told:
     """Asks a provider that says this, before one that would go on with other words."""
-    told = Told()
+    heard = Told()
 
     def serve(wire: WireRequest) -> Reply:
-        told.asked.append(wire.url.split("/")[2].removesuffix(".test"))
-        said: Sequence[Step] = steps if len(told.asked) == 1 else [chunk(" And more."), chunk(stop="stop"), DONE]
-        return Reply(headers={"content-type": "text/event-stream"}, steps=[*said])
+        heard.asked.append(wire.url.split("/")[2].removesuffix(".test"))
+        reply: Sequence[Step] = steps if len(heard.asked) == 1 else [chunk(" And more."), chunk(stop="stop"), DONE]
+        return Reply(headers={"content-type": "text/event-stream"}, steps=[*reply])
 
     transport = MemoryTransport(serve)
     made: dict[str, Target] = {name: Provider(name, "openai_chat", act).target for name in ("a", "b")}
@@ -70,12 +70,12 @@ async def tell(*steps: Step) -> Told:
     relay = start(engine, Job(request=ASKED, targets=tuple(made.values())))
     finishes = 0
     while events := await relay.next():
-        told.text += "".join(event.text for event in events if isinstance(event, TextDelta))
-        told.calls += [event.call.arguments for event in events if isinstance(event, ToolCalled)]
+        heard.text += "".join(event.text for event in events if isinstance(event, TextDelta))
+        heard.calls += [event.call.arguments for event in events if isinstance(event, ToolCalled)]
         finishes += sum(isinstance(event, Finished) for event in events)
     assert finishes == 1
-    told.ended = asyncio.get_running_loop().time()
-    return told
+    heard.ended = asyncio.get_running_loop().time()
+    return heard
 
 
 @pytest.mark.parametrize(
@@ -84,57 +84,57 @@ async def tell(*steps: Step) -> Told:
     ids=["the end", "the last word", "a reset", "an error", "silence"],
 )
 async def test_with_its_stop_reason_an_answer_is_whole(after: tuple[Step, ...], waited: float) -> None:
-    told = await tell(chunk("Take "), Pause(0.1), chunk("50 mg"), chunk(stop="stop"), *after)
-    assert (told.text, told.asked) == ("Take 50 mg", ["a"])
-    assert told.ended == pytest.approx(0.1 + waited, abs=0.01)
+    heard = await tell(chunk("Take "), Pause(0.1), chunk("50 mg"), chunk(stop="stop"), *after)
+    assert (heard.text, heard.asked) == ("Take 50 mg", ["a"])
+    assert heard.ended == pytest.approx(0.1 + waited, abs=0.01)
 
 
 @pytest.mark.parametrize(
     "after", [(), (Reset(),), (b'{"error":{"message":"x"}}\n',)], ids=["the end", "a reset", "an error"]
 )
 async def test_without_a_stop_reason_an_answer_was_cut(after: tuple[Step, ...]) -> None:
-    told = await tell(chunk("Take 50 mg"), *after)
-    assert (told.text, told.asked) == ("Take 50 mg And more.", ["a", "b"])
+    heard = await tell(chunk("Take 50 mg"), *after)
+    assert (heard.text, heard.asked) == ("Take 50 mg And more.", ["a", "b"])
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.4, 3.0])
 @pytest.mark.parametrize("last", [(DONE,), ()], ids=["the last word", "the end"])
 async def test_content_after_a_stop_reason_is_content(pause: float, last: tuple[Step, ...]) -> None:
     pieces = [chunk("Take 5", "stop"), Pause(pause), chunk("0 ", "stop"), Pause(pause), chunk("mg"), *last]
-    told = await tell(*pieces)
-    assert (told.text, told.asked) == ("Take 50 mg", ["a"])
+    heard = await tell(*pieces)
+    assert (heard.text, heard.asked) == ("Take 50 mg", ["a"])
 
 
 @pytest.mark.parametrize("end", [Reset(), b'{"error":{"message":"x"}}\n'], ids=["a reset", "an error"])
 async def test_where_stop_reasons_prove_nothing_a_failure_is_one(end: Step) -> None:
-    told = await tell(chunk("Take 5", "stop"), chunk("0 mg,", "stop"), end)
-    assert (told.text, told.asked) == ("Take 50 mg, And more.", ["a", "b"])
+    heard = await tell(chunk("Take 5", "stop"), chunk("0 mg,", "stop"), end)
+    assert (heard.text, heard.asked) == ("Take 50 mg, And more.", ["a", "b"])
 
 
 async def test_a_stop_reason_before_any_content_says_nothing() -> None:
-    told = await tell(chunk(stop="stop"), Pause(2.0), chunk("Take 50 mg"), chunk(stop="stop"), DONE)
-    assert (told.text, told.asked) == ("Take 50 mg", ["a"])
+    heard = await tell(chunk(stop="stop"), Pause(2.0), chunk("Take 50 mg"), chunk(stop="stop"), DONE)
+    assert (heard.text, heard.asked) == ("Take 50 mg", ["a"])
 
 
 async def test_a_stop_reason_without_content_and_then_the_end_is_an_empty_answer() -> None:
-    told = await tell(chunk(stop="stop"), DONE)
-    assert (told.text, told.asked) == (" And more.", ["a", "b"])
+    heard = await tell(chunk(stop="stop"), DONE)
+    assert (heard.text, heard.asked) == (" And more.", ["a", "b"])
 
 
 async def test_parallel_calls_with_a_stop_reason_each_are_all_delivered() -> None:
-    told = await tell(
+    heard = await tell(
         chunk(stop="tool_calls", **call(0, '{"a":1}', "f")), chunk(stop="tool_calls", **call(1, "{}", "g")), DONE
     )
-    assert (told.calls, told.asked) == (['{"a":1}', "{}"], ["a"])
+    assert (heard.calls, heard.asked) == (['{"a":1}', "{}"], ["a"])
 
 
 async def test_a_call_that_comes_in_pieces_with_a_stop_reason_each_is_whole() -> None:
     pieces = [call(0, "", "f"), call(0, '{"a":'), call(0, "1}")]
-    told = await tell(*(chunk(stop="tool_calls", **piece) for piece in pieces), DONE)
-    assert (told.calls, told.asked) == (['{"a":1}'], ["a"])
+    heard = await tell(*(chunk(stop="tool_calls", **piece) for piece in pieces), DONE)
+    assert (heard.calls, heard.asked) == (['{"a":1}'], ["a"])
 
 
 async def test_a_call_without_arguments_is_delivered_though_nothing_follows_its_stop_reason() -> None:
-    told = await tell(chunk(**call(0, "", "f")), Pause(0.1), chunk(stop="tool_calls"), Hang())
-    assert (told.calls, told.asked) == (["{}"], ["a"])
-    assert told.ended == pytest.approx(0.6, abs=0.01)
+    heard = await tell(chunk(**call(0, "", "f")), Pause(0.1), chunk(stop="tool_calls"), Hang())
+    assert (heard.calls, heard.asked) == (["{}"], ["a"])
+    assert heard.ended == pytest.approx(0.6, abs=0.01)

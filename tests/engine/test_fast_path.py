@@ -21,7 +21,7 @@ STEPS = (0, 1, 2, 3, 5, 9)
 """Steps after which a relay takes over; 0: it carries the request from the start."""
 
 
-def told(outcome: Outcome) -> dict[str, Any]:
+def account_of(outcome: Outcome) -> dict[str, Any]:
     """All that a caller, a listener and the ledger learn of a request."""
     error, report = outcome.error, outcome.relay.report
     return {
@@ -46,11 +46,11 @@ def differences(cases: list[Case], steps: tuple[float, ...], patch: pytest.Monke
     found = []
     with tally("cases on both roads", len(cases) * len(steps)):
         for case in cases:
-            fast = told(play(case)[0])
+            fast = account_of(play(case)[0])
             for count in steps:
                 with patch.context() as within:
                     within.setattr(World, "fast_steps", count)
-                    slow = told(play(case)[0])
+                    slow = account_of(play(case)[0])
                 found += [
                     f"{case.name}, after {count}: {what}: {parted(fast[what], slow[what])}"
                     for what in fast

@@ -700,7 +700,7 @@ async def test_a_target_that_fell_ill_while_its_quota_was_waited_for_is_not_aske
     await asyncio.sleep(0.1)
     assert world.outcomes[1].tried == []
     for _ in range(3):
-        failure = Failure(kind=FailureKind.OVERLOAD, message="said by someone else's request")
+        failure = Failure(kind=FailureKind.OVERLOAD, message="reported by someone else's request")
         world.health.failed(world.engine.keys(world.providers["c"].target), failure, asyncio.get_running_loop().time())
     assert (await waiting).tried == ["b"]
     await check(world)

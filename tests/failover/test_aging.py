@@ -120,8 +120,8 @@ def test_a_successor_that_is_gone_too_is_passed_over() -> None:
 
 
 def test_at_a_provider_without_a_default_nothing_takes_a_models_place() -> None:
-    nobodys = target_of("nobody", "no-such-model", dialect="openai_chat", base_url="http://10.0.0.1/v1")
-    assert aging.successor(nobodys, date(2026, 11, 28)) is None
+    unlisted = target_of("unknown", "no-such-model", dialect="openai_chat", base_url="http://10.0.0.1/v1")
+    assert aging.successor(unlisted, date(2026, 11, 28)) is None
 
 
 def says_its_model(gone: str = "") -> MemoryTransport:
@@ -157,7 +157,7 @@ async def test_a_warning_comes_ahead_once_in_the_log_and_with_each_answer(
 
 
 async def test_a_process_that_lives_on_past_the_day_asks_the_successor(tmp_path: Path) -> None:
-    segue = segue_on(date(2027, 1, 13), tmp_path, says_its_model(gone="gpt-6-of-nobody"))
+    segue = segue_on(date(2027, 1, 13), tmp_path, says_its_model(gone="gpt-6-of-unknown"))
     assert (await segue.acomplete("hi")).text == "gpt-4.1"
     segue.runtime.engine.wall = lambda: datetime(2027, 1, 14, tzinfo=UTC).timestamp()
     answer = await segue.acomplete("hi")
@@ -221,8 +221,8 @@ async def test_the_free_tiers_limits_are_those_of_the_model_that_is_asked(tmp_pa
 
     def answer(request: WireRequest) -> Reply:
         asked.append(request.url.rpartition("/models/")[2].partition(":")[0])
-        said = {"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]}
-        return Reply(headers={"content-type": "application/json"}, steps=[json.dumps(said).encode()])
+        document = {"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]}
+        return Reply(headers={"content-type": "application/json"}, steps=[json.dumps(document).encode()])
 
     segue = Segue(load(environ, directory=tmp_path), ledger=MemoryStore(), transport=MemoryTransport(answer))
     moment = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()

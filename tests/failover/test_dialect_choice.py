@@ -25,8 +25,8 @@ OFFICIAL = "https://api.openai.com/v1"
 
 
 def chosen(model: str, *, settings: dict[str, Any] | None = None, **fields: Any) -> str:
-    said = TargetSettings(model=model, api_key=Secret("k"), **(settings or {}))
-    return dialect_for(target("openai", said), ChatRequest(messages=(user("?"),), **fields))
+    own = TargetSettings(model=model, api_key=Secret("k"), **(settings or {}))
+    return dialect_for(target("openai", own), ChatRequest(messages=(user("?"),), **fields))
 
 
 CASES: list[tuple[str, dict[str, Any], str]] = [

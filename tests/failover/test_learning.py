@@ -63,7 +63,7 @@ class Case(NamedTuple):
     words: Body
     omitted: tuple[str, ...]
     status: int = 400
-    told: str = ""
+    reported: str = ""
     """The instruction in place of what was refused."""
 
 
@@ -87,7 +87,7 @@ CASES: dict[str, Case] = {
     "OpenAI, the limit's old name": Case("openai_chat", {"max_tokens": 9}, has("max_tokens"), openai(UNSUPPORTED.format("max_tokens") + " Use 'max_completion_tokens' instead.", "max_tokens", "unsupported_parameter"), ()),
     "OpenAI, an effort": Case("openai_chat", {"effort": "high"}, has("reasoning_effort"), openai("Unrecognized request argument supplied: reasoning_effort"), ("effort",)),
     "OpenAI, stop": Case("openai_chat", {"stop": ("x",)}, has("stop"), openai(UNSUPPORTED.format("stop"), "stop", "unsupported_parameter"), ("stop",)),
-    "OpenAI, a schema": Case("openai_chat", {"output": CITY}, has("response_format"), openai("Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model. Learn more about supported models at the Structured Outputs guide."), ("output.schema",), told="JSON Schema"),
+    "OpenAI, a schema": Case("openai_chat", {"output": CITY}, has("response_format"), openai("Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model. Learn more about supported models at the Structured Outputs guide."), ("output.schema",), reported="JSON Schema"),
     "OpenAI, parallel calls": Case("openai_chat", {"tools": (TOOL,), "parallel_tool_calls": True}, has("parallel_tool_calls"), openai(UNSUPPORTED.format("parallel_tool_calls"), "parallel_tool_calls", "unsupported_parameter"), ("parallel_tool_calls",)),
     "Azure, stream options": Case("openai_chat", {}, has("stream_options"), openai("Unrecognized request argument supplied: stream_options"), ()),
     "Mistral, stream options": Case("openai_chat", {}, has("stream_options"), mistral("stream_options.include_usage"), (), 422),
@@ -96,26 +96,26 @@ CASES: dict[str, Case] = {
     "xAI, a penalty": Case("openai_chat", {"presence_penalty": 0.5}, has("presence_penalty"), xai("Model grok-4.6 does not support parameter presencePenalty."), ("presence_penalty",)),
     "xAI, an effort": Case("openai_chat", {"effort": "low"}, has("reasoning_effort"), xai("Argument not supported on this model: reasoningEffort"), ("effort",)),
     "Groq, a field": Case("openai_chat", {"seed": 3}, has("seed"), openai("property 'seed' is unsupported, did you mean 'stop'?"), ("seed",)),
-    "Groq, a schema": Case("openai_chat", {"output": CITY}, has("response_format"), openai("This model does not support response format `json_schema`. See supported models at the documentation.", "response_format"), ("output.schema",), told="JSON Schema"),
-    "DeepSeek, a schema": Case("openai_chat", {"output": CITY}, has("response_format"), openai("This response_format type is unavailable now"), ("output.schema",), told="JSON Schema"),
-    "LM Studio, JSON without a schema": Case("openai_chat", {"output": OutputSchema()}, has("response_format"), {"error": "'response_format.type' must be 'json_schema' or 'text'"}, (), told="JSON object"),
-    "LM Studio, a named tool": Case("openai_chat", FORCED, forced, {"error": "Invalid tool_choice type: 'object'. Supported string values: none, auto, required"}, ("tool_choice",), told="calling the tool `clock`"),
-    "DeepSeek, a named tool": Case("openai_chat", FORCED, forced, openai("deepseek-reasoner does not support this tool_choice"), ("tool_choice",), told="calling the tool `clock`"),
-    "Moonshot, a forced tool": Case("openai_chat", FORCED, forced, openai("tool_choice 'required' is incompatible with thinking enabled"), ("tool_choice",), told="calling the tool `clock`"),
+    "Groq, a schema": Case("openai_chat", {"output": CITY}, has("response_format"), openai("This model does not support response format `json_schema`. See supported models at the documentation.", "response_format"), ("output.schema",), reported="JSON Schema"),
+    "DeepSeek, a schema": Case("openai_chat", {"output": CITY}, has("response_format"), openai("This response_format type is unavailable now"), ("output.schema",), reported="JSON Schema"),
+    "LM Studio, JSON without a schema": Case("openai_chat", {"output": OutputSchema()}, has("response_format"), {"error": "'response_format.type' must be 'json_schema' or 'text'"}, (), reported="JSON object"),
+    "LM Studio, a named tool": Case("openai_chat", FORCED, forced, {"error": "Invalid tool_choice type: 'object'. Supported string values: none, auto, required"}, ("tool_choice",), reported="calling the tool `clock`"),
+    "DeepSeek, a named tool": Case("openai_chat", FORCED, forced, openai("deepseek-reasoner does not support this tool_choice"), ("tool_choice",), reported="calling the tool `clock`"),
+    "Moonshot, a forced tool": Case("openai_chat", FORCED, forced, openai("tool_choice 'required' is incompatible with thinking enabled"), ("tool_choice",), reported="calling the tool `clock`"),
     "Responses, a temperature": Case("openai_responses", {"temperature": 0.3}, has("temperature"), openai(UNSUPPORTED.format("temperature"), "temperature"), ("temperature",)),
     "Responses, an effort": Case("openai_responses", {"effort": "high"}, has("reasoning"), openai(UNSUPPORTED.format("reasoning.effort"), "reasoning.effort", "unsupported_parameter"), ("effort",)),
-    "Responses, a schema": Case("openai_responses", {"output": CITY}, has("text"), openai("Invalid parameter: 'text.format' of type 'json_schema' is not supported with model version `x`.", "text.format"), ("output.schema",), told="JSON Schema"),
-    "Responses, a forced tool": Case("openai_responses", FORCED, forced, openai(UNSUPPORTED.format("tool_choice"), "tool_choice", "unsupported_parameter"), ("tool_choice",), told="calling the tool `clock`"),
+    "Responses, a schema": Case("openai_responses", {"output": CITY}, has("text"), openai("Invalid parameter: 'text.format' of type 'json_schema' is not supported with model version `x`.", "text.format"), ("output.schema",), reported="JSON Schema"),
+    "Responses, a forced tool": Case("openai_responses", FORCED, forced, openai(UNSUPPORTED.format("tool_choice"), "tool_choice", "unsupported_parameter"), ("tool_choice",), reported="calling the tool `clock`"),
     "Claude, a temperature": Case("claude", {"temperature": 0.3}, has("temperature"), claude("`temperature` is deprecated for this model."), ("temperature",)),
     "Claude, two that exclude each other": Case("claude", {"temperature": 0.3, "top_p": 0.4}, has("top_p"), claude("`temperature` and `top_p` cannot both be specified for this model. Please use only one."), ("top_p",)),
-    "Claude, a forced tool": Case("claude", FORCED, forced, claude("tool_choice: forced tool use is not supported for this model."), ("tool_choice",), told="calling the tool `clock`"),
-    "Claude, a schema": Case("claude", {"output": CITY}, has("output_config"), claude("output_config: Extra inputs are not permitted"), ("output",), told="JSON Schema"),
+    "Claude, a forced tool": Case("claude", FORCED, forced, claude("tool_choice: forced tool use is not supported for this model."), ("tool_choice",), reported="calling the tool `clock`"),
+    "Claude, a schema": Case("claude", {"output": CITY}, has("output_config"), claude("output_config: Extra inputs are not permitted"), ("output",), reported="JSON Schema"),
     "Claude, an effort": Case("claude", {"effort": "low"}, has("output_config"), claude("This model does not support the effort parameter."), ("effort",)),
     "Gemini, a penalty": Case("gemini", {"frequency_penalty": 0.5}, config("frequencyPenalty"), google("Penalty is not enabled for this model"), ("frequency_penalty",)),
     "Gemini, an unknown name": Case("gemini", {"seed": 3}, config("seed"), google('Invalid JSON payload received. Unknown name "seed" at \'generation_config\': Cannot find field.'), ("seed",)),
-    "Gemini, JSON": Case("gemini", {"output": CITY}, config("responseMimeType"), google("JSON mode is not enabled for models/x"), ("output",), told="JSON Schema"),
-    "Gemini, a forced tool": Case("gemini", FORCED, has("toolConfig"), google("allowed_function_names is not supported for this model"), ("tool_choice",), told="calling the tool `clock`"),
-    "Gemma, a system text": Case("gemini", {"system": "Be brief."}, has("systemInstruction"), google("Developer instruction is not enabled for models/gemma-3-27b-it"), (), told="Be brief."),
+    "Gemini, JSON": Case("gemini", {"output": CITY}, config("responseMimeType"), google("JSON mode is not enabled for models/x"), ("output",), reported="JSON Schema"),
+    "Gemini, a forced tool": Case("gemini", FORCED, has("toolConfig"), google("allowed_function_names is not supported for this model"), ("tool_choice",), reported="calling the tool `clock`"),
+    "Gemma, a system text": Case("gemini", {"system": "Be brief."}, has("systemInstruction"), google("Developer instruction is not enabled for models/gemma-3-27b-it"), (), reported="Be brief."),
 }  # fmt: skip
 
 PATHS = {"openai_chat": "/v1", "openai_responses": "/v1", "claude": "", "gemini": ""}
@@ -190,7 +190,7 @@ async def test_a_refused_parameter_is_left_out_once_and_for_all(
         assert answer.text == ("" if upstream.calls else TEXT)
         assert set(case.omitted) <= set(answer.omitted)
         assert not {"max_tokens", "stream_options"} & set(answer.omitted)
-    assert case.told in json.dumps(upstream.asked[1], ensure_ascii=False)
+    assert case.reported in json.dumps(upstream.asked[1], ensure_ascii=False)
     await segue.aclose()
 
 

@@ -52,7 +52,7 @@ def well(_: Target) -> Availability:
     return HEALTHY
 
 
-def unwell(**states: Availability) -> Look:
+def unhealthy(**states: Availability) -> Look:
     """Looks at targets of which those named are in these states, and all others are well."""
     return lambda target: states.get(target.name, HEALTHY)
 
@@ -99,12 +99,12 @@ def test_without_failing_over_only_the_first_target_is_asked() -> None:
 
 def test_an_unhealthy_target_is_passed_over_and_keeps_its_place() -> None:
     queue = plan(A, B, C)
-    assert taken(queue, unwell(a=barred())).target is B
+    assert taken(queue, unhealthy(a=barred())).target is B
     assert order(queue) == "ac"
 
 
 def test_a_target_that_may_be_probed_is_asked() -> None:
-    assert taken(plan(A, B), unwell(a=Availability(probing=True))).target is A
+    assert taken(plan(A, B), unhealthy(a=Availability(probing=True))).target is A
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_preferred_targets_come_first_and_the_others_after_them() -> None:
 
 
 def test_a_preferred_target_that_is_unhealthy_does_not_come_first() -> None:
-    assert taken(plan(A, B), unwell(b=barred()), prefer=lambda target: target is B).target is A
+    assert taken(plan(A, B), unhealthy(b=barred()), prefer=lambda target: target is B).target is A
 
 
 def test_a_target_that_waits_and_cannot_be_asked_is_named_with_the_reason() -> None:
     queue = plan(A, target("b", tools=False), C, need=Need(prompt_tokens=1, tools=True))
-    assert queue.skipped(unwell(a=barred(1005.0))) == [
+    assert queue.skipped(unhealthy(a=barred(1005.0))) == [
         Skipped(target=A, reason="why", recovers_at=1005.0),
         Skipped(target=target("b", tools=False), reason="m takes no tools", unfit=True),
     ]
@@ -146,7 +146,7 @@ def test_a_target_that_waits_and_cannot_be_asked_is_named_with_the_reason() -> N
 def test_a_target_that_was_asked_is_not_named_among_those_passed_over() -> None:
     queue = plan(A, B)
     taken(queue)
-    assert queue.skipped(unwell(a=barred())) == []
+    assert queue.skipped(unhealthy(a=barred())) == []
 
 
 @pytest.mark.parametrize("back", [["a"], ["b"], ["c"], ["c", "a"], ["b", "a"], ["a", "c", "b"]])
@@ -187,9 +187,11 @@ def test_a_blip_of_a_healthy_target_gets_one_second_try_after_a_pause_and_before
         pytest.param(Failure(kind=FailureKind.OVERLOAD, message=""), True, id="no status"),
         pytest.param(Failure(kind=FailureKind.RATE, message="", status=429), True, id="429"),
         pytest.param(Failure(kind=FailureKind.BROKEN, message="", status=500), True, id="another kind"),
-        pytest.param(Failure(kind=FailureKind.OVERLOAD, message="", status=500, retry_after=0.0), True, id="told when"),
         pytest.param(
-            Failure(kind=FailureKind.OVERLOAD, message="", status=500, should_retry=False), True, id="told not to"
+            Failure(kind=FailureKind.OVERLOAD, message="", status=500, retry_after=0.0), True, id="with a time"
+        ),
+        pytest.param(
+            Failure(kind=FailureKind.OVERLOAD, message="", status=500, should_retry=False), True, id="asked not to"
         ),
     ],
 )
@@ -264,7 +266,7 @@ def test_a_small_window_that_was_too_small_does_not_let_in_what_a_larger_one_bar
 
 
 @pytest.mark.parametrize(("tokens", "left"), [(500, "b"), (501, "")])
-def test_a_refusal_that_names_no_field_is_for_want_of_room_only_where_the_prompt_may_fill_it(
+def test_a_refusal_that_names_no_field_is_for_lack_of_room_only_where_the_prompt_may_fill_it(
     tokens: int, left: str
 ) -> None:
     queue = plan(target("a", window=1000), target("b", window=1000), need=Need(prompt_tokens=tokens))
@@ -320,17 +322,17 @@ def last_resort(queue: Plan, look: Look) -> str | None:
 
 
 def test_the_last_resort_is_the_target_that_recovers_first() -> None:
-    look = unwell(a=barred(NOW + 9.0), b=barred(NOW + 3.0), c=barred(NOW + 6.0))
+    look = unhealthy(a=barred(NOW + 9.0), b=barred(NOW + 3.0), c=barred(NOW + 6.0))
     assert last_resort(plan(A, B, C), look) == "b"
 
 
 def test_of_those_that_recover_together_the_first_of_the_chain_is_the_last_resort() -> None:
-    assert last_resort(plan(A, B), unwell(a=barred(NOW + 3.0), b=barred(NOW + 3.0))) == "a"
+    assert last_resort(plan(A, B), unhealthy(a=barred(NOW + 3.0), b=barred(NOW + 3.0))) == "a"
 
 
 def test_a_last_resort_is_taken_and_marked() -> None:
     queue = plan(A, B)
-    look = unwell(a=barred(NOW + 3.0), b=barred(NOW + 9.0))
+    look = unhealthy(a=barred(NOW + 3.0), b=barred(NOW + 9.0))
     entry = queue.last_resort(look, NOW)
     assert entry is not None
     assert entry.resort
@@ -338,7 +340,7 @@ def test_a_last_resort_is_taken_and_marked() -> None:
 
 
 def test_there_is_only_one_last_resort_and_none_after_anything_was_sent() -> None:
-    look = unwell(a=barred(NOW + 3.0), b=barred(NOW + 9.0))
+    look = unhealthy(a=barred(NOW + 3.0), b=barred(NOW + 9.0))
     queue = plan(A, B)
     assert last_resort(queue, look) == "a"
     assert last_resort(queue, look) is None
@@ -350,12 +352,12 @@ def test_there_is_only_one_last_resort_and_none_after_anything_was_sent() -> Non
 def test_what_was_taken_and_not_sent_does_not_rule_out_a_last_resort() -> None:
     queue = plan(A, B)
     queue.give_back(taken(queue))
-    look = unwell(a=barred(NOW + 3.0), b=barred(NOW + 9.0))
+    look = unhealthy(a=barred(NOW + 3.0), b=barred(NOW + 9.0))
     assert last_resort(queue, look) == "a"
 
 
 def test_a_hopeless_or_unfit_target_is_no_last_resort() -> None:
-    look = unwell(a=barred(NOW + 1.0, hopeless=True), b=barred(NOW + 2.0), c=barred(NOW + 3.0))
+    look = unhealthy(a=barred(NOW + 1.0, hopeless=True), b=barred(NOW + 2.0), c=barred(NOW + 3.0))
     queue = plan(A, target("b", tools=False), C, need=Need(prompt_tokens=1, tools=True))
     assert last_resort(queue, look) == "c"
     assert last_resort(plan(A), look) is None
@@ -427,28 +429,28 @@ def test_no_target_is_asked_again_before_the_time_it_named() -> None:
 def test_a_stated_wait_is_stretched_by_up_to_a_fifth(jitter: float, wait: float) -> None:
     rate = Failure(kind=FailureKind.RATE, message="", retry_after=5.0)
     assert next_round(failed_round((A, rate)), jitter=jitter) == NOW + wait
-    assert next_round(plan(A), unwell(a=barred(NOW + 5.0)), jitter=jitter) == NOW + wait
+    assert next_round(plan(A), unhealthy(a=barred(NOW + 5.0)), jitter=jitter) == NOW + wait
 
 
 def test_no_target_is_asked_again_before_it_recovers() -> None:
-    assert next_round(failed_round((A, DOWN)), unwell(a=barred(NOW + 9.0))) == NOW + 9.0
+    assert next_round(failed_round((A, DOWN)), unhealthy(a=barred(NOW + 9.0))) == NOW + 9.0
 
 
 def test_those_that_rest_are_waited_for_though_nothing_was_asked_for_this_request() -> None:
     queue = plan(A, B, C)
-    assert next_round(queue, unwell(a=barred(NOW + 9.0), b=barred(NOW + 3.0), c=barred(NOW + 6.0))) == NOW + 3.0
-    assert order(queue, unwell(a=barred(NOW + 9.0), c=barred(NOW + 6.0))) == "b"
+    assert next_round(queue, unhealthy(a=barred(NOW + 9.0), b=barred(NOW + 3.0), c=barred(NOW + 6.0))) == NOW + 3.0
+    assert order(queue, unhealthy(a=barred(NOW + 9.0), c=barred(NOW + 6.0))) == "b"
 
 
 @pytest.mark.parametrize(("recovers", "waits"), [(NOW + 9.9, True), (NOW + 10.1, False), (None, False)])
 def test_who_recovers_beyond_what_patience_allows_is_not_waited_for(recovers: float | None, waits: bool) -> None:
-    assert (next_round(plan(A), unwell(a=barred(recovers))) is not None) is waits
-    assert next_round(plan(A, policy=Policy(patience=20.0)), unwell(a=barred(NOW + 15.0))) == NOW + 15.0
+    assert (next_round(plan(A), unhealthy(a=barred(recovers))) is not None) is waits
+    assert next_round(plan(A, policy=Policy(patience=20.0)), unhealthy(a=barred(NOW + 15.0))) == NOW + 15.0
 
 
 def test_a_wait_for_a_target_that_was_passed_over_costs_the_others_no_round() -> None:
     queue = plan(A, B)
-    look = unwell(b=barred(NOW + 1.0))
+    look = unhealthy(b=barred(NOW + 1.0))
     queue.failed(taken(queue, look), DOWN, NOW, healthy=False)
     assert next_round(queue, look) == NOW + 1.0
     passed_over = queue.next(well, now=NOW + 1.0)
@@ -467,7 +469,7 @@ def test_a_wait_for_a_target_that_was_passed_over_costs_the_others_no_round() ->
 
 
 def test_who_is_hopeless_or_unfit_is_not_waited_for() -> None:
-    look = unwell(a=barred(NOW + 1.0, hopeless=True), b=barred(NOW + 2.0), c=barred(NOW + 3.0))
+    look = unhealthy(a=barred(NOW + 1.0, hopeless=True), b=barred(NOW + 2.0), c=barred(NOW + 3.0))
     queue = plan(A, target("b", tools=False), C, need=Need(prompt_tokens=1, tools=True))
     assert next_round(queue, look) == NOW + 3.0
     assert [target.name for target in queue.hoped_for(look)] == ["c"]
@@ -505,7 +507,7 @@ def test_who_stated_a_wait_is_not_asked_before_it_is_over_whatever_others_find()
 
 def test_those_that_were_passed_over_still_wait_in_the_next_round() -> None:
     queue = plan(A, B)
-    queue.failed(taken(queue, unwell(a=barred())), DOWN, NOW, healthy=False)
+    queue.failed(taken(queue, unhealthy(a=barred())), DOWN, NOW, healthy=False)
     assert next_round(queue) == NOW + 4.0
     assert order(queue) == "ab"
 
@@ -544,7 +546,7 @@ def test_whatever_fails_a_request_ends_and_asks_no_barred_target_but_as_a_last_r
     queue = plan(*chain, need=Need(prompt_tokens=600), successor=heir_of)
     now, attempts = NOW, 0
     while attempts < 1000:
-        look = unwell(**{name: barred(now + 5.0) for name in data.draw(st.sets(st.sampled_from("abcd")))})
+        look = unhealthy(**{name: barred(now + 5.0) for name in data.draw(st.sets(st.sampled_from("abcd")))})
         entry = queue.next(look) or queue.last_resort(look, now)
         if entry is None:
             begin = queue.next_round(look, now, until=NOW + 120.0, jitter=0.5)

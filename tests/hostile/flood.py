@@ -116,14 +116,14 @@ SHAPELESS = {
 
 
 class Flood:
-    """`said` counts the bytes that were taken."""
+    """`taken` counts the bytes that were taken."""
 
     def __init__(self, flow: Flow) -> None:
         self._start = flow.start
         self._unit = flow.unit * max(1, 16_384 // len(flow.unit))
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._over = False
-        self.said = 0
+        self.taken = 0
         self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def run(self) -> None:
@@ -143,7 +143,7 @@ class Flood:
             connection.recv(65536)
             connection.sendall(self._start)
             while not self._over:
-                self.said += connection.send(self._unit)
+                self.taken += connection.send(self._unit)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ PATHS = {
 }
 
 
-class ErrorFields(NamedTuple):
+class Answered(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
@@ -58,7 +58,7 @@ async def call(
     method: str = "POST",
     headers: dict[str, str] | None = None,
     query: str = "",
-) -> ErrorFields:
+) -> Answered:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     messages = iter([{"type": "http.request", "body": data, "more_body": False}])
     sent: list[Any] = []
@@ -83,8 +83,8 @@ async def call(
     }
     await gateway(scope, receive, send)
     head = sent[0]
-    said = {name.decode(): value.decode() for name, value in head["headers"]}
-    return ErrorFields(head["status"], said, b"".join(message.get("body", b"") for message in sent[1:]))
+    fields = {name.decode(): value.decode() for name, value in head["headers"]}
+    return Answered(head["status"], fields, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from segue.server.protocol import HEAD_MOST
 from segue.server.response_store import Recall, RecallingIngress
 from segue.settings import Settings
 
-from .gateway import ErrorFields, asking, call, listening, served
+from .gateway import Answered, asking, call, listening, served
 
 DIALECTS = ("openai_chat", "openai_responses", "claude", "gemini")
 LONG = "gpt-" + "20240101-" * 30_000
@@ -29,31 +29,31 @@ class TestNames:
         self, gateway: Gateway, dialect: str
     ) -> None:
         path, body = asking(dialect, model=LONG[: LONGEST_NAME + 1])
-        said = await call(gateway, path, body)
-        assert said.status == 400
-        assert LONG[:100].encode() not in said.body
+        response = await call(gateway, path, body)
+        assert response.status == 400
+        assert LONG[:100].encode() not in response.body
 
     @pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "claude"])
     async def test_one_of_270_kb_too(self, gateway: Gateway, dialect: str) -> None:
         path, body = asking(dialect, model=LONG)
-        said = await call(gateway, path, body)
-        assert said.status == 400
-        assert len(said.body) < 1000
+        response = await call(gateway, path, body)
+        assert response.status == 400
+        assert len(response.body) < 1000
 
     async def test_one_of_the_longest_length_is_read(self, gateway: Gateway) -> None:
         path, body = asking("openai_chat", model="gpt-" + "x" * (LONGEST_NAME - 4))
         assert (await call(gateway, path, body)).status == 200
 
     async def test_embeddings_too(self, gateway: Gateway) -> None:
-        said = await call(gateway, "/v1/embeddings", {"model": LONG, "input": "Hi"})
-        assert (said.status, len(said.body) < 1000) == (400, True)
+        response = await call(gateway, "/v1/embeddings", {"model": LONG, "input": "Hi"})
+        assert (response.status, len(response.body) < 1000) == (400, True)
 
     @pytest.mark.parametrize("path", ["/v1/models/", "/v1beta/models/"])
     async def test_a_model_that_is_looked_up_too(self, gateway: Gateway, path: str) -> None:
-        said = await call(gateway, path + LONG[:300], method="GET")
-        assert said.status == 400
-        said = await call(gateway, path + LONG, method="GET")
-        assert (said.status, len(said.body) < 1000) == (404, True)
+        response = await call(gateway, path + LONG[:300], method="GET")
+        assert response.status == 400
+        response = await call(gateway, path + LONG, method="GET")
+        assert (response.status, len(response.body) < 1000) == (404, True)
 
     def test_the_catalogue_keeps_no_name_that_is_none(self) -> None:
         before = catalogue._find.cache_info().currsize
@@ -63,8 +63,8 @@ class TestNames:
 
 @pytest.mark.parametrize("name", ["x-segue-deadline", "x-segue-policy", "x-segue-regions", "x-segue-anything"])
 async def test_a_header_of_ours_that_says_too_much_is_refused_and_not_repeated(gateway: Gateway, name: str) -> None:
-    said = await call(gateway, *asking("openai_chat"), headers={name: "x" * (LONGEST_HEADER + 1)})
-    assert (said.status, len(said.body) < 1000) == (400, True)
+    response = await call(gateway, *asking("openai_chat"), headers={name: "x" * (LONGEST_HEADER + 1)})
+    assert (response.status, len(response.body) < 1000) == (400, True)
 
 
 class TestReferences:
@@ -187,15 +187,15 @@ class TestFrames:
 
 async def test_a_body_in_many_pieces_costs_what_its_bytes_cost(settings: Settings) -> None:
     async with served(settings, bounds=Bounds(body=1000)) as gateway:
-        said: ErrorFields = await call(gateway, "/v1/chat/completions", b"x" * 1001)
-    assert said.status == 413
+        response: Answered = await call(gateway, "/v1/chat/completions", b"x" * 1001)
+    assert response.status == 413
 
 
 async def test_a_request_of_more_messages_than_any_conversation_has_is_refused(gateway: Gateway) -> None:
     path, body = asking("openai_chat")
     body["messages"] *= MOST_MESSAGES + 1
-    said = await call(gateway, path, body)
-    assert (said.status, said.json["error"]["code"]) == (413, "too_many_messages")
+    response = await call(gateway, path, body)
+    assert (response.status, response.json["error"]["code"]) == (413, "too_many_messages")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -17,7 +17,7 @@ from segue.ledger.stores.sqlite import SqliteStore
 from segue.server.keys.sqlite import FileKeyRing
 from segue.settings_loading import load
 
-GARBAGE = b"this is no database, but somebody may miss it" * 100
+GARBAGE = b"this is no database, but it may be missed" * 100
 
 
 def attempt() -> AttemptRecord:
@@ -75,8 +75,8 @@ def test_a_full_disk_is_reported_as_a_full_disk(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.OperationalError) as refused:
             books.execute("INSERT INTO t VALUES (randomblob(100000))")
     books.close()
-    said = str(explained(refused.value, tmp_path / "full.sqlite3"))
-    assert said.startswith("the disk is full, or the file may not grow: make room for ")
+    message = str(explained(refused.value, tmp_path / "full.sqlite3"))
+    assert message.startswith("the disk is full, or the file may not grow: make room for ")
 
 
 class Usage(NamedTuple):

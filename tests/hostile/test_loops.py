@@ -22,9 +22,9 @@ def threads() -> int:
 @pytest.fixture
 def unraised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was warned of where nothing can be raised: in finalizers."""
-    said: list[str] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda found: said.append(str(found.exc_value)))
-    return said
+    unraisable: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: unraisable.append(str(found.exc_value)))
+    return unraisable
 
 
 @pytest.mark.filterwarnings("error::ResourceWarning")

@@ -156,11 +156,11 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 async def is_answered(gateway: Gateway, path: str, body: bytes) -> None:
-    said = await asyncio.wait_for(call(gateway, path, body), 20)
-    assert b"internal error" not in said.body, (path, body[:300])
-    assert said.status != 500, (path, body[:300], said.body[:300])
-    if said.headers["content-type"].startswith("application/json"):
-        json.loads(said.body)
+    answer = await asyncio.wait_for(call(gateway, path, body), 20)
+    assert b"internal error" not in answer.body, (path, body[:300])
+    assert answer.status != 500, (path, body[:300], answer.body[:300])
+    if answer.headers["content-type"].startswith("application/json"):
+        json.loads(answer.body)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -64,12 +64,12 @@ async def test_nothing_of_a_request_waits_for_a_collection_whatever_became_of_it
             await call(gateway, path, body)
             for _ in range(2):  # a client of an earlier test may end meanwhile, once
                 with uncollected() as left:
-                    said = await call(gateway, path, body)
+                    answer = await call(gateway, path, body)
                     await settled()
                 if len(left) < 20:
                     break
         ours = [type(thing).__name__ for thing in left if isinstance(thing, OURS)]
-        assert not ours, f"{fault or 'an answer'} ({said.status}) keeps {ours}"
+        assert not ours, f"{fault or 'an answer'} ({answer.status}) keeps {ours}"
         assert len(left) < 20, f"{fault or 'an answer'}: {[type(thing).__name__ for thing in left]}"
 
 
@@ -78,7 +78,7 @@ async def test_what_was_asked_of_a_target_that_hangs_dies_with_its_deadline(box:
     policy = settings.policy.replace(deadline=0.2)
     async with served(msgspec.structs.replace(settings, policy=policy)) as gateway:
         with uncollected() as left:
-            said = await call(gateway, *asking("openai_chat"))
+            answer = await call(gateway, *asking("openai_chat"))
             await settled()
-    assert said.status == 500
+    assert answer.status == 500
     assert not [thing for thing in left if isinstance(thing, OURS)]

@@ -39,10 +39,10 @@ async def guarded(settings: Settings, keys: Keys) -> AsyncIterator[Gateway]:
 
 class TestScopes:
     @pytest.mark.parametrize("path", ["/metrics", "/health/history"])
-    async def test_a_key_for_calls_reads_nobodys_costs(self, guarded: Gateway, keys: Keys, path: str) -> None:
-        said = await call(guarded, path, method="GET", headers=keys.header("calls"))
-        assert (said.status, said.json["error"]["code"]) == (403, "scope_missing")
-        assert "not for metrics" in said.json["error"]["message"]
+    async def test_a_key_for_calls_reads_no_costs(self, guarded: Gateway, keys: Keys, path: str) -> None:
+        answer = await call(guarded, path, method="GET", headers=keys.header("calls"))
+        assert (answer.status, answer.json["error"]["code"]) == (403, "scope_missing")
+        assert "not for metrics" in answer.json["error"]["message"]
 
     @pytest.mark.parametrize("path", ["/metrics", "/health/history"])
     @pytest.mark.parametrize("scope", ["metrics", "admin"])
@@ -109,8 +109,8 @@ class TestHosts:
     async def test_a_name_of_the_internet_is_refused_where_no_key_is_asked_for(
         self, gateway: Gateway, host: str, path: str
     ) -> None:
-        said = await call(gateway, path, method="GET", headers={"host": host})
-        assert (said.status, said.json["error"]["code"]) == (403, "host_refused")
+        answer = await call(gateway, path, method="GET", headers={"host": host})
+        assert (answer.status, answer.json["error"]["code"]) == (403, "host_refused")
 
     @pytest.mark.parametrize(
         "host",
@@ -134,6 +134,6 @@ class TestHosts:
 
     @pytest.mark.parametrize("origin", ["http://[::1", "http://[", "https://" + "x" * 60_000, "\x00", "null"])
     async def test_an_origin_that_is_none_is_refused_and_breaks_nothing(self, gateway: Gateway, origin: str) -> None:
-        said = await call(gateway, *asking("openai_chat"), headers={"origin": origin})
-        assert (said.status, len(said.body) < 2000) == (403, True)
-        json.loads(said.body)
+        answer = await call(gateway, *asking("openai_chat"), headers={"origin": origin})
+        assert (answer.status, len(answer.body) < 2000) == (403, True)
+        json.loads(answer.body)

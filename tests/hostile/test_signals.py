@@ -36,9 +36,9 @@ def serving(box: Sandbox, home: Path, *options: str) -> Iterator[Serving]:
     environ |= {"SEGUE_HOME": str(home), "SEGUE_CHAIN": "openai", "OPENAI_API_KEY": "k", "SEGUE_LOG": "text"}
     environ |= {"OPENAI_BASE_URL": box.base_url("openai"), "SEGUE_LEDGER": str(home / "ledger.sqlite3")}
     log = home / "log"
-    with log.open("wb") as said:
+    with log.open("wb") as written:
         command = [sys.executable, "-m", "segue", "serve", "--port", str(port), *options]
-        process = subprocess.Popen(command, cwd=home, env=environ, stdout=said, stderr=said)
+        process = subprocess.Popen(command, cwd=home, env=environ, stdout=written, stderr=written)
     address = f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + 60
@@ -84,15 +84,15 @@ def test_a_stream_at_the_end_of_the_grace_ends_with_its_dialects_error(
 ) -> None:
     box.break_provider("openai", "drip:seconds=0.5")
     with serving(box, tmp_path, "--grace", "1") as gateway:
-        said = ""
+        written = ""
         with httpx.stream("POST", gateway.address + path, json=body, timeout=30) as answer:
             for text in answer.iter_text():
-                if not said:
+                if not written:
                     gateway.process.send_signal(signal.SIGTERM)
-                said += text
+                written += text
         gateway.process.wait(30)
-    assert end in said
-    assert "the gateway stopped before the answer was complete" in said
+    assert end in written
+    assert "the gateway stopped before the answer was complete" in written
 
 
 def test_sighup_ends_nothing_and_is_logged(box: Sandbox, tmp_path: Path) -> None:

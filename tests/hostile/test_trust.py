@@ -51,13 +51,13 @@ def test_the_environments_key_is_refused_with_the_file_the_key_and_what_to_do(tm
     (tmp_path / ".env").write_text(dotenv.replace("{directory}", str(tmp_path)))
     with pytest.raises(ConfigurationError) as refused:
         load(ENVIRONMENT, directory=tmp_path)
-    said = str(refused.value)
+    message = str(refused.value)
     variable = {"openai": "OPENAI_API_KEY", "claude": "ANTHROPIC_API_KEY", "mine": "MINE_API_KEY"}[name]
     file = "other.toml" if "names" in attack else ".env" if dotenv else "segue.toml"
-    assert said.startswith(f"{variable} is not sent to ")
-    assert file in said
-    assert "_BASE_URL in the environment" in said
-    assert "mine" not in said.replace("'mine'", "")
+    assert message.startswith(f"{variable} is not sent to ")
+    assert file in message
+    assert "_BASE_URL in the environment" in message
+    assert "mine" not in message.replace("'mine'", "")
 
 
 class TestTogether:

@@ -19,7 +19,7 @@ from segue.server.app import Gateway
 from segue.settings_loading import load
 
 from .flood import ARGUMENTS, CONTENT, SHAPELESS, THINKING, Flood, Flow, flooding
-from .gateway import ErrorFields, asking, call, served
+from .gateway import Answered, asking, call, served
 
 DIALECTS = ("openai_chat", "openai_responses", "claude", "gemini")
 BYTES, EVENTS = 2 * 2**20, 10_000
@@ -69,48 +69,48 @@ def watched() -> Iterator[Stalls]:
         ticking.cancel()
 
 
-async def ask(flow: Flow, dialect: str, *, stream: bool, **options: Any) -> tuple[ErrorFields, Flood, Stalls]:
+async def ask(flow: Flow, dialect: str, *, stream: bool, **options: Any) -> tuple[Answered, Flood, Stalls]:
     with flooding(flow) as flood:
         async with before(flood, dialect, **options) as gateway:
             with watched() as stalls:
-                said = await call(gateway, *asking("openai_chat", stream=stream))
-    return said, flood, stalls
+                answer = await call(gateway, *asking("openai_chat", stream=stream))
+    return answer, flood, stalls
 
 
-def is_whole(said: ErrorFields) -> bool:
-    return said.status == 200 and b'"error"' not in said.body
+def is_whole(answer: Answered) -> bool:
+    return answer.status == 200 and b'"error"' not in answer.body
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("flows", [CONTENT, ARGUMENTS, THINKING], ids=["content", "arguments", "thinking"])
 async def test_an_answer_without_end_is_an_error(low: None, flows: dict[str, Flow], dialect: str, stream: bool) -> None:
-    said, flood, stalls = await ask(flows[dialect], dialect, stream=stream)
-    assert not is_whole(said)
-    assert flood.said < BYTES + ON_THE_WAY
+    answer, flood, stalls = await ask(flows[dialect], dialect, stream=stream)
+    assert not is_whole(answer)
+    assert flood.taken < BYTES + ON_THE_WAY
     assert stalls.longest < STALL
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", SHAPELESS)
 async def test_what_is_no_answer_and_has_no_end_is_one_too(low: None, dialect: str, kind: str) -> None:
-    said, flood, stalls = await ask(SHAPELESS[kind], dialect, stream=True)
-    assert not is_whole(said)
-    assert flood.said < BYTES + ON_THE_WAY
+    answer, flood, stalls = await ask(SHAPELESS[kind], dialect, stream=True)
+    assert not is_whole(answer)
+    assert flood.taken < BYTES + ON_THE_WAY
     assert stalls.longest < STALL
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_deadline_holds_while_content_comes_without_end(dialect: str, stream: bool) -> None:
-    said, _, stalls = await ask(CONTENT[dialect], dialect, stream=stream, deadline=0.4)
-    assert b"deadline" in said.body
+    answer, _, stalls = await ask(CONTENT[dialect], dialect, stream=stream, deadline=0.4)
+    assert b"deadline" in answer.body
     assert stalls.longest < STALL
 
 
 async def test_embeddings_without_end_are_an_error(low: None) -> None:
     with flooding(Flow(SHAPELESS["a document"].start, b"0.1," * 1024)) as flood:
         async with before(flood, "openai_chat") as gateway:
-            said = await call(gateway, "/v1/embeddings", {"model": "it/m", "input": "Hi"})
-    assert said.status == 500
-    assert flood.said < BYTES + ON_THE_WAY
+            answer = await call(gateway, "/v1/embeddings", {"model": "it/m", "input": "Hi"})
+    assert answer.status == 500
+    assert flood.taken < BYTES + ON_THE_WAY

@@ -64,9 +64,9 @@ def thought(reasoning: str, answer: str, signature: str = "sig==") -> Say:
     return Say((ThinkingDelta(reasoning), ThinkingDelta(signature=signature, dialect="claude"), TextDelta(answer)))
 
 
-def events(*said: ChatEvent) -> Say:
-    called = any(isinstance(event, ToolCalled) for event in said)
-    return Say(said, FinishReason.TOOL_CALLS if called else FinishReason.STOP)
+def events(*given: ChatEvent) -> Say:
+    called = any(isinstance(event, ToolCalled) for event in given)
+    return Say(given, FinishReason.TOOL_CALLS if called else FinishReason.STOP)
 
 
 class Far:
@@ -82,13 +82,13 @@ class Far:
     fail = Fail
 
     def __init__(self) -> None:
-        self._told: dict[str, list[Say | Fail]] = defaultdict(list)
+        self._script: dict[str, list[Say | Fail]] = defaultdict(list)
         self.asked: list[tuple[str, ChatRequest]] = []
         self.models: list[str] = []
         self.headers: list[dict[str, str]] = []
 
     def tell(self, provider: str, *answers: Say | Fail) -> None:
-        self._told[provider] = list(answers)
+        self._script[provider] = list(answers)
 
     @property
     def order(self) -> list[str]:
@@ -102,8 +102,8 @@ class Far:
         self.asked.append((name, asked.request))
         self.models.append(asked.model)
         self.headers.append(wire.headers)
-        told = self._told[name]
-        answer = (told.pop(0) if len(told) > 1 else told[0]) if told else text(f"{name} says hello")
+        script = self._script[name]
+        answer = (script.pop(0) if len(script) > 1 else script[0]) if script else text(f"{name} says hello")
         if isinstance(answer, Fail):
             body = msgspec.json.encode({"error": {"message": answer.message, "type": "error"}})
             return Reply(status=answer.status, headers={"content-type": "application/json"}, steps=[body])

@@ -150,11 +150,11 @@ async def heard(agent: Any) -> Heard:
     pieces: dict[str, list[AIMessageChunk]] = defaultdict(list)
     final: dict[str, Any] = {}
     question = {"messages": [HumanMessage("How warm is it in Seoul and Busan?")]}
-    async for mode, told in agent.astream(question, stream_mode=["messages", "values"]):
+    async for mode, update in agent.astream(question, stream_mode=["messages", "values"]):
         if mode == "values":
-            final = told
-        elif isinstance(told[0], AIMessageChunk):
-            pieces[str(told[0].id)].append(told[0])
+            final = update
+        elif isinstance(update[0], AIMessageChunk):
+            pieces[str(update[0].id)].append(update[0])
     chunks = [piece for message in pieces.values() for piece in message]
     return Heard(
         texts=["".join(str(piece.content) for piece in message) for message in pieces.values()],
@@ -163,14 +163,18 @@ async def heard(agent: Any) -> Heard:
     )
 
 
-def check(told: Heard) -> None:
+def check(update: Heard) -> None:
     """The whole conversation, each token and call once."""
-    assert told["texts"] == [LOOK, CONVERT, FINAL]
-    assert told["calls"] == [(call.name, call.arguments) for said in ROUNDS.values() for call in said.calls]
-    kinds = [message.type for message in told["final"]]
+    assert update["texts"] == [LOOK, CONVERT, FINAL]
+    assert update["calls"] == [(call.name, call.arguments) for spoken in ROUNDS.values() for call in spoken.calls]
+    kinds = [message.type for message in update["final"]]
     assert kinds == ["human", "ai", "tool", "tool", "ai", "tool", "ai"]
-    assert [message.text for message in told["final"] if isinstance(message, AIMessage)] == told["texts"]
-    assert [message.content for message in told["final"] if isinstance(message, ToolMessage)] == ["21", "24", "70, 75"]
+    assert [message.text for message in update["final"] if isinstance(message, AIMessage)] == update["texts"]
+    assert [message.content for message in update["final"] if isinstance(message, ToolMessage)] == [
+        "21",
+        "24",
+        "70, 75",
+    ]
 
 
 @pytest.mark.parametrize("make", [graph_of, made_agent])
@@ -194,9 +198,9 @@ async def test_an_agent_keeps_working_while_its_provider_dies(box: Sandbox, firs
         agent = graph_of(llm, tools_that())
     else:
         agent = graph_of(llm, tools_that(lambda: box.break_provider(first, fault)))
-    told = await heard(agent)
-    check(told)
-    answers = [message for message in told["final"] if isinstance(message, AIMessage)]
+    update = await heard(agent)
+    check(update)
+    answers = [message for message in update["final"] if isinstance(message, AIMessage)]
     tried = [attempt for message in answers for attempt in message.response_metadata["attempts"]]
     assert any((attempt["target"], attempt["outcome"]) == (first, "ok") for attempt in tried) == (round == 2)
     assert any(attempt["target"] == first and attempt["outcome"] != "ok" for attempt in tried)
@@ -214,8 +218,8 @@ async def test_the_state_of_such_an_agent_is_valid_for_every_provider_and_packag
 ) -> None:
     rest = [name for name in CLIENTS if name != first]
     llm = LLMClient(chain=[first, *rest], backend=backend_of(box), thinking_budget=1024, max_tokens=4096)
-    told = await heard(made_agent(llm, tools_that(lambda: box.break_provider(first, "cut:after=4"))))
-    check(told)
+    update = await heard(made_agent(llm, tools_that(lambda: box.break_provider(first, "cut:after=4"))))
+    check(update)
     url = healthy.base_url
     packages = [
         ChatOpenAI(model="gpt-4.1", base_url=url("openai"), api_key="k"),  # type: ignore[arg-type]
@@ -225,7 +229,7 @@ async def test_the_state_of_such_an_agent_is_valid_for_every_provider_and_packag
     ours = [client(backend=backend_of(healthy)) for client in CLIENTS.values()]
     for model in [*ours, *packages]:
         bound = model.bind_tools(tools_that())
-        assert bound.invoke([*told["final"], HumanMessage("And now?")]).text == FINAL
+        assert bound.invoke([*update["final"], HumanMessage("And now?")]).text == FINAL
 
 
 async def test_two_providers_may_die_one_after_the_other(box: Sandbox) -> None:
@@ -279,9 +283,9 @@ async def test_middleware_may_choose_another_chain_or_model_for_each_call(health
         turn = sum(isinstance(message, AIMessage) for message in request.messages)
         return await handler(request.override(model=llm.with_options(chain=("claude", "openai", "gemini")[turn])))
 
-    told = await heard(create_agent(llm, tools_that(), middleware=[cheap_first]))
-    check(told)
-    answers = [message for message in told["final"] if isinstance(message, AIMessage)]
+    update = await heard(create_agent(llm, tools_that(), middleware=[cheap_first]))
+    check(update)
+    answers = [message for message in update["final"] if isinstance(message, AIMessage)]
     assert [message.response_metadata["target"] for message in answers] == ["claude", "openai", "gemini"]
 
 
@@ -300,9 +304,9 @@ async def test_a_packages_model_within_the_chain_is_not_heard_twice_by_a_graph(b
     registry = LLMRegistry(backend=backend_of(box))
     registry.register("mine", ChatOpenAI(model="gpt-4.1", base_url=box.base_url("openai"), api_key="k"))  # type: ignore[arg-type]
     llm = registry.get_client_with_fallback(["mine", "claude"])
-    told = await heard(graph_of(llm, tools_that(lambda: box.break_provider("openai", fault))))
-    check(told)
-    answers = [message for message in told["final"] if isinstance(message, AIMessage)]
+    update = await heard(graph_of(llm, tools_that(lambda: box.break_provider("openai", fault))))
+    check(update)
+    answers = [message for message in update["final"] if isinstance(message, AIMessage)]
     assert [message.response_metadata["target"] for message in answers] == ["mine", "claude", "claude"]
 
 
@@ -311,7 +315,7 @@ def test_an_agents_events_of_version_3_show_each_token_once_while_its_provider_d
     llm = LLMClient(backend=backend_of(box))
     agent = create_agent(llm, tools_that(lambda: box.break_provider("gemini", "cut:after=4")))
     stream = agent.stream_events({"messages": [HumanMessage("How warm?")]}, version="v3")
-    told = [event["params"]["data"][0] for event in stream if event["method"] == "messages"]
-    deltas = [event["delta"] for event in told if event["event"] == "content-block-delta"]
+    update = [event["params"]["data"][0] for event in stream if event["method"] == "messages"]
+    deltas = [event["delta"] for event in update if event["event"] == "content-block-delta"]
     assert "".join(delta.get("text", "") for delta in deltas) == LOOK + CONVERT + FINAL
     assert stream.output["messages"][-1].text == FINAL

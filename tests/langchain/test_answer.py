@@ -56,9 +56,9 @@ CALLS = (
 
 
 def test_a_whole_answer_and_its_merged_chunks_are_the_same_message() -> None:
-    said = whole(thinking=THOUGHTS, tool_calls=CALLS, finish_reason=FinishReason.TOOL_CALLS)
-    at_once = results.result(said).generations[0].message
-    in_pieces = message_chunk_to_message(merged(results.in_chunks(said)))
+    made = whole(thinking=THOUGHTS, tool_calls=CALLS, finish_reason=FinishReason.TOOL_CALLS)
+    at_once = results.result(made).generations[0].message
+    in_pieces = message_chunk_to_message(merged(results.in_chunks(made)))
     assert isinstance(at_once, AIMessage)
     assert isinstance(in_pieces, AIMessage)
     for field in ("content", "tool_calls", "additional_kwargs", "response_metadata", "usage_metadata"):
@@ -78,8 +78,8 @@ def test_thinking_that_came_in_pieces_is_sent_back_block_by_block_with_its_proof
     ]
     pieces = [chunk for event in events if (chunk := chunks.feed(event)) is not None]
     message = merged([*pieces, chunks.last(whole(thinking=THOUGHTS))])
-    (said,) = to_chat([message])
-    assert [part for part in said.parts if isinstance(part, Thinking)] == list(THOUGHTS)
+    (made,) = to_chat([message])
+    assert [part for part in made.parts if isinstance(part, Thinking)] == list(THOUGHTS)
     assert message.content == "so"
 
 
@@ -96,8 +96,8 @@ def test_thinking_that_was_given_up_when_another_target_started_over_is_never_se
     last = chunks.last(whole(thinking=(Thinking(text="hm", signature="s", dialect="claude"),)))
     message = merged([*pieces, last])
     assert message.additional_kwargs[THINKING][0]["text"] == "given up"
-    (said,) = to_chat([message])
-    assert [part for part in said.parts if isinstance(part, Thinking)] == [
+    (made,) = to_chat([message])
+    assert [part for part in made.parts if isinstance(part, Thinking)] == [
         Thinking(text="hm", signature="s", dialect="claude")
     ]
 

@@ -48,14 +48,14 @@ def test_a_call_gives_a_message_with_plain_text_and_says_what_it_took(llm: LLMCl
     answer = llm.invoke([SystemMessage("Be brief."), HumanMessage("hi")])
     assert isinstance(answer, AIMessage)
     assert answer.content == "gemini says hello"
-    told = answer.response_metadata
-    assert told["target"] == "gemini"
-    assert told["model_name"] == "gemini-3.5-flash-lite"
-    assert told["finish_reason"] == "stop"
-    assert [attempt["outcome"] for attempt in told["attempts"]] == ["ok"]
-    assert (told["seams"], told["hedges"], told["rounds"], told["simulated"]) == (0, 0, 1, False)
-    assert isinstance(told["cost"], float)
-    assert told["request_id"]
+    metadata = answer.response_metadata
+    assert metadata["target"] == "gemini"
+    assert metadata["model_name"] == "gemini-3.5-flash-lite"
+    assert metadata["finish_reason"] == "stop"
+    assert [attempt["outcome"] for attempt in metadata["attempts"]] == ["ok"]
+    assert (metadata["seams"], metadata["hedges"], metadata["rounds"], metadata["simulated"]) == (0, 0, 1, False)
+    assert isinstance(metadata["cost"], float)
+    assert metadata["request_id"]
     assert [message.role for message in far.asked[0][1].messages] == ["system", "user"]
 
 
@@ -256,17 +256,19 @@ def test_a_forked_process_goes_on_with_its_parents_client(tmp_path: Any) -> None
     with Sandbox() as box:
         settings = box.settings(load({"SEGUE_LEDGER": str(tmp_path / "ledger")}, directory="/nonexistent"))
         llm = LLMClient(backend=Backend(settings))
-        said = llm.invoke("hi").content
+        spoken = llm.invoke("hi").content
         child = os.fork()
         if child == 0:
             signal.alarm(20)  # the child must not outlive a test that fails
             status = 1
             try:
-                status = int(not (llm.invoke("hi").content == said and asyncio.run(llm.ainvoke("hi")).content == said))
+                status = int(
+                    not (llm.invoke("hi").content == spoken and asyncio.run(llm.ainvoke("hi")).content == spoken)
+                )
             finally:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
-        assert llm.invoke("hi").content == said
+        assert llm.invoke("hi").content == spoken
         llm.backend.engine().close()
 
 

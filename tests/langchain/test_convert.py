@@ -128,7 +128,7 @@ def test_a_tools_result_holds_a_file() -> None:
 
 
 def test_each_kind_of_message_has_its_role() -> None:
-    said = to_chat(
+    converted = to_chat(
         [
             SystemMessage("s"),
             HumanMessage("h", name="ann"),
@@ -140,7 +140,7 @@ def test_each_kind_of_message_has_its_role() -> None:
             FunctionMessage("f", name="look"),
         ]
     )
-    assert [message.role for message in said] == [
+    assert [message.role for message in converted] == [
         "system",
         "user",
         "assistant",
@@ -150,7 +150,7 @@ def test_each_kind_of_message_has_its_role() -> None:
         "user",
         "tool",
     ]
-    assert said[-1].parts == (ToolResult(call_id="", name="look", content=(Text("f"),)),)
+    assert converted[-1].parts == (ToolResult(call_id="", name="look", content=(Text("f"),)),)
 
 
 def test_a_message_that_is_none_is_refused() -> None:
@@ -189,19 +189,19 @@ def test_tool_calls_are_sent_once_though_the_content_repeats_them() -> None:
         {"type": "function_call", "id": "fc_9", "call_id": "c1", "name": "add", "arguments": "{}"},
     ):
         message = AIMessage([{"type": "text", "text": "hm"}, block], tool_calls=calls)
-        (said,) = to_chat([message])
-        assert said.parts == (Text("hm"), ToolCall(id="c1", name="add", arguments='{"a": 1, "b": "é"}'))
+        (converted,) = to_chat([message])
+        assert converted.parts == (Text("hm"), ToolCall(id="c1", name="add", arguments='{"a": 1, "b": "é"}'))
 
 
 def test_calls_that_stand_in_the_content_only_are_found() -> None:
-    (said,) = to_chat([AIMessage([{"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 1}}])])
-    assert said.tool_calls == (ToolCall(id="c1", name="add", arguments='{"a": 1}'),)
+    (converted,) = to_chat([AIMessage([{"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 1}}])])
+    assert converted.tool_calls == (ToolCall(id="c1", name="add", arguments='{"a": 1}'),)
 
 
 def test_an_invalid_call_stays_a_call_with_arguments_that_every_provider_takes_back() -> None:
     message = AIMessage("", invalid_tool_calls=[{"name": "add", "args": '{"a": ', "id": "c1", "error": "cut"}])
-    (said,) = to_chat([message])
-    assert json.loads(said.tool_calls[0].arguments) == {"invalid_arguments": '{"a": '}
+    (converted,) = to_chat([message])
+    assert json.loads(converted.tool_calls[0].arguments) == {"invalid_arguments": '{"a": '}
 
 
 def test_what_ran_at_a_provider_is_passed_over_in_a_models_turn() -> None:
@@ -210,8 +210,8 @@ def test_what_ran_at_a_provider_is_passed_over_in_a_models_turn() -> None:
         {"type": "web_search_call", "id": "w"},
         {"type": "text", "text": "found"},
     ]
-    (said,) = to_chat([AIMessage(content)])
-    assert said.parts == (Text("found"),)
+    (converted,) = to_chat([AIMessage(content)])
+    assert converted.parts == (Text("found"),)
 
 
 @pytest.mark.parametrize(
@@ -243,8 +243,8 @@ def test_what_ran_at_a_provider_is_passed_over_in_a_models_turn() -> None:
 )
 def test_thinking_keeps_its_proof_and_whose_it_is(block: dict[str, Any], provider: str, part: Thinking) -> None:
     message = AIMessage([block, {"type": "text", "text": "so"}], response_metadata={"model_provider": provider})
-    (said,) = to_chat([message])
-    assert said.parts == (part, Text("so"))
+    (converted,) = to_chat([message])
+    assert converted.parts == (part, Text("so"))
 
 
 def test_our_own_thinking_comes_back_as_it_was_and_only_once() -> None:

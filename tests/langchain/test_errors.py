@@ -49,9 +49,9 @@ async def test_an_error_can_be_caught_by_either_name_however_it_was_asked_for(
 
 
 def test_every_error_of_the_engine_has_its_class() -> None:
-    said = {errors.SegueError, errors.ConfigurationError}
+    excluded = {errors.SegueError, errors.ConfigurationError}
     tree = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SegueError)}
-    assert tree - said == set(ours._OURS)
+    assert tree - excluded == set(ours._OURS)
 
 
 @pytest.mark.parametrize("kind", sorted(ours._OURS, key=lambda kind: kind.__name__))

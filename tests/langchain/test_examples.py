@@ -18,9 +18,9 @@ def test_the_examples_agent_survives_two_providers(
     for name in ("GEMINI", "GOOGLE", "OPENAI", "CLAUDE", "ANTHROPIC"):
         monkeypatch.delenv(f"{name}_API_KEY", raising=False)
     runpy.run_path(str(EXAMPLE), run_name="__main__")
-    said = capsys.readouterr().out
-    assert said.count('[call] get_weather {"city":"Seoul"}') == 1
-    assert said.count("[tool] It is sunny in Seoul.") == 1
-    assert said.count("No model has read this") == said.count("and a model answers in its place.") == 1
-    outcomes = [line.strip() for line in said.splitlines() if line.startswith("    ")]
+    output = capsys.readouterr().out
+    assert output.count('[call] get_weather {"city":"Seoul"}') == 1
+    assert output.count("[tool] It is sunny in Seoul.") == 1
+    assert output.count("No model has read this") == output.count("and a model answers in its place.") == 1
+    outcomes = [line.strip() for line in output.splitlines() if line.startswith("    ")]
     assert outcomes == ["gemini: broken", "openai: ok", "gemini: broken", "openai: broken", "claude: ok"]

@@ -82,10 +82,10 @@ async def test_a_trace_names_who_answered_and_what_was_tried(llm: LLMClient, far
         assert [chunk async for chunk in llm.astream("hi")]
     for run in runs.traced_runs:
         assert run.outputs is not None
-        told = run.outputs["generations"][0][0]["message"]["kwargs"]
-        assert told["response_metadata"]["target"] == "openai"
-        assert [attempt["target"] for attempt in told["response_metadata"]["attempts"]][-1] == "openai"
-        assert told["usage_metadata"]["output_tokens"] == 7
+        message = run.outputs["generations"][0][0]["message"]["kwargs"]
+        assert message["response_metadata"]["target"] == "openai"
+        assert [attempt["target"] for attempt in message["response_metadata"]["attempts"]][-1] == "openai"
+        assert message["usage_metadata"]["output_tokens"] == 7
         assert run.extra is not None
         assert run.extra["metadata"]["ls_provider"] == "segue"
         assert run.extra["metadata"]["ls_model_type"] == "chat"
@@ -126,6 +126,6 @@ async def test_the_order_of_a_calls_events_is_langchains(llm: LLMClient, far: An
     kinds = [event["event"] for event in events]
     assert (kinds[0], kinds[-1]) == ("on_chat_model_start", "on_chat_model_end")
     assert set(kinds[1:-1]) == {"on_chat_model_stream"}
-    said = "".join(str(event["data"]["chunk"].content) for event in events[1:-1])  # type: ignore[typeddict-item]
-    assert said == "one two" == events[-1]["data"]["output"].content
+    spoken = "".join(str(event["data"]["chunk"].content) for event in events[1:-1])  # type: ignore[typeddict-item]
+    assert spoken == "one two" == events[-1]["data"]["output"].content
     assert events[-1]["data"]["output"].response_metadata["target"] == "gemini"

@@ -109,8 +109,8 @@ def test_fields_of_dialects_are_joined() -> None:
 
 def test_what_was_constructed_and_what_was_bound_reach_the_target_together() -> None:
     part = {"candidates": [{"content": {"parts": [{"text": "fine"}]}, "finishReason": "STOP"}]}
-    said = b"data: " + json.dumps(part).encode() + b"\r\n\r\n"
-    transport = MemoryTransport([Reply(headers={"content-type": "text/event-stream"}, steps=[said])])
+    event = b"data: " + json.dumps(part).encode() + b"\r\n\r\n"
+    transport = MemoryTransport([Reply(headers={"content-type": "text/event-stream"}, steps=[event])])
     engine = Segue(load({"GEMINI_API_KEY": "k", "SEGUE_LEDGER": "none"}, directory="/nonexistent"), transport=transport)
     client = LLMClient(engine=engine, chain="gemini", safety_settings={"HARM_CATEGORY_HARASSMENT": "BLOCK_NONE"})
     message = client.bind(logit_bias={"1": 2}, media_resolution="LOW").invoke("hi")

@@ -125,8 +125,10 @@ async def test_structured_output_and_tools_go_through_a_package(registry: LLMReg
 async def test_a_package_can_be_kept_from_calling(registry: LLMRegistry, package: str) -> None:
     llm = registry.get_client("mine")
     assert llm is not None
-    said = [await llm.bind_tools([Point], tool_choice=choice).ainvoke("Name a Point.") for choice in ("auto", "none")]
-    assert [len(answer.tool_calls) for answer in said] == [1, 0]
+    answers = [
+        await llm.bind_tools([Point], tool_choice=choice).ainvoke("Name a Point.") for choice in ("auto", "none")
+    ]
+    assert [len(answer.tool_calls) for answer in answers] == [1, 0]
 
 
 async def test_openais_package_may_speak_the_responses_api(box: Sandbox) -> None:
@@ -242,8 +244,8 @@ async def test_a_packages_usage_is_what_the_provider_charged_and_is_reported_onc
         async for chunk in llm.astream("count"):
             whole = chunk if whole is None else whole + chunk
     charged = box.bill[-1].usage
-    told = whole.usage_metadata
-    assert (told["input_tokens"], told["output_tokens"]) == (charged.prompt_tokens, charged.output_tokens)
+    reported = whole.usage_metadata
+    assert (reported["input_tokens"], reported["output_tokens"]) == (charged.prompt_tokens, charged.output_tokens)
     (counted,) = counter.usage_metadata.values()
     assert (counted["input_tokens"], counted["output_tokens"]) == (charged.prompt_tokens, charged.output_tokens)
 

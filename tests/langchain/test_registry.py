@@ -49,10 +49,10 @@ def test_what_is_not_available_is_none_and_the_log_says_why(
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="segue"):
         assert registry.get_client("groq") is None
-        assert registry.get_client("nobody") is None
-        assert registry.create_client("nobody", temperature=0.5) is None
+        assert registry.get_client("unknown") is None
+        assert registry.create_client("unknown", temperature=0.5) is None
     assert "groq has no key: set GROQ_API_KEY" in caplog.text
-    assert "'nobody' is not a known client" in caplog.text
+    assert "'unknown' is not a known client" in caplog.text
     assert registry.why_not("openai") is None
     assert "GROQ_API_KEY" in str(registry.why_not("groq"))
 

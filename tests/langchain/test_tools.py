@@ -85,7 +85,7 @@ def test_what_runs_at_one_provider_only_or_is_no_tool_is_refused(given: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "choice"),
+    ("wish", "choice"),
     [
         (None, None),
         (False, None),
@@ -100,18 +100,18 @@ def test_what_runs_at_one_provider_only_or_is_no_tool_is_refused(given: Any) -> 
         ({"type": "any"}, ToolChoice(mode="required")),
     ],
 )
-def test_every_way_to_choose_a_tool_is_understood(said: Any, choice: ToolChoice | None) -> None:
-    assert engine_choice(said, ["add", "look"]) == choice
+def test_every_way_to_choose_a_tool_is_understood(wish: Any, choice: ToolChoice | None) -> None:
+    assert engine_choice(wish, ["add", "look"]) == choice
 
 
 def test_a_tool_named_like_a_mode_is_meant_itself() -> None:
     assert engine_choice("any", ["any"]) == ToolChoice(mode="tool", name="any")
 
 
-@pytest.mark.parametrize("said", ["subtract", 5, {"type": "function", "function": {"name": "subtract"}}])
-def test_a_choice_of_no_tool_is_refused_when_it_is_bound(llm: LLMClient, said: Any) -> None:
+@pytest.mark.parametrize("wish", ["subtract", 5, {"type": "function", "function": {"name": "subtract"}}])
+def test_a_choice_of_no_tool_is_refused_when_it_is_bound(llm: LLMClient, wish: Any) -> None:
     with pytest.raises(ConfigurationError, match="tool_choice"):
-        llm.bind_tools([add], tool_choice=said)
+        llm.bind_tools([add], tool_choice=wish)
 
 
 def test_bound_tools_reach_the_provider_with_their_choice(backend: Backend, far: Any) -> None:
@@ -145,7 +145,7 @@ def test_without_a_choice_none_is_sent(llm: LLMClient, far: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "output"),
+    ("wish", "output"),
     [
         (None, None),
         ({"type": "text"}, None),
@@ -157,8 +157,8 @@ def test_without_a_choice_none_is_sent(llm: LLMClient, far: Any) -> None:
         (OutputSchema(name="x"), OutputSchema(name="x")),
     ],
 )
-def test_agents_ask_for_structure_in_openais_words(said: Any, output: OutputSchema | None) -> None:
-    assert output_schema(said) == output
+def test_agents_ask_for_structure_in_openais_words(wish: Any, output: OutputSchema | None) -> None:
+    assert output_schema(wish) == output
 
 
 def test_an_unknown_response_format_is_refused() -> None:

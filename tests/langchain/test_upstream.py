@@ -94,40 +94,40 @@ async def events(model: Any, request: ChatRequest | None = None, *, streams: boo
     upstream = LangChainUpstream(model, target)
     ask = Ask(request=request or ChatRequest(messages=(user("hi"),)), connect=1.0, omit=frozenset(omit))
     receipt = Receipt()
-    said = [event async for batch in upstream.stream(ask, receipt) for event in batch]
-    assert receipt.sent or isinstance(said[0], Failed)
-    return said
+    received = [event async for batch in upstream.stream(ask, receipt) for event in batch]
+    assert receipt.sent or isinstance(received[0], Failed)
+    return received
 
 
-def failure(said: list[Any]) -> Any:
-    assert isinstance(said[-1], Failed)
-    return said[-1].failure
+def failure(received: list[Any]) -> Any:
+    assert isinstance(received[-1], Failed)
+    return received[-1].failure
 
 
 async def test_what_breaks_after_the_finish_reason_changes_nothing() -> None:
-    said = await events(scripted(chunk("a"), done("stop"), RuntimeError("the connection was reset")))
-    assert said[1:] == [TextDelta("a"), Finished(FinishReason.STOP, "stop")]
+    received = await events(scripted(chunk("a"), done("stop"), RuntimeError("the connection was reset")))
+    assert received[1:] == [TextDelta("a"), Finished(FinishReason.STOP, "stop")]
     assert isinstance((await events(scripted(chunk("a"), RuntimeError("reset"))))[-1], Failed)
 
 
 async def test_text_usage_and_the_finish_reason_are_reported() -> None:
     usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
     more = {"input_tokens": 0, "output_tokens": 2, "total_tokens": 2, "output_token_details": {"reasoning": 1}}
-    said = await events(scripted(chunk("a", usage_metadata=usage), chunk("b"), done("length", usage_metadata=more)))
-    assert [event.text for event in said if isinstance(event, TextDelta)] == ["a", "b"]
-    reports = [event.usage for event in said if isinstance(event, UsageReport)]
+    received = await events(scripted(chunk("a", usage_metadata=usage), chunk("b"), done("length", usage_metadata=more)))
+    assert [event.text for event in received if isinstance(event, TextDelta)] == ["a", "b"]
+    reports = [event.usage for event in received if isinstance(event, UsageReport)]
     assert reports == [
         Usage(input_tokens=5, output_tokens=1),
         Usage(input_tokens=5, output_tokens=3, reasoning_tokens=1),
     ]
-    assert said[-1] == Finished(FinishReason.LENGTH, raw="length")
+    assert received[-1] == Finished(FinishReason.LENGTH, raw="length")
 
 
 async def test_cached_input_is_counted_apart() -> None:
     details = {"cache_read": 3, "cache_creation": 0, "ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 1}
     usage = {"input_tokens": 10, "output_tokens": 1, "total_tokens": 11, "input_token_details": details}
-    said = await events(scripted(chunk("a", usage_metadata=usage), done()))
-    (report,) = [event.usage for event in said if isinstance(event, UsageReport)]
+    received = await events(scripted(chunk("a", usage_metadata=usage), done()))
+    (report,) = [event.usage for event in received if isinstance(event, UsageReport)]
     assert report == Usage(
         input_tokens=4, cache_read_tokens=3, cache_write_tokens=2, cache_write_1h_tokens=1, output_tokens=1
     )
@@ -138,29 +138,29 @@ async def test_impossible_counts_are_not_believed_nor_what_is_added_to_them(odd:
     usage: Any = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
     pieces = chunk("a", usage_metadata=usage), chunk("b"), chunk("c", usage_metadata=usage), done("stop")
     pieces[1].usage_metadata = usage | {"output_tokens": odd}
-    said = await events(scripted(*pieces))
-    reports = [event.usage for event in said if isinstance(event, UsageReport)]
+    received = await events(scripted(*pieces))
+    reports = [event.usage for event in received if isinstance(event, UsageReport)]
     assert reports == [Usage(input_tokens=5, output_tokens=1), Usage(), Usage()]
 
 
 async def test_a_stream_without_a_finish_reason_is_broken_though_langchain_marks_a_last_chunk() -> None:
-    said = await events(scripted(chunk("cut off in mid")))
-    assert failure(said).kind is FailureKind.BROKEN
-    assert "streams=False" in failure(said).message
+    received = await events(scripted(chunk("cut off in mid")))
+    assert failure(received).kind is FailureKind.BROKEN
+    assert "streams=False" in failure(received).message
 
 
 async def test_a_pipeline_of_bare_texts_is_asked_for_its_whole() -> None:
     pipeline = scripted(chunk("a"), done(), message=AIMessage("whole")) | StrOutputParser()
     assert failure(await events(pipeline)).kind is FailureKind.BROKEN
-    said = await events(pipeline, streams=False)
-    assert [event.text for event in said if isinstance(event, TextDelta)] == ["whole"]
+    received = await events(pipeline, streams=False)
+    assert [event.text for event in received if isinstance(event, TextDelta)] == ["whole"]
 
 
 async def test_a_model_asked_for_whole_messages_needs_no_finish_reason() -> None:
     model = scripted(message=AIMessage("whole"))
-    said = await events(model, streams=False)
-    assert [event.text for event in said if isinstance(event, TextDelta)] == ["whole"]
-    assert said[-1] == Finished(FinishReason.STOP, raw="stop")
+    received = await events(model, streams=False)
+    assert [event.text for event in received if isinstance(event, TextDelta)] == ["whole"]
+    assert received[-1] == Finished(FinishReason.STOP, raw="stop")
 
 
 @pytest.mark.parametrize(
@@ -178,25 +178,25 @@ async def test_a_model_asked_for_whole_messages_needs_no_finish_reason() -> None
     ],
 )
 async def test_each_packages_word_for_the_end_is_understood(metadata: dict[str, Any], reason: FinishReason) -> None:
-    said = await events(scripted(chunk("a"), chunk(response_metadata=metadata)))
-    assert isinstance(said[-1], Finished)
-    assert said[-1].reason is reason
+    received = await events(scripted(chunk("a"), chunk(response_metadata=metadata)))
+    assert isinstance(received[-1], Finished)
+    assert received[-1].reason is reason
 
 
 @pytest.mark.parametrize("metadata", [{"finish_reason": "MALFORMED_FUNCTION_CALL"}, {"status": "failed"}])
 async def test_an_end_that_is_none_is_a_failure(metadata: dict[str, Any]) -> None:
-    said = await events(scripted(chunk("a"), chunk(response_metadata=metadata)))
-    assert failure(said).kind is FailureKind.BROKEN
+    received = await events(scripted(chunk("a"), chunk(response_metadata=metadata)))
+    assert failure(received).kind is FailureKind.BROKEN
 
 
 async def test_a_run_still_in_progress_has_not_ended() -> None:
-    said = await events(scripted(chunk("a", response_metadata={"status": "in_progress"})))
-    assert failure(said).kind is FailureKind.BROKEN
+    received = await events(scripted(chunk("a", response_metadata={"status": "in_progress"})))
+    assert failure(received).kind is FailureKind.BROKEN
 
 
 async def test_a_refusal_of_the_model_is_reported_with_its_words() -> None:
-    said = await events(scripted(chunk("", additional_kwargs={"refusal": "I won't."}), done()))
-    assert said[-1] == Finished(FinishReason.CONTENT_FILTER, raw="stop", refusal="I won't.")
+    received = await events(scripted(chunk("", additional_kwargs={"refusal": "I won't."}), done()))
+    assert received[-1] == Finished(FinishReason.CONTENT_FILTER, raw="stop", refusal="I won't.")
 
 
 def piece(index: Any, name: Any, args: Any, id: Any = None) -> AIMessageChunk:
@@ -204,7 +204,7 @@ def piece(index: Any, name: Any, args: Any, id: Any = None) -> AIMessageChunk:
 
 
 async def test_tool_calls_in_pieces_are_numbered_and_ended() -> None:
-    said = await events(
+    received = await events(
         scripted(
             piece(1, "add", "", "c1"),
             piece(1, None, '{"a"'),
@@ -213,7 +213,7 @@ async def test_tool_calls_in_pieces_are_numbered_and_ended() -> None:
             done(),
         )
     )
-    assert [event for event in said if isinstance(event, ToolCallDelta | ToolCallEnd)] == [
+    assert [event for event in received if isinstance(event, ToolCallDelta | ToolCallEnd)] == [
         ToolCallDelta(0, "c1", "add", ""),
         ToolCallDelta(0, "", "", '{"a"'),
         ToolCallDelta(0, "", "", ":1}"),
@@ -221,13 +221,13 @@ async def test_tool_calls_in_pieces_are_numbered_and_ended() -> None:
         ToolCallDelta(1, "c2", "mul", "{}"),
         ToolCallEnd(1),
     ]
-    assert said[-1] == Finished(FinishReason.TOOL_CALLS, raw="stop")
+    assert received[-1] == Finished(FinishReason.TOOL_CALLS, raw="stop")
 
 
 @pytest.mark.parametrize("index", [None, 0])
 async def test_whole_calls_one_after_another_are_told_apart(index: Any) -> None:
-    said = await events(scripted(piece(index, "add", "{}", "c1"), piece(index, "add", "{}", "c2"), done()))
-    assert [(e.index, e.id) for e in said if isinstance(e, ToolCallDelta)] == [(0, "c1"), (1, "c2")]
+    received = await events(scripted(piece(index, "add", "{}", "c1"), piece(index, "add", "{}", "c2"), done()))
+    assert [(e.index, e.id) for e in received if isinstance(e, ToolCallDelta)] == [(0, "c1"), (1, "c2")]
 
 
 async def test_calls_of_a_whole_message_and_their_signatures_are_reported() -> None:
@@ -236,10 +236,10 @@ async def test_calls_of_a_whole_message_and_their_signatures_are_reported() -> N
         tool_calls=[{"name": "add", "args": {"a": 1}, "id": "c1"}],
         additional_kwargs={CALL_SIGNATURES: {"c1": "sig"}},
     )
-    said = await events(scripted(message=message), streams=False)
-    (delta,) = [event for event in said if isinstance(event, ToolCallDelta)]
+    received = await events(scripted(message=message), streams=False)
+    (delta,) = [event for event in received if isinstance(event, ToolCallDelta)]
     assert delta == ToolCallDelta(0, "c1", "add", '{"a":1}', signature="sig")
-    assert said[-1] == Finished(FinishReason.TOOL_CALLS, raw="tool_calls")
+    assert received[-1] == Finished(FinishReason.TOOL_CALLS, raw="tool_calls")
 
 
 async def test_reasoning_of_a_providers_package_keeps_its_proof() -> None:
@@ -252,12 +252,12 @@ async def test_reasoning_of_a_providers_package_keeps_its_proof() -> None:
     target = target_of("x", model)
     claude = LangChainUpstream(model, __import__("msgspec").structs.replace(target, dialect="claude"))
     ask = Ask(request=ChatRequest(messages=(user("hi"),)), connect=1.0)
-    said = [event async for batch in claude.stream(ask, Receipt()) for event in batch]
-    assert [event for event in said if isinstance(event, ThinkingDelta)] == [
+    received = [event async for batch in claude.stream(ask, Receipt()) for event in batch]
+    assert [event for event in received if isinstance(event, ThinkingDelta)] == [
         ThinkingDelta("hm"),
         ThinkingDelta(signature="s", dialect="claude"),
     ]
-    assert [event.text for event in said if isinstance(event, TextDelta)] == ["so"]
+    assert [event.text for event in received if isinstance(event, TextDelta)] == ["so"]
 
 
 async def test_only_what_the_caller_set_is_sent_to_the_model() -> None:
@@ -287,9 +287,9 @@ async def test_tools_and_their_choice_are_bound() -> None:
         parallel_tool_calls=False,
     )
     await events(model, request)
-    said = model.seen[0][1]
-    assert said["tools"][0]["function"]["name"] == "add"
-    assert (said["tool_choice"], said["parallel_tool_calls"]) == ("any", False)
+    received = model.seen[0][1]
+    assert received["tools"][0]["function"]["name"] == "add"
+    assert (received["tool_choice"], received["parallel_tool_calls"]) == ("any", False)
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="tool", name="add")])
@@ -303,9 +303,9 @@ async def test_a_model_that_cannot_be_made_to_call_is_asked_to(choice: ToolChoic
     receipt = Receipt()
     ask = Ask(request=request, connect=1.0, omit=frozenset(() if known else ("tool_choice",)))
     assert [batch async for batch in LangChainUpstream(model, target).stream(ask, receipt)]
-    messages, said = model.seen[0]
-    assert "tool_choice" not in said
-    assert said["tools"]
+    messages, received = model.seen[0]
+    assert "tool_choice" not in received
+    assert received["tools"]
     assert messages[0].content.startswith("Answer by calling")
     assert ("`add`" in messages[0].content) == (choice.mode == "tool")
     assert receipt.omitted == ("tool_choice",)
@@ -343,15 +343,15 @@ class Status(Exception):
     ],
 )
 async def test_whatever_a_model_raises_is_a_failure_of_the_right_kind(error: Exception, kind: FailureKind) -> None:
-    said = await events(scripted(error))
-    assert failure(said).kind is kind
-    assert type(error).__name__ in failure(said).message or isinstance(error, Status)
+    received = await events(scripted(error))
+    assert failure(received).kind is kind
+    assert type(error).__name__ in failure(received).message or isinstance(error, Status)
 
 
 async def test_a_model_that_takes_no_tools_is_passed_over_for_a_request_with_tools() -> None:
     request = ChatRequest(messages=(user("hi"),), tools=(Tool(name="add"),))
-    said = await events(FakeListChatModel(responses=["x"]), request)
-    assert failure(said).kind is FailureKind.CAPABILITY
+    received = await events(FakeListChatModel(responses=["x"]), request)
+    assert failure(received).kind is FailureKind.CAPABILITY
 
 
 def test_a_models_own_retries_are_switched_off_and_its_usage_on() -> None:

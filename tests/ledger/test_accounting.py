@@ -137,10 +137,10 @@ async def test_every_class_of_tokens_is_booked_at_its_own_price_and_the_last_rep
 async def test_an_answer_without_a_report_to_believe_is_booked_at_what_was_sent_and_delivered(
     counts: dict[str, int],
 ) -> None:
-    said = CHAT_USAGE | counts if counts.get("total_tokens") is None else counts
+    counted = CHAT_USAGE | counts if counts.get("total_tokens") is None else counts
     steps = [
         *CHAT[:2],
-        *sse({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [], "usage": said}, "[DONE]"),
+        *sse({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [], "usage": counted}, "[DONE]"),
     ]
     booked = []
     for stream in (steps, [*CHAT[:2], *sse("[DONE]")]):

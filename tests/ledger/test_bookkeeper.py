@@ -54,7 +54,7 @@ def test_a_failed_attempt_keeps_its_reason_and_an_estimate_its_bound(books: Book
 
 def test_prices_come_from_the_catalogue_at_the_attempts_own_time(store: LedgerStore, attempt: Any) -> None:
     books = Bookkeeper(store)
-    books.warm([("openai", "gpt-4.1"), ("nobody", "knows")], wall=NOON)
+    books.warm([("openai", "gpt-4.1"), ("unknown", "knows")], wall=NOON)
     reservation = books.reserve(
         attempt("a", Settlement.RESERVED, provider="openai", model="gpt-4.1"), prompt_tokens=10, max_tokens=5
     )
@@ -62,7 +62,7 @@ def test_prices_come_from_the_catalogue_at_the_attempts_own_time(store: LedgerSt
     record = books.settle(reservation, Ending(outcome="ok", finished=True, report=usage), seconds=1.0)
     assert record.cost == Decimal(10)  # $2 a million in, $8 a million out
     unknown = books.reserve(
-        attempt("b", Settlement.RESERVED, provider="nobody", model="knows"), prompt_tokens=10, max_tokens=5
+        attempt("b", Settlement.RESERVED, provider="unknown", model="knows"), prompt_tokens=10, max_tokens=5
     )
     assert unknown.record.bound is None
 

@@ -52,8 +52,8 @@ def test_kill_9_loses_no_acknowledged_attempt_and_doubles_none(tmp_path: Path, p
         assert process.stdout.readline() == "ready\n"
         time.sleep(random.uniform(0.05, 0.25))
         process.kill()
-        said, _ = process.communicate()
-        acknowledged[str(life)] = max((int(line) for line in said.splitlines() if line.endswith("0")), default=0)
+        output, _ = process.communicate()
+        acknowledged[str(life)] = max((int(line) for line in output.splitlines() if line.endswith("0")), default=0)
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
@@ -215,7 +215,7 @@ def test_what_a_process_had_reserved_when_it_was_killed_is_settled_once_and_not_
     assert fates(store)["open"] == (Settlement.RESERVED, "pending", None), "its process lives"
     process.kill()
     process.wait()
-    assert fates(store)["open"][0] is Settlement.RESERVED, "nobody has looked yet"
+    assert fates(store)["open"][0] is Settlement.RESERVED, "no one has looked yet"
     monkeypatch.setattr(sqlite, "LOOK_FOR_DEAD", 0.0)
     store.settle(attempt("later"))
     assert store.flush()

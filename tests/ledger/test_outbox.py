@@ -320,7 +320,7 @@ from segue.errors import ConfigurationError
 from segue.ledger.stores.factory import ledger_of
 from segue.secret import Secret
 from segue.settings import Settings
-assert not any(name.startswith("pymongo") for name in sys.modules), "it is imported where nobody asked for it"
+assert not any(name.startswith("pymongo") for name in sys.modules), "it is imported where it is not asked for"
 sys.modules["pymongo"] = None
 try:
     ledger_of(Settings(ledger=sys.argv[1], mongodb_url=Secret("mongodb://db")))
@@ -330,5 +330,5 @@ except ConfigurationError as error:
 
 
 def test_without_pymongo_the_error_says_what_to_install(tmp_path: Path, python: Any, finished: Any) -> None:
-    told = finished(python(WITHOUT_PYMONGO, tmp_path / "ledger.sqlite3"))
-    assert told == "MONGODB_URL is set and PyMongo is missing: pip install 'segue-llm[mongodb]'\n"
+    output = finished(python(WITHOUT_PYMONGO, tmp_path / "ledger.sqlite3"))
+    assert output == "MONGODB_URL is set and PyMongo is missing: pip install 'segue-llm[mongodb]'\n"

@@ -204,9 +204,9 @@ def test_a_setting_of_days_that_has_no_effect_is_logged_once_with_what_to_set(
     settings = load({"SEGUE_LEDGER": str(tmp_path / "ledger.sqlite3")} | environ, directory=tmp_path)
     for _ in range(2):
         ledger_of(settings)
-    said = [record.message for record in caplog.records if "DAYS" in record.message]
-    assert len(said) == bool(remedy)
-    assert all(remedy in message for message in said)
+    logged = [record.message for record in caplog.records if "DAYS" in record.message]
+    assert len(logged) == bool(remedy)
+    assert all(remedy in message for message in logged)
 
 
 def test_the_setting_takes_old_attempts_out_with_the_next_that_are_written(tmp_path: Path, attempt: Any) -> None:

@@ -50,11 +50,11 @@ def write(store: LedgerStore, record: AttemptRecord) -> None:
     (store.reserve if record.settlement is Settlement.RESERVED else store.settle)(record)
 
 
-def expected(told: list[AttemptRecord]) -> list[AttemptRecord]:
+def expected(booked: list[AttemptRecord]) -> list[AttemptRecord]:
     """Of each id: its first settlement, or else its first reservation."""
     kept = []
-    for name in {record.attempt_id for record in told}:
-        mine = [record for record in told if record.attempt_id == name]
+    for name in {record.attempt_id for record in booked}:
+        mine = [record for record in booked if record.attempt_id == name]
         kept.append(next((record for record in mine if record.settlement is not Settlement.RESERVED), mine[0]))
     return sorted(kept, key=lambda record: (record.started, record.attempt_id))
 
@@ -66,14 +66,14 @@ def comparable(rows: list[DailyRow]) -> list[dict[str, Any]]:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    told=st.lists(records, max_size=20),
+    booked=st.lists(records, max_size=20),
     flush_after=st.sets(st.integers(0, 20)),
     by=st.lists(st.sampled_from(get_args(Dimension)), max_size=3, unique=True),
     zone=st.sampled_from([datetime.UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Seoul"), None]),
     where=st.builds(Where, provider=st.none() | words, simulated=st.none() | st.booleans()),
 )
 def test_stores_keep_what_the_model_keeps_and_add_it_up_alike(
-    told: list[AttemptRecord],
+    booked: list[AttemptRecord],
     flush_after: set[int],
     by: list[Dimension],
     zone: datetime.tzinfo | None,
@@ -81,12 +81,12 @@ def test_stores_keep_what_the_model_keeps_and_add_it_up_alike(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         memory, sqlite = MemoryStore(), SqliteStore(Path(directory) / "ledger.sqlite3", gather=0.0)
-        for number, record in enumerate(told):
+        for number, record in enumerate(booked):
             write(memory, record)
             write(sqlite, record)
             if number in flush_after:
                 assert sqlite.flush()
-        kept = expected(told)
+        kept = expected(booked)
         assert memory.records() == sqlite.records() == kept
         chosen = [record for record in kept if where.provider in (None, record.provider)]
         chosen = [record for record in chosen if where.simulated in (None, record.simulated)]
@@ -100,10 +100,10 @@ def test_stores_keep_what_the_model_keeps_and_add_it_up_alike(
 
 
 @settings(max_examples=60, deadline=None)
-@given(told=st.lists(records, max_size=20))
-def test_daily_sums_add_up_to_the_records(told: list[AttemptRecord]) -> None:
+@given(booked=st.lists(records, max_size=20))
+def test_daily_sums_add_up_to_the_records(booked: list[AttemptRecord]) -> None:
     store = MemoryStore()
-    for record in told:
+    for record in booked:
         write(store, record)
     kept = store.records()
     rows = store.daily(DAY - datetime.timedelta(days=2), DAY + datetime.timedelta(days=3), by=("provider", "outcome"))

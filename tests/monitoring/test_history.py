@@ -186,7 +186,7 @@ class World:
         self.store = store
         self.history = History(store, Redactor())
         self.health = HealthBook(BreakerPolicy(), on_change=self.history.changed)
-        engine = Engine(_nobody, health=self.health, wall=lambda: self.wall)
+        engine = Engine(_nothing, health=self.health, wall=lambda: self.wall)
         self.history.attach(engine)
 
     def fail(self, kind: FailureKind, retry_after: float | None = None) -> None:
@@ -214,8 +214,8 @@ class World:
         return changes(self.store, 0.0, EVER)
 
 
-def _nobody(target: Target) -> None:
-    raise AssertionError("nobody is asked")
+def _nothing(target: Target) -> None:
+    raise AssertionError("no provider is asked")
 
 
 def test_a_rate_limit_that_comes_again_and_again_is_written_once_a_minute() -> None:
@@ -290,7 +290,7 @@ def test_a_wait_that_an_earlier_process_received_holds_as_long_as_it_named_but_n
     world.pass_(later)
     world.history = History(world.store, Redactor())
     world.health = HealthBook(BreakerPolicy(), on_change=world.history.changed)
-    world.history.attach(Engine(_nobody, health=world.health, wall=lambda: world.wall))
+    world.history.attach(Engine(_nothing, health=world.health, wall=lambda: world.wall))
     monkeypatch.setattr("segue.monitoring.history.time.monotonic", lambda: world.now)
     world.history.take_up(KEYS)
     look = world.health.look(KEYS, world.now)

@@ -24,9 +24,9 @@ def hour(*found: float, target: str = "gemini", start: int = 3600) -> Hour:
 @given(st.lists(waits, min_size=1, max_size=60), st.sampled_from([0.5, 0.95, 0.99, 1.0]))
 def test_a_quantile_is_within_nine_percent_of_the_true_one(found: list[float], q: float) -> None:
     true = sorted(found)[max(ceil(q * len(found) - 1e-9) - 1, 0)]
-    told = quantile(hour(*found).first, q)
-    assert told is not None
-    assert abs(told / true - 1) < 0.0906
+    estimate = quantile(hour(*found).first, q)
+    assert estimate is not None
+    assert abs(estimate / true - 1) < 0.0906
 
 
 @given(st.lists(st.tuples(waits, st.booleans()), max_size=30))

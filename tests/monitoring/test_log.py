@@ -165,8 +165,8 @@ if os.fork() == 0:
 else:
     os.wait()
 """
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
-    assert said.stdout.count("one of the parent's") == said.stdout.count("one of the child's") == 1
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.count("one of the parent's") == done.stdout.count("one of the child's") == 1
 
 
 async def test_no_one_answering_is_an_error_with_each_reason(box: Sandbox) -> None:
@@ -287,8 +287,8 @@ def test_no_secret_gets_out_by_any_path(box: Sandbox, tmp_path: Any) -> None:
     ring = FileKeyRing(tmp_path / "keys.sqlite3")
     key, secret = ring.create("caller")
     everything = [*SECRETS.values(), *CALLERS, UNSHAPED, secret.reveal(), "pa55word"]
-    told = " ".join(each for each in everything if each != UNSHAPED)
-    body = {"model": "auto", "messages": [{"role": "user", "content": f"Mine are {told}"}]}
+    ours = " ".join(each for each in everything if each != UNSHAPED)
+    body = {"model": "auto", "messages": [{"role": "user", "content": f"Mine are {ours}"}]}
     watching = OpenTelemetry(tracer_provider=tracers, content=True, redact=redactor_of(plain))
     gateway = served(plain, gatekeeper=Gatekeeper(ring), listeners=[watching])
     with gateway as address, httpx.Client(base_url=address) as client:
@@ -300,23 +300,23 @@ def test_no_secret_gets_out_by_any_path(box: Sandbox, tmp_path: Any) -> None:
             path = "/v1/models" if presented == UNSHAPED else f"/v1/models/{presented}"
             client.get(path, params={"key": presented})
         mine = {"authorization": f"Bearer {secret.reveal()}"}
-        for model in ("auto", f"openai/{CALLERS[0]}", f"openai/{SECRETS['OPENAI_API_KEY']}", f"nobody/{CALLERS[1]}"):
+        for model in ("auto", f"openai/{CALLERS[0]}", f"openai/{SECRETS['OPENAI_API_KEY']}", f"unknown/{CALLERS[1]}"):
             client.post("/v1/chat/completions", json={**body, "model": model}, headers=mine)
         box.break_provider("gemini", "auth")
         client.post("/v1/chat/completions", json=body, headers=mine)
-        said = [client.get(path, headers=mine).text for path in ("/metrics", "/health/ready", "/health/history")]
+        done = [client.get(path, headers=mine).text for path in ("/metrics", "/health/ready", "/health/history")]
         try:
-            raise RuntimeError(told)
+            raise RuntimeError(ours)
         except RuntimeError:
-            logging.getLogger("segue.server").exception("a defect with %s", told)
+            logging.getLogger("segue.server").exception("a defect with %s", ours)
         logging.getLogger("uvicorn.error").error("GET /v1?key=%s Authorization: Bearer %s", UNSHAPED, UNSHAPED)
     text = written.text
     assert len(written.lines("request")) >= 3
     assert len(written.lines("http")) >= 20
     assert len([line for line in written.lines("message") if line["level"] == "error"]) == 2
     assert key.id in text
-    said += [text, *(span.to_json() for span in exporter.get_finished_spans())]
-    assert len(said) > 10
-    assert "gen_ai.input.messages" in said[-1] + said[-2]
+    done += [text, *(span.to_json() for span in exporter.get_finished_spans())]
+    assert len(done) > 10
+    assert "gen_ai.input.messages" in done[-1] + done[-2]
     for each in everything:
-        assert [line for line in said if each in line or json.dumps(each)[1:-1] in line] == []
+        assert [line for line in done if each in line or json.dumps(each)[1:-1] in line] == []

@@ -113,22 +113,22 @@ async def test_a_request_that_failed_over_is_a_span_with_one_for_each_attempt_be
         assert span.kind is SpanKind.CLIENT
         assert span.parent == request.context
     assert (failed.name, answered.name) == ("chat gemini-3.5-flash-lite", "chat gpt-6-luna")
-    said = dict(failed.attributes or {})
-    assert (said["error.type"], said["gen_ai.provider.name"]) == ("overload", "gcp.gemini")
-    assert said["http.response.status_code"] == 503
+    recorded = dict(failed.attributes or {})
+    assert (recorded["error.type"], recorded["gen_ai.provider.name"]) == ("overload", "gcp.gemini")
+    assert recorded["http.response.status_code"] == 503
     assert failed.status.status_code is StatusCode.ERROR
-    said = dict(answered.attributes or {})
-    assert said["gen_ai.operation.name"] == "chat"
-    assert said["gen_ai.provider.name"] == "openai"
-    assert said["gen_ai.request.model"] == said["gen_ai.response.model"] == "gpt-6-luna"
-    assert said["gen_ai.request.temperature"] == 0.2
-    assert said["gen_ai.request.max_tokens"] == 99
-    assert said["gen_ai.request.stop_sequences"] == ("END",)
-    assert said["gen_ai.usage.input_tokens"] == answer.usage.prompt_tokens
-    assert said["gen_ai.usage.output_tokens"] == answer.usage.output_tokens
-    assert said["gen_ai.response.time_to_first_chunk"] > 0
-    assert said["segue.cost"] == float(answer.cost or 0)
-    assert (said["server.address"], said["server.port"]) == (
+    recorded = dict(answered.attributes or {})
+    assert recorded["gen_ai.operation.name"] == "chat"
+    assert recorded["gen_ai.provider.name"] == "openai"
+    assert recorded["gen_ai.request.model"] == recorded["gen_ai.response.model"] == "gpt-6-luna"
+    assert recorded["gen_ai.request.temperature"] == 0.2
+    assert recorded["gen_ai.request.max_tokens"] == 99
+    assert recorded["gen_ai.request.stop_sequences"] == ("END",)
+    assert recorded["gen_ai.usage.input_tokens"] == answer.usage.prompt_tokens
+    assert recorded["gen_ai.usage.output_tokens"] == answer.usage.output_tokens
+    assert recorded["gen_ai.response.time_to_first_chunk"] > 0
+    assert recorded["segue.cost"] == float(answer.cost or 0)
+    assert (recorded["server.address"], recorded["server.port"]) == (
         "127.0.0.1",
         int(box.base_url("openai").split(":")[2][:-3]),
     )
@@ -195,11 +195,11 @@ async def test_content_is_in_the_spans_only_where_that_is_switched_on_and_withou
     segue = Segue(settings, listeners=[collected.listener(content=True)])
     answer = await segue.acomplete([system("Be brief."), user("Mine is sk-0123456789abcdef")])
     await segue.aclose()
-    said = dict(collected.attempts[0].attributes or {})
-    asked = json.loads(str(said["gen_ai.input.messages"]))
+    recorded = dict(collected.attempts[0].attributes or {})
+    asked = json.loads(str(recorded["gen_ai.input.messages"]))
     assert asked[0] == {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]}
     assert asked[1]["parts"][0]["content"] == "Mine is [redacted]"
-    (message,) = json.loads(str(said["gen_ai.output.messages"]))
+    (message,) = json.loads(str(recorded["gen_ai.output.messages"]))
     assert message == {"role": "assistant", "parts": [{"type": "text", "content": answer.text}]}
 
 

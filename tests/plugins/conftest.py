@@ -50,14 +50,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append(body)
-        said = [{"say": "It is "}, {"say": "Rayleigh scattering."}, {"end": "stop", "read": 9, "wrote": 5}]
+        lines = [{"say": "It is "}, {"say": "Rayleigh scattering."}, {"end": "stop", "read": 9, "wrote": 5}]
         if not self.server.whole:
-            said = []
+            lines = []
         self.send_response(200)
         self.send_header("content-type", "application/x-ndjson")
         self.send_header("connection", "close")
         self.end_headers()
-        self.wfile.write(b"".join(json.dumps(line).encode() + b"\n" for line in said))
+        self.wfile.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -32,28 +32,28 @@ def python(code: str, environment: dict[str, str], where: Path) -> Any:
 def test_the_library_speaks_the_dialect_in_the_policys_order_and_books_in_the_store(
     environment: dict[str, str], tmp_path: Path, broken: Lines, whole: Lines
 ) -> None:
-    said = python(
+    output = python(
         "import json\nfrom segue import Segue\n"
         "segue = Segue()\nanswer = segue.complete('Why is the sky blue?')\nsegue.close()\n"
         "print(json.dumps([answer.text, answer.target, len(answer.attempts), answer.usage.output_tokens]))",
         environment,
         tmp_path,
     )
-    assert said == [TEXT, "zebra", 2, 5]
+    assert output == [TEXT, "zebra", 2, 5]
     assert (len(broken.asked), len(whole.asked)) == (1, 1), "the policy asks `ant` first"
     booked = [json.loads(line) for line in (tmp_path / "attempts.jsonl").read_text().splitlines()]
     assert [(line["target"], line["outcome"]) for line in booked] == [("ant", "broken"), ("zebra", "ok")]
 
 
 def test_langchain_speaks_it_too(environment: dict[str, str], tmp_path: Path) -> None:
-    said = python(
+    output = python(
         "import json\nfrom segue import registry\n"
         "message = registry.get_client_with_fallback().invoke('Why is the sky blue?')\n"
         "print(json.dumps([message.content, message.response_metadata['target']]))",
         environment,
         tmp_path,
     )
-    assert said == [TEXT, "zebra"]
+    assert output == [TEXT, "zebra"]
 
 
 def test_the_command_line_speaks_it_too(environment: dict[str, str], tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from .conftest import PATIENT, Make
 
 @pytest.fixture
 def settings(make: Make) -> Settings:
-    nobody = TargetSettings(provider="llamacpp", model="m", base_url="http://127.0.0.1:9/v1")
+    absent = TargetSettings(provider="llamacpp", model="m", base_url="http://127.0.0.1:9/v1")
     local = TargetSettings(file=SMALL_MODEL, temperature=0.0)
     policy = PATIENT.replace(deadline=120.0)
-    return Settings(chain=("gone", "local"), targets={"gone": nobody, "local": local}, policy=policy, ledger="none")
+    return Settings(chain=("gone", "local"), targets={"gone": absent, "local": local}, policy=policy, ledger="none")
 
 
 @pytest.fixture

@@ -50,10 +50,10 @@ def test_a_whole_answer_and_a_stream_say_the_same_and_are_counted(segue: Segue, 
     assert "".join(pieces) == answer.text == stream.answer.text
     # In the Responses' dialect this server says "completed" whatever ended the answer.
     assert answer.finish_reason is (FinishReason.STOP if dialect == "openai_responses" else FinishReason.LENGTH)
-    for said in (answer, stream.answer):
-        assert said.usage.output_tokens == TOKENS
-        assert 20 < said.usage.input_tokens < 60
-        assert len(said.attempts) == 1
+    for result in (answer, stream.answer):
+        assert result.usage.output_tokens == TOKENS
+        assert 20 < result.usage.input_tokens < 60
+        assert len(result.attempts) == 1
 
 
 def test_a_stream_that_is_closed_stops_the_generation(segue: Segue, one: ModelProcess) -> None:

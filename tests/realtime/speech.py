@@ -37,7 +37,7 @@ class Speech(Protocol):
         """A whole answer that is not streamed."""
         ...
 
-    def said(self, body: Mapping[str, Any]) -> str:
+    def begun(self, body: Mapping[str, Any]) -> str:
         """The beginning of the answer that the request asks to go on with."""
         ...
 
@@ -84,8 +84,8 @@ class OpenAI:
             ensure_ascii=False,
         ).encode()
 
-    def said(self, body: Mapping[str, Any]) -> str:
-        return _said([(message["role"], _text(message["content"])) for message in body["messages"]])
+    def begun(self, body: Mapping[str, Any]) -> str:
+        return _begun([(message["role"], _text(message["content"])) for message in body["messages"]])
 
     def prompt(self, body: Mapping[str, Any]) -> str:
         return next(_text(message["content"]) for message in body["messages"] if message["role"] == "user")
@@ -139,8 +139,8 @@ class Claude:
         usage = {"usage": {"input_tokens": 5, "output_tokens": len(text.split())}}
         return json.dumps(message | content | usage, ensure_ascii=False).encode()
 
-    def said(self, body: Mapping[str, Any]) -> str:
-        return _said([(message["role"], _text(message["content"])) for message in body["messages"]])
+    def begun(self, body: Mapping[str, Any]) -> str:
+        return _begun([(message["role"], _text(message["content"])) for message in body["messages"]])
 
     def prompt(self, body: Mapping[str, Any]) -> str:
         return _text(body["messages"][0]["content"])
@@ -176,8 +176,8 @@ class Gemini:
     def document(self, text: str) -> bytes:
         return json.dumps(self._answer(text, finish="STOP", tokens=len(text.split())), ensure_ascii=False).encode()
 
-    def said(self, body: Mapping[str, Any]) -> str:
-        return _said([(turn["role"], _text(turn["parts"])) for turn in body["contents"]])
+    def begun(self, body: Mapping[str, Any]) -> str:
+        return _begun([(turn["role"], _text(turn["parts"])) for turn in body["contents"]])
 
     def prompt(self, body: Mapping[str, Any]) -> str:
         return _text(body["contents"][0]["parts"])
@@ -213,7 +213,7 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
-def _said(turns: list[tuple[str, str]]) -> str:
+def _begun(turns: list[tuple[str, str]]) -> str:
     """The model's last turn, if it comes last (a prefill) or before the turn that asks to go on."""
     if turns[-1][0] == "user" and INSTRUCTION in turns[-1][1]:
         turns = turns[:-1]

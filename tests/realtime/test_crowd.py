@@ -57,27 +57,27 @@ async def test_a_thousand_callers_of_a_provider_that_dies_are_all_answered_and_n
         began = time.perf_counter()
         found = await asyncio.gather(*(call(number) for number in range(CALLERS)))
         took = time.perf_counter() - began
-        outlived = await here.outlived(max(told.ended for told in found))
+        outlived = await here.outlived(max(outcome.ended for outcome in found))
 
     wrong = {}
-    for number, told in enumerate(found):
-        by = told.answer.target if told.answer is not None else ""
-        if complaints := [*wrong_answer(told, by, f"Count. #{number}-")]:
+    for number, outcome in enumerate(found):
+        by = outcome.answer.target if outcome.answer is not None else ""
+        if complaints := [*wrong_answer(outcome, by, f"Count. #{number}-")]:
             wrong[number] = complaints
     assert not wrong, f"{len(wrong)} of {CALLERS}: {list(wrong.items())[:3]}"
     asks = [ask for upstream in here.upstreams.values() for ask in upstream.asks]
     ended = [ask.prompt for ask in asks if ask.ended]
     twice = len(ended) - len(set(ended))
-    hedges = sum(told.answer.hedges for told in found if told.answer is not None)
+    hedges = sum(outcome.answer.hedges for outcome in found if outcome.answer is not None)
     assert twice <= hedges, "an answer was generated whole a second time, and no race explains it"
-    givers = [told.answer.target for told in found if told.answer is not None]
-    moved = [told for told in found if told.answer is not None and len(told.answer.attempts) > 1]
+    givers = [outcome.answer.target for outcome in found if outcome.answer is not None]
+    moved = [outcome for outcome in found if outcome.answer is not None and len(outcome.answer.attempts) > 1]
     assert givers.count("gemini") >= DIES_AFTER
     assert moved
     assert len(set(givers)) > 1
     assert outlived <= AT_ONCE
     assert not here.unsettled()
-    seams = sum(told.answer.seams for told in found if told.answer is not None)
+    seams = sum(outcome.answer.seams for outcome in found if outcome.answer is not None)
     MEASURES.notes.append(
         f"{CALLERS} callers, {givers.count('gemini')} answered before the provider died, {len(moved)} carried over with "
         f"{seams} seams and {hedges} hedges, all exact, in {took:.1f} s"

@@ -45,9 +45,9 @@ CUT = {
 async def test_a_whole_document_is_the_answer() -> None:
     async def case(chain: tuple[str, ...]) -> None:
         async with world(*(Upstream(usual=document()) for _ in chain), chain=chain, streams=False) as here:
-            told = await whole(here.client)
-            assert not [*wrong_answer(told, chain[0])]
-            assert await here.outlived(told.ended) <= AT_ONCE
+            outcome = await whole(here.client)
+            assert not [*wrong_answer(outcome, chain[0])]
+            assert await here.outlived(outcome.ended) <= AT_ONCE
 
     await on_each_chain(case)
 
@@ -57,9 +57,9 @@ async def test_a_cut_document_is_never_passed_off_as_whole(cut: str) -> None:
     async def case(chain: tuple[str, ...]) -> None:
         upstreams = [Upstream(usual=CUT[cut]), Upstream(usual=document()), Upstream(usual=document())]
         async with world(*upstreams, chain=chain, streams=False) as here:
-            told = await whole(here.client)
-            assert not [*wrong_answer(told, chain[1])]
-            assert await here.outlived(told.ended) <= AT_ONCE
+            outcome = await whole(here.client)
+            assert not [*wrong_answer(outcome, chain[1])]
+            assert await here.outlived(outcome.ended) <= AT_ONCE
             assert not here.unsettled()
 
     await on_each_chain(case)

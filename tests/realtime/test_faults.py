@@ -40,9 +40,11 @@ async def strike(fault: Fault, phase: str, chain: Sequence[str], asking: str, br
     upstreams = [Upstream(usual=fault.act(phase)) for _ in range(broken)]
     refused = broken == ALL and phase != "after"
     async with world(*upstreams, chain=chain, policy=HURRIED if refused else POLICY) as here:
-        told = await ASKING[asking](here.client)
-        outlived = await here.outlived(told.ended)
-        wrong = [*(wrong_refusal(told) if refused else wrong_answer(told, chain[0 if phase == "after" else broken]))]
+        outcome = await ASKING[asking](here.client)
+        outlived = await here.outlived(outcome.ended)
+        wrong = [
+            *(wrong_refusal(outcome) if refused else wrong_answer(outcome, chain[0 if phase == "after" else broken]))
+        ]
         if outlived > AT_ONCE:
             wrong.append(f"a socket outlived the answer by {outlived * 1000:.0f} ms")
         if unsettled := here.unsettled():

@@ -26,9 +26,9 @@ def before(data: bytes) -> Act:
 
 def body_of(ask: Ask) -> bytes:
     tokens = ask.rest().split(" ")
-    said = [ask.speech.token(word if number == 0 else f" {word}") for number, word in enumerate(tokens)]
+    pieces = [ask.speech.token(word if number == 0 else f" {word}") for number, word in enumerate(tokens)]
     ends = ask.speech.terminal(len(tokens)) + ask.speech.trailing(len(tokens))
-    return ask.speech.opening() + b"".join(said) + ends
+    return ask.speech.opening() + b"".join(pieces) + ends
 
 
 def raw(head: str, *, change: str = "", ends: bool = False, status: str = "200 OK") -> Act:
@@ -138,9 +138,9 @@ FORBIDDEN = {
 async def test_the_first_target_answers_although_its_http_is_unusual(oddity: str) -> None:
     async def case(chain: tuple[str, ...]) -> None:
         async with world(Upstream(usual=ALLOWED[oddity]), chain=chain) as here:
-            told = await streamed(here.client)
-            assert not [*wrong_answer(told, chain[0])]
-            assert await here.outlived(told.ended) <= AT_ONCE
+            outcome = await streamed(here.client)
+            assert not [*wrong_answer(outcome, chain[0])]
+            assert await here.outlived(outcome.ended) <= AT_ONCE
 
     await on_each_chain(case)
 
@@ -149,9 +149,9 @@ async def test_the_first_target_answers_although_its_http_is_unusual(oddity: str
 async def test_the_next_target_answers_where_http_is_broken(oddity: str) -> None:
     async def case(chain: tuple[str, ...]) -> None:
         async with world(Upstream(usual=FORBIDDEN[oddity]), chain=chain) as here:
-            told = await streamed(here.client)
-            assert not [*wrong_answer(told, chain[1])]
-            assert await here.outlived(told.ended) <= AT_ONCE
+            outcome = await streamed(here.client)
+            assert not [*wrong_answer(outcome, chain[1])]
+            assert await here.outlived(outcome.ended) <= AT_ONCE
             assert not here.unsettled()
 
     await on_each_chain(case)

@@ -42,12 +42,12 @@ async def one_packet(line: Line, ask: Ask) -> None:
 
 
 async def ask_twice(here: World, chain: tuple[str, ...], *, pause: float = 0.0, second_by: str = "") -> None:
-    told = await streamed(here.client)
-    assert not [*wrong_answer(told, chain[0])]
+    outcome = await streamed(here.client)
+    assert not [*wrong_answer(outcome, chain[0])]
     await asyncio.sleep(pause)
-    told = await streamed(here.client)
-    assert not [*wrong_answer(told, second_by or chain[0])]
-    assert await here.outlived(told.ended) <= AT_ONCE
+    outcome = await streamed(here.client)
+    assert not [*wrong_answer(outcome, second_by or chain[0])]
+    assert await here.outlived(outcome.ended) <= AT_ONCE
     assert not here.unsettled()
 
 

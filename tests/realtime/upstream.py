@@ -153,7 +153,7 @@ class Ask:
         self.at = asyncio.get_running_loop().time()
         self.speech: Speech = speech_of(path)
         self.prompt = self.speech.prompt(body)
-        self.said = self.speech.said(body)
+        self.begun = self.speech.begun(body)
         self.sent = ""
         self.ended = False
         self.struck: float | None = None
@@ -161,7 +161,7 @@ class Ask:
 
     def rest(self) -> str:
         """What is still to be sent."""
-        return reference(self.prompt).removeprefix(self.said)
+        return reference(self.prompt).removeprefix(self.begun)
 
 
 Act = Callable[[Line, Ask], Awaitable[None]]

@@ -177,35 +177,35 @@ async def whole(client: Segue, prompt: str = PROMPT, **options: Any) -> Told:
 ASKING: dict[str, Callable[..., Any]] = {"stream": streamed, "whole": whole}
 
 
-def wrong_answer(told: Told, by: str, prompt: str = PROMPT) -> Iterator[str]:
+def wrong_answer(heard: Told, by: str, prompt: str = PROMPT) -> Iterator[str]:
     """What is wrong, if the caller should have the whole answer, exactly, once, and from `by`.
 
     A machine that stops for half a second makes a healthy target silent for long enough to be raced: then, and only then, the next one
     may have answered in its place.
     """
-    if told.error is not None or told.answer is None:
-        yield f"raised {told.error!r} after {told.text!r}"
+    if heard.error is not None or heard.answer is None:
+        yield f"raised {heard.error!r} after {heard.text!r}"
         return
-    answer, right = told.answer, reference(prompt)
-    if told.text != right or answer.text != right:
-        yield f"the text is {told.text!r}"
+    answer, right = heard.answer, reference(prompt)
+    if heard.text != right or answer.text != right:
+        yield f"the text is {heard.text!r}"
     raced = any(attempt.target == by and attempt.outcome in ("stall", "cancelled") for attempt in answer.attempts)
     if answer.target != by and not raced:
         yield f"it is from {answer.target}, not from {by}"
     if answer.finish_reason != "stop":
         yield f"it ends with {answer.finish_reason}"
-    kinds = [type(event) for event in told.events]
+    kinds = [type(event) for event in heard.events]
     if [kinds.count(Started), kinds.count(Finished)] != [1, 1] or (kinds[0], kinds[-1]) != (Started, Finished):
         yield f"the events are {kinds}"
 
 
-def wrong_refusal(told: Told, prompt: str = PROMPT) -> Iterator[str]:
+def wrong_refusal(heard: Told, prompt: str = PROMPT) -> Iterator[str]:
     """What is wrong, if the caller should have an error, and before it nothing but the beginning of the answer."""
-    if told.error is None:
-        yield f"no error, but {told.text!r}"
-    if not reference(prompt).startswith(told.text) or told.text != getattr(told.error, "delivered", ""):
-        yield f"shown was {told.text!r}, and {told.error!r} says otherwise"
-    if any(isinstance(event, Finished) for event in told.events):
+    if heard.error is None:
+        yield f"no error, but {heard.text!r}"
+    if not reference(prompt).startswith(heard.text) or heard.text != getattr(heard.error, "delivered", ""):
+        yield f"shown was {heard.text!r}, and {heard.error!r} says otherwise"
+    if any(isinstance(event, Finished) for event in heard.events):
         yield "the answer ends as if it were whole"
 
 
@@ -221,14 +221,14 @@ class Measures:
     def lines(self) -> list[str]:
         if not self.cases:
             return self.notes
-        said = [f"{self.cases} faulty requests over real sockets answered as they should be"]
+        pieces = [f"{self.cases} faulty requests over real sockets answered as they should be"]
         for what, values in (
             ("last socket closed after an answer's end", self.outlived),
             ("last socket closed after a caller left", self.cancelled),
         ):
             if values:
-                said.append(f"{what}: median {_ms(statistics.median(values))}, most {_ms(max(values))}")
-        return said + self.notes
+                pieces.append(f"{what}: median {_ms(statistics.median(values))}, most {_ms(max(values))}")
+        return pieces + self.notes
 
 
 def _ms(seconds: float) -> str:

@@ -19,7 +19,7 @@ from segue.settings import TargetSettings
         pytest.param("openai", {}, False, id="OpenAI"),
         pytest.param("deepseek", {}, True, id="marked by `prefix`"),
         pytest.param("mistral", {}, True, id="marked by `prefix` too"),
-        pytest.param("vllm", {"model": "m"}, True, id="a server that is told so by fields"),
+        pytest.param("vllm", {"model": "m"}, True, id="a server that learns so from fields"),
         pytest.param("llamacpp", {"model": "m"}, True, id="a server that does unasked"),
         pytest.param("llamacpp", {"model": "m", "dialect": "claude"}, True, id="in Claude's dialect too"),
         pytest.param("llamacpp", {"model": "m", "dialect": "openai_responses"}, True, id="and in the Responses'"),

@@ -95,10 +95,10 @@ async def test_where_no_target_may_be_asked_the_error_says_what_to_set(make: Cal
     segue = make()
     with pytest.raises(InvalidRequestError) as caught:
         await segue.acomplete("Hi", regions=("kr", "jp"))
-    said = str(caught.value)
-    assert "there is in us, and only kr or jp may be asked" in said
-    assert "nowhere's region is not known" in said
-    assert "set NOWHERE_REGION or targets.nowhere.region" in said
+    message = str(caught.value)
+    assert "there is in us, and only kr or jp may be asked" in message
+    assert "nowhere's region is not known" in message
+    assert "set NOWHERE_REGION or targets.nowhere.region" in message
     assert [attempt.outcome for attempt in caught.value.attempts] == ["skipped"] * 3
     assert not segue.ledger.records()
 

@@ -241,8 +241,8 @@ def test_the_langchain_face_takes_the_same_options_and_tells_the_route(make: Cal
     client = OpenAIClient(api_key="k", policy="smart", complexity=0.9)
     assert client.options["policy"] == "smart"
     segue = make()
-    told = LLMClient(engine=segue, policy="smart").invoke(HARD).response_metadata
-    assert (told["target"], told["route"]["order"]) == ("large", ("large", "small"))
+    details = LLMClient(engine=segue, policy="smart").invoke(HARD).response_metadata
+    assert (details["target"], details["route"]["order"]) == ("large", ("large", "small"))
     segue.close()
     with pytest.raises(ConfigurationError, match="policy: 'cheap' is not a policy"):
         OpenAIClient(api_key="k", policy="cheap")

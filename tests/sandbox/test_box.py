@@ -72,7 +72,7 @@ def test_a_target_of_another_name_gets_a_server_of_its_own(box: Sandbox, plain: 
     chains = {"short": ChainSettings(targets=("backup",), policy=plain.policy)}
     settings = box.settings(msgspec.structs.replace(plain, targets=targets, chains=chains))
     assert settings.targets["backup"].base_url != settings.targets["openai"].base_url
-    assert not settings.targets["odd"].simulated, "nobody knows what it speaks"
+    assert not settings.targets["odd"].simulated, "its dialect is not known"
     box.break_provider("backup", "overloaded")
     with _client(settings) as client, pytest.raises(LLMServiceUnavailableError):
         client.complete("hello", chain="short", rounds=1)

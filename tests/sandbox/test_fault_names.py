@@ -26,7 +26,7 @@ def test_how_long_a_stall_and_a_drip_take_can_be_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("written", "message"),
     [
         ("explode", "is not a fault of the sandbox; use one of auth, bad_gateway"),
         ("cut:when=3", "'when' is not an option; use one of after, probability"),
@@ -41,6 +41,6 @@ def test_how_long_a_stall_and_a_drip_take_can_be_set() -> None:
         ("cut:seconds=3", "cut takes no seconds"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused_with_what_would(said: str, told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        parse_fault(said)
+def test_a_fault_that_makes_no_sense_is_refused_with_what_would(written: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        parse_fault(written)

@@ -20,8 +20,8 @@ KOREAN = {
 }
 
 
-def _of(said: Any) -> Material:
-    return material_of([user(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False))])
+def _of(given: Any) -> Material:
+    return material_of([user(given if isinstance(given, str) else json.dumps(given, ensure_ascii=False))])
 
 
 def test_a_resume_as_json_gives_its_projects_before_its_companies_each_with_the_skills_named_beside_it() -> None:

@@ -46,8 +46,8 @@ def test_a_continuation_goes_on_at_every_character_exactly(prefill: bool) -> Non
         rest = reply_to(request)
         assert rest.continued
         # With a prefill the model is not shown all of the end, so it says it again; without, it is asked to repeat the last words.
-        said_before = at - len(stripped) if prefill else whole[:at].rindex(anchor_of(whole[:at]))
-        assert whole[:said_before] + rest.text == whole
+        prefix_end = at - len(stripped) if prefill else whole[:at].rindex(anchor_of(whole[:at]))
+        assert whole[:prefix_end] + rest.text == whole
 
 
 def test_a_continuation_in_other_words_is_understood_too() -> None:

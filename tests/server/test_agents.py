@@ -136,12 +136,12 @@ class TestCodex:
     def _ask(self, gateway: str, body: dict[str, Any]) -> tuple[list[dict[str, Any]], httpx.Response]:
         """The items of the answer, from a stream whose events are numbered through."""
         answer = httpx.post(f"{gateway}/v1/responses", json=body, headers=self.HEADERS, timeout=10)
-        said = events(answer)
-        assert [event["sequence_number"] for event in said] == [*range(len(said))]
-        assert (said[0]["type"], said[-1]["type"]) == ("response.created", "response.completed")
-        items = [event["item"] for event in said if event["type"] == "response.output_item.done"]
-        assert said[-1]["response"]["output"] == items
-        assert said[-1]["response"]["usage"]["output_tokens"] > 0
+        streamed = events(answer)
+        assert [event["sequence_number"] for event in streamed] == [*range(len(streamed))]
+        assert (streamed[0]["type"], streamed[-1]["type"]) == ("response.created", "response.completed")
+        items = [event["item"] for event in streamed if event["type"] == "response.output_item.done"]
+        assert streamed[-1]["response"]["output"] == items
+        assert streamed[-1]["response"]["usage"]["output_tokens"] > 0
         return items, answer
 
     @pytest.mark.parametrize("provider", PROVIDERS)
@@ -177,8 +177,8 @@ class TestCodex:
         model.says = Reply(text="x is 2 now.")
         items, _ = self._ask(gateway, self._body(provider, *items, *results))
         assert model.results == [("apply_patch", "patched"), ("mcp__github__find", "nothing"), ("shell", "a.py")]
-        (said,) = items
-        assert said["content"][0]["text"] == "x is 2 now."
+        (streamed,) = items
+        assert streamed["content"][0]["text"] == "x is 2 now."
 
     def test_a_tool_that_another_provider_does_not_have_is_left_out_and_reported(self, gateway: str) -> None:
         body = self._body("claude") | {"tools": [{"type": "local_shell"}, {"type": "image_generation"}]}
@@ -229,9 +229,9 @@ class TestClaudeCode:
         blocks: list[dict[str, Any]] = []
         inputs: dict[int, str] = {}
         reason = ""
-        said = events(answer)
-        assert (said[0]["type"], said[-1]["type"]) == ("message_start", "message_stop")
-        for event in said:
+        streamed = events(answer)
+        assert (streamed[0]["type"], streamed[-1]["type"]) == ("message_start", "message_stop")
+        for event in streamed:
             if event["type"] == "content_block_start":
                 assert event["index"] == len(blocks)
                 blocks.append(event["content_block"])

@@ -220,14 +220,14 @@ class TestTheDoor:
             assert shape <= set(answer.json())
 
     @pytest.mark.parametrize(
-        ("path", "status", "said"),
+        ("path", "status", "message"),
         [
             ("/v1/realtime", b"404 Not Found", "/v1/realtime is not served here"),
             ("/health/live", b"200 OK", '"status"'),
         ],
     )
     def test_a_websocket_is_not_opened_and_the_request_answered_like_any_other(
-        self, gateway: str, path: str, status: bytes, said: str
+        self, gateway: str, path: str, status: bytes, message: str
     ) -> None:
         asked = (
             f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
@@ -235,10 +235,10 @@ class TestTheDoor:
         )
         with connected(gateway) as caller:
             caller.sendall(asked.encode())
-            head, _, body = until(caller, said.encode()).partition(b"\r\n\r\n")
+            head, _, body = until(caller, message.encode()).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 " + status + b"\r\n")
         assert b"upgrade" not in head.lower()
-        assert said in body.decode()
+        assert message in body.decode()
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://localhost.evil.example"])
     def test_a_page_of_another_origin_may_not_spend(self, gateway: str, origin: str) -> None:

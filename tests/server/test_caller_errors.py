@@ -87,9 +87,9 @@ def paid(settings: Settings) -> Settings:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("why", REFUSED)
 def test_an_error_names_what_a_caller_can_do(why: str, dialect: str, asked: Any) -> None:
-    status, told = REFUSED[why]
+    status, pattern = REFUSED[why]
     answer = asked(why, dialect)
     message = answer.json()["error"]["message"]
     assert answer.status_code == status, message
-    assert re.search(told, message), message
+    assert re.search(pattern, message), message
     assert not re.search(r"`segue |SEGUE_|_API_KEY|segue\.toml|Errno", message), message

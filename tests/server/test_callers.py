@@ -35,10 +35,10 @@ def exchanged(address: str, *pieces: bytes) -> bytes:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)
-        said = b""
+        received = b""
         while data := connection.recv(65536):
-            said += data
-    return said
+            received += data
+    return received
 
 
 def posted(body: bytes, *headers: str, path: str = CHAT, version: str = "1.1") -> bytes:
@@ -72,10 +72,10 @@ def test_each_request_of_a_connection_may_offer_another_protocol(gateway: str) -
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         for _ in range(3):
             connection.sendall(first)
-            said = b""
-            while b'"usage"' not in said:
-                said += connection.recv(65536)
-            assert said.startswith(b"HTTP/1.1 200 ")
+            received = b""
+            while b'"usage"' not in received:
+                received += connection.recv(65536)
+            assert received.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("offer", ["websocket", "TLS/1.0"])
@@ -313,9 +313,9 @@ def test_with_keys_every_page_may_be_let_in_and_its_key_counts(settings: Setting
 @pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java")
 def test_javas_own_client_is_answered_though_it_offers_another_protocol_each_time(gateway: str) -> None:
     source = Path(__file__).parents[2] / "benchmarks" / "callers" / "Caller.java"
-    said = subprocess.run(
+    received = subprocess.run(
         ["java", str(source), gateway], capture_output=True, text=True, timeout=120, check=True
     ).stdout
-    assert said.startswith("200 HTTP_1_1\n")
-    assert said.count("\n") == 2
-    assert len(said.splitlines()[1]) > 20
+    assert received.startswith("200 HTTP_1_1\n")
+    assert received.count("\n") == 2
+    assert len(received.splitlines()[1]) > 20

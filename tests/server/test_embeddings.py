@@ -145,13 +145,13 @@ async def test_a_version_in_geminis_address_gives_way_to_that_of_the_endpoint() 
 
 
 @pytest.mark.parametrize(
-    ("environ", "body", "status", "said"),
+    ("environ", "body", "status", "words"),
     [
         ({"GEMINI_API_KEY": SECRET}, ASKED, 404, "set OPENAI_API_KEY"),
         ({"GEMINI_API_KEY": SECRET}, asking("openai/text-embedding-3-small"), 404, "set OPENAI_API_KEY"),
         (KEYS, asking("claude/claude-sonnet-5-5"), 400, "claude has no embeddings"),
         (KEYS, asking("some-model"), 404, "write it as target/model"),
-        (KEYS, asking("nobody/some-model"), 404, "write it as target/model"),
+        (KEYS, asking("unknown/some-model"), 404, "write it as target/model"),
         (KEYS, asking("auto"), 400, "vectors of different models do not mix"),
         (KEYS, b'{"input":"x"}', 400, "model is missing"),
         (KEYS, b'{"model":7,"input":"x"}', 400, "model is missing"),
@@ -162,12 +162,12 @@ async def test_a_version_in_geminis_address_gives_way_to_that_of_the_endpoint() 
     ],
 )
 async def test_a_callers_mistake_is_reported_and_no_provider_is_asked(
-    environ: dict[str, str], body: bytes, status: int, said: str
+    environ: dict[str, str], body: bytes, status: int, words: str
 ) -> None:
     upstream = Upstream(environ=environ)
     found, error = await upstream.refused(body)
     assert found == status
-    assert said in error["message"]
+    assert words in error["message"]
     assert error["type"] == "invalid_request_error"
     assert not upstream.network.requests
     assert not upstream.watcher.started
@@ -187,7 +187,7 @@ def answer_of(status: int, message: str, code: str, headers: dict[str, str] | No
 
 
 @pytest.mark.parametrize(
-    ("reply", "status", "said"),
+    ("reply", "status", "words"),
     [
         (answer_of(400, "dimensions is too large", "invalid_value"), 400, "dimensions is too large"),
         (answer_of(404, "no such model", "model_not_found"), 404, "no such model"),
@@ -198,11 +198,11 @@ def answer_of(status: int, message: str, code: str, headers: dict[str, str] | No
         (Reply(steps=[VECTORS[:30], Reset()]), 500, "openai [text-embedding-3-small]: transport"),
     ],
 )
-async def test_a_providers_refusal_is_reported_and_no_other_is_asked(reply: Reply, status: int, said: str) -> None:
+async def test_a_providers_refusal_is_reported_and_no_other_is_asked(reply: Reply, status: int, words: str) -> None:
     upstream = Upstream(reply)
     found, error = await upstream.refused()
     assert found == status
-    assert said in error["message"]
+    assert words in error["message"]
     assert len(upstream.network.requests) == 1
     assert len(upstream.watcher.ended) == 1
 

@@ -113,10 +113,10 @@ def test_with_all_broken_the_answer_is_an_honest_500(box: Sandbox, gateway: str,
     assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
     message = answer.json()["error"]["message"]
     assert all(name in message for name in ("gemini", "openai", "claude", "503")), message
-    assert answer.headers["x-request-id"] == answer.headers["request-id"] == told_id(answer.json()) != ""
+    assert answer.headers["x-request-id"] == answer.headers["request-id"] == id_in(answer.json()) != ""
 
 
-def told_id(document: dict[str, Any]) -> str:
+def id_in(document: dict[str, Any]) -> str:
     """The request's id in the body of an error, wherever the dialect has it."""
     details = document["error"].get("details")
     infos = [one["requestId"] for one in details if "requestId" in one] if isinstance(details, list) else []
@@ -127,7 +127,7 @@ def told_id(document: dict[str, Any]) -> str:
 def test_a_request_that_never_began_has_an_id_too(gateway: str, dialect: str) -> None:
     answer = httpx.post(gateway + BODIES[dialect][0], content=b"{", headers={"content-type": "application/json"})
     assert answer.status_code == 400
-    assert answer.headers["x-request-id"] == told_id(answer.json()) != ""
+    assert answer.headers["x-request-id"] == id_in(answer.json()) != ""
 
 
 def test_where_all_rest_and_none_was_asked_the_caller_is_asked_to_come_again(box: Sandbox, gateway: str) -> None:
@@ -207,7 +207,8 @@ def test_a_deadline_is_kept(box: Sandbox, gateway: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("x-segue-deadline", said) for said in ("soon", "0", "-1", "nan", "inf", "")] + [("x-segue-fallback", "perhaps")],
+    [("x-segue-deadline", wrong) for wrong in ("soon", "0", "-1", "nan", "inf", "")]
+    + [("x-segue-fallback", "perhaps")],
 )
 def test_a_malformed_header_is_the_callers_mistake(gateway: str, name: str, value: str) -> None:
     answer = ask(gateway, {name: value})

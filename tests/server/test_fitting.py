@@ -42,17 +42,17 @@ class Upstream:
             (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
         )
         body = json.loads(await reader.readexactly(size) or b"{}")
-        status, said = 200, b'{"data": []}'
+        status, reply = 200, b'{"data": []}'
         if head.startswith(b"POST"):
             self.got.append(body)
             self.heads.append(head.decode())
-            status, said = self._says(body)
+            status, reply = self._says(body)
         kind = b"text/event-stream" if status == 200 else b"application/json"
         writer.write(
             b"HTTP/1.1 %d X\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            % (status, kind, len(said))
+            % (status, kind, len(reply))
         )
-        writer.write(said)
+        writer.write(reply)
         await writer.drain()
         writer.close()
 
@@ -215,7 +215,7 @@ def test_the_library_and_langchain_tell_it_in_sentences() -> None:
         one = settings(c=target("openai_chat", provider.address, "some-model"))
         with Segue(one) as segue:
             answer = segue.complete(turns)
-        said = LLMClient(engine=Segue(one), chain="c").invoke(
+        reply = LLMClient(engine=Segue(one), chain="c").invoke(
             [
                 HumanMessage("a"),
                 AIMessage("", tool_calls=[{"id": "x", "name": "f", "args": {}}]),
@@ -224,8 +224,8 @@ def test_the_library_and_langchain_tell_it_in_sentences() -> None:
         )
     assert answer.healed == ("call-without-result",)
     assert answer.notices == ("a tool call had no result: one was added that says so",)
-    assert said.response_metadata["healed"] == ["call-without-result"]
-    assert said.response_metadata["notices"] == list(answer.notices)
+    assert reply.response_metadata["healed"] == ["call-without-result"]
+    assert reply.response_metadata["notices"] == list(answer.notices)
 
 
 REFUSALS = [

@@ -40,10 +40,10 @@ def test_a_known_key_is_identified(ring: FileKeyRing, keeper: Gatekeeper) -> Non
 
 
 @pytest.mark.parametrize(
-    ("presented", "said"), [("", "Authorization: Bearer"), ("sk-segue-guess", "is unknown or was revoked")]
+    ("presented", "pattern"), [("", "Authorization: Bearer"), ("sk-segue-guess", "is unknown or was revoked")]
 )
-def test_any_other_is_refused_without_repeating_it(keeper: Gatekeeper, presented: str, said: str) -> None:
-    with pytest.raises(InvalidRequestError, match=said) as caught:
+def test_any_other_is_refused_without_repeating_it(keeper: Gatekeeper, presented: str, pattern: str) -> None:
+    with pytest.raises(InvalidRequestError, match=pattern) as caught:
         keeper.identify(presented)
     assert (caught.value.status, caught.value.code) == (401, "invalid_api_key")
     assert not presented or presented not in str(caught.value)

@@ -80,7 +80,7 @@ async def test_an_attempt_is_booked_with_what_gemini_counted_under_the_callers_k
 
 
 @pytest.mark.parametrize(
-    ("environ", "word", "status", "said"),
+    ("environ", "word", "status", "words"),
     [
         (KEYS, "text-embedding-3-small", 400, "openai has no embeddings in Gemini's shape: use POST /v1/embeddings"),
         (KEYS, "openai/text-embedding-3-small", 400, "openai has no embeddings in Gemini's shape"),
@@ -90,13 +90,13 @@ async def test_an_attempt_is_booked_with_what_gemini_counted_under_the_callers_k
     ],
 )
 async def test_a_model_that_gemini_has_not_is_reported_in_geminis_shape(
-    environ: dict[str, str], word: str, status: int, said: str
+    environ: dict[str, str], word: str, status: int, words: str
 ) -> None:
     upstream = Upstream(**environ)
     found, answer = await upstream.ask(f"{word}:batchEmbedContents", batch(word, "x"))
     error = json.loads(answer)["error"]
     assert (found, error["code"]) == (status, status)
-    assert said in error["message"]
+    assert words in error["message"]
     assert not upstream.network.requests
 
 
@@ -145,7 +145,7 @@ class TestOverSockets:
                 assert sum(number * number for number in answer.data[0].embedding) == pytest.approx(1)
 
     @pytest.mark.parametrize(
-        ("path", "body", "status", "said"),
+        ("path", "body", "status", "words"),
         [
             (f"{MODEL}:batchEmbedContents", {"requests": {}}, 400, "requests must be a list of objects"),
             (f"{MODEL}:batchEmbedContents", [], 400, "not a JSON object"),
@@ -154,7 +154,7 @@ class TestOverSockets:
             ("text-embedding-3-small:embedContent", {"content": {}}, 400, "use POST /v1/embeddings"),
         ],
     )
-    def test_mistakes_are_named(self, gateway: str, path: str, body: Any, status: int, said: str) -> None:
+    def test_mistakes_are_named(self, gateway: str, path: str, body: Any, status: int, words: str) -> None:
         answer = httpx.post(f"{gateway}/v1beta/models/{path}", json=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, status)
-        assert said in answer.json()["error"]["message"]
+        assert words in answer.json()["error"]["message"]

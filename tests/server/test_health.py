@@ -56,8 +56,8 @@ def test_a_fresh_process_is_ready_and_says_whose_key_is_missing() -> None:
 def test_an_obstacle_before_all_targets_is_reported() -> None:
     status, _, body = health.ready(runtime_of(KEYS), obstacle="no keys", now=NOW)
     assert status == 503
-    told = json.loads(body)
-    assert (told["status"], told["reason"], told["targets"][0]["state"]) == ("not ready", "no keys", "ready")
+    report = json.loads(body)
+    assert (report["status"], report["reason"], report["targets"][0]["state"]) == ("not ready", "no keys", "ready")
 
 
 def test_a_target_that_is_rate_limited_cools_for_as_long_as_it_named_and_the_other_keeps_us_ready() -> None:

@@ -46,12 +46,12 @@ def ring(path: Path, clock: Clock) -> FileKeyRing:
 
 def test_secrets_are_long_random_and_not_in_the_file(ring: FileKeyRing, path: Path) -> None:
     secrets = [ring.create("n")[1] for _ in range(3)]
-    said = {secret.reveal() for secret in secrets}
-    assert len(said) == 3
-    assert all(text.startswith("sk-segue-") and len(text) == 9 + 43 for text in said)
+    revealed = {secret.reveal() for secret in secrets}
+    assert len(revealed) == 3
+    assert all(text.startswith("sk-segue-") and len(text) == 9 + 43 for text in revealed)
     written = b"".join(file.read_bytes() for file in path.parent.iterdir())
-    assert not any(text.encode() in written or text[9:].encode() in written for text in said)
-    assert not any(text in repr((secrets, ring.listed())) for text in said)
+    assert not any(text.encode() in written or text[9:].encode() in written for text in revealed)
+    assert not any(text in repr((secrets, ring.listed())) for text in revealed)
 
 
 def test_only_the_owner_can_read_the_file(ring: FileKeyRing, path: Path) -> None:

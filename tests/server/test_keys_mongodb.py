@@ -253,12 +253,12 @@ async def test_a_gateway_that_can_not_tell_who_asks_says_so_until_it_can(
                 async with session.get(address + path, headers={"Authorization": "Bearer sk-segue-x"}) as reply:
                     return reply.status, await reply.text()
 
-            status, said = await ask("/health/ready")
+            status, answer = await ask("/health/ready")
             assert status == 503
-            assert "the keys in MongoDB (MONGODB_URL) can't be read" in said
-            status, said = await ask("/v1/models")
+            assert "the keys in MongoDB (MONGODB_URL) can't be read" in answer
+            status, answer = await ask("/v1/models")
             assert status == 503
-            assert "keys_unavailable" in said
+            assert "keys_unavailable" in answer
             outage(False)
             until = time.monotonic() + 4.0
             while (await ask("/health/ready"))[0] != 200:
@@ -269,8 +269,8 @@ async def test_a_gateway_that_can_not_tell_who_asks_says_so_until_it_can(
 
 def environment(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("SEGUE_HOME", str(home))
-    said = {"MONGODB_URL": url, "SEGUE_LEDGER": "none", "OPENAI_API_KEY": "k"}
-    return load(said, directory=home)
+    answer = {"MONGODB_URL": url, "SEGUE_LEDGER": "none", "OPENAI_API_KEY": "k"}
+    return load(answer, directory=home)
 
 
 def test_the_settings_decide_where_the_keys_are(

@@ -178,15 +178,15 @@ def test_the_input_of_a_response_is_counted(client: openai.OpenAI, model: Model)
 
 
 def test_a_conversation_is_made_shorter(address: str, client: openai.OpenAI, model: Model) -> None:
-    said: list[Any] = [
+    history: list[Any] = [
         {"role": "user", "content": "Build me a port."},
         {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "It has two piers."}]},
         {"role": "user", "content": "Now add a crane."},
     ]
-    made = client.responses.compact(model="auto", input=said, instructions="You build ports.")
+    made = client.responses.compact(model="auto", input=history, instructions="You build ports.")
     assert made.object == "response.compaction"
     assert made.usage.output_tokens > 0
-    output = httpx.post(f"{address}/v1/responses/compact", json={"model": "auto", "input": said}).json()["output"]
+    output = httpx.post(f"{address}/v1/responses/compact", json={"model": "auto", "input": history}).json()["output"]
     assert [item["role"] for item in output] == ["user", "user", "assistant"]
     assert output[-1]["content"][0]["text"] == " there was a port."
     asked = model.asked[-1]

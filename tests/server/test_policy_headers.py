@@ -66,9 +66,9 @@ def test_a_caller_may_say_which_regions_may_be_asked(box: Sandbox) -> None:
     with served(in_regions(box)) as gateway:
         assert ask(gateway, regions="us").headers["x-segue-target"] == "openai"
         assert ask(gateway, regions="KR, us", model="gemini").headers["x-segue-target"] == "openai"
-        nobody = ask(gateway, regions="kr")
-    assert nobody.status_code == 400
-    assert "set CLAUDE_REGION or targets.claude.region" in nobody.json()["error"]["message"]
+        unanswered = ask(gateway, regions="kr")
+    assert unanswered.status_code == 400
+    assert "set CLAUDE_REGION or targets.claude.region" in unanswered.json()["error"]["message"]
 
 
 def test_a_caller_may_narrow_the_gateways_regions_and_not_widen_them(box: Sandbox) -> None:

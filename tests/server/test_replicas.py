@@ -72,11 +72,11 @@ async def call_until_it_is_spent(addresses: list[str]) -> Counter[str]:
         while time.monotonic() < until:
             async with session.post(next(turn), json=BODY) as reply:
                 body = await reply.text()
-                said = "ok" if reply.status == 200 else f"{reply.status} {'spent' if 'midnight' in body else 'held'}"
-                seen[said] += 1
-            if said == "429 spent":
+                kind = "ok" if reply.status == 200 else f"{reply.status} {'spent' if 'midnight' in body else 'held'}"
+                seen[kind] += 1
+            if kind == "429 spent":
                 return
-            if said != "ok":
+            if kind != "ok":
                 await asyncio.sleep(0.2)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:

@@ -128,7 +128,7 @@ def test_who_answers_for_another_maker_says_so() -> None:
         assert target.notice == "claude-haiku-4-5 was requested, but claude has no key here (CLAUDE_API_KEY)"
 
 
-@pytest.mark.parametrize("word", ["llama-7b", "nobody/model", "openai/", "/gpt-6-luna"])
+@pytest.mark.parametrize("word", ["llama-7b", "unknown/model", "openai/", "/gpt-6-luna"])
 def test_what_stands_for_nothing_is_the_callers_mistake(runtime: Runtime, word: str) -> None:
     with pytest.raises(InvalidRequestError, match="/v1/models") as caught:
         select(runtime, word)

@@ -29,7 +29,7 @@ SOCKET_TRANSPORTS: dict[str, Callable[[], Transport]] = {"aio": AioTransport, "h
 PROMPT = 10.0
 """Seconds that "at once" may last on a machine that is busy with other things; it is some milliseconds on an idle one."""
 
-KEY = "sk-the-key-that-nobody-may-see"
+KEY = "sk-the-key-that-must-not-be-seen"
 
 
 class Harness(Protocol):

@@ -43,10 +43,10 @@ class Relay:
         self.accepted += 1
         far: asyncio.StreamWriter | None = None
         try:
-            target, said = await self._begin(reader, writer)
+            target, first = await self._begin(reader, writer)
             if target:
                 back, far = await asyncio.open_connection("127.0.0.1", target)
-                far.write(said)
+                far.write(first)
                 async with asyncio.TaskGroup() as group:
                     returning = group.create_task(self._pass(back, writer))
                     await self._pass(reader, far, from_client=True)

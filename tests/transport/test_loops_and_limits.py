@@ -35,7 +35,7 @@ async def test_credentials_of_a_netrc_file_are_never_sent(
     sockets: SocketHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     sockets.play(*[Reply()] * 2)
     await whole(await send(sockets))

@@ -38,16 +38,16 @@ async def test_a_tls_connection_is_used_again(tls_sockets: SocketHarness) -> Non
 
 
 async def test_a_connection_closed_in_mid_answer_is_not_used_again(sockets: SocketHarness) -> None:
-    sockets.play(Reply(steps=[b"begun", Hang()]), Reply(steps=[b"anew"]))
+    sockets.play(Reply(steps=[b"begun", Hang()]), Reply(steps=[b"again"]))
     (await send(sockets)).close()
-    assert await whole(await send(sockets)) == b"anew"
+    assert await whole(await send(sockets)) == b"again"
     assert len(sockets.peer.lines) == 2
 
 
 async def test_a_connection_that_the_server_says_it_closes_is_not_used_again(sockets: SocketHarness) -> None:
-    sockets.peer.script.extend([raw(ok(b"last", "Connection: close")), Reply(steps=[b"anew"])])
+    sockets.peer.script.extend([raw(ok(b"last", "Connection: close")), Reply(steps=[b"again"])])
     assert await whole(await send(sockets)) == b"last"
-    assert await whole(await send(sockets)) == b"anew"
+    assert await whole(await send(sockets)) == b"again"
     assert len(sockets.peer.lines) == 2
 
 
@@ -60,7 +60,7 @@ async def test_an_idle_connection_that_the_server_closed_is_not_used(sockets: So
     assert [line.requests for line in sockets.peer.lines] == [1, 1]
 
 
-async def test_an_answer_that_came_to_no_request_is_nobodys_answer(sockets: SocketHarness) -> None:
+async def test_an_answer_that_came_to_no_request_is_no_answer(sockets: SocketHarness) -> None:
     sockets.play(Reply(steps=[b"one"]), Reply(steps=[b"two"]))
     assert await whole(await send(sockets)) == b"one"
     sockets.peer.lines[0].write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")

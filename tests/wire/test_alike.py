@@ -22,7 +22,7 @@ def chunk(delta: dict[str, Any], **more: Any) -> bytes:
     return msgspec.json.encode({"id": "c", "model": "m", "choices": [choice]} | more)
 
 
-def said(text: str, **more: Any) -> bytes:
+def text_chunk(text: str, **more: Any) -> bytes:
     return chunk({"content": text}, **more)
 
 
@@ -31,7 +31,7 @@ def block(text: str, index: int = 0, **more: Any) -> bytes:
     return msgspec.json.encode({"type": "content_block_delta", "index": index, "delta": delta})
 
 
-PLAIN = said("x")
+PLAIN = text_chunk("x")
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 TEXTS = (
     "one",
@@ -51,35 +51,49 @@ TEXTS = (
     "data:",
 )
 STREAMS: dict[str, tuple[str, list[bytes]]] = {
-    "texts of every kind": ("openai_chat", [said(text) for text in ("x", *TEXTS)]),
-    "thinking between": ("openai_chat", [PLAIN, chunk({"reasoning_content": "hm"}), said("y")]),
+    "texts of every kind": ("openai_chat", [text_chunk(text) for text in ("x", *TEXTS)]),
+    "thinking between": ("openai_chat", [PLAIN, chunk({"reasoning_content": "hm"}), text_chunk("y")]),
     "details of thinking, whose signature ends with the next text": (
         "openai_chat",
-        [PLAIN, chunk({"reasoning_details": [{"type": "reasoning.text", "text": "t", "signature": "s"}]}), said("y")],
+        [
+            PLAIN,
+            chunk({"reasoning_details": [{"type": "reasoning.text", "text": "t", "signature": "s"}]}),
+            text_chunk("y"),
+        ],
     ),
-    "a stop reason on every chunk": ("openai_chat", [said(word, choice={"finish_reason": "stop"}) for word in "abc"]),
-    "text after a stop reason": ("openai_chat", [PLAIN, chunk({}, choice={"finish_reason": "stop"}), said("y")]),
-    "usage on every chunk": ("openai_chat", [said(word, usage=USAGE) for word in "abc"]),
+    "a stop reason on every chunk": (
+        "openai_chat",
+        [text_chunk(word, choice={"finish_reason": "stop"}) for word in "abc"],
+    ),
+    "text after a stop reason": ("openai_chat", [PLAIN, chunk({}, choice={"finish_reason": "stop"}), text_chunk("y")]),
+    "usage on every chunk": ("openai_chat", [text_chunk(word, usage=USAGE) for word in "abc"]),
     "usage that changes and changes back": (
         "openai_chat",
-        [said("a", usage=USAGE), said("b", usage=USAGE | {"completion_tokens": 9}), said("c", usage=USAGE)],
+        [
+            text_chunk("a", usage=USAGE),
+            text_chunk("b", usage=USAGE | {"completion_tokens": 9}),
+            text_chunk("c", usage=USAGE),
+        ],
     ),
-    "another choice": ("openai_chat", [PLAIN, said("y", choice={"index": 1}), said("z")]),
+    "another choice": ("openai_chat", [PLAIN, text_chunk("y", choice={"index": 1}), text_chunk("z")]),
     "log probabilities": (
         "openai_chat",
-        [said(word, choice={"logprobs": {"content": [{"token": word, "logprob": -1.0}]}}) for word in "abc"],
+        [text_chunk(word, choice={"logprobs": {"content": [{"token": word, "logprob": -1.0}]}}) for word in "abc"],
     ),
-    "a number of its own on every chunk": ("openai_chat", [said(word, obfuscation=word * 3) for word in "abcdef"]),
+    "a number of its own on every chunk": (
+        "openai_chat",
+        [text_chunk(word, obfuscation=word * 3) for word in "abcdef"],
+    ),
     "the field's name twice": (
         "openai_chat",
         [msgspec.json.encode({"content": word, "choices": [{"delta": {"content": "same"}}]}) for word in "abc"],
     ),
     "a text that is cut off within": ("openai_chat", [PLAIN, PLAIN[:-9]]),
-    "a line's end in a text": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"x\ny"'), said("y")]),
-    "no UTF-8": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"\xff\xfe"'), said("y")]),
-    "a control character": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"\x01"'), said("y")]),
-    "half of a surrogate pair": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"\\ud83d"'), said("y")]),
-    "an error in the likeness of a chunk": ("openai_chat", [PLAIN, said("y", error={"message": "no"})]),
+    "a line's end in a text": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"x\ny"'), text_chunk("y")]),
+    "no UTF-8": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"\xff\xfe"'), text_chunk("y")]),
+    "a control character": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"\x01"'), text_chunk("y")]),
+    "half of a surrogate pair": ("openai_chat", [PLAIN, PLAIN.replace(b'"x"', b'"\\ud83d"'), text_chunk("y")]),
+    "an error in the likeness of a chunk": ("openai_chat", [PLAIN, text_chunk("y", error={"message": "no"})]),
     "texts of every kind, Claude": ("claude", [block(text) for text in ("x", *TEXTS)]),
     "two blocks": ("claude", [block("a"), block("b"), block("c", 1), block("d", 1)]),
     "thinking between, Claude": (
@@ -151,12 +165,12 @@ def test_what_began_an_event_before_the_read_belongs_to_it() -> None:
 
 @pytest.mark.parametrize("ends", [b"\r\n", b"\r"])
 def test_other_line_ends_and_comments_are_read_too(ends: bytes) -> None:
-    data = sse([said(word) for word in "abcd"]).replace(b"\n\n", ends * 2 + b": alive" + ends * 2)
+    data = sse([text_chunk(word) for word in "abcd"]).replace(b"\n\n", ends * 2 + b": alive" + ends * 2)
     texts = [event.text for event in read(upstream("openai_chat"), data) if type(event) is TextDelta]
     assert texts == ["abcd"]
 
 
-@pytest.mark.parametrize(("dialect", "make"), [("openai_chat", said), ("claude", block)])
+@pytest.mark.parametrize(("dialect", "make"), [("openai_chat", text_chunk), ("claude", block)])
 def test_of_usual_events_one_is_parsed(dialect: str, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[list[str]] = []
     take = AlikeEvents._take
@@ -173,13 +187,13 @@ def test_of_usual_events_one_is_parsed(dialect: str, make: Any, monkeypatch: pyt
 
 def test_the_longest_run_of_events_is_read_whole() -> None:
     words = [f"w{number}" for number in range(1000)]
-    found = read(upstream("openai_chat"), sse([said(word) for word in words]))
+    found = read(upstream("openai_chat"), sse([text_chunk(word) for word in words]))
     assert [event.text for event in found if type(event) is TextDelta] == ["".join(words)]
 
 
 def test_no_more_than_a_few_events_are_learned_where_none_is_like_another() -> None:
     known = AlikeEvents(b'"content"')
     while known.learns:
-        known.learn(ServerSentEvent("", said("a", id=str(known.learns))), "a")
-    last, other = sse([said("b", id="1")]), sse([said("b", id="2")])
+        known.learn(ServerSentEvent("", text_chunk("a", id=str(known.learns))), "a")
+    last, other = sse([text_chunk("b", id="1")]), sse([text_chunk("b", id="2")])
     assert known.cut(last + other, between=True) == (["b"], other, b"")

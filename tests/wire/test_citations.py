@@ -90,7 +90,7 @@ SAID: Final[dict[str, tuple[str, list[Event], list[Citation]]]] = {
     "chat, annotations that hold nothing": ("openai_chat", [chat({"content": TEXT, "annotations": []}), chat({"annotations": None}), chat({"annotations": [{"type": "file_path"}, None, "x"]}, "stop")], []),
     "responses, as it is added": ("openai_responses", [delta(TEXT), responses("output_text.annotation.added", item_id="m", annotation=FLAT, annotation_index=0), done()], [SOURCE]),
     "responses, in the whole item": ("openai_responses", [delta(TEXT), responses("output_item.done", item=ITEM), done(ITEM)], [SOURCE]),
-    "responses, said three times": ("openai_responses", [delta(TEXT), responses("output_text.annotation.added", item_id="m", annotation=FLAT), responses("output_item.done", item=ITEM), done(ITEM)], [SOURCE]),
+    "responses, sent three times": ("openai_responses", [delta(TEXT), responses("output_text.annotation.added", item_id="m", annotation=FLAT), responses("output_item.done", item=ITEM), done(ITEM)], [SOURCE]),
     "responses, only in the whole": ("openai_responses", [done(ITEM)], [SOURCE]),
     "claude": (
         "claude",
@@ -143,7 +143,7 @@ ASKED: Final = {
 }
 
 
-def told(dialect: str, events: list[ChatEvent], *, stream: bool) -> bytes:
+def encoded(dialect: str, events: list[ChatEvent], *, stream: bool) -> bytes:
     path, body = ASKED[dialect]
     path = path.format(action="streamGenerateContent" if stream else "generateContent")
     data = json.dumps(body if dialect == "gemini" else {"model": "m", "stream": stream, **body}).encode()
@@ -159,7 +159,7 @@ def test_a_source_is_sent_in_every_dialect_and_read_from_it_again(dialect: str, 
     source = Citation(url=URL, title="A", start=3, end=11)
     events: list[ChatEvent] = [Started("x", "m"), TextDelta(TEXT), source, Finished(FinishReason.STOP)]
     decoder = upstream(dialect).decoder("text/event-stream" if stream else "application/json")
-    found = decoder.feed(told(dialect, events, stream=stream)) + decoder.eof()
+    found = decoder.feed(encoded(dialect, events, stream=stream)) + decoder.eof()
     (again,) = [event for event in found if isinstance(event, Citation)]
     assert (again.url, again.title) == (URL, "A")
     # Claude's citations have no position: they belong to their block.
@@ -176,7 +176,7 @@ def test_a_claude_caller_gets_claudes_own_citation(stream: bool) -> None:
         TextDelta(" More."),
         Finished(FinishReason.STOP),
     ]
-    data = told("claude", events, stream=stream)
+    data = encoded("claude", events, stream=stream)
     assert b'"encrypted_index":"eHl6"' in data
     decoder = upstream("claude").decoder("text/event-stream" if stream else "application/json")
     (again,) = [event for event in decoder.feed(data) + decoder.eof() if isinstance(event, Citation)]
@@ -190,7 +190,7 @@ def test_a_claude_caller_gets_claudes_own_citation(stream: bool) -> None:
 def test_a_place_in_a_document_has_no_form_for_callers_of_other_dialects(dialect: str, stream: bool) -> None:
     source = Citation(url="", title="D", quote="q", native={"type": "char_location"}, dialect="claude")
     events: list[ChatEvent] = [Started("x", "m"), TextDelta(TEXT), source, Finished(FinishReason.STOP)]
-    assert told(dialect, events, stream=stream) == told(dialect, [events[0], events[1], events[3]], stream=stream)
+    assert encoded(dialect, events, stream=stream) == encoded(dialect, [events[0], events[1], events[3]], stream=stream)
 
 
 def test_a_source_of_a_continuation_has_no_place_since_its_own_count_begins_elsewhere() -> None:
@@ -228,14 +228,14 @@ def test_log_probabilities_are_sent_in_every_dialect_that_has_them_and_read_from
         Finished(FinishReason.STOP),
     ]
     decoder = upstream(dialect).decoder("text/event-stream" if stream else "application/json")
-    found = decoder.feed(told(dialect, events, stream=stream)) + decoder.eof()
+    found = decoder.feed(encoded(dialect, events, stream=stream)) + decoder.eof()
     assert [event for event in found if isinstance(event, Logprobs)] == [BARE if dialect == "gemini" else LIKELY]
     assert "".join(event.text for event in found if isinstance(event, TextDelta)) == "In 서울"
 
 
 def test_a_claude_caller_who_has_no_form_for_log_probabilities_gets_the_text() -> None:
     events: list[ChatEvent] = [Started("x", "m"), LIKELY, TextDelta("서울"), Finished(FinishReason.STOP)]
-    assert told("claude", events, stream=True) == told("claude", [events[0], *events[2:]], stream=True)
+    assert encoded("claude", events, stream=True) == encoded("claude", [events[0], *events[2:]], stream=True)
 
 
 def test_openais_log_probabilities_stand_in_the_chunk_of_their_text() -> None:
@@ -248,12 +248,12 @@ def test_openais_log_probabilities_stand_in_the_chunk_of_their_text() -> None:
     ]
     chunks = [
         json.loads(line[6:])
-        for line in told("openai_chat", events, stream=True).decode().splitlines()
+        for line in encoded("openai_chat", events, stream=True).decode().splitlines()
         if line.startswith("data: {")
     ]
-    told_with = {chunk["choices"][0]["delta"].get("content"): chunk["choices"][0]["logprobs"] for chunk in chunks}
-    assert [one["token"] for one in told_with["서울"]["content"]] == ["서", "울"]
-    assert told_with["!"] is None
+    encoded_with = {chunk["choices"][0]["delta"].get("content"): chunk["choices"][0]["logprobs"] for chunk in chunks}
+    assert [one["token"] for one in encoded_with["서울"]["content"]] == ["서", "울"]
+    assert encoded_with["!"] is None
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def sent(dialect: str, *messages: Message) -> tuple[dict[str, Any], tuple[str, .
     return json.loads(wire.body), wire.omitted
 
 
-def said(dialect: str, part: Part) -> Any:
+def encoded(dialect: str, part: Part) -> Any:
     body, _ = sent(dialect, Message("user", (part, Text("What is it?"))))
     if dialect == "gemini":
         return body["contents"][0]["parts"][0]
@@ -89,7 +89,7 @@ def said(dialect: str, part: Part) -> Any:
 @pytest.mark.parametrize(("dialect", "wire", "part"), WIRE)
 def test_a_file_is_read_and_sent_on_as_it_was(dialect: str, wire: dict[str, Any], part: Part) -> None:
     assert asked(dialect, wire).messages == (Message("user", (part,)),)
-    assert said(dialect, part) == wire
+    assert encoded(dialect, part) == wire
 
 
 @pytest.mark.parametrize("to", MODELS)
@@ -97,7 +97,7 @@ def test_a_file_is_read_and_sent_on_as_it_was(dialect: str, wire: dict[str, Any]
 def test_a_pdf_goes_from_each_dialect_to_each(dialect: str, to: str) -> None:
     first = next(wire for known, wire, part in WIRE if known == dialect and part in (PDF, NAMED))
     (message,) = asked(dialect, first).messages
-    (part,) = asked(to, said(to, message.parts[0])).messages[0].parts
+    (part,) = asked(to, encoded(to, message.parts[0])).messages[0].parts
     assert isinstance(part, File)
     assert (part.media_type, part.data) == ("application/pdf", "JVBE")
 
@@ -140,13 +140,13 @@ def test_files_of_the_system_or_the_model_are_left_out_and_reported(dialect: str
     system, turn = Message("system", (Text("Be kind."), PDF)), Message("assistant", (Text("Here."), PDF))
     body, omitted = sent(dialect, system, turn, Message("user", (Text("Thanks."),)))
     assert "messages[0].files" in omitted
-    assert ("JVBE" in json.dumps(body)) is (dialect == "gemini"), "only a Gemini model may have said a file itself"
+    assert ("JVBE" in json.dumps(body)) is (dialect == "gemini"), "only a Gemini model may have sent a file itself"
 
 
 @pytest.mark.parametrize("part", [LINKED, WORD, FILM])
 def test_chat_completions_refuses_what_it_does_not_take(part: File) -> None:
     with pytest.raises(InvalidRequestError, match="Chat Completions takes no file"):
-        said("openai_chat", part)
+        encoded("openai_chat", part)
 
 
 def request(*parts: Part) -> ChatRequest:

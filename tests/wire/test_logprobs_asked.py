@@ -46,8 +46,8 @@ def test_geminis_own_words_reach_gemini_and_are_missed_elsewhere() -> None:
     assert {"responseLogprobs", "logprobs"} <= set(sent("gemini", GEMINI, "claude").omitted)
 
 
-@pytest.mark.parametrize("said", [{}, {"logprobs": False}, {"logprobs": None}])
-def test_who_does_not_ask_misses_nothing(said: dict[str, Any]) -> None:
-    wire = sent("openai_chat", {"messages": [ASK], **said}, "openai_responses")
+@pytest.mark.parametrize("options", [{}, {"logprobs": False}, {"logprobs": None}])
+def test_who_does_not_ask_misses_nothing(options: dict[str, Any]) -> None:
+    wire = sent("openai_chat", {"messages": [ASK], **options}, "openai_responses")
     assert "top_logprobs" not in json.loads(wire.body)
     assert wire.omitted == ()

@@ -68,13 +68,13 @@ TYPES: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "data", "type"), TYPES)
-def test_a_pictures_type_is_what_its_bytes_show_by_its_registered_name(said: str, data: str, type: str) -> None:
-    assert Image(data=data, media_type=said) == Image(data=data, media_type=type)
+@pytest.mark.parametrize(("stated", "data", "type"), TYPES)
+def test_a_pictures_type_is_what_its_bytes_show_by_its_registered_name(stated: str, data: str, type: str) -> None:
+    assert Image(data=data, media_type=stated) == Image(data=data, media_type=type)
 
 
 @pytest.mark.parametrize(
-    ("said", "data", "type"),
+    ("stated", "data", "type"),
     [
         ("application/x-pdf", PDF, "application/pdf"),
         ("Application/PDF; version=1.4", PDF, "application/pdf"),
@@ -86,20 +86,20 @@ def test_a_pictures_type_is_what_its_bytes_show_by_its_registered_name(said: str
         ("audio/x-m4a", NEITHER, "audio/mp4"),
     ],
 )
-def test_so_is_a_files(said: str, data: str, type: str) -> None:
-    assert File(data=data, media_type=said) == File(data=data, media_type=type)
+def test_so_is_a_files(stated: str, data: str, type: str) -> None:
+    assert File(data=data, media_type=stated) == File(data=data, media_type=type)
 
 
-def picture(dialect: str, said: str, data: str) -> dict[str, Any]:
+def picture(dialect: str, stated: str, data: str) -> dict[str, Any]:
     """A picture as callers of the dialect send it."""
     match dialect:
         case "openai_chat":
-            return {"type": "image_url", "image_url": {"url": f"data:{said};base64,{data}"}}
+            return {"type": "image_url", "image_url": {"url": f"data:{stated};base64,{data}"}}
         case "openai_responses":
-            return {"type": "input_image", "image_url": f"data:{said};base64,{data}"}
+            return {"type": "input_image", "image_url": f"data:{stated};base64,{data}"}
         case "claude":
-            return {"type": "image", "source": {"type": "base64", "media_type": said, "data": data}}
-    return {"inlineData": {"mimeType": said, "data": data}}
+            return {"type": "image", "source": {"type": "base64", "media_type": stated, "data": data}}
+    return {"inlineData": {"mimeType": stated, "data": data}}
 
 
 def asked(dialect: str, *content: Any) -> ChatRequest:
@@ -121,9 +121,11 @@ PAIRS = [(source, target) for source in DIALECTS for target in DIALECTS]
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-@pytest.mark.parametrize(("said", "data"), [("image/jpg", JPEG), ("image/PNG", JPEG), ("image/png;a=b", JPEG)])
-def test_a_wrongly_named_picture_goes_from_each_dialect_to_each(source: str, target: str, said: str, data: str) -> None:
-    body = sent(target, *asked(source, picture(source, said, data)).messages)
+@pytest.mark.parametrize(("stated", "data"), [("image/jpg", JPEG), ("image/PNG", JPEG), ("image/png;a=b", JPEG)])
+def test_a_wrongly_named_picture_goes_from_each_dialect_to_each(
+    source: str, target: str, stated: str, data: str
+) -> None:
+    body = sent(target, *asked(source, picture(source, stated, data)).messages)
     assert "image/jpeg" in body
     assert not any(wrong in body for wrong in ("jpg", "PNG", "png", "a=b"))
 
@@ -187,11 +189,11 @@ TEXTS: list[tuple[str, bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "raw", "text"), TEXTS)
-def test_a_text_file_is_given_to_every_provider_as_text(said: str, raw: bytes, text: str) -> None:
+@pytest.mark.parametrize(("stated", "raw", "text"), TEXTS)
+def test_a_text_file_is_given_to_every_provider_as_text(stated: str, raw: bytes, text: str) -> None:
     data = base64.b64encode(raw).decode()
-    assert asked("gemini", {"inlineData": {"mimeType": said, "data": data}}).messages == (user(text),)
-    block: dict[str, Any] = {"type": "file", "base64": data, "mime_type": said}
+    assert asked("gemini", {"inlineData": {"mimeType": stated, "data": data}}).messages == (user(text),)
+    block: dict[str, Any] = {"type": "file", "base64": data, "mime_type": stated}
     assert to_chat([HumanMessage([block])]) == (user(text),)
     assert to_chat([ToolMessage([block], tool_call_id="a")])[0].parts == (
         ToolResult(call_id="a", content=(Text(text),)),
@@ -199,13 +201,13 @@ def test_a_text_file_is_given_to_every_provider_as_text(said: str, raw: bytes, t
 
 
 @pytest.mark.parametrize(
-    ("said", "raw"),
+    ("stated", "raw"),
     [("text/plain; charset=nonsense", b"hi"), ("text/plain", b"\xff"), ("text/csv;charset=rot13", b"a")],
 )
-def test_a_text_that_can_not_be_read_stays_a_file(said: str, raw: bytes) -> None:
+def test_a_text_that_can_not_be_read_stays_a_file(stated: str, raw: bytes) -> None:
     data = base64.b64encode(raw).decode()
-    (part,) = asked("gemini", {"inlineData": {"mimeType": said, "data": data}}).messages[0].parts
-    assert part == File(data=data, media_type=said)
+    (part,) = asked("gemini", {"inlineData": {"mimeType": stated, "data": data}}).messages[0].parts
+    assert part == File(data=data, media_type=stated)
 
 
 CALL = ToolCall(id="a", name="Read")
@@ -293,23 +295,23 @@ def test_a_document_in_a_tools_result_goes_from_each_dialect_to_each(source: str
 
 
 def test_claude_and_the_responses_api_and_gemini_3_hold_a_document_within_the_result() -> None:
-    said = of_results(Text("One page."), INLINE)
-    (result,) = json.loads(sent("claude", *said))["messages"][2]["content"]
+    stated = of_results(Text("One page."), INLINE)
+    (result,) = json.loads(sent("claude", *stated))["messages"][2]["content"]
     assert [block["type"] for block in result["content"]] == ["text", "document"]
-    assert [part["type"] for part in json.loads(sent("openai_responses", *said))["input"][2]["output"]] == [
+    assert [part["type"] for part in json.loads(sent("openai_responses", *stated))["input"][2]["output"]] == [
         "input_text",
         "input_file",
     ]
-    response = json.loads(sent("gemini", *said))["contents"][2]["parts"][0]["functionResponse"]
+    response = json.loads(sent("gemini", *stated))["contents"][2]["parts"][0]["functionResponse"]
     assert response["parts"] == [{"inlineData": {"mimeType": "application/pdf", "data": PDF}}]
 
 
 def test_elsewhere_it_stands_beside_the_result() -> None:
-    said = of_results(Text("One page."), INLINE)
-    _, _, result, beside = json.loads(sent("openai_chat", *said))["messages"]
+    stated = of_results(Text("One page."), INLINE)
+    _, _, result, beside = json.loads(sent("openai_chat", *stated))["messages"]
     assert result == {"role": "tool", "tool_call_id": "a", "content": "One page."}
     assert (beside["role"], [part["type"] for part in beside["content"]]) == ("user", ["file"])
-    older = json.loads(sent("gemini", *said, model=("gemini", "gemini-2.5-flash")))["contents"][2]["parts"]
+    older = json.loads(sent("gemini", *stated, model=("gemini", "gemini-2.5-flash")))["contents"][2]["parts"]
     assert [list(part) for part in older] == [["functionResponse"], ["inlineData"]]
 
 

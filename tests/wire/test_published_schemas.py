@@ -141,11 +141,11 @@ def faults(dialect: str, name: str, document: Any) -> list[str]:
 
 PATHS: Final = {"openai_responses": "/v1/responses", "claude": "/v1/messages", "openai_chat": "/v1/chat/completions"}
 CASES: Final = [
-    (dialect, asked, said) for dialect, requests in REQUESTS.items() for asked in requests for said in ANSWERS
+    (dialect, asked, answer) for dialect, requests in REQUESTS.items() for asked in requests for answer in ANSWERS
 ]
 
 
-def said_to(dialect: str, request: dict[str, Any], events: list[ChatEvent], *, stream: bool) -> bytes:
+def answer_to(dialect: str, request: dict[str, Any], events: list[ChatEvent], *, stream: bool) -> bytes:
     codec = ingress(dialect)
     body = json.dumps({"model": "m", "stream": stream, **request}).encode()
     asked = codec.decode(body, path=PATHS[dialect], query="", headers={})
@@ -153,17 +153,19 @@ def said_to(dialect: str, request: dict[str, Any], events: list[ChatEvent], *, s
     return b"".join(encoder.feed(event) for event in events)
 
 
-@pytest.mark.parametrize(("dialect", "asked", "said"), CASES)
-def test_a_whole_answer_has_every_field_that_its_published_schema_requires(dialect: str, asked: str, said: str) -> None:
-    document = json.loads(said_to(dialect, REQUESTS[dialect][asked], ANSWERS[said], stream=False))
+@pytest.mark.parametrize(("dialect", "asked", "answer"), CASES)
+def test_a_whole_answer_has_every_field_that_its_published_schema_requires(
+    dialect: str, asked: str, answer: str
+) -> None:
+    document = json.loads(answer_to(dialect, REQUESTS[dialect][asked], ANSWERS[answer], stream=False))
     assert faults(dialect, DOCUMENTS[dialect], document) == []
 
 
-@pytest.mark.parametrize(("dialect", "asked", "said"), CASES)
+@pytest.mark.parametrize(("dialect", "asked", "answer"), CASES)
 def test_every_event_of_a_stream_has_the_fields_that_its_published_schema_requires(
-    dialect: str, asked: str, said: str
+    dialect: str, asked: str, answer: str
 ) -> None:
-    data = said_to(dialect, REQUESTS[dialect][asked], ANSWERS[said], stream=True)
+    data = answer_to(dialect, REQUESTS[dialect][asked], ANSWERS[answer], stream=True)
     events = [json.loads(line[6:]) for line in data.decode().splitlines() if line.startswith("data: {")]
     assert events
     wrong = {

@@ -25,7 +25,7 @@ PATIENCE = 30.0
 
 
 class Server:
-    """The coach on a port of its own. `stop` and `start` again keep the store."""
+    """The coach on its own port. `stop` and `start` again keep the store."""
 
     def __init__(self, box: Sandbox, data: Path, *, mongodb_url: str = "", **options: Any) -> None:
         self._box = box

@@ -118,7 +118,7 @@ def test_questions_come_one_by_one_and_what_was_written_survives_a_restart(box: 
                 break
         assert {0, 1, 2} <= set(counts)
         server.stop()
-        server.start(server.port)  # nobody asks: the work goes on by itself
+        server.start(server.port)  # no one asks: the work goes on by itself
         until(lambda: client.get(f"/api/v1/interview/{one}/questions").json()["state"] == "done")
         done = client.get(f"/api/v1/interview/{one}/questions").json()
         assert done["questions"][:2] == first
@@ -204,11 +204,11 @@ def test_a_body_of_200_mb_is_refused_before_it_is_taken_in(quick_box: Sandbox, s
             yield b"x" * 1024 * 1024
 
     server = serve(quick_box)
-    with closing(HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)) as told:
-        told.putrequest("POST", "/api/v1/resumes")
-        told.putheader("content-length", str(200 * 1024 * 1024))
-        told.endheaders()
-        assert told.getresponse().status == 413
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)) as connection:
+        connection.putrequest("POST", "/api/v1/resumes")
+        connection.putheader("content-length", str(200 * 1024 * 1024))
+        connection.endheaders()
+        assert connection.getresponse().status == 413
     with server.client() as client:
         try:
             assert client.post("/api/v1/resumes", content=pieces()).status_code == 413
@@ -284,8 +284,8 @@ def test_ten_resumes_at_once_are_all_written_about_while_a_provider_dies(quick_b
 
 
 def events(client: httpx.Client, one: str) -> Iterator[dict[str, Any]]:
-    """The states of the résumé's first job, as they are told."""
+    """The states of the résumé's first job, as they are sent."""
     with client.stream("GET", f"/api/v1/resumes/{one}/events") as stream:
         for line in stream.iter_lines():
-            if line.startswith("data: ") and (told := json.loads(line.removeprefix("data: "))):
-                yield told[0]
+            if line.startswith("data: ") and (shown := json.loads(line.removeprefix("data: "))):
+                yield shown[0]

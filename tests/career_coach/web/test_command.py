@@ -67,5 +67,5 @@ def test_a_port_that_is_taken_is_named_with_another(tmp_path: Path) -> None:
             [*COMMAND, "--port", str(port)], capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=PATIENCE, check=False
         )  # fmt: skip
     assert done.returncode == 2
-    told = f"can't listen on port {port} on 127.0.0.1: Address already in use; choose another with --port"
-    assert done.stderr == f"error: {told}\n"
+    message = f"can't listen on port {port} on 127.0.0.1: Address already in use; choose another with --port"
+    assert done.stderr == f"error: {message}\n"

@@ -123,12 +123,12 @@ async def work_with(store: Store) -> None:
 async def test_no_statement_in_sqlite_reads_or_sorts_a_whole_table(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "coach.sqlite3")
     await store.resumes(1)
-    said: list[str] = []
+    executed: list[str] = []
     assert store._db is not None
-    store._db.set_trace_callback(said.append)
+    store._db.set_trace_callback(executed.append)
     await work_with(store)
     await store.close()
-    statements = {each for each in said if not each.startswith(("--", "BEGIN", "COMMIT"))}
+    statements = {each for each in executed if not each.startswith(("--", "BEGIN", "COMMIT"))}
     assert len(statements) >= 10
     with contextlib.closing(sqlite3.connect(tmp_path / "coach.sqlite3")) as db:
         plans = {each: [row[-1] for row in db.execute(f"EXPLAIN QUERY PLAN {each}")] for each in statements}
@@ -159,7 +159,7 @@ async def test_what_is_searched_for_in_mongodb_has_an_index(mongodb_url: str, tm
 async def test_a_store_that_can_not_be_reached_says_so_in_one_line_without_its_address(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     broken = open_store("", tmp_path / "file" / "coach.sqlite3")
-    with pytest.raises(StoreError, match="can't be used: File exists") as told:
+    with pytest.raises(StoreError, match="can't be used: File exists") as refused:
         await broken.resumes(1)
-    assert str(tmp_path) not in str(told.value)  # visitors of the page read it, too
+    assert str(tmp_path) not in str(refused.value)  # visitors of the page read it, too
     await broken.close()

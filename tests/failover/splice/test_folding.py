@@ -8,7 +8,7 @@ from segue.failover.splice.folding import fold, overlap, unfolded
 
 
 def test_whitespace_and_kinds_of_quotes_make_no_difference() -> None:
-    assert fold("He said: “It’s\u00a0«fine»”.\n") == fold('He said : "It\'s "fine" " .')
+    assert fold("He says: “It’s\u00a0«fine»”.\n") == fold('He says : "It\'s "fine" " .')
 
 
 @given(st.text(alphabet="ab \n\u00a0\u200b“”", max_size=30), st.integers(0, 40))

@@ -100,11 +100,11 @@ def test_time_sets_no_word_free() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "anew"),
+    ("words", "starts_over"),
     [("The old harbour", True), (" The", True), ("It is", False), ("harmony", False)],
     ids=["the answer's first words", "after a space", "other words", "the word that was expected"],
 )
-def test_a_model_that_starts_over_did_not_take_the_prefill(said: str, anew: bool) -> None:
+def test_a_model_that_starts_over_did_not_take_the_prefill(words: str, starts_over: bool) -> None:
     seam = PrefillSeam(" har")
-    run(seam, said, 1)
-    assert (seam.error is not None and seam.restarted("The old har")) is anew
+    run(seam, words, 1)
+    assert (seam.error is not None and seam.restarted("The old har")) is starts_over

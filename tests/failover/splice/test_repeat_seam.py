@@ -80,9 +80,9 @@ CASES = [
         "and flows",
         id="the space at the end of the text is not shown again",
     ),
-    pytest.param("\n\nThe Danube", "The Danube rises", " rises", id="begins anew without the first line breaks"),
-    pytest.param("The Danube", "\n\nThe Danube rises", " rises", id="begins anew after line breaks"),
-    pytest.param(ANSWER, ANSWER, "", id="begins anew and ends where the text ended"),
+    pytest.param("\n\nThe Danube", "The Danube rises", " rises", id="starts over without the first line breaks"),
+    pytest.param("The Danube", "\n\nThe Danube rises", " rises", id="starts over after line breaks"),
+    pytest.param(ANSWER, ANSWER, "", id="starts over and ends where the text ended"),
     pytest.param("o", "ops", "ops", id="one letter repeats by chance"),
     pytest.param("하", "하하하", "하하하", id="one syllable repeats by chance"),
     pytest.param("--", "--- title", "--- title", id="marks repeat by chance"),
@@ -124,7 +124,7 @@ CASES = [
         "```python\ndef add(first, second):\n    return first + sec",
         "```python\ndef add(first, second):\n    return first + second\n```\n",
         "ond\n```\n",
-        id="the code block is opened anew",
+        id="the code block is opened again",
     ),
 ]
 

@@ -49,13 +49,13 @@ def call(arguments: str = '{"a":1}', index: int = 0, name: str = "add") -> ToolC
     return ToolCall(id=f"c{index}", name=name, arguments=arguments)
 
 
-def said(splice: Splice, *events: UpstreamEvent) -> list[ChatEvent]:
+def passed_on(splice: Splice, *events: UpstreamEvent) -> list[ChatEvent]:
     return [shown for event in events for shown in splice.feed(event)]
 
 
 def fresh(*events: UpstreamEvent, hold: bool = False) -> Splice:
     splice = Splice(hold=hold)
-    said(splice, *events)
+    passed_on(splice, *events)
     return splice
 
 
@@ -102,15 +102,15 @@ def test_each_attempt_has_yet_to_show_its_own_content() -> None:
 
 def test_nothing_goes_out_before_the_first_content_and_then_all_of_it_in_order() -> None:
     splice = Splice(hold=False)
-    assert said(splice, START, used(1), TextDelta(""), ThinkingDelta(), SIGNED) == []
-    assert said(splice, HELLO) == [START, used(1), SIGNED, HELLO]
+    assert passed_on(splice, START, used(1), TextDelta(""), ThinkingDelta(), SIGNED) == []
+    assert passed_on(splice, HELLO) == [START, used(1), SIGNED, HELLO]
 
 
 def test_an_attempt_that_failed_before_its_first_content_leaves_no_trace() -> None:
     splice = fresh(START, used(1), SIGNED, CUT)
     splice.restart("a", "b")
     second = Started("id2", "model2")
-    assert said(splice, second, HELLO, STOP) == [second, HELLO, STOP]
+    assert passed_on(splice, second, HELLO, STOP) == [second, HELLO, STOP]
     assert splice.usage == Usage()
     assert splice.seams == 0
 
@@ -118,16 +118,16 @@ def test_an_attempt_that_failed_before_its_first_content_leaves_no_trace() -> No
 def test_an_attempt_that_does_not_introduce_itself_is_started_all_the_same() -> None:
     splice = fresh(START, CUT)
     splice.restart("a", "b")
-    assert said(splice, HELLO) == [Started(), HELLO]
+    assert passed_on(splice, HELLO) == [Started(), HELLO]
 
 
 def test_an_answer_is_started_only_once() -> None:
     splice = Splice(hold=False)
-    assert said(splice, START, HELLO, Started("again", "m"), TextDelta("!")) == [START, HELLO, TextDelta("!")]
+    assert passed_on(splice, START, HELLO, Started("again", "m"), TextDelta("!")) == [START, HELLO, TextDelta("!")]
 
 
 def test_of_two_introductions_before_the_first_content_the_later_is_given() -> None:
-    assert said(Splice(hold=False), Started(), START, HELLO) == [START, HELLO]
+    assert passed_on(Splice(hold=False), Started(), START, HELLO) == [START, HELLO]
 
 
 # What goes through.
@@ -136,7 +136,7 @@ def test_of_two_introductions_before_the_first_content_the_later_is_given() -> N
 def test_text_goes_out_as_it_comes_and_is_kept_to_the_letter() -> None:
     splice = Splice(hold=False)
     pieces = ["a", " \n", "", "```", "ü\u00a0"]
-    assert [e.text for e in said(splice, *map(TextDelta, pieces)) if isinstance(e, TextDelta)] == [
+    assert [e.text for e in passed_on(splice, *map(TextDelta, pieces)) if isinstance(e, TextDelta)] == [
         *filter(None, pieces)
     ]
     assert splice.text == splice.delivered == "".join(pieces)
@@ -144,23 +144,23 @@ def test_text_goes_out_as_it_comes_and_is_kept_to_the_letter() -> None:
 
 def test_thinking_and_its_signatures_go_out_as_they_come() -> None:
     splice = Splice(hold=False)
-    assert said(splice, HMM, SIGNED, HELLO) == [Started(), HMM, SIGNED, HELLO]
+    assert passed_on(splice, HMM, SIGNED, HELLO) == [Started(), HMM, SIGNED, HELLO]
     assert splice.thinking == (HMM, SIGNED)
 
 
 def test_usage_goes_out_once_the_answer_has_begun_and_newer_reports_replace_older_ones() -> None:
     splice = Splice(hold=False)
-    assert said(splice, HELLO, used(1), used(5)) == [Started(), HELLO, used(1), used(5)]
+    assert passed_on(splice, HELLO, used(1), used(5)) == [Started(), HELLO, used(1), used(5)]
     assert splice.usage == used(5).usage
 
 
 def test_usage_is_the_sum_over_the_attempts_that_brought_content() -> None:
     splice = fresh(HELLO, used(5), CUT)
     splice.continue_with("a", "b")
-    said(splice, used(1), CUT)
+    passed_on(splice, used(1), CUT)
     splice.continue_with("b", "c", prefill=True)
     total = Usage(input_tokens=20, output_tokens=12)
-    assert said(splice, TextDelta(" there"), used(7))[-1] == UsageReport(total)
+    assert passed_on(splice, TextDelta(" there"), used(7))[-1] == UsageReport(total)
     assert splice.usage == total
 
 
@@ -184,10 +184,10 @@ def test_the_tokens_of_what_was_taken_back_and_of_what_was_never_shown_are_not_s
     splice = fresh(TextDelta("Hello"), TextDelta(" all"), TextDelta(" of"), TextDelta(" y"), CUT)
     assert [splice.spent(size) for size in (0, 2, 3, 5, 99)] == [4, 3, 2, 2, 0]
     splice.continue_with("a", "b", prefill=True, taken_back=" y")
-    said(splice, TextDelta(" they"), CUT)
+    passed_on(splice, TextDelta(" they"), CUT)
     assert splice.spent() == 4
     splice.continue_with("b", "c", prefill=True)
-    said(splice, TextDelta("ou"), TextDelta(" two"))
+    passed_on(splice, TextDelta("ou"), TextDelta(" two"))
     assert splice.spent() == 6
 
 
@@ -266,8 +266,8 @@ def test_no_verdict_is_given_before_the_upstream_has_finished() -> None:
 
 def test_a_tool_call_goes_out_whole_at_its_end_and_not_before() -> None:
     splice = Splice(hold=False)
-    assert said(splice, START, called('{"a"'), ToolCallDelta(0, arguments=":1}")) == []
-    assert said(splice, ToolCallEnd(0)) == [START, ToolCalled(0, call())]
+    assert passed_on(splice, START, called('{"a"'), ToolCallDelta(0, arguments=":1}")) == []
+    assert passed_on(splice, ToolCallEnd(0)) == [START, ToolCalled(0, call())]
     assert splice.tool_calls == (call(),)
 
 
@@ -277,14 +277,14 @@ def test_tool_calls_that_the_upstream_never_ended_go_out_before_the_terminal() -
 
 
 def test_tool_calls_are_numbered_from_zero_without_gaps_whatever_the_upstream_counts() -> None:
-    shown = said(Splice(hold=False), called(index=4), ToolCallEnd(4), called(index=7), ToolCallEnd(7), CALLS)
+    shown = passed_on(Splice(hold=False), called(index=4), ToolCallEnd(4), called(index=7), ToolCallEnd(7), CALLS)
     assert [event.index for event in shown if isinstance(event, ToolCalled)] == [0, 1]
 
 
 def test_tool_calls_are_numbered_from_zero_after_a_restart() -> None:
     splice = fresh(HMM, called("{"), CUT)
     splice.restart("a", "b")
-    shown = said(splice, called(index=0), ToolCallEnd(0), CALLS)
+    shown = passed_on(splice, called(index=0), ToolCallEnd(0), CALLS)
     assert shown == [Seam("a", "b", 0, restarted=True), ToolCalled(0, call()), CALLS]
 
 
@@ -294,7 +294,7 @@ def test_tool_calls_are_numbered_from_zero_after_a_restart() -> None:
 )
 def test_a_malformed_tool_call_is_a_failure_and_is_not_shown(arguments: str, then: tuple[UpstreamEvent, ...]) -> None:
     splice = fresh(TextDelta("So: "), called(arguments))
-    assert said(splice, *then) == []
+    assert passed_on(splice, *then) == []
     assert splice.failure == Failure(kind=FailureKind.BROKEN, message="malformed tool call")
     assert splice.tool_calls == ()
     assert splice.on_break() is Next.CONTINUE
@@ -302,14 +302,14 @@ def test_a_malformed_tool_call_is_a_failure_and_is_not_shown(arguments: str, the
 
 def test_an_ended_call_in_doubt_goes_out_before_what_comes_next() -> None:
     splice = fresh(called(""))
-    assert said(splice, ToolCallEnd(0)) == []
-    assert said(splice, used(1)) == []
-    assert said(splice, HELLO) == [Started(), used(1), ToolCalled(0, call("{}")), HELLO]
+    assert passed_on(splice, ToolCallEnd(0)) == []
+    assert passed_on(splice, used(1)) == []
+    assert passed_on(splice, HELLO) == [Started(), used(1), ToolCalled(0, call("{}")), HELLO]
 
 
 def test_two_ended_calls_in_doubt_are_both_given() -> None:
     splice = fresh(called("", index=0), called("", index=1))
-    shown = said(splice, ToolCallEnd(0), ToolCallEnd(1), CALLS)
+    shown = passed_on(splice, ToolCallEnd(0), ToolCallEnd(1), CALLS)
     assert shown == [Started(), ToolCalled(0, call("{}", 0)), ToolCalled(1, call("{}", 1)), CALLS]
 
 
@@ -366,30 +366,30 @@ def test_an_answer_that_is_whole_cannot_break_off_or_be_gone_on_with(events: lis
 @pytest.mark.parametrize("continuations", [0, 1, 2, 5])
 def test_an_answer_has_no_more_seams_than_allowed(continuations: int) -> None:
     splice = Splice(hold=False, continuations=continuations)
-    said(splice, TextDelta("0"), CUT)
+    passed_on(splice, TextDelta("0"), CUT)
     for number in range(continuations):
         assert splice.on_break() is Next.CONTINUE
         splice.continue_with("a", "b", prefill=True)
-        said(splice, TextDelta(f" {number} x"), CUT)
+        passed_on(splice, TextDelta(f" {number} x"), CUT)
         assert splice.seams == number + 1
     assert splice.on_break() is Next.FAIL
 
 
 def test_an_attempt_without_content_costs_no_seam() -> None:
     splice = Splice(hold=False, continuations=1)
-    said(splice, HELLO, CUT)
+    passed_on(splice, HELLO, CUT)
     for _ in range(5):
         assert splice.on_break() is Next.CONTINUE
         splice.continue_with("a", "b")
-        said(splice, START, used(1), HMM, CUT)
+        passed_on(splice, START, used(1), HMM, CUT)
     assert splice.seams == 0
 
 
 def test_a_restart_after_thinking_costs_no_seam() -> None:
     splice = Splice(hold=False, continuations=1)
-    said(splice, HMM, CUT)
+    passed_on(splice, HMM, CUT)
     splice.restart("a", "b")
-    said(splice, HMM, HELLO, CUT)
+    passed_on(splice, HMM, HELLO, CUT)
     assert splice.seams == 0
     assert splice.on_break() is Next.CONTINUE
 
@@ -401,17 +401,17 @@ def test_a_restart_after_thinking_is_marked_and_the_thinking_starts_over() -> No
     splice = fresh(START, HMM, CUT)
     splice.restart("a", "b")
     other = ThinkingDelta("So.")
-    assert said(splice, Started("id2", "m2"), used(1)) == []
-    assert said(splice, other, HELLO) == [Seam("a", "b", 0, restarted=True), used(1), other, HELLO]
+    assert passed_on(splice, Started("id2", "m2"), used(1)) == []
+    assert passed_on(splice, other, HELLO) == [Seam("a", "b", 0, restarted=True), used(1), other, HELLO]
     assert splice.thinking == (other,)
 
 
 def test_a_restart_is_announced_once_from_the_target_that_spoke_last() -> None:
     splice = fresh(HMM, CUT)
     splice.restart("a", "b")
-    said(splice, START, CUT)
+    passed_on(splice, START, CUT)
     splice.restart("b", "c")
-    assert said(splice, HELLO, HELLO) == [Seam("a", "c", 0, restarted=True), HELLO, HELLO]
+    assert passed_on(splice, HELLO, HELLO) == [Seam("a", "c", 0, restarted=True), HELLO, HELLO]
 
 
 @pytest.mark.parametrize("shown", [[HELLO], [called(), ToolCallEnd(0)]])
@@ -426,8 +426,8 @@ def test_an_answer_that_was_shown_cannot_start_over(shown: list[UpstreamEvent]) 
 
 def test_a_continuation_is_announced_with_its_first_words_and_its_place() -> None:
     splice = gone_on("Hello")
-    assert said(splice, Started("id2", "m2"), used(1)) == []
-    assert said(splice, TextDelta(", all"), TextDelta("!")) == [
+    assert passed_on(splice, Started("id2", "m2"), used(1)) == []
+    assert passed_on(splice, TextDelta(", all"), TextDelta("!")) == [
         Seam("a", "b", 5),
         used(1),
         TextDelta(", all"),
@@ -438,21 +438,21 @@ def test_a_continuation_is_announced_with_its_first_words_and_its_place() -> Non
 
 def test_a_seam_names_the_target_that_spoke_last_where_an_attempt_between_had_no_content() -> None:
     splice = gone_on("Hello")
-    said(splice, HMM, CUT)
+    passed_on(splice, HMM, CUT)
     splice.continue_with("b", "c", prefill=True)
-    assert said(splice, TextDelta(", all")) == [Seam("a", "c", 5), TextDelta(", all")]
+    assert passed_on(splice, TextDelta(", all")) == [Seam("a", "c", 5), TextDelta(", all")]
 
 
 def test_the_next_seam_starts_from_the_attempt_that_spoke() -> None:
     splice = gone_on("Hello")
-    said(splice, TextDelta(", all"), CUT)
+    passed_on(splice, TextDelta(", all"), CUT)
     splice.continue_with("b", "c", prefill=True)
-    assert said(splice, TextDelta(" you")) == [Seam("b", "c", 10), TextDelta(" you")]
+    assert passed_on(splice, TextDelta(" you")) == [Seam("b", "c", 10), TextDelta(" you")]
 
 
 def test_the_thinking_of_a_continuation_is_not_shown() -> None:
     splice = gone_on("Hello")
-    assert said(splice, HMM, SIGNED, TextDelta("!"), HMM) == [Seam("a", "b", 5), TextDelta("!")]
+    assert passed_on(splice, HMM, SIGNED, TextDelta("!"), HMM) == [Seam("a", "b", 5), TextDelta("!")]
     assert splice.thinking == ()
 
 
@@ -460,7 +460,7 @@ def test_what_a_continuation_repeats_is_shown_once_wherever_the_pieces_end() -> 
     for step in (1, 5, 500):
         splice = gone_on(LONG[:60], prefill=False)
         rest = [TextDelta(LONG[at : at + step]) for at in range(30, len(LONG), step)]
-        shown = said(splice, *rest, STOP)
+        shown = passed_on(splice, *rest, STOP)
         assert shown[0] == Seam("a", "b", 60)
         assert "".join(event.text for event in shown if isinstance(event, TextDelta)) == LONG[60:]
         assert splice.delivered == LONG
@@ -468,13 +468,13 @@ def test_what_a_continuation_repeats_is_shown_once_wherever_the_pieces_end() -> 
 
 def test_whitespace_that_was_taken_off_for_a_prefill_is_not_shown_twice() -> None:
     splice = gone_on("Hello \n", taken_back=" \n")
-    said(splice, TextDelta(" \nall"))
+    passed_on(splice, TextDelta(" \nall"))
     assert splice.delivered == "Hello \nall"
 
 
 def test_half_a_word_that_was_taken_back_for_a_prefill_is_shown_once() -> None:
     splice = gone_on("Hello all of y", taken_back=" y")
-    assert said(splice, TextDelta(" "), TextDelta("you"), TextDelta(" there")) == [
+    assert passed_on(splice, TextDelta(" "), TextDelta("you"), TextDelta(" there")) == [
         Seam("a", "b", 14),
         TextDelta("ou"),
         TextDelta(" there"),
@@ -483,7 +483,7 @@ def test_half_a_word_that_was_taken_back_for_a_prefill_is_shown_once() -> None:
 
 def test_another_word_in_the_place_of_half_a_word_says_that_the_prefill_was_not_taken() -> None:
     splice = gone_on("Hello all of y", taken_back=" y")
-    assert said(splice, TextDelta(" them")) == []
+    assert passed_on(splice, TextDelta(" them")) == []
     assert splice.failure is not None
     assert (splice.failure.kind, splice.failure.prefill_rejected) == (FailureKind.CAPABILITY, True)
     assert splice.on_break() is Next.CONTINUE
@@ -492,36 +492,36 @@ def test_another_word_in_the_place_of_half_a_word_says_that_the_prefill_was_not_
 
 def test_with_a_prefill_nothing_is_trimmed() -> None:
     splice = gone_on(LONG)
-    said(splice, TextDelta(LONG), STOP)
+    passed_on(splice, TextDelta(LONG), STOP)
     assert splice.delivered == LONG + LONG
 
 
 def test_in_a_code_block_less_than_24_repeated_characters_are_taken_for_new_text() -> None:
     for opening, shown in (("", ""), ("```\n", "0123456789abcdef")):
         splice = gone_on(opening + "text 0123456789abcdef", prefill=False)
-        said(splice, TextDelta("0123456789abcdef"), TextDelta("!"), STOP)
+        passed_on(splice, TextDelta("0123456789abcdef"), TextDelta("!"), STOP)
         assert splice.delivered.endswith("text 0123456789abcdef" + shown + "!")
 
 
 def test_where_the_text_stops_is_seen_over_all_attempts_so_far() -> None:
     splice = gone_on("```\nx = 1")
-    said(splice, TextDelta("\ntext 0123456789abcdef"), CUT)
+    passed_on(splice, TextDelta("\ntext 0123456789abcdef"), CUT)
     splice.continue_with("b", "c")
-    said(splice, TextDelta("0123456789abcdef!"), STOP)
+    passed_on(splice, TextDelta("0123456789abcdef!"), STOP)
     assert splice.delivered.endswith("text 0123456789abcdef0123456789abcdef!")
 
 
 def test_a_continuation_that_withholds_says_so_and_time_sets_it_free() -> None:
     splice = Splice(hold=False, seam_chars=20)
-    said(splice, TextDelta(LONG), CUT)
+    passed_on(splice, TextDelta(LONG), CUT)
     splice.continue_with("a", "b")
     assert not splice.holding
-    assert said(splice, TextDelta("Black")) == []
+    assert passed_on(splice, TextDelta("Black")) == []
     assert splice.holding
     assert splice.content_seen
     assert splice.flush() == []
     rest = " and white and green and blue, all of them and all the other colours of the sea"
-    assert said(splice, TextDelta(rest)) == [Seam("a", "b", len(LONG)), TextDelta("Black" + rest)]
+    assert passed_on(splice, TextDelta(rest)) == [Seam("a", "b", len(LONG)), TextDelta("Black" + rest)]
     assert not splice.holding
     assert splice.flush() == []
 
@@ -534,21 +534,21 @@ def test_an_attempt_that_begins_the_answer_never_withholds() -> None:
 
 def test_what_a_continuation_withholds_goes_out_before_its_terminal() -> None:
     splice = gone_on(LONG, prefill=False)
-    assert said(splice, TextDelta("the")) == []
+    assert passed_on(splice, TextDelta("the")) == []
     assert splice.feed(STOP) == [Seam("a", "b", len(LONG)), TextDelta("the"), STOP]
 
 
 def test_what_a_continuation_withholds_goes_out_before_its_tool_call() -> None:
     splice = gone_on(LONG, prefill=False)
-    assert said(splice, TextDelta("the"), called()) == []
+    assert passed_on(splice, TextDelta("the"), called()) == []
     assert splice.feed(ToolCallEnd(0)) == [Seam("a", "b", len(LONG)), TextDelta("the"), ToolCalled(0, call())]
 
 
 def test_what_a_continuation_withheld_when_it_broke_off_is_forgotten() -> None:
     splice = Splice(hold=False, seam_chars=20)
-    said(splice, TextDelta(LONG), CUT)
+    passed_on(splice, TextDelta(LONG), CUT)
     splice.continue_with("a", "b")
-    said(splice, TextDelta("Black"), CUT)
+    passed_on(splice, TextDelta("Black"), CUT)
     assert splice.flush() == []
     assert splice.delivered == splice.text == LONG
     assert splice.on_break() is Next.CONTINUE
@@ -557,15 +557,15 @@ def test_what_a_continuation_withheld_when_it_broke_off_is_forgotten() -> None:
 
 def test_what_is_likely_to_be_a_repetition_is_withheld_longer() -> None:
     splice = gone_on(LONG, prefill=False)
-    assert said(splice, TextDelta("The Danube rises")) == []
+    assert passed_on(splice, TextDelta("The Danube rises")) == []
     assert splice.flush() == []
     assert not splice.holding
-    assert said(splice, TextDelta(LONG[16:] + " Yes.")) == [Seam("a", "b", len(LONG)), TextDelta(" Yes.")]
+    assert passed_on(splice, TextDelta(LONG[16:] + " Yes.")) == [Seam("a", "b", len(LONG)), TextDelta(" Yes.")]
 
 
 def test_a_continuation_that_stops_at_once_ends_the_answer() -> None:
     splice = gone_on("Hello")
-    assert said(splice, START, STOP) == [Seam("a", "b", 5), STOP]
+    assert passed_on(splice, START, STOP) == [Seam("a", "b", 5), STOP]
     assert splice.failure is None
     assert splice.seams == 1
 
@@ -576,7 +576,7 @@ def test_a_continuation_that_stops_at_once_ends_the_answer() -> None:
 )
 def test_a_continuation_that_begins_another_answer_is_a_failure_and_shows_nothing(then: list[UpstreamEvent]) -> None:
     splice = gone_on(LONG, prefill=False)
-    assert said(splice, *then) == []
+    assert passed_on(splice, *then) == []
     assert splice.failure is not None
     assert splice.failure.kind is FailureKind.BROKEN
     assert "again" in splice.failure.message
@@ -586,7 +586,7 @@ def test_a_continuation_that_begins_another_answer_is_a_failure_and_shows_nothin
 
 def test_a_tool_call_of_a_continuation_is_announced_by_the_seam() -> None:
     splice = gone_on("Hello")
-    assert said(splice, called(), ToolCallEnd(0), CALLS) == [Seam("a", "b", 5), ToolCalled(0, call()), CALLS]
+    assert passed_on(splice, called(), ToolCallEnd(0), CALLS) == [Seam("a", "b", 5), ToolCalled(0, call()), CALLS]
 
 
 @pytest.mark.parametrize("shown", [[], [HMM], [called(), ToolCallEnd(0)], [HELLO, called(), ToolCallEnd(0)]])
@@ -620,7 +620,7 @@ def test_a_turn_without_a_delivered_tool_call_cannot_end_with_one(shown: list[Up
 
 def test_a_held_answer_goes_out_whole_with_its_terminal() -> None:
     splice = Splice(hold=True)
-    assert said(splice, START, HMM, HELLO, called(), ToolCallEnd(0), used(1)) == []
+    assert passed_on(splice, START, HMM, HELLO, called(), ToolCallEnd(0), used(1)) == []
     assert (splice.text, splice.delivered) == ("Hello", "")
     assert splice.feed(STOP) == [START, HMM, HELLO, ToolCalled(0, call()), used(1), STOP]
     assert splice.delivered == "Hello"
@@ -632,7 +632,7 @@ def test_a_held_answer_that_broke_off_starts_over_without_a_trace() -> None:
     splice.restart("a", "b")
     assert (splice.text, splice.thinking, splice.tool_calls) == ("", (), ())
     second = Started("id2", "m2")
-    assert said(splice, second, TextDelta("Hi"), STOP) == [second, TextDelta("Hi"), STOP]
+    assert passed_on(splice, second, TextDelta("Hi"), STOP) == [second, TextDelta("Hi"), STOP]
 
 
 @pytest.mark.parametrize("shown", [[HELLO], [called(), ToolCallEnd(0)]])
@@ -656,16 +656,16 @@ CHECKED = Check(ChatRequest(messages=(), tools=(Tool(name=called().name),)), no_
 
 def test_a_structured_answer_that_is_wrong_is_a_failure_and_is_not_shown() -> None:
     splice = Splice(hold=True, check=CHECKED)
-    assert said(splice, START, HELLO, STOP) == []
+    assert passed_on(splice, START, HELLO, STOP) == []
     assert splice.failure == Failure(kind=FailureKind.INVALID, message="no object: Hello")
     assert splice.on_break() is Next.RESTART
     splice.restart("a", "b")
-    assert said(splice, TextDelta("{"), TextDelta("}"), STOP)[1:] == [TextDelta("{"), TextDelta("}"), STOP]
+    assert passed_on(splice, TextDelta("{"), TextDelta("}"), STOP)[1:] == [TextDelta("{"), TextDelta("}"), STOP]
 
 
 def test_an_empty_structured_answer_is_broken_rather_than_wrong() -> None:
     splice = Splice(hold=True, check=CHECKED)
-    said(splice, START, STOP)
+    passed_on(splice, START, STOP)
     assert splice.failure is not None
     assert splice.failure.kind is FailureKind.BROKEN
 
@@ -675,7 +675,7 @@ def test_a_structured_answer_that_its_token_limit_cut_off_is_a_failure_that_says
     before: list[UpstreamEvent],
 ) -> None:
     splice = Splice(hold=True, check=CHECKED)
-    assert said(splice, *before, LENGTH) == []
+    assert passed_on(splice, *before, LENGTH) == []
     assert splice.failure is not None
     assert splice.failure.kind is FailureKind.INVALID
     assert splice.failure.message.startswith("cut off by its token limit: no object")
@@ -683,7 +683,7 @@ def test_a_structured_answer_that_its_token_limit_cut_off_is_a_failure_that_says
 
 def test_a_structured_answer_that_is_right_is_whole_although_it_reached_its_token_limit() -> None:
     splice = Splice(hold=True, check=CHECKED)
-    assert said(splice, TextDelta("{}"), LENGTH)[-1] == LENGTH
+    assert passed_on(splice, TextDelta("{}"), LENGTH)[-1] == LENGTH
     assert splice.failure is None
 
 
@@ -695,7 +695,7 @@ def test_text_that_was_declined_or_paused_or_stands_beside_a_tool_call_is_not_ch
     rest: list[UpstreamEvent],
 ) -> None:
     splice = Splice(hold=True, check=CHECKED)
-    said(splice, HELLO, *rest)
+    passed_on(splice, HELLO, *rest)
     assert splice.failure is None
     assert splice.finished == rest[-1]
 

@@ -115,7 +115,7 @@ def calls_due(events: list[UpstreamEvent], at: int) -> list[ToolCall | None]:
 
 
 @dataclass
-class ErrorFields:
+class Account:
     """What comes of an attempt's events: things to say, how it ended, and how many events it took until then."""
 
     items: list[UpstreamEvent | ToolCall] = field(default_factory=list)
@@ -142,58 +142,58 @@ class Attempt:
     taken_back: str = ""
     validated: bool = False
     events: list[UpstreamEvent] = field(default_factory=list)
-    known: tuple[int, ErrorFields] = field(default_factory=lambda: (0, ErrorFields()))
+    known: tuple[int, Account] = field(default_factory=lambda: (0, Account()))
 
     @property
     def content_seen(self) -> bool:
-        return any(map(brings, self.events[: self.said().heard]))
+        return any(map(brings, self.events[: self.account().heard]))
 
-    def said(self) -> ErrorFields:
+    def account(self) -> Account:
         if len(self.events) != self.known[0]:
             self.known = len(self.events), self.work_out()
         return self.known[1]
 
-    def work_out(self) -> ErrorFields:
-        said = ErrorFields()
+    def work_out(self) -> Account:
+        account = Account()
         for at, event in enumerate(self.events):
             if event is TOOLS_END:
-                said.failure, said.finished = None, Finished(FinishReason.TOOL_CALLS)
-                said.items.append(said.finished)
-            elif said.failure is None and said.finished is None:
-                said.heard = at + 1
-                self.hear(said, at)
-            elif isinstance(event, UsageReport) and said.finished is not None:
-                said.items.append(event)
-        return said
+                account.failure, account.finished = None, Finished(FinishReason.TOOL_CALLS)
+                account.items.append(account.finished)
+            elif account.failure is None and account.finished is None:
+                account.heard = at + 1
+                self.hear(account, at)
+            elif isinstance(event, UsageReport) and account.finished is not None:
+                account.items.append(event)
+        return account
 
-    def hear(self, said: ErrorFields, at: int) -> None:
+    def hear(self, account: Account, at: int) -> None:
         event, calls = self.events[at], calls_due(self.events, at)
         if None in calls:
-            said.failure = "malformed tool call"
+            account.failure = "malformed tool call"
             return
         if calls or isinstance(event, Finished):
-            self.say_text(said, at, forced=True)
-        if said.failure is None:
-            said.items += [call for call in calls if call is not None]
+            self.say_text(account, at, forced=True)
+        if account.failure is None:
+            account.items += [call for call in calls if call is not None]
         match event:
             case TextDelta():
-                self.say_text(said, at + 1, forced=False)
+                self.say_text(account, at + 1, forced=False)
             case Failed(failure):
-                said.failure = failure.message
-            case Finished() if said.failure is None:
-                self.finish(said, event)
+                account.failure = failure.message
+            case Finished() if account.failure is None:
+                self.finish(account, event)
             case Started() | UsageReport():
-                said.items.append(event)
+                account.items.append(event)
             case ThinkingDelta() if self.before is None and event != ThinkingDelta():
-                said.items.append(event)
+                account.items.append(event)
 
-    def say_text(self, said: ErrorFields, upto: int, *, forced: bool) -> None:
+    def say_text(self, account: Account, upto: int, *, forced: bool) -> None:
         """The text that may be shown after so many events and was not shown before."""
         visible = self.visible(self.events[:upto], forced)
         if visible is None:
-            said.failure = "another answer"
-        elif visible != said.text:
-            said.items.append(TextDelta(visible[len(said.text) :]))
+            account.failure = "another answer"
+        elif visible != account.text:
+            account.items.append(TextDelta(visible[len(account.text) :]))
 
     def visible(self, events: list[UpstreamEvent], forced: bool) -> str | None:
         """The text that may be shown after these events; None for another answer. `forced`: a tool call or the end comes next."""
@@ -216,18 +216,18 @@ class Attempt:
             return PrefillSeam(self.taken_back)
         return RepeatSeam(self.before, in_code=fence_state(self.before) is not Context.PROSE, max_chars=SEAM_CHARS)
 
-    def finish(self, said: ErrorFields, event: Finished) -> None:
-        text = (self.before or "") + said.text
+    def finish(self, account: Account, event: Finished) -> None:
+        text = (self.before or "") + account.text
         cut = event.reason is FinishReason.LENGTH
-        if said.calls or not (cut or event.reason in CLEAN):
+        if account.calls or not (cut or event.reason in CLEAN):
             pass
         elif not text and not cut:
-            said.failure = "empty answer"
+            account.failure = "empty answer"
         elif self.validated:
-            said.failure = problem(text)
-        if said.failure is None:
-            said.finished = event
-            said.items.append(event)
+            account.failure = problem(text)
+        if account.failure is None:
+            account.finished = event
+            account.items.append(event)
 
 
 # The whole answer.
@@ -268,12 +268,12 @@ class NaiveSplice:
 
     @property
     def text(self) -> str:
-        return (self.last.before or "") + self.last.said().text
+        return (self.last.before or "") + self.last.account().text
 
     @property
     def thinking(self) -> list[ThinkingDelta]:
         begun = [attempt for attempt in self.attempts if attempt.before is None][-1]
-        return [item for item in begun.said().items if isinstance(item, ThinkingDelta)]
+        return [item for item in begun.account().items if isinstance(item, ThinkingDelta)]
 
     @property
     def usage(self) -> Usage:
@@ -285,23 +285,26 @@ class NaiveSplice:
         shown: list[ChatEvent] = []
         speaker, usage = "", Usage()
         for attempt in self.attempts:
-            said = attempt.said()
+            account = attempt.account()
             if self.hold:
                 shown = []
             seam = Seam(speaker, attempt.name, len(attempt.before or ""), restarted=attempt.before is None)
-            part = opened(said.items, [seam] if shown else [], usage)
+            part = opened(account.items, [seam] if shown else [], usage)
             if part:
                 shown = [*shown, *(part[1:] if shown else part)]
                 speaker = attempt.name
             if attempt.content_seen:
                 usage = usage + used_by(attempt.events)
-        return [] if self.hold and said.finished is None else shown
+        return [] if self.hold and account.finished is None else shown
 
     def next(self) -> Next:
-        said, seams = self.last.said(), sum(isinstance(event, Seam) and not event.restarted for event in self.shown())
-        if self.hold or not (self.text or said.calls):
+        account, seams = (
+            self.last.account(),
+            sum(isinstance(event, Seam) and not event.restarted for event in self.shown()),
+        )
+        if self.hold or not (self.text or account.calls):
             return Next.RESTART
-        if said.calls:
+        if account.calls:
             return Next.FINISH_TOOLS
         return Next.CONTINUE if seams < self.continuations else Next.FAIL
 
@@ -323,8 +326,8 @@ WORDS = {"another answer": "the continuation"}
 
 
 def speaks(machine: SpliceMachine) -> bool:
-    said = machine.model.last.said()
-    return said.failure is None and said.finished is None
+    account = machine.model.last.account()
+    return account.failure is None and account.finished is None
 
 
 class SpliceMachine(RuleBasedStateMachine):
@@ -346,7 +349,7 @@ class SpliceMachine(RuleBasedStateMachine):
         )
         self.delivered: list[ChatEvent] = []
 
-    @precondition(lambda self: self.model.last.said().finished is not None)
+    @precondition(lambda self: self.model.last.account().finished is not None)
     @rule()
     def another_request_begins(self) -> None:
         model = self.model
@@ -433,7 +436,7 @@ class SpliceMachine(RuleBasedStateMachine):
     def time_passes_where_nothing_is_withheld(self) -> None:
         assert self.splice.flush() == []
 
-    @precondition(lambda self: self.model.last.said().finished is None)
+    @precondition(lambda self: self.model.last.account().finished is None)
     @rule(prefilled=st.booleans())
     def the_leader_is_replaced(self, prefilled: bool) -> None:
         what, text = self.model.next(), self.model.text
@@ -457,18 +460,18 @@ class SpliceMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_attempt_stands_the_same(self) -> None:
-        said, failure = self.model.last.said(), self.splice.failure
-        assert self.splice.finished == said.finished
-        assert (failure is None) == (said.failure is None)
-        if failure is not None and said.failure is not None:
-            assert WORDS.get(said.failure, said.failure) in failure.message
+        account, failure = self.model.last.account(), self.splice.failure
+        assert self.splice.finished == account.finished
+        assert (failure is None) == (account.failure is None)
+        if failure is not None and account.failure is not None:
+            assert WORDS.get(account.failure, account.failure) in failure.message
         assert self.splice.content_seen == self.model.last.content_seen
 
     @invariant()
     def the_record_is_the_same(self) -> None:
         assert self.splice.text == self.model.text
         assert self.splice.thinking == tuple(self.model.thinking)
-        assert self.splice.tool_calls == tuple(self.model.last.said().calls)
+        assert self.splice.tool_calls == tuple(self.model.last.account().calls)
         assert self.splice.usage == self.model.usage
 
     @invariant()

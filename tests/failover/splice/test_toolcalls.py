@@ -120,7 +120,7 @@ def test_a_clean_finish_finds_a_call_malformed_whether_it_was_ended_or_not(argum
 
 @pytest.mark.parametrize("ended", [True, False])
 @pytest.mark.parametrize("arguments", ["", '{"city":"U'])
-def test_a_finish_for_want_of_tokens_drops_a_call_that_is_not_whole_whether_it_was_ended_or_not(
+def test_a_finish_for_lack_of_tokens_drops_a_call_that_is_not_whole_whether_it_was_ended_or_not(
     arguments: str, ended: bool
 ) -> None:
     collector = one_call(arguments)
@@ -130,7 +130,7 @@ def test_a_finish_for_want_of_tokens_drops_a_call_that_is_not_whole_whether_it_w
     assert collector.finish(cut=False) == []
 
 
-def test_a_finish_for_want_of_tokens_gives_the_calls_that_are_whole_all_the_same() -> None:
+def test_a_finish_for_lack_of_tokens_gives_the_calls_that_are_whole_all_the_same() -> None:
     collector = collector_with(
         ToolCallDelta(0, id="a", name="one", arguments="{}"), ToolCallDelta(1, id="b", name="two", arguments="{")
     )

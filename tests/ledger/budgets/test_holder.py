@@ -290,8 +290,8 @@ async def test_a_report_that_came_through_though_it_failed_counts_once(open_budg
     store = open_budgets()
     report, lost = store.report, [True, True]
 
-    def reply_lost(name: str, day: str, said: LeaseReport, *, source: str) -> None:
-        report(name, day, said, source=source)
+    def reply_lost(name: str, day: str, sent: LeaseReport, *, source: str) -> None:
+        report(name, day, sent, source=source)
         if lost:
             lost.pop()
             raise OSError("the reply was lost")

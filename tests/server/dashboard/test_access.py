@@ -84,8 +84,8 @@ def test_signing_in_keeps_the_key_where_no_script_and_no_other_page_reaches_it(k
         assert (
             "Path" not in cookie
         )  # so it goes to the dashboard's endpoints alone, under whatever path they are served
-        said = client.get("/session").json()
-        assert (said["look"], said["act"], said["scope"]) == (True, False, "metrics")
+        session = client.get("/session").json()
+        assert (session["look"], session["act"], session["scope"]) == (True, False, "metrics")
         assert client.get("/now").status_code == 200
         client.delete("/session")
         assert client.get("/now").status_code == 401
@@ -118,12 +118,12 @@ def test_bodies_are_for_admin_alone(settings: Settings, tmp_path: Path) -> None:
         keyed = Keyed(address, ring)
         with keyed.client("admin") as client:
             id = client.post("/try", json={"messages": [{"role": "user", "content": "Count."}]}).headers["x-request-id"]
-            told = client.get(f"/requests/{id}").json()
-            assert (told["bodies"], told["body"]["messages"][-1]["text"]) == ("shown", "Count.")
-            assert client.get("/requests").json()["requests"][0]["key"] == told["story"]["row"]["key"] != ""
+            shown = client.get(f"/requests/{id}").json()
+            assert (shown["bodies"], shown["body"]["messages"][-1]["text"]) == ("shown", "Count.")
+            assert client.get("/requests").json()["requests"][0]["key"] == shown["story"]["row"]["key"] != ""
         with keyed.client("metrics") as client:
-            told = client.get(f"/requests/{id}").json()
-            assert (told["bodies"], told["body"]) == ("scope", None)
+            shown = client.get(f"/requests/{id}").json()
+            assert (shown["bodies"], shown["body"]) == ("scope", None)
 
 
 def test_a_revoked_key_ends_its_session_at_once(keyed: Keyed) -> None:
@@ -198,8 +198,8 @@ def test_a_browser_is_led_from_the_root_and_a_program_gets_a_list_of_what_there_
     assert (led.status_code, led.headers["location"]) == (307, "dashboard/")
     assert open_client.get("/dashboard").headers["location"] == "dashboard/"
     for headers in ({}, {"accept": "application/json"}):
-        told = open_client.get("/", headers=headers)
-        assert (told.status_code, told.json()["error"]["code"]) == (404, "not_served")
+        shown = open_client.get("/", headers=headers)
+        assert (shown.status_code, shown.json()["error"]["code"]) == (404, "not_served")
 
 
 def test_files_beside_the_page_are_not_served(open_client: httpx.Client) -> None:

@@ -101,13 +101,13 @@ def test_an_unknown_request_has_no_story(client: httpx.Client) -> None:
 
 def test_a_prompt_is_streamed_with_its_seam_where_it_is(client: httpx.Client) -> None:
     client.post("/faults", json={"provider": "openai", "fault": "cut:after=5,times=1"}).raise_for_status()
-    told = events(ask(client, "Count."))  # gemini rests
-    place = [name for name, _ in told].index("seam")
-    before = "".join(data["text"] for name, data in told[:place] if name == "text")
-    after = "".join(data["text"] for name, data in told[place:] if name == "text")
-    assert told[place][1] == {"source": "openai", "target": "claude", "at": len(before), "restarted": False}
+    feed = events(ask(client, "Count."))  # gemini rests
+    place = [name for name, _ in feed].index("seam")
+    before = "".join(data["text"] for name, data in feed[:place] if name == "text")
+    after = "".join(data["text"] for name, data in feed[place:] if name == "text")
+    assert feed[place][1] == {"source": "openai", "target": "claude", "at": len(before), "restarted": False}
     assert (before + after).split()[:9] == [f"t{number}" for number in range(9)]
-    assert told[-1] == ("done", {"reason": "stop"})
+    assert feed[-1] == ("done", {"reason": "stop"})
     client.post("/faults", json={"provider": "openai", "fault": ""}).raise_for_status()
 
 

@@ -1,4 +1,4 @@
-"""Looks told to watchers: one for all, none while nobody watches, and never more than a few for a slow one."""
+"""Looks sent to watchers: one for all, none without a watcher, and never more than a few for a slow one."""
 
 from __future__ import annotations
 
@@ -167,10 +167,10 @@ async def test_a_ledger_that_cannot_be_read_ends_no_stream(
     feed = Feed(runtime, Redactor(), every=0.01)
     caller, look, broken = Caller(), module.look, True
 
-    def sometimes(*told: Any) -> Any:
+    def sometimes(*arguments: Any) -> Any:
         if broken:
             raise OSError("the disk is gone")
-        return look(*told)
+        return look(*arguments)
 
     async with watching(feed, caller):
         await until(lambda: caller.looks >= 1)

@@ -60,7 +60,7 @@ CASES: dict[str, tuple[list[AttemptRecord], Felt]] = {
         ],
         Felt(kind="pause", first=0.25, pause=0.75, seams=2),
     ),
-    "nobody answers": (
+    "no target answers": (
         [attempt("a", outcome="overload"), attempt("b", 1.0, "transport")],
         Felt(kind="error"),
     ),
@@ -113,15 +113,15 @@ def test_a_story_shows_the_waits_in_which_no_attempt_ran() -> None:
         attempt("a", outcome="rate", seconds=0.5),
         attempt("a", 4.5, metadata={"segue_policy": "cost", "segue_route": "a is cheap"}, **SPOKE),
     ]
-    told = story(attempts, PLAIN, BEGAN + 9)
-    assert [(wait.at, wait.seconds) for wait in told.waits] == [(0.5, 4.0)]
-    assert [(step.at, step.seconds, step.outcome) for step in told.steps] == [(0.0, 0.5, "rate"), (4.5, 1.0, "ok")]
-    assert told.end == 5.5
+    result = story(attempts, PLAIN, BEGAN + 9)
+    assert [(wait.at, wait.seconds) for wait in result.waits] == [(0.5, 4.0)]
+    assert [(step.at, step.seconds, step.outcome) for step in result.steps] == [(0.0, 0.5, "rate"), (4.5, 1.0, "ok")]
+    assert result.end == 5.5
 
 
 def test_an_attempt_that_runs_lasts_until_now() -> None:
-    told = story([attempt("a", outcome="pending", seconds=0.0)], PLAIN, BEGAN + 7)
-    assert (told.steps[0].seconds, told.row.state, told.end) == (7.0, "running", 7.0)
+    result = story([attempt("a", outcome="pending", seconds=0.0)], PLAIN, BEGAN + 7)
+    assert (result.steps[0].seconds, result.row.state, result.end) == (7.0, "running", 7.0)
 
 
 def test_the_balance_counts_what_would_have_failed_and_what_the_others_cost() -> None:

@@ -16,7 +16,7 @@ _PAIR = re.compile(r'(?:^|[,{]\s*)(?:"([^"]+)"|([a-z_0-9]+)):\s*"((?:[^"\\]|\\.)
 
 def words(language: str) -> dict[str, str]:
     text = (DIRECTORY / "words" / f"{language}.js").read_text(encoding="utf-8")
-    return {quoted or plain: json.loads(f'"{said}"') for quoted, plain, said in _PAIR.findall(text)}
+    return {quoted or plain: json.loads(f'"{shown}"') for quoted, plain, shown in _PAIR.findall(text)}
 
 
 ENGLISH, KOREAN = words("en"), words("ko")

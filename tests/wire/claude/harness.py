@@ -67,19 +67,19 @@ def encoded(events: Sequence[ChatEvent], *, stream: bool, options: dict[str, Any
 
 def as_upstream_says(events: Sequence[ChatEvent], *, id: str) -> list[UpstreamEvent]:
     """The events that an upstream would have to say for the caller to get these."""
-    said: list[UpstreamEvent] = []
+    emitted: list[UpstreamEvent] = []
     for event in events:
         match event:
             case Started(_, model):
-                said.append(Started(id, model))
+                emitted.append(Started(id, model))
             case ToolCalled(index, made):
-                said += [ToolCallDelta(index, made.id, made.name), ToolCallDelta(index, arguments=made.arguments)]
-                said.append(ToolCallEnd(index))
+                emitted += [ToolCallDelta(index, made.id, made.name), ToolCallDelta(index, arguments=made.arguments)]
+                emitted.append(ToolCallEnd(index))
             case Seam():
                 pass
             case _:
-                said.append(event)
-    return said
+                emitted.append(event)
+    return emitted
 
 
 def without_usage(events: Sequence[UpstreamEvent]) -> list[UpstreamEvent]:

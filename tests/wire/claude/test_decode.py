@@ -175,7 +175,7 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             Finished(FinishReason.TOOL_CALLS, "tool_use"),
         ],
     ),
-    "content after a stop reason, and a stop reason said twice": (
+    "content after a stop reason, and a stop reason sent twice": (
         [START, *text(0, "Take 5"), end("end_turn"), *text(1, "0 mg"), end("end_turn"), end("max_tokens"), STOP],
         [
             STARTED,
@@ -240,7 +240,7 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
         [STARTED, TextDelta("Hi"), Finished(FinishReason.STOP, "tired")],
     ),
     "no reason at all": ([START, *text(0, "Hi"), STOP], [STARTED, TextDelta("Hi"), Finished(FinishReason.STOP)]),
-    "a reason told before the last count": (
+    "a reason sent before the last count": (
         [START, *text(0, "Hi"), end("max_tokens"), end(None), STOP],
         [STARTED, TextDelta("Hi"), Finished(FinishReason.LENGTH, "max_tokens")],
     ),
@@ -303,13 +303,13 @@ def test_a_decoder_is_complete_at_its_last_word_and_not_before() -> None:
 
 @pytest.mark.parametrize("cut", range(len(HELLO) - 1))
 def test_a_stream_that_ends_before_its_stop_reason_is_broken(cut: int) -> None:
-    *said, last = events_of([sse(*HELLO[:cut])])
+    *earlier, last = events_of([sse(*HELLO[:cut])])
     assert isinstance(last, Failed)
     assert (last.failure.kind, last.failure.message) == (
         FailureKind.BROKEN,
         "the stream ended before the answer was complete",
     )
-    assert not [event for event in said if isinstance(event, Finished | Failed)]
+    assert not [event for event in earlier if isinstance(event, Finished | Failed)]
 
 
 def test_with_its_stop_reason_an_answer_is_whole_without_the_last_event() -> None:

@@ -121,7 +121,7 @@ def test_a_result_without_content_is_a_result() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"),
+    ("ids", "expected"),
     [
         (["call_abc", "call_def"], ["call_abc", "call_def"]),
         (["chatcmpl-tool|x.y:1", "b"], ["chatcmpl-tool_x_y_1_613bf439", "b"]),
@@ -130,22 +130,25 @@ def test_a_result_without_content_is_a_result() -> None:
         (["same", "same"], ["same", "same_2"]),
     ],
 )
-def test_ids_of_other_providers_are_made_fit_and_stay_with_their_results(ids: list[str], said: list[str]) -> None:
+def test_ids_of_other_providers_are_made_fit_and_stay_with_their_results(ids: list[str], expected: list[str]) -> None:
     calls = Message("assistant", tuple(ToolCall(id=id, name="look") for id in ids))
     results = Message("tool", tuple(ToolResult(call_id=id, content=(Text(f"{n}"),)) for n, id in enumerate(ids)))
     _, made, answered = turns(HI, calls, results)
-    assert [block["id"] for block in made[1]] == said
+    assert [block["id"] for block in made[1]] == expected
     assert [(block["tool_use_id"], block["content"]) for block in answered[1]] == [
-        (id, str(n)) for n, id in enumerate(said)
+        (id, str(n)) for n, id in enumerate(expected)
     ]
 
 
 def test_an_id_that_comes_back_in_a_later_turn_is_told_apart() -> None:
     calls = Message("assistant", (ToolCall(id="call_0", name="look"),))
     result = Message("tool", (ToolResult(call_id="call_0", content=(Text("x"),)),))
-    said = turns(HI, calls, result, calls, result)
-    assert [block["id"] for role, content in said if role == "assistant" for block in content] == ["call_0", "call_0_2"]
-    assert said[-1][1][0]["tool_use_id"] == "call_0_2"
+    expected = turns(HI, calls, result, calls, result)
+    assert [block["id"] for role, content in expected if role == "assistant" for block in content] == [
+        "call_0",
+        "call_0_2",
+    ]
+    assert expected[-1][1][0]["tool_use_id"] == "call_0_2"
 
 
 def test_arguments_that_are_no_object_are_shown_as_they_are() -> None:
@@ -191,8 +194,8 @@ def test_a_picture_that_is_none_is_refused_with_its_place(image: Image) -> None:
 
 
 def test_a_prefill_stays_last_and_loses_its_trailing_whitespace() -> None:
-    said = turns(HI, assistant("The answer is \n"), model="claude-sonnet-4-5", prefill=True)
-    assert said[-1] == ("assistant", "The answer is")
+    expected = turns(HI, assistant("The answer is \n"), model="claude-sonnet-4-5", prefill=True)
+    assert expected[-1] == ("assistant", "The answer is")
 
 
 def test_a_model_that_takes_prefill_goes_on_with_a_callers_last_assistant_turn() -> None:
@@ -357,7 +360,7 @@ def test_a_wish_to_think_is_sent_as_the_model_takes_it(
 
 
 @pytest.mark.parametrize(
-    ("model", "said", "thinking", "effort"),
+    ("model", "expected", "thinking", "effort"),
     [
         (
             "claude-sonnet-4-5",
@@ -371,9 +374,9 @@ def test_a_wish_to_think_is_sent_as_the_model_takes_it(
     ],
 )
 def test_a_callers_own_wording_is_translated_for_another_generation(
-    model: str, said: Any, thinking: Any, effort: str | None
+    model: str, expected: Any, thinking: Any, effort: str | None
 ) -> None:
-    extra = {"claude": {"thinking": said, "output_config": {"effort": "xhigh"}}}
+    extra = {"claude": {"thinking": expected, "output_config": {"effort": "xhigh"}}}
     body = body_of(request(effort="high", extra=extra), model)
     assert body.get("thinking") == thinking
     assert body.get("output_config", {}).get("effort") == effort

@@ -38,7 +38,7 @@ CASES = [
     ),
     Case(429, "rate_limit_error", "Number of request tokens has exceeded your per-minute rate limit", K.RATE),
     Case(429, "rate_limit_error", "Growing too fast", K.RATE, code="ramp_limit_exceeded"),
-    # money, told as 402, 429 and 400
+    # money, reported as 402, 429 and 400
     Case(402, "billing_error", "Check your payment details", K.MONEY, scope=CREDENTIAL),
     Case(
         429,
@@ -319,9 +319,9 @@ def test_the_months_limit_is_lifted_in_january_after_december() -> None:
     assert found.retry_after == 86_400.0
 
 
-@pytest.mark.parametrize(("said", "meant"), [("true", True), ("false", False), ("", None)])
-def test_the_providers_own_word_on_retrying_is_kept(said: str, meant: bool | None) -> None:
-    assert failure(500, error("api_error", "Oops"), {"x-should-retry": said}).should_retry is meant
+@pytest.mark.parametrize(("value", "meant"), [("true", True), ("false", False), ("", None)])
+def test_the_providers_own_word_on_retrying_is_kept(value: str, meant: bool | None) -> None:
+    assert failure(500, error("api_error", "Oops"), {"x-should-retry": value}).should_retry is meant
 
 
 @given(

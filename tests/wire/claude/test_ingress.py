@@ -46,7 +46,7 @@ def messages(*turns: dict[str, Any], **fields: Any) -> tuple[Message, ...]:
     return decoded({"messages": list(turns), **fields}).request.messages
 
 
-def said(*blocks: dict[str, Any], role: str = "user") -> tuple[Any, ...]:
+def parts_of(*blocks: dict[str, Any], role: str = "user") -> tuple[Any, ...]:
     (message,) = messages({"role": role, "content": list(blocks)})
     return message.parts
 
@@ -140,11 +140,11 @@ def test_a_result_without_content_is_empty() -> None:
     ],
 )
 def test_a_block_that_text_can_express_becomes_text(block: dict[str, Any], part: Any) -> None:
-    assert said(block) == (part,)
+    assert parts_of(block) == (part,)
 
 
 def test_the_output_of_a_servers_tools_is_passed_over_beside_the_models_own_words() -> None:
-    parts = said(
+    parts = parts_of(
         {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}},
         {"type": "web_search_tool_result", "tool_use_id": "s1", "content": {"type": "error", "error_code": "x"}},
         {"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}},
@@ -390,9 +390,9 @@ ATTEMPTS = (
 )
 def test_every_error_has_its_status_and_its_type(error: SegueError, status: int, type: str) -> None:
     answered, headers, body = Ingress().error(error)
-    said = msgspec.json.decode(body)
-    assert (answered, said["type"], said["error"]["type"]) == (status, "error", type)
-    assert said["error"]["message"] == str(error)
+    document = msgspec.json.decode(body)
+    assert (answered, document["type"], document["error"]["type"]) == (status, "error", type)
+    assert document["error"]["message"] == str(error)
     assert headers.get("x-should-retry") == ("false" if status >= 500 else None)
 
 

@@ -183,8 +183,8 @@ CITED: tuple[ChatEvent, ...] = (
 def test_sources_are_put_together_by_the_sdk(stream: bool) -> None:
     messages = client(Server(CITED)).messages
     if stream:
-        with messages.stream(**ASKED) as said:
-            answer = said.get_final_message()
+        with messages.stream(**ASKED) as streamed:
+            answer = streamed.get_final_message()
     else:
         answer = messages.create(**ASKED)
     first, second = answer.content

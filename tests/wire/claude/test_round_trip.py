@@ -378,10 +378,10 @@ ANSWERS: dict[str, tuple[ChatEvent, ...]] = {
 @pytest.mark.parametrize("case", ANSWERS)
 def test_a_streamed_answer_comes_back_as_the_same_events(case: str) -> None:
     stream = encoded(ANSWERS[case], stream=True)
-    started, _, *said = events_of([stream])
-    assert without_usage([started, *said]) == without_usage(as_upstream_says(ANSWERS[case], id="msg_1"))
-    told = [event for event in ANSWERS[case] if isinstance(event, UsageReport)]
-    assert not told or told == [event for event in said if isinstance(event, UsageReport)][-1:]
+    started, _, *others = events_of([stream])
+    assert without_usage([started, *others]) == without_usage(as_upstream_says(ANSWERS[case], id="msg_1"))
+    reports = [event for event in ANSWERS[case] if isinstance(event, UsageReport)]
+    assert not reports or reports == [event for event in others if isinstance(event, UsageReport)][-1:]
 
 
 @pytest.mark.parametrize("case", ANSWERS)
@@ -402,8 +402,8 @@ def test_a_whole_answer_comes_back_as_the_same_message(case: str) -> None:
 
 def test_a_seam_between_two_targets_is_not_sent() -> None:
     events = (Started("", "m"), TextDelta("a"), Seam(source="a", target="b", at=1), TextDelta("b"), *DONE)
-    said = events_of([encoded(events, stream=True)])
-    assert without_usage(said) == without_usage(as_upstream_says(events, id="msg_1"))
+    others = events_of([encoded(events, stream=True)])
+    assert without_usage(others) == without_usage(as_upstream_says(events, id="msg_1"))
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,9 @@ def test_such_a_tool_forced(source: str, target: str, beside: bool) -> None:
     tool = {"type": "web_search_20250305", "name": "web_search"} if source == "claude" else {"type": "web_search"}
     asked = request(source, tools=[FUNCTIONS[source], tool] if beside else [tool], **CHOICES[source])
     sent = wire(target, asked)
-    said = json.loads(sent.body)
+    written = json.loads(sent.body)
     assert ("tool_choice" in sent.omitted) is (source != target)
-    choice = said.get("tool_choice", said.get("toolConfig", {}).get("functionCallingConfig", {}).get("mode"))
+    choice = written.get("tool_choice", written.get("toolConfig", {}).get("functionCallingConfig", {}).get("mode"))
     if source == target:
         assert choice == CHOICES[source]["tool_choice"]
     else:
@@ -191,9 +191,9 @@ CODEX_HISTORY: list[dict[str, Any]] = [
 @pytest.mark.parametrize("target", DIALECTS)
 def test_a_history_of_the_responses_apis_own_tools_goes_to_each(target: str) -> None:
     sent = wire(target, request("openai_responses", input=CODEX_HISTORY))
-    said = sent.body.decode()
+    written = sent.body.decode()
     for word in ("list the files", "README.md", "screenshot", "iVBORw0KGgo=", "pwd", "/home", "and now?"):
-        assert word in said
+        assert word in written
     assert sent.healed == ()
 
 
@@ -210,9 +210,9 @@ ROLES: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("target", DIALECTS)
 @pytest.mark.parametrize(("source", "fields"), ROLES)
 def test_a_developer_or_system_turn_is_the_systems(source: str, target: str, fields: dict[str, Any]) -> None:
-    said = body(target, request(source, **fields))
+    written = body(target, request(source, **fields))
     place = {"claude": "system", "gemini": "systemInstruction"}.get(target)
-    opening = said[place] if place else said["input" if target == "openai_responses" else "messages"][0]
+    opening = written[place] if place else written["input" if target == "openai_responses" else "messages"][0]
     assert "rule" in json.dumps(opening)
     assert place or opening["role"] == "system"
 
@@ -233,12 +233,12 @@ LIKELIHOODS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("source", LIKELIHOODS)
 def test_log_probabilities_are_asked_for_in_the_words_of_each_dialect(source: str, target: str) -> None:
     sent = wire(target, request(source, **LIKELIHOODS[source]))
-    said = json.loads(sent.body)
+    written = json.loads(sent.body)
     if target == "claude":
         assert any("logprobs" in name for name in sent.omitted)
         assert b"ogprobs" not in sent.body
     else:
-        assert {name: said[name] for name in LIKELIHOODS[target]} == LIKELIHOODS[target]
+        assert {name: written[name] for name in LIKELIHOODS[target]} == LIKELIHOODS[target]
         assert sent.omitted == ()
 
 
@@ -253,12 +253,12 @@ def test_a_gemini_model_that_has_none_is_asked_without() -> None:
 
 
 ORPHANS: list[tuple[str, dict[str, Any]]] = [
-    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "tool", "tool_call_id": "x", "content": "told"}]}),
-    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "told"}]}),
-    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "function", "name": "f", "content": "told"}]}),
-    ("openai_responses", {"input": [{"role": "user", "content": "a"}, {"type": "function_call_output", "call_id": "x", "output": "told"}]}),
-    ("claude", {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "told"}]}]}),
-    ("gemini", {"contents": [{"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "told"}}}]}]}),
+    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "tool", "tool_call_id": "x", "content": "found"}]}),
+    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "found"}]}),
+    ("openai_chat", {"messages": [{"role": "user", "content": "a"}, {"role": "function", "name": "f", "content": "found"}]}),
+    ("openai_responses", {"input": [{"role": "user", "content": "a"}, {"type": "function_call_output", "call_id": "x", "output": "found"}]}),
+    ("claude", {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "found"}]}]}),
+    ("gemini", {"contents": [{"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "found"}}}]}]}),
 ]  # fmt: skip
 
 
@@ -268,7 +268,7 @@ def test_a_result_without_a_call_goes_from_each_dialect_to_each(
     source: str, target: str, fields: dict[str, Any]
 ) -> None:
     sent = wire(target, request(source, **fields))
-    assert sent.body.count(b"told") == 1
+    assert sent.body.count(b"found") == 1
     assert sent.healed == ("result-without-call",)
 
 

@@ -1,7 +1,7 @@
 """Histories that providers refuse, put to each of them: each takes them, nothing is lost, and what was done is reported.
 
 Found in public: calls that a crash or a stop left without a result (letta-ai/letta#3308, openclaw/openclaw#19048), results without a call
-after trimming (pydantic/pydantic-ai#6319, strands-agents/harness-sdk#4154, open-webui/open-webui#23013), results behind what a user said
+after trimming (pydantic/pydantic-ai#6319, strands-agents/harness-sdk#4154, open-webui/open-webui#23013), results behind a user turn
 meanwhile (imzodev/openaidy#487), `$ref` in results (googleapis/python-genai#2792, vercel/ai#14369, NousResearch/hermes-agent#93014).
 """
 
@@ -40,73 +40,73 @@ PICTURE = Image(data="iVBORw0KGgo=", media_type="image/png")
 HISTORIES: dict[str, tuple[tuple[Message, ...], set[str]]] = {
     "a call that was never answered": ((Q, calling(("a", "f")), AND), {"call-without-result"}),
     "at the end": ((Q, calling(("a", "f"))), {"call-without-result"}),
-    "one of two": ((Q, calling(("a", "f"), ("b", "g")), giving(("a", "said-1")), AND), {"call-without-result"}),
-    "the first of two": ((Q, calling(("a", "f"), ("b", "g")), giving(("b", "said-1")), AND), {"call-without-result"}),
+    "one of two": ((Q, calling(("a", "f"), ("b", "g")), giving(("a", "result-1")), AND), {"call-without-result"}),
+    "the first of two": ((Q, calling(("a", "f"), ("b", "g")), giving(("b", "result-1")), AND), {"call-without-result"}),
     "two turns of them": ((Q, calling(("a", "f")), AND, calling(("b", "f")), AND), {"call-without-result"}),
-    "a result without a call": ((Q, giving(("x", "said-1")), AND), {"result-without-call"}),
-    "at the beginning": ((giving(("x", "said-1")), Q), {"result-without-call"}),
-    "two of them": ((Q, giving(("x", "said-1"), ("y", "said-2")), AND), {"result-without-call"}),
+    "a result without a call": ((Q, giving(("x", "result-1")), AND), {"result-without-call"}),
+    "at the beginning": ((giving(("x", "result-1")), Q), {"result-without-call"}),
+    "two of them": ((Q, giving(("x", "result-1"), ("y", "result-2")), AND), {"result-without-call"}),
     "beside one that has a call": (
-        (Q, calling(("a", "f")), giving(("a", "said-1"), ("x", "said-2")), AND),
+        (Q, calling(("a", "f")), giving(("a", "result-1"), ("x", "result-2")), AND),
         {"result-without-call"},
     ),
     "a result behind the user's next turn": (
-        (Q, calling(("a", "f")), user("meanwhile"), giving(("a", "said-1")), AND),
+        (Q, calling(("a", "f")), user("meanwhile"), giving(("a", "result-1")), AND),
         {"result-moved"},
     ),
     "a result behind the model's next turn": (
-        (Q, calling(("a", "f")), AND, assistant("hm"), giving(("a", "said-1")), AND),
+        (Q, calling(("a", "f")), AND, assistant("hm"), giving(("a", "result-1")), AND),
         {"result-moved"},
     ),
     "results split by a user": (
-        (Q, calling(("a", "f"), ("b", "g")), giving(("a", "said-1")), user("meanwhile"), giving(("b", "said-2")), AND),
+        (Q, calling(("a", "f"), ("b", "g")), giving(("a", "result-1")), user("meanwhile"), giving(("b", "result-2")), AND),
         {"result-moved"},
     ),
     "an id for two turns' calls": (
-        (Q, calling(("a", "f")), giving(("a", "said-1")), calling(("a", "f")), giving(("a", "said-2")), AND),
+        (Q, calling(("a", "f")), giving(("a", "result-1")), calling(("a", "f")), giving(("a", "result-2")), AND),
         {"repeated-id"},
     ),
     "an id for two calls of a turn": (
-        (Q, calling(("a", "f"), ("a", "g")), giving(("a", "said-1"), ("a", "said-2")), AND),
+        (Q, calling(("a", "f"), ("a", "g")), giving(("a", "result-1"), ("a", "result-2")), AND),
         {"repeated-id"},
     ),
     "an id used again while its first call waits": (
-        (Q, calling(("a", "f")), AND, calling(("a", "g")), giving(("a", "said-1")), AND),
+        (Q, calling(("a", "f")), AND, calling(("a", "g")), giving(("a", "result-1")), AND),
         {"repeated-id", "call-without-result"},
     ),
     "two results for a call": (
-        (Q, calling(("a", "f")), giving(("a", "said-1")), giving(("a", "said-2")), AND),
+        (Q, calling(("a", "f")), giving(("a", "result-1")), giving(("a", "result-2")), AND),
         {"second-result"},
     ),
     "arguments that were cut off": (
-        (Q, calling(("a", "f"), arguments='{"said-0": "x'), giving(("a", "said-1")), AND),
+        (Q, calling(("a", "f"), arguments='{"result-0": "x'), giving(("a", "result-1")), AND),
         {"broken-arguments"},
     ),
     "arguments that are a list": (
-        (Q, calling(("a", "f"), arguments='["said-0"]'), giving(("a", "said-1")), AND),
+        (Q, calling(("a", "f"), arguments='["result-0"]'), giving(("a", "result-1")), AND),
         {"broken-arguments"},
     ),
-    "no arguments": ((Q, calling(("a", "f"), arguments=""), giving(("a", "said-1")), AND), set()),
-    "no ids": ((Q, calling(("", "f"), ("", "g")), giving(("", "said-1"), name="f"), giving(("", "said-2"), name="g"), AND), set()),
+    "no arguments": ((Q, calling(("a", "f"), arguments=""), giving(("a", "result-1")), AND), set()),
+    "no ids": ((Q, calling(("", "f"), ("", "g")), giving(("", "result-1"), name="f"), giving(("", "result-2"), name="g"), AND), set()),
     "no ids, the other way round": (
-        (Q, calling(("", "f"), ("", "g")), giving(("", "said-2"), name="g"), giving(("", "said-1"), name="f"), AND),
+        (Q, calling(("", "f"), ("", "g")), giving(("", "result-2"), name="g"), giving(("", "result-1"), name="f"), AND),
         set(),
     ),
-    "no ids and no names": ((Q, calling(("", "f"), ("", "f")), giving(("", "said-1"), ("", "said-2")), AND), set()),
-    "a call without a name": ((Q, calling(("a", "")), giving(("a", "said-1")), AND), set()),
+    "no ids and no names": ((Q, calling(("", "f"), ("", "f")), giving(("", "result-1"), ("", "result-2")), AND), set()),
+    "a call without a name": ((Q, calling(("a", "")), giving(("a", "result-1")), AND), set()),
     "calls made together in turns of their own": (
-        (Q, calling(("a", "f")), calling(("b", "g")), giving(("a", "said-1")), giving(("b", "said-2")), AND),
+        (Q, calling(("a", "f")), calling(("b", "g")), giving(("a", "result-1")), giving(("b", "result-2")), AND),
         set(),
     ),
-    "the model's turn at the end": ((Q, assistant("said-1")), {"ends-with-assistant"}),
-    "the model's turn at the beginning": ((assistant("said-1"), Q), {"begins-with-assistant"}),
-    "nothing but the model's": ((assistant("said-1"),), {"begins-with-assistant", "ends-with-assistant"}),
-    "turns of one role": ((Q, user("said-1"), assistant("x"), assistant("said-2"), AND), set()),
+    "the model's turn at the end": ((Q, assistant("result-1")), {"ends-with-assistant"}),
+    "the model's turn at the beginning": ((assistant("result-1"), Q), {"begins-with-assistant"}),
+    "nothing but the model's": ((assistant("result-1"),), {"begins-with-assistant", "ends-with-assistant"}),
+    "turns of one role": ((Q, user("result-1"), assistant("x"), assistant("result-2"), AND), set()),
     "empty turns": ((Message("user", ()), Q, assistant(""), user(""), Message("assistant", ()), AND), set()),
     "blank turns": ((Q, assistant("  "), user("\n"), AND), set()),
-    "the system in the middle": ((Q, system("said-1"), assistant("x"), system("said-2"), AND), set()),
-    "the system at the end": ((Q, system("said-1")), set()),
-    "text beside a call that was not answered": ((Q, calling(("a", "f"), text="said-1"), AND), {"call-without-result"}),
+    "the system in the middle": ((Q, system("result-1"), assistant("x"), system("result-2"), AND), set()),
+    "the system at the end": ((Q, system("result-1")), set()),
+    "text beside a call that was not answered": ((Q, calling(("a", "f"), text="result-1"), AND), {"call-without-result"}),
 }  # fmt: skip
 TURNS_OF_A_DIALECT = {"ends-with-assistant", "begins-with-assistant"}
 
@@ -117,8 +117,8 @@ def test_each_provider_takes_each_history(dialect: str, messages: tuple[Message,
     sent = wire(dialect, ChatRequest(messages=messages))
     judge(dialect, sent.body)
     for nth in range(3):
-        there = f"said-{nth}" in repr(messages)
-        assert (f"said-{nth}".encode() in sent.body) is there
+        there = f"result-{nth}" in repr(messages)
+        assert (f"result-{nth}".encode() in sent.body) is there
     turns = TURNS_OF_A_DIALECT if dialect.startswith("openai") else set()
     assert set(sent.healed) - {"ends-with-assistant"} == healed - turns - {"ends-with-assistant"}
     assert set(sent.healed) <= HEALED.keys()

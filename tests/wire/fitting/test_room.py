@@ -45,10 +45,10 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
 def test_a_small_limit_is_kept_free_of_thoughts_and_that_is_reported(
     dialect: str, provider: str, model: str, fields: dict[str, Any]
 ) -> None:
-    sent, told = asked(dialect, provider, model, max_tokens=5)
+    sent, reported = asked(dialect, provider, model, max_tokens=5)
     assert {name: sent.get(name) for name in fields} == fields
-    assert told.healed == ("little-room",)
-    assert told.omitted == ()
+    assert reported.healed == ("little-room",)
+    assert reported.omitted == ()
 
 
 UNTOUCHED: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -69,7 +69,7 @@ UNTOUCHED: list[tuple[str, str, str, dict[str, Any]]] = [
 def test_where_there_is_room_or_the_caller_decided_nothing_is_changed(
     dialect: str, provider: str, model: str, fields: dict[str, Any]
 ) -> None:
-    sent, told = asked(dialect, provider, model, **fields)
-    assert told.healed == ()
+    sent, reported = asked(dialect, provider, model, **fields)
+    assert reported.healed == ()
     if (limit := fields.get("max_tokens")) is not None:
         assert str(limit) in str(sent)

@@ -102,8 +102,8 @@ def test_a_request_that_no_provider_would_take_is_taken_by_each(source: str, tar
     judge(target, sent.body)
     assert sent.answers is not None
     assert sent.healed == ("result-moved", "call-without-result")
-    said = sent.body.decode()
-    assert NAME not in said
+    text = sent.body.decode()
+    assert NAME not in text
     for word in ("find", "meanwhile", "found", "and?"):
-        assert json.dumps(word)[1:-1] in said
-    assert ("_filter" if target == "claude" else "$filter") in said
+        assert json.dumps(word)[1:-1] in text
+    assert ("_filter" if target == "claude" else "$filter") in text

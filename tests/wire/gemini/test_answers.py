@@ -352,8 +352,8 @@ def test_a_decoder_reads_on_after_a_stop_reason_until_the_bytes_end() -> None:
 
 
 def test_rubbish_after_a_stop_reason_is_reported_after_it() -> None:
-    *said, failed = decode(sse(chunk(HELLO, finish="STOP")) + b"data: {rubbish\n\n")
-    assert said == [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")]
+    *earlier, failed = decode(sse(chunk(HELLO, finish="STOP")) + b"data: {rubbish\n\n")
+    assert earlier == [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")]
     assert isinstance(failed, Failed)
 
 

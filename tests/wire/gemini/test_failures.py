@@ -124,7 +124,7 @@ CASES: dict[str, tuple[int, bytes, FailureKind, Scope, str | None]] = {
         Scope.CREDENTIAL,
         None,
     ),
-    "somebody else's file": (
+    "another's file": (
         403,
         body(403, "You do not have permission to access the File abc or it may not exist.", "PERMISSION_DENIED"),
         FailureKind.CALLER,
@@ -249,7 +249,7 @@ CASES: dict[str, tuple[int, bytes, FailureKind, Scope, str | None]] = {
     "an overload": (503, body(503, "The model is overloaded.", "UNAVAILABLE"), FailureKind.OVERLOAD, Scope.MODEL, None),
     "a gateway's page": (502, b"<!DOCTYPE html><title>502</title>", FailureKind.OVERLOAD, Scope.MODEL, None),
     "a deadline": (504, body(504, "Too slow.", "DEADLINE_EXCEEDED"), FailureKind.OVERLOAD, Scope.MODEL, None),
-    "a status nobody knows": (529, b"", FailureKind.OVERLOAD, Scope.MODEL, None),
+    "an unknown status": (529, b"", FailureKind.OVERLOAD, Scope.MODEL, None),
     "a redirect": (302, b"", FailureKind.MODEL_GONE, Scope.MODEL, None),
 }
 

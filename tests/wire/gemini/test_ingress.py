@@ -163,8 +163,8 @@ def test_calls_without_ids_are_matched_with_their_results_by_name_and_order() ->
     def call(name: str, x: int) -> dict[str, Any]:
         return {"functionCall": {"name": name, "args": {"x": x}}}
 
-    def response(name: str, said: str) -> dict[str, Any]:
-        return {"functionResponse": {"name": name, "response": {"output": said}}}
+    def response(name: str, given: str) -> dict[str, Any]:
+        return {"functionResponse": {"name": name, "response": {"output": given}}}
 
     contents = [
         {"role": "user", "parts": [{"text": "go"}]},
@@ -211,8 +211,8 @@ def test_a_turn_that_the_sdk_kept_chunk_by_chunk_is_one_message() -> None:
         *({"role": "model", "parts": [{"text": text}]} for text in ("Once ", "", "upon")),
         {"role": "model", "parts": [{"text": "", "thoughtSignature": "c2ln"}]},
     ]
-    *_, said = decode({"contents": contents}).request.messages
-    assert said.parts == (Text("Once upon"), Thinking(signature="c2ln", dialect="gemini"))
+    *_, given = decode({"contents": contents}).request.messages
+    assert given.parts == (Text("Once upon"), Thinking(signature="c2ln", dialect="gemini"))
 
 
 def test_what_a_code_tool_wrote_is_carried_as_text() -> None:
@@ -220,8 +220,8 @@ def test_what_a_code_tool_wrote_is_carried_as_text() -> None:
         {"executableCode": {"language": "PYTHON", "code": "print(1)"}},
         {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
     ]
-    *_, said = decode({"contents": [*HI["contents"], {"role": "model", "parts": parts}]}).request.messages
-    assert said == assistant("```python\nprint(1)\n``````\n1\n```")
+    *_, given = decode({"contents": [*HI["contents"], {"role": "model", "parts": parts}]}).request.messages
+    assert given == assistant("```python\nprint(1)\n``````\n1\n```")
 
 
 def part(part: Any) -> dict[str, Any]:
@@ -311,11 +311,11 @@ ATTEMPT = AttemptSummary(target="gemini", model="gemini-x", outcome="rate", reas
 )
 def test_every_error_has_googles_shape(error: SegueError, status: int, code: str, words: list[str]) -> None:
     got, headers, body = Ingress().error(error)
-    said = msgspec.json.decode(body)["error"]
-    assert (got, said["code"], said["status"]) == (status, status, code)
+    given = msgspec.json.decode(body)["error"]
+    assert (got, given["code"], given["status"]) == (status, status, code)
     assert headers["content-type"].startswith("application/json")
     assert body.startswith(b'{"error":')
-    assert all(word in said["message"] for word in words)
+    assert all(word in given["message"] for word in words)
     assert ("x-should-retry" in headers) == (status == 500)
 
 

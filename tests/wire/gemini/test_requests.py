@@ -34,13 +34,13 @@ def body(request: ChatRequest, model: str | ModelInfo = LITE, **call: Any) -> di
 
 
 def contents(*messages: Message, model: str = LITE) -> list[dict[str, Any]]:
-    said: list[dict[str, Any]] = body(ChatRequest(messages=messages), model)["contents"]
-    return said
+    encoded: list[dict[str, Any]] = body(ChatRequest(messages=messages), model)["contents"]
+    return encoded
 
 
 def config(model: str = LITE, **fields: Any) -> dict[str, Any]:
-    said: dict[str, Any] = body(ChatRequest(messages=(user("hi"),), **fields), model).get("generationConfig", {})
-    return said
+    encoded: dict[str, Any] = body(ChatRequest(messages=(user("hi"),), **fields), model).get("generationConfig", {})
+    return encoded
 
 
 def decode(wire: WireRequest) -> ChatRequest:
@@ -181,11 +181,11 @@ def test_the_models_list_is_asked_for_with_the_key_in_a_header() -> None:
 
 
 def test_system_messages_anywhere_become_one_instruction() -> None:
-    said = body(
+    encoded = body(
         ChatRequest(messages=(system("one"), user("hi"), system("two"), system(""), assistant("ho"), user("?")))
     )
-    assert said["systemInstruction"] == {"parts": [{"text": "one"}, {"text": "two"}]}
-    assert [content["role"] for content in said["contents"]] == ["user", "model", "user"]
+    assert encoded["systemInstruction"] == {"parts": [{"text": "one"}, {"text": "two"}]}
+    assert [content["role"] for content in encoded["contents"]] == ["user", "model", "user"]
 
 
 def test_a_transcript_that_begins_with_the_model_gets_a_user_turn_before_it() -> None:
@@ -203,10 +203,10 @@ def test_model_turns_are_merged_so_that_a_call_follows_a_user_turn() -> None:
 def test_results_in_separate_messages_stand_in_one_turn_apart_from_the_users_words() -> None:
     calls = Message("assistant", (ToolCall(id="a", name="f"), ToolCall(id="b", name="g")))
     results = [Message("tool", (ToolResult(call_id=id, content=(Text("x"),)),)) for id in "ba"]
-    said = contents(user("hi"), calls, *results, user("thanks"))
-    assert [content["role"] for content in said] == ["user", "model", "user", "user"]
-    assert [part["functionResponse"]["name"] for part in said[2]["parts"]] == ["g", "f"]
-    assert said[3]["parts"] == [{"text": "thanks"}]
+    encoded = contents(user("hi"), calls, *results, user("thanks"))
+    assert [content["role"] for content in encoded] == ["user", "model", "user", "user"]
+    assert [part["functionResponse"]["name"] for part in encoded[2]["parts"]] == ["g", "f"]
+    assert encoded[3]["parts"] == [{"text": "thanks"}]
 
 
 def test_empty_texts_are_left_out_and_a_request_of_nothing_is_refused() -> None:
@@ -220,9 +220,9 @@ def test_a_call_from_another_provider_gets_the_documented_placeholder_once_a_tur
     foreign = Message("assistant", (ToolCall(id="a", name="f"), ToolCall(id="b", name="f")))
     results = Message("tool", tuple(ToolResult(call_id=id, content=(Text("x"),)) for id in "ab"))
     own = Message("assistant", (ToolCall(id="c", name="f", signature="c2ln"), ToolCall(id="d", name="f")))
-    said = contents(user("hi"), foreign, results, own)
-    assert [part.get("thoughtSignature") for part in said[1]["parts"]] == [PLACEHOLDER_SIGNATURE, None]
-    assert [part.get("thoughtSignature") for part in said[3]["parts"]] == ["c2ln", None]
+    encoded = contents(user("hi"), foreign, results, own)
+    assert [part.get("thoughtSignature") for part in encoded[1]["parts"]] == [PLACEHOLDER_SIGNATURE, None]
+    assert [part.get("thoughtSignature") for part in encoded[3]["parts"]] == ["c2ln", None]
     assert PLACEHOLDER_SIGNATURE == "skip_thought_signature_validator"
 
 
@@ -232,17 +232,17 @@ def test_a_model_that_needs_no_signatures_gets_no_placeholder() -> None:
 
 def test_thinking_of_another_provider_is_dropped() -> None:
     thinking = Thinking(text="Hm", signature="c2ln", dialect="claude")
-    said = contents(user("hi"), Message("assistant", (thinking, Text("done"))), user("?"))
-    assert said[1]["parts"] == [{"text": "done"}]
+    encoded = contents(user("hi"), Message("assistant", (thinking, Text("done"))), user("?"))
+    assert encoded[1]["parts"] == [{"text": "done"}]
 
 
 def test_the_signature_of_thoughts_is_on_the_text_that_follows_them() -> None:
     thinking = Thinking(text="Hm", signature="c2ln", dialect="gemini")
-    said = contents(user("hi"), Message("assistant", (thinking, Text("done"))), user("?"))
-    assert said[1]["parts"] == [{"text": "Hm", "thought": True}, {"text": "done", "thoughtSignature": "c2ln"}]
-    said = contents(user("hi"), Message("assistant", (thinking, thinking)), user("?"))
-    assert [len(part) for part in said[1]["parts"]] == [2, 2, 2, 2]
-    assert said[1]["parts"][1] == {"text": "", "thoughtSignature": "c2ln"}
+    encoded = contents(user("hi"), Message("assistant", (thinking, Text("done"))), user("?"))
+    assert encoded[1]["parts"] == [{"text": "Hm", "thought": True}, {"text": "done", "thoughtSignature": "c2ln"}]
+    encoded = contents(user("hi"), Message("assistant", (thinking, thinking)), user("?"))
+    assert [len(part) for part in encoded[1]["parts"]] == [2, 2, 2, 2]
+    assert encoded[1]["parts"][1] == {"text": "", "thoughtSignature": "c2ln"}
 
 
 def test_images_in_results_stand_inside_them_for_models_that_read_them_there() -> None:
@@ -268,8 +268,8 @@ def test_a_result_that_is_a_json_object_is_the_response_and_any_other_its_output
 
 
 def test_a_refused_system_instruction_goes_to_the_head_of_the_first_user_turn() -> None:
-    said = body(ChatRequest(messages=(system("be brief"), user("hi"))), omit=frozenset({"system"}))
-    assert said == {"contents": [{"role": "user", "parts": [{"text": "be brief"}, {"text": "hi"}]}]}
+    encoded = body(ChatRequest(messages=(system("be brief"), user("hi"))), omit=frozenset({"system"}))
+    assert encoded == {"contents": [{"role": "user", "parts": [{"text": "be brief"}, {"text": "hi"}]}]}
 
 
 @pytest.mark.parametrize(
@@ -412,9 +412,9 @@ def test_schemas_say_const_and_references_as_gemini_reads_them() -> None:
         },
         "$defs": {"Node": {"type": "object", "properties": {"kind": {"const": "n"}}}},
     }
-    said = config(output=OutputSchema(schema=schema))["responseJsonSchema"]
-    assert said["properties"]["const"] == {"description": "d", "enum": ["a"]}
-    assert said["properties"]["$ref"] == {"$ref": "#/$defs/Node"}
-    assert said["properties"]["list"]["items"] == {"anyOf": [{"enum": [1]}, {"type": "null"}]}
-    assert said["$defs"]["Node"]["properties"]["kind"] == {"enum": ["n"]}
+    encoded = config(output=OutputSchema(schema=schema))["responseJsonSchema"]
+    assert encoded["properties"]["const"] == {"description": "d", "enum": ["a"]}
+    assert encoded["properties"]["$ref"] == {"$ref": "#/$defs/Node"}
+    assert encoded["properties"]["list"]["items"] == {"anyOf": [{"enum": [1]}, {"type": "null"}]}
+    assert encoded["$defs"]["Node"]["properties"]["kind"] == {"enum": ["n"]}
     assert schema["properties"]["const"] == {"const": "a", "description": "d"}

@@ -72,12 +72,12 @@ def thought_of(dialect: str, *pieces: str) -> list[Event]:
         case "claude":
             deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces]
             start = claude("content_block_start", index=0, content_block={"type": "thinking", "thinking": ""})
-            said = claude("content_block_start", index=1, content_block={"type": "text", "text": "x"})
+            made = claude("content_block_start", index=1, content_block={"type": "text", "text": "x"})
             return [
                 STARTED,
                 start,
                 *(claude("content_block_delta", index=0, delta=delta) for delta in deltas),
-                said,
+                made,
                 *STOPPED,
             ]
     thoughts = [gemini({"text": piece, "thought": True}) for piece in pieces]
@@ -252,8 +252,8 @@ def test_the_stop_sequence_that_was_met_is_known_where_the_server_names_it(
     dialect: str, events: list[Event], stop: str
 ) -> None:
     decoder = upstream(dialect).decoder("text/event-stream")
-    said = decoder.feed(stream(dialect, *events)) + decoder.eof()
-    assert [event.stop for event in said if isinstance(event, Finished)] == [stop]
+    made = decoder.feed(stream(dialect, *events)) + decoder.eof()
+    assert [event.stop for event in made if isinstance(event, Finished)] == [stop]
 
 
 @pytest.mark.parametrize("whole", [True, False])

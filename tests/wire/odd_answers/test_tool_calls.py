@@ -217,7 +217,7 @@ CLAUDE: Final[dict[str, tuple[list[Event], Calls]]] = {
     "an index as text": ([block(index="0", input={}), json_delta('{"a":1}', index="0")], F),
     "no input": ([claude("content_block_start", index=0, content_block={"type": "tool_use", "id": "t", "name": "f"})], NONE),
     "an id that is a number": ([block(input=A1, id=7)], F),
-    "a block that nobody stops": ([block(input={}), json_delta('{"a":1}'), block("g", {"b": 2}, index=1)], BOTH),
+    "a block that is never stopped": ([block(input={}), json_delta('{"a":1}'), block("g", {"b": 2}, index=1)], BOTH),
 }  # fmt: skip
 
 
@@ -252,7 +252,7 @@ RESPONSES: Final[dict[str, tuple[list[Event], Calls]]] = {
     "a delta null": ([added(), arguments(None), arguments('{"a":1}'), COMPLETED], F),
     "a placeholder delta first": ([added(), arguments("{}"), arguments('{"a":1}'), COMPLETED], F),
     "a placeholder in the announcement": ([added("{}"), arguments('{"a":1}'), COMPLETED], F),
-    "said in deltas, at the end of the item, and of the response": ([added(), arguments('{"a":1}'), done('{"a":1}'), completed(item('{"a":1}'))], F),
+    "sent in deltas, at the end of the item, and of the response": ([added(), arguments('{"a":1}'), done('{"a":1}'), completed(item('{"a":1}'))], F),
     "only at the end of the item": ([added(), done('{"a":1}'), COMPLETED], F),
     "only at the end of the response": ([completed(item('{"a":1}'))], F),
     "only when the arguments are done": ([added(), responses("function_call_arguments.done", item_id="fc", arguments='{"a":1}'), COMPLETED], F),

@@ -25,8 +25,8 @@ def used(fresh: int = 0, cached: int = 0, written: int = 0, output: int = 0, rea
 
 
 def counts(prompt: Any = None, completion: Any = None, total: Any = None, **more: Any) -> Event:
-    said = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total} | more
-    return {name: value for name, value in said.items() if value is not None}
+    fields = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total} | more
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def cached(tokens: Any, **more: Any) -> Event:
@@ -110,9 +110,9 @@ CHAT: Final[dict[str, tuple[Event, Usage]]] = {
 }
 
 
-@pytest.mark.parametrize(("said", "expected"), CHAT.values(), ids=CHAT.keys())
-def test_usage_in_chat_is_counted_as_what_it_is(said: Event, expected: Usage) -> None:
-    events = [chat({"content": "x"}, "stop"), {"id": "c", "choices": [], "usage": said}]
+@pytest.mark.parametrize(("fields", "expected"), CHAT.values(), ids=CHAT.keys())
+def test_usage_in_chat_is_counted_as_what_it_is(fields: Event, expected: Usage) -> None:
+    events = [chat({"content": "x"}, "stop"), {"id": "c", "choices": [], "usage": fields}]
     assert read("openai_chat", stream("openai_chat", *events)).usage == expected
 
 
@@ -133,20 +133,20 @@ IMPOSSIBLE: Final = (
 """Not what an answer consumed. A negative count was reported of OpenAI itself (github.com/64bit/async-openai/issues/404)."""
 
 
-def reports(dialect: str, *said: Event) -> bytes:
+def reports(dialect: str, *fields: Event) -> bytes:
     """A whole answer with each of these as its usage, one after the other."""
     if dialect == "openai_chat":
-        events = [chat({"content": "x"}, "stop"), *({"id": "c", "choices": [], "usage": usage} for usage in said)]
+        events = [chat({"content": "x"}, "stop"), *({"id": "c", "choices": [], "usage": usage} for usage in fields)]
     elif dialect == "openai_responses":
-        done = responses("completed", response=RESPONSE | {"status": "completed", "usage": said[-1]})
+        done = responses("completed", response=RESPONSE | {"status": "completed", "usage": fields[-1]})
         events = [responses("output_text.delta", delta="x"), done]
     elif dialect == "claude":
         text = claude("content_block_start", index=0, content_block={"type": "text", "text": "x"})
-        later = [claude("message_delta", delta={"stop_reason": "end_turn"}, usage=usage) for usage in said[1:]]
-        started = STARTED | {"message": STARTED["message"] | {"usage": said[0]}}
+        later = [claude("message_delta", delta={"stop_reason": "end_turn"}, usage=usage) for usage in fields[1:]]
+        started = STARTED | {"message": STARTED["message"] | {"usage": fields[0]}}
         events = [started, text, *later, claude("message_stop")]
     else:
-        chunks = [gemini({"text": ""}) | {"usageMetadata": usage} for usage in said]
+        chunks = [gemini({"text": ""}) | {"usageMetadata": usage} for usage in fields]
         events = [gemini({"text": "x"}), *chunks, gemini({"text": ""}, "STOP")]
     return stream(dialect, *events)
 
@@ -236,9 +236,9 @@ RESPONSES: Final[dict[str, tuple[Event, Usage]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "expected"), RESPONSES.values(), ids=RESPONSES.keys())
-def test_usage_in_responses_is_counted_as_what_it_is(said: Event, expected: Usage) -> None:
-    completed = responses("completed", response=RESPONSE | {"status": "completed", "usage": said})
+@pytest.mark.parametrize(("fields", "expected"), RESPONSES.values(), ids=RESPONSES.keys())
+def test_usage_in_responses_is_counted_as_what_it_is(fields: Event, expected: Usage) -> None:
+    completed = responses("completed", response=RESPONSE | {"status": "completed", "usage": fields})
     events = [responses("output_text.delta", delta="x"), completed]
     assert read("openai_responses", stream("openai_responses", *events)).usage == expected
 
@@ -313,7 +313,7 @@ GEMINI: Final[dict[str, tuple[list[Event], Usage]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "expected"), GEMINI.values(), ids=GEMINI.keys())
-def test_usage_in_gemini_is_counted_as_what_it_is(said: list[Event], expected: Usage) -> None:
-    chunks = [gemini({"text": "x"}) | {"usageMetadata": usage} for usage in said]
+@pytest.mark.parametrize(("fields", "expected"), GEMINI.values(), ids=GEMINI.keys())
+def test_usage_in_gemini_is_counted_as_what_it_is(fields: list[Event], expected: Usage) -> None:
+    chunks = [gemini({"text": "x"}) | {"usageMetadata": usage} for usage in fields]
     assert read("gemini", stream("gemini", *chunks, gemini({"text": ""}, "STOP"))).usage == expected

@@ -95,8 +95,8 @@ def read_form(form: str, events: list[dict[str, Any]]) -> Answer:
 
 def bytes_of(dialect: str, events: list[dict[str, Any]]) -> bytes:
     """A name that was changed is not repeated beside the data."""
-    said = b"".join(frame(event, dialect in NAMED and isinstance(event.get("type"), str)) for event in events)
-    return said + (b"data: [DONE]\n\n" if dialect == "openai_chat" else b"")
+    frames = b"".join(frame(event, dialect in NAMED and isinstance(event.get("type"), str)) for event in events)
+    return frames + (b"data: [DONE]\n\n" if dialect == "openai_chat" else b"")
 
 
 CLEAN: Final = {form: read_form(form, events_of(form)) for form in FORMS}

@@ -57,8 +57,10 @@ def decoded(pieces: Iterable[bytes]) -> list[UpstreamEvent]:
 
 def sse(*chunks: Any, done: bool = True) -> bytes:
     """A stream of these chunks; bytes are taken as they are."""
-    said = [chunk if isinstance(chunk, bytes) else b"data: " + msgspec.json.encode(chunk) + b"\n\n" for chunk in chunks]
-    return b"".join(said) + (b"data: [DONE]\n\n" if done else b"")
+    lines = [
+        chunk if isinstance(chunk, bytes) else b"data: " + msgspec.json.encode(chunk) + b"\n\n" for chunk in chunks
+    ]
+    return b"".join(lines) + (b"data: [DONE]\n\n" if done else b"")
 
 
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:

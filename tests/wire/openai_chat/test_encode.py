@@ -26,7 +26,7 @@ def asking(**fields: Any) -> ChatRequest:
     return ChatRequest(messages=ASKED, **fields)
 
 
-def said(*messages: Message, **changes: Any) -> Any:
+def messages_of(*messages: Message, **changes: Any) -> Any:
     return body_of(ChatRequest(messages=messages), **changes)["messages"]
 
 
@@ -246,8 +246,8 @@ def test_json_mode_is_explained_to_the_model_unless_the_conversation_does() -> N
     first = body_of(asking(output=OutputSchema()))["messages"][0]
     assert first["role"] == "system"
     assert "JSON" in first["content"]
-    told = ChatRequest(messages=(user("Answer in json"),), output=OutputSchema())
-    assert len(body_of(told)["messages"]) == 1
+    in_words = ChatRequest(messages=(user("Answer in json"),), output=OutputSchema())
+    assert len(body_of(in_words)["messages"]) == 1
 
 
 def test_a_schemas_name_is_made_to_fit() -> None:
@@ -274,37 +274,37 @@ def test_a_presets_forbidden_fields_are_left_out_and_renamed_ones_renamed() -> N
 
 
 def test_empty_parts_and_empty_turns_are_dropped() -> None:
-    assert said(
+    assert messages_of(
         Message("user", (Text(""), Text("a"))), Message("user", ()), assistant(""), Message("assistant", (Text("b"),))
     ) == [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 
 
 def test_nothing_to_say_is_the_callers_mistake() -> None:
     with pytest.raises(InvalidRequestError, match="at least one message") as caught:
-        said(Message("user", (Text(""),)))
+        messages_of(Message("user", (Text(""),)))
     assert caught.value.param == "messages"
 
 
 def test_an_image_without_data_or_url_is_the_callers_mistake() -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        said(user("a"), Message("user", (Image(),)))
+        messages_of(user("a"), Message("user", (Image(),)))
     assert caught.value.param == "messages[1]"
 
 
 def test_thinking_is_never_sent_to_a_caller_who_did_not_ask_for_it() -> None:
     turn = Message("assistant", (Thinking(text="t", signature="s", dialect="claude"), Text("a")))
-    assert said(user("?"), turn)[1] == {"role": "assistant", "content": "a"}
+    assert messages_of(user("?"), turn)[1] == {"role": "assistant", "content": "a"}
 
 
 def test_a_turn_whose_thinking_is_another_dialects_gets_a_blank_where_thinking_must_be_sent() -> None:
     turn = Message("assistant", (Thinking(text="t", dialect="claude"), ToolCall(id="call_1", name="clock")))
-    assert said(user("?"), turn, quirks={"reasoning_field": "reasoning_content"})[1]["reasoning_content"] == " "
+    assert messages_of(user("?"), turn, quirks={"reasoning_field": "reasoning_content"})[1]["reasoning_content"] == " "
 
 
 @pytest.mark.parametrize("dialect", ["", "openai_chat"])
 def test_thinking_that_needs_no_proof_is_sent_back_where_it_must_be(dialect: str) -> None:
     turn = Message("assistant", (Thinking(text="t", dialect=dialect), Text("a")))
-    assert said(user("?"), turn, quirks={"reasoning_field": "reasoning_content"})[1]["reasoning_content"] == "t"
+    assert messages_of(user("?"), turn, quirks={"reasoning_field": "reasoning_content"})[1]["reasoning_content"] == "t"
 
 
 FOREIGN = "toolu_01AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
@@ -317,7 +317,7 @@ TOOL_TURNS = (
 
 @pytest.mark.parametrize("length", [None, 9])
 def test_an_id_of_another_provider_is_made_to_fit_in_call_and_result_alike(length: int | None) -> None:
-    _, calling, result = said(*TOOL_TURNS, quirks={"tool_id_length": length} if length else {})
+    _, calling, result = messages_of(*TOOL_TURNS, quirks={"tool_id_length": length} if length else {})
     assert calling["tool_calls"][0]["id"] == result["tool_call_id"]
     assert len(result["tool_call_id"]) <= (length or 40)
 
@@ -334,9 +334,9 @@ def test_fitting_ids_are_kept_and_different_ones_stay_different() -> None:
 def test_a_failed_result_says_so() -> None:
     calling = Message("assistant", (ToolCall(id="a", name="look"),))
     failed = Message("tool", (ToolResult(call_id="a", content=(Text("no such place"),), is_error=True),))
-    assert said(user("?"), calling, failed)[2]["content"] == "Error: no such place"
+    assert messages_of(user("?"), calling, failed)[2]["content"] == "Error: no such place"
     silent = Message("tool", (ToolResult(call_id="a", is_error=True),))
-    assert said(user("?"), calling, silent)[2]["content"] == "Error: "
+    assert messages_of(user("?"), calling, silent)[2]["content"] == "Error: "
 
 
 PICTURE = Image(data="aGk=", media_type="image/png")
@@ -349,7 +349,7 @@ def test_pictures_of_tools_follow_when_all_results_are_sent() -> None:
         (ToolResult(call_id="a", content=(Text("see"), PICTURE)), ToolResult(call_id="b", content=(PICTURE,))),
     )
     calling = Message("assistant", (ToolCall(id="a", name="look"), ToolCall(id="b", name="look")))
-    assert said(user("?"), calling, results, user("go on"))[2:] == [
+    assert messages_of(user("?"), calling, results, user("go on"))[2:] == [
         {"role": "tool", "tool_call_id": "a", "content": "see"},
         {"role": "tool", "tool_call_id": "b", "content": "The result is the image that follows."},
         {"role": "user", "content": [SHOWN, SHOWN]},
@@ -360,7 +360,7 @@ def test_pictures_of_tools_follow_when_all_results_are_sent() -> None:
 def test_pictures_of_tools_stay_where_the_provider_takes_them() -> None:
     result = Message("tool", (ToolResult(call_id="a", content=(Text("see"), PICTURE)),))
     calling = Message("assistant", (ToolCall(id="a", name="look"),))
-    [_, _, wire] = said(user("?"), calling, result, quirks={"tool_images": True})
+    [_, _, wire] = messages_of(user("?"), calling, result, quirks={"tool_images": True})
     assert wire["content"] == [{"type": "text", "text": "see"}, SHOWN]
 
 
@@ -376,17 +376,17 @@ def test_a_picture_where_none_can_be_sent_is_named(role: Any) -> None:
 def test_a_turn_of_the_models_at_the_end_is_marked_where_the_preset_has_a_mark(prefill: bool) -> None:
     """Mistral refuses one without: huggingface/smolagents#757, crewAIInc/crewAI#2194."""
     turns = (user("?"), assistant("The answer"))
-    assert said(*turns, prefill=prefill, quirks={"prefix": True})[-1]["prefix"] is True
-    assert "prefix" not in said(*turns, prefill=prefill)[-1]
-    assert "prefix" not in said(*turns, user("go on"), quirks={"prefix": True})[-1]
+    assert messages_of(*turns, prefill=prefill, quirks={"prefix": True})[-1]["prefix"] is True
+    assert "prefix" not in messages_of(*turns, prefill=prefill)[-1]
+    assert "prefix" not in messages_of(*turns, user("go on"), quirks={"prefix": True})[-1]
 
 
 def test_results_and_a_users_turn_are_kept_apart_where_a_preset_wants_it() -> None:
     """Mistral: NousResearch/hermes-agent#20154, charmbracelet/crush#279."""
     turns = (user("?"), Message("assistant", (ToolCall(id="a", name="f"),)), user("never mind"))
-    roles = [turn["role"] for turn in said(*turns, quirks={"assistant_after_tools": True})]
+    roles = [turn["role"] for turn in messages_of(*turns, quirks={"assistant_after_tools": True})]
     assert roles == ["user", "assistant", "tool", "assistant", "user"]
-    assert [turn["role"] for turn in said(*turns)] == ["user", "assistant", "tool", "user"]
+    assert [turn["role"] for turn in messages_of(*turns)] == ["user", "assistant", "tool", "user"]
 
 
 MARKS = {"continue_final_message": True, "add_generation_prompt": False}
@@ -411,7 +411,7 @@ def test_turns_alternate_where_a_chat_template_wants_them_to() -> None:
         Message("assistant", (ToolCall(id="x", name="clock"), ToolCall(id="y", name="clock"))),
         Message("tool", (ToolResult(call_id="x", content=(Text("1"),)), ToolResult(call_id="y"))),
     )
-    wire = said(*turns, quirks={"alternate": True})
+    wire = messages_of(*turns, quirks={"alternate": True})
     assert [turn["role"] for turn in wire] == ["system", "user", "assistant", "tool", "tool"]
     assert wire[1]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}, SHOWN]
     assert wire[2]["content"] == "c\n\nd"
@@ -420,11 +420,11 @@ def test_turns_alternate_where_a_chat_template_wants_them_to() -> None:
 
 def test_several_texts_are_one_string_where_a_preset_wants_strings() -> None:
     turn = Message("user", (Text("a"), Text("b")))
-    assert said(turn, quirks={"plain_content": True}) == [{"role": "user", "content": "a\n\nb"}]
+    assert messages_of(turn, quirks={"plain_content": True}) == [{"role": "user", "content": "a\n\nb"}]
 
 
 def test_system_messages_take_the_role_a_preset_names() -> None:
-    assert said(system("s"), user("?"), quirks={"system_role": "developer"})[0]["role"] == "developer"
+    assert messages_of(system("s"), user("?"), quirks={"system_role": "developer"})[0]["role"] == "developer"
 
 
 def test_gemini_behind_this_dialect_gets_its_signatures_back() -> None:
@@ -443,7 +443,7 @@ def test_gemini_behind_this_dialect_gets_its_signatures_back() -> None:
         None,
         {"google": {"thought_signature": "skip_thought_signature_validator"}},
     ]
-    assert "extra_content" not in str(said(*turns))
+    assert "extra_content" not in str(messages_of(*turns))
 
 
 def test_every_openai_model_of_the_catalogue_can_be_asked() -> None:

@@ -364,9 +364,9 @@ def test_only_a_refused_prefill_is_marked_as_one() -> None:
     assert refused == {"Mistral, an assistant turn last", "Claude behind a compatible face, prefill"}
 
 
-@pytest.mark.parametrize(("said", "meant"), [("true", True), ("false", False), ("maybe", None)])
-def test_the_providers_own_word_on_retrying_is_kept(said: str, meant: bool | None) -> None:
-    assert failure(500, b"", {"x-should-retry": said}).should_retry is meant
+@pytest.mark.parametrize(("value", "meant"), [("true", True), ("false", False), ("maybe", None)])
+def test_the_providers_own_word_on_retrying_is_kept(value: str, meant: bool | None) -> None:
+    assert failure(500, b"", {"x-should-retry": value}).should_retry is meant
 
 
 def test_messages_are_short_plain_and_without_keys() -> None:

@@ -226,7 +226,7 @@ def test_a_stream_is_what_openai_sends() -> None:
         UsageReport(Usage(input_tokens=1, cache_write_tokens=2, cache_write_1h_tokens=4, output_tokens=3)),
         Finished(FinishReason.TOOL_CALLS),
     ]
-    said = _events(b"".join(encoder.feed(event) for event in events))
+    sent = _events(b"".join(encoder.feed(event) for event in events))
 
     def about(delta: Any, reason: str | None = None) -> Any:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
@@ -234,17 +234,17 @@ def test_a_stream_is_what_openai_sends() -> None:
 
     frame = {"id": "chatcmpl-abc", "object": "chat.completion.chunk", "created": 7, "model": "gpt-6-luna"}
     announced = {"index": 0, "id": "call_abc_0", "type": "function", "function": {"name": "f", "arguments": ""}}
-    assert said[:-2] == [
+    assert sent[:-2] == [
         about({"role": "assistant", "content": "", "refusal": None}),
         about({"content": "Hi"}),
         about({"tool_calls": [announced]}),
         about({"tool_calls": [{"index": 0, "function": {"arguments": '{"a":1}'}}]}),
         about({}, "tool_calls"),
     ]
-    assert said[-2]["choices"] == []
-    assert said[-2]["usage"]["prompt_tokens"] == 7
-    assert said[-2]["usage"]["prompt_tokens_details"]["cache_write_tokens"] == 6
-    assert said[-1] == "data: [DONE]"
+    assert sent[-2]["choices"] == []
+    assert sent[-2]["usage"]["prompt_tokens"] == 7
+    assert sent[-2]["usage"]["prompt_tokens_details"]["cache_write_tokens"] == 6
+    assert sent[-1] == "data: [DONE]"
     assert encoder.feed(TextDelta("late")) == b""
 
 

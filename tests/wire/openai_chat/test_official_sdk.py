@@ -166,8 +166,8 @@ def test_a_refusal_is_read_as_one(stream: bool) -> None:
 def test_pings_at_any_moment_change_nothing() -> None:
     def speak(encoder: StreamEncoder | WholeEncoder) -> bytes:
         events: list[ChatEvent] = [Started("u", "m"), TextDelta("a"), *CALLS, Finished(FinishReason.TOOL_CALLS)]
-        said = [piece for event in events for piece in (encoder.ping(), encoder.feed(event))]
-        return b"".join([*said, encoder.ping()])
+        sent = [piece for event in events for piece in (encoder.ping(), encoder.feed(event))]
+        return b"".join([*sent, encoder.ping()])
 
     with Server(speak).client().chat.completions.stream(**QUESTION) as stream:
         message = stream.get_final_completion().choices[0].message
@@ -176,8 +176,8 @@ def test_pings_at_any_moment_change_nothing() -> None:
 
 def test_an_error_inside_a_stream_is_raised() -> None:
     def speak(encoder: StreamEncoder | WholeEncoder) -> bytes:
-        said = encoder.feed(Started("u", "m")) + encoder.feed(TextDelta("a"))
-        return said + encoder.fail(StreamInterruptedError("broke off", delivered="a")) + encoder.feed(TextDelta("b"))
+        sent = encoder.feed(Started("u", "m")) + encoder.feed(TextDelta("a"))
+        return sent + encoder.fail(StreamInterruptedError("broke off", delivered="a")) + encoder.feed(TextDelta("b"))
 
     texts = []
     with pytest.raises(openai.APIError, match="broke off") as caught:

@@ -70,7 +70,7 @@ PROOF = ThinkingDelta(signature=msgspec.json.encode([text("a"), ENCRYPTED]).deco
 FOREIGN = ThinkingDelta(signature="[]gAAA", dialect="claude")
 
 
-def told(*thoughts: ThinkingDelta, stream: bool) -> list[Any]:
+def encoded(*thoughts: ThinkingDelta, stream: bool) -> list[Any]:
     """The `reasoning_details` that a caller gets."""
     body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
     asked = received(body)
@@ -87,8 +87,8 @@ def told(*thoughts: ThinkingDelta, stream: bool) -> list[Any]:
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 def test_the_caller_gets_the_details_and_no_other_makers_proof(stream: bool) -> None:
-    assert told(ThinkingDelta("a"), PROOF, stream=stream) == [text("a"), ENCRYPTED]
-    assert told(FOREIGN, stream=stream) == []
+    assert encoded(ThinkingDelta("a"), PROOF, stream=stream) == [text("a"), ENCRYPTED]
+    assert encoded(FOREIGN, stream=stream) == []
 
 
 def history(details: Any) -> Any:

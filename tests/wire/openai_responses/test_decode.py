@@ -95,7 +95,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
             STOP,
         ],
     ),
-    "two calls, pieces and the whole said again": (
+    "two calls, pieces and the whole sent again": (
         [
             created(),
             added(0, OPEN_WEATHER),
@@ -161,7 +161,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
         [created(), added(0, OPEN_WEATHER), done(0, function("weather")), ended("completed", function("weather"))],
         [STARTED, ToolCallDelta(0, "call_1", "weather"), ToolCallDelta(0, arguments="{}"), ToolCallEnd(0), CALLED],
     ),
-    "all said only at the terminal": (
+    "all sent only at the terminal": (
         [created(), ended("completed", reasoning("Hm."), HELLO, WEATHER)],
         [
             STARTED,
@@ -239,7 +239,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
         [created(), refusal("I can't "), refusal("do that."), ended("completed")],
         [STARTED, Finished(FinishReason.CONTENT_FILTER, "completed", "I can't do that.")],
     ),
-    "a refusal said only whole": (
+    "a refusal sent only whole": (
         [created(), done(0, message({"type": "refusal", "refusal": "No."})), ended("completed")],
         [
             STARTED,
@@ -303,33 +303,33 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
 _EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
 
-@pytest.mark.parametrize(("said", "expected"), CASES.values(), ids=CASES.keys())
-def test_an_answer_is_the_same_however_it_is_split(said: list[dict[str, Any]], expected: list[UpstreamEvent]) -> None:
-    data = sse(*said)
+@pytest.mark.parametrize(("sent", "expected"), CASES.values(), ids=CASES.keys())
+def test_an_answer_is_the_same_however_it_is_split(sent: list[dict[str, Any]], expected: list[UpstreamEvent]) -> None:
+    data = sse(*sent)
     assert decoded([data]) == expected
     assert decoded(bytes([byte]) for byte in data) == expected
     for at in range(1, len(data)):
         assert decoded([data[:at], data[at:]]) == expected
 
 
-@pytest.mark.parametrize(("said", "expected"), CASES.values(), ids=CASES.keys())
-def test_the_official_sdk_knows_each_of_these_events(said: list[dict[str, Any]], expected: list[UpstreamEvent]) -> None:
-    for number, event in enumerate(said):
+@pytest.mark.parametrize(("sent", "expected"), CASES.values(), ids=CASES.keys())
+def test_the_official_sdk_knows_each_of_these_events(sent: list[dict[str, Any]], expected: list[UpstreamEvent]) -> None:
+    for number, event in enumerate(sent):
         assert _EVENT.validate_python(event | {"sequence_number": number}).type == event["type"]
 
 
-@pytest.mark.parametrize(("said", "expected"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(("sent", "expected"), CASES.values(), ids=CASES.keys())
 def test_events_without_a_name_beside_their_data_are_understood(
-    said: list[dict[str, Any]], expected: list[UpstreamEvent]
+    sent: list[dict[str, Any]], expected: list[UpstreamEvent]
 ) -> None:
-    bare = sse(*said, named=False)
+    bare = sse(*sent, named=False)
     assert decoded([bare + b"data: [DONE]\n\n"]) == expected
     assert decoded([b"data:  [DONE] \n\n" + bare.replace(b"data: ", b"event: message\ndata: ")]) == expected
 
 
-@pytest.mark.parametrize(("said", "expected"), CASES.values(), ids=CASES.keys())
-def test_a_stream_without_its_terminal_is_broken(said: list[dict[str, Any]], expected: list[UpstreamEvent]) -> None:
-    last = decoded([sse(*said[:-1]) + b"data: [DONE]\n\n"])[-1]
+@pytest.mark.parametrize(("sent", "expected"), CASES.values(), ids=CASES.keys())
+def test_a_stream_without_its_terminal_is_broken(sent: list[dict[str, Any]], expected: list[UpstreamEvent]) -> None:
+    last = decoded([sse(*sent[:-1]) + b"data: [DONE]\n\n"])[-1]
     assert isinstance(last, Failed)
     assert last.failure.kind is FailureKind.BROKEN
     assert last.failure.message == "the stream ended before the answer was complete"

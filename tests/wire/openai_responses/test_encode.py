@@ -37,7 +37,7 @@ def asking(**fields: Any) -> ChatRequest:
     return ChatRequest(messages=ASKED, **fields)
 
 
-def said(*messages: Message, model: str | ModelInfo = PLAIN, **changes: Any) -> Any:
+def items_of(*messages: Message, model: str | ModelInfo = PLAIN, **changes: Any) -> Any:
     return body_of(ChatRequest(messages=messages), model, **changes)["input"]
 
 
@@ -148,33 +148,33 @@ MESSAGES: dict[str, tuple[list[Message], list[dict[str, Any]]]] = {
 
 @pytest.mark.parametrize(("messages", "items"), MESSAGES.values(), ids=MESSAGES.keys())
 def test_messages_become_input_items(messages: list[Message], items: list[dict[str, Any]]) -> None:
-    assert said(*messages) == items
+    assert items_of(*messages) == items
 
 
 def test_reasoning_of_another_dialect_or_without_proof_is_left_out() -> None:
     foreign = (Thinking(text="Hm.", signature="x", dialect="claude"), Thinking(text="Hm."), Text("Hi"))
-    assert said(user("?"), turn(*foreign)) == [spoken("user", input_text("?")), HI]
+    assert items_of(user("?"), turn(*foreign)) == [spoken("user", input_text("?")), HI]
 
 
 def test_reasoning_without_what_it_led_to_is_left_out() -> None:
-    assert said(user("?"), turn(THOUGHT), user("?")) == [spoken("user", input_text("?"))] * 2
+    assert items_of(user("?"), turn(THOUGHT), user("?")) == [spoken("user", input_text("?"))] * 2
 
 
 def test_reasoning_whose_id_is_not_known_goes_without_one() -> None:
     bare = Thinking(text="Hm.", signature=signature("", "gAAA=="), dialect="openai_responses")
-    assert said(user("?"), turn(bare, CALL))[1] == {key: REASONING[key] for key in REASONING if key != "id"}
+    assert items_of(user("?"), turn(bare, CALL))[1] == {key: REASONING[key] for key in REASONING if key != "id"}
 
 
 def test_reasoning_goes_back_only_to_a_model_that_reasons_and_has_not_refused_it() -> None:
     dialogue = (user("?"), turn(THOUGHT, CALL), results(Text("12:00")))
-    assert REASONING in said(*dialogue, model="gpt-6-luna")
-    assert REASONING not in said(*dialogue, model="gpt-4.1")
-    assert REASONING not in said(*dialogue, model="gpt-6-luna", omit=frozenset({"thinking"}))
+    assert REASONING in items_of(*dialogue, model="gpt-6-luna")
+    assert REASONING not in items_of(*dialogue, model="gpt-4.1")
+    assert REASONING not in items_of(*dialogue, model="gpt-6-luna", omit=frozenset({"thinking"}))
 
 
 def test_an_id_that_is_too_long_is_replaced_alike_in_the_call_and_in_its_result() -> None:
     long = "call_" + "x" * 70
-    items = said(
+    items = items_of(
         user("?"), turn(ToolCall(id=long, name="f")), Message("tool", (ToolResult(call_id=long, content=(Text("r"),)),))
     )
     assert items[1]["call_id"] == items[2]["call_id"] != long
@@ -193,12 +193,12 @@ def test_pictures_by_those_who_show_none_are_left_out_and_named() -> None:
 @pytest.mark.parametrize("messages", [(), (user(""),)])
 def test_a_request_that_says_nothing_is_refused(messages: tuple[Message, ...]) -> None:
     with pytest.raises(InvalidRequestError, match="messages is empty"):
-        said(*messages)
+        items_of(*messages)
 
 
 def test_an_image_without_content_is_refused_by_its_place() -> None:
     with pytest.raises(InvalidRequestError, match=r"messages\[1\]: an image needs its data or a url"):
-        said(user("?"), Message("user", (Image(),)))
+        items_of(user("?"), Message("user", (Image(),)))
 
 
 def test_the_request_goes_to_the_right_place_with_the_key_in_a_header_alone() -> None:

@@ -198,9 +198,9 @@ READ: dict[str, tuple[Any, tuple[Message, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("said", "messages"), READ.values(), ids=READ.keys())
-def test_input_is_read_as_messages(said: Any, messages: tuple[Message, ...]) -> None:
-    assert received(ASKED | {"input": said}).request.messages == messages
+@pytest.mark.parametrize(("written", "messages"), READ.values(), ids=READ.keys())
+def test_input_is_read_as_messages(written: Any, messages: tuple[Message, ...]) -> None:
+    assert received(ASKED | {"input": written}).request.messages == messages
 
 
 def test_nulls_are_the_same_as_nothing() -> None:
@@ -322,7 +322,7 @@ def _events(data: bytes) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "expected"),
     [
         (LLMServiceUnavailableError(), "server_error", "all_targets_failed"),
         (RateLimitError(), "rate_limit_exceeded", "rate_limit_exceeded"),
@@ -330,12 +330,12 @@ def _events(data: bytes) -> list[Any]:
     ],
 )
 def test_a_failure_before_the_first_word_is_sent_twice_in_a_stream_that_was_begun(
-    error: Any, code: str, told: str
+    error: Any, code: str, expected: str
 ) -> None:
     encoder = Ingress().encoder(received(ASKED | {"stream": True}), id="a", created=7)
     assert [event["type"] for event in _events(encoder.ping())] == ["response.created", "response.in_progress"]
     problem, failed = _events(encoder.fail(error))
-    assert (problem["type"], problem["code"], problem["sequence_number"]) == ("error", told, 2)
+    assert (problem["type"], problem["code"], problem["sequence_number"]) == ("error", expected, 2)
     assert problem["error"]["message"] == problem["message"] == failed["response"]["error"]["message"]
     assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
     assert failed["response"]["error"]["code"] == code

@@ -110,8 +110,8 @@ def test_any_json_is_read_or_refused_and_what_is_read_can_be_answered(body: Any)
         return
     assert asked.request.messages
     encoder = Ingress().encoder(asked, id="a", created=7)
-    said = encoder.feed(Started("x", "m")) + encoder.feed(Finished(FinishReason.STOP))
-    assert said
+    emitted = encoder.feed(Started("x", "m")) + encoder.feed(Finished(FinishReason.STOP))
+    assert emitted
 
 
 @quick
@@ -121,7 +121,7 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         decode(body)
 
 
-said = st.one_of(
+emitted = st.one_of(
     st.builds(TextDelta, st.text(max_size=5)),
     st.builds(ThinkingDelta, st.text(max_size=5), st.sampled_from(["", "p"]), dialect=st.sampled_from(["", "openai_responses", "claude"])),
     st.builds(lambda id, name, text: ToolCalled(0, ToolCall(id=id, name=name, arguments=text)), st.text(max_size=3), st.sampled_from("fgc"), st.text(max_size=5)),
@@ -132,7 +132,7 @@ BODY = {"input": "?", "tools": [{"type": "custom", "name": "c"}, {"type": "names
 
 
 @quick
-@given(st.lists(said, max_size=10), st.sampled_from(FinishReason), st.sampled_from(["", "No."]), st.booleans())
+@given(st.lists(emitted, max_size=10), st.sampled_from(FinishReason), st.sampled_from(["", "No."]), st.booleans())
 def test_a_stream_says_in_pieces_what_a_whole_answer_says_at_once(
     events: list[ChatEvent | None], reason: FinishReason, refusal: str, failing: bool
 ) -> None:

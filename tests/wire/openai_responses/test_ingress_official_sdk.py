@@ -312,8 +312,8 @@ def test_pings_at_any_moment_change_nothing() -> None:
             *CALLS,
             Finished(FinishReason.STOP),
         ]
-        said = [piece for event in events for piece in (encoder.ping(), encoder.feed(event))]
-        return b"".join([*said, encoder.ping()])
+        emitted = [piece for event in events for piece in (encoder.ping(), encoder.feed(event))]
+        return b"".join([*emitted, encoder.ping()])
 
     with Server(speak).client(strict=False).responses.stream(model="m", input="Hi") as stream:
         kinds = [getattr(event, "type", "") for event in stream]
@@ -324,8 +324,8 @@ def test_pings_at_any_moment_change_nothing() -> None:
 
 def test_an_error_inside_a_stream_is_raised() -> None:
     def speak(encoder: Encoder) -> bytes:
-        said = encoder.feed(Started("u", "m")) + encoder.feed(TextDelta("a"))
-        return said + encoder.fail(StreamInterruptedError("broke off", delivered="a")) + encoder.feed(TextDelta("b"))
+        emitted = encoder.feed(Started("u", "m")) + encoder.feed(TextDelta("a"))
+        return emitted + encoder.fail(StreamInterruptedError("broke off", delivered="a")) + encoder.feed(TextDelta("b"))
 
     texts = []
     with pytest.raises(openai.APIError, match="broke off") as caught:
@@ -465,9 +465,9 @@ def test_sources_and_log_probabilities_are_put_together_by_the_sdk(stream: bool)
     events: list[ChatEvent] = [Started("u", "m"), likely, TextDelta("Hello"), source, Finished(FinishReason.STOP)]
     client = Server(lambda encoder: b"".join(encoder.feed(event) for event in events)).client()
     if stream:
-        with client.responses.stream(model="m", input="hi") as said:
-            kinds = [event.type for event in said]
-            answer: Any = said.get_final_response()
+        with client.responses.stream(model="m", input="hi") as emitted:
+            kinds = [event.type for event in emitted]
+            answer: Any = emitted.get_final_response()
         assert kinds.count("response.output_text.annotation.added") == 1
     else:
         answer = client.responses.create(model="m", input="hi")

@@ -44,7 +44,7 @@ def asked(*, stream: bool) -> IngressRequest:
     return Ingress().decode(msgspec.json.encode(body), path="/v1/responses", query="", headers={})
 
 
-def told(*events: ChatEvent, stream: bool) -> bytes:
+def encoded(*events: ChatEvent, stream: bool) -> bytes:
     encoder = Ingress().encoder(asked(stream=stream), id="1", created=1_790_000_000)
     return b"".join(encoder.feed(event) for event in (Started("x", "gpt-6-luna"), *events))
 
@@ -68,7 +68,7 @@ ANSWERS: dict[str, list[ChatEvent]] = {
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 @pytest.mark.parametrize("events", ANSWERS.values(), ids=ANSWERS.keys())
 def test_an_answer_comes_through(events: list[ChatEvent], stream: bool) -> None:
-    received = decoded([told(*events, stream=stream)])
+    received = decoded([encoded(*events, stream=stream)])
     assert isinstance(received[0], Started)
     assert _text(received) == _text(events)
     assert _calls(received) == [event.call for event in events if isinstance(event, ToolCalled)]
@@ -108,7 +108,7 @@ def _thoughts(events: Sequence[ChatEvent | UpstreamEvent]) -> tuple[str, list[st
 def test_a_proof_that_went_through_two_servers_goes_back_as_it_was_made() -> None:
     (proof,) = [
         event.signature
-        for event in decoded([told(*ANSWERS["reasoning, text and a call"], stream=True)])
+        for event in decoded([encoded(*ANSWERS["reasoning, text and a call"], stream=True)])
         if isinstance(event, ThinkingDelta) and event.signature
     ]
     thought = Thinking(text="Hm.", signature=proof, dialect="openai_responses")

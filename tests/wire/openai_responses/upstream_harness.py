@@ -40,11 +40,11 @@ def decoded(pieces: Iterable[bytes]) -> list[UpstreamEvent]:
     return events + decoder.eof()
 
 
-def sse(*said: Any, named: bool = True) -> bytes:
+def sse(*payloads: Any, named: bool = True) -> bytes:
     """A stream of these events, numbered; bytes are taken as they are."""
     return b"".join(
         one if isinstance(one, bytes) else _frame(one | {"sequence_number": number}, named)
-        for number, one in enumerate(said)
+        for number, one in enumerate(payloads)
     )
 
 
@@ -107,7 +107,7 @@ def arguments_done(whole: str, index: int = 0, number: int = 1, name: str = "wea
 
 
 def reasoning(*summary: str, encrypted: str | None = "gAAA==", id: str = "rs_1") -> dict[str, Any]:
-    parts = [{"type": "summary_text", "text": said} for said in summary]
+    parts = [{"type": "summary_text", "text": text} for text in summary]
     return {"type": "reasoning", "id": id, "summary": parts, "encrypted_content": encrypted}
 
 

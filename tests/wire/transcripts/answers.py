@@ -109,11 +109,11 @@ def body(dialect: str) -> bytes:
     make = {"openai_chat": _chat, "openai_responses": _responses, "claude": _claude, "gemini": _gemini}
     events = make[dialect]()
     named = dialect in ("claude", "openai_responses")
-    said = b"".join(
+    frames = b"".join(
         (f"event: {event['type']}\n".encode() if named else b"")
         + b"data: "
         + json.dumps(event, ensure_ascii=False).encode()
         + b"\n\n"
         for event in events
     )
-    return said + (b"data: [DONE]\n\n" if dialect == "openai_chat" else b"")
+    return frames + (b"data: [DONE]\n\n" if dialect == "openai_chat" else b"")

@@ -189,8 +189,8 @@ def _errors(messages: tuple[Message, ...]) -> str:
     result = parts(messages, ToolResult)[1]
     if result.is_error:
         return "kept"
-    said = "".join(part.text for part in result.content if isinstance(part, Text))
-    return "said in words" if said == "Error: no such zone" else "dropped"
+    words = "".join(part.text for part in result.content if isinstance(part, Text))
+    return "sent as text" if words == "Error: no such zone" else "dropped"
 
 
 def _proofs(source: str, body: bytes) -> str:

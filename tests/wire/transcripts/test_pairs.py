@@ -94,8 +94,8 @@ def results(*ids: str, content: tuple[Text | Image, ...] = (Text("12:00"),), nam
     return Message("tool", tuple(ToolResult(call_id=id, name=name, content=content) for id in ids))
 
 
-def turn(*said: Part) -> Message:
-    return Message("assistant", said)
+def turn(*pieces: Part) -> Message:
+    return Message("assistant", pieces)
 
 
 ODD: dict[str, tuple[Message, ...]] = {
@@ -152,11 +152,11 @@ def test_a_conversation_of_nothing_is_refused_by_name(dialect: str) -> None:
 
 
 def test_deepseek_gets_its_own_reasoning_back_and_a_blank_for_that_of_others() -> None:
-    for source, said in (("openai_chat", answers.THOUGHT), ("claude", " ")):
+    for source, thought in (("openai_chat", answers.THOUGHT), ("claude", " ")):
         target = msgspec.structs.replace(call("openai_chat"), quirks={"reasoning_field": "reasoning_content"})
         wire = upstream("openai_chat").encode(ChatRequest(messages=conversation(source), tools=TOOLS), target)
         turns = judge("openai_chat", wire.body)["messages"]
-        assert [message["reasoning_content"] for message in turns if message["role"] == "assistant"] == [said]
+        assert [message["reasoning_content"] for message in turns if message["role"] == "assistant"] == [thought]
 
 
 def test_the_page_shows_what_becomes_of_each_thing() -> None:

@@ -40,7 +40,7 @@ class Maker:
                 parts = (pick((self._text(), self._text(), PHOTO, LINKED)) for _ in range(self._random.randint(0, 3)))
                 yield Message("user", tuple(parts))
             case "assistant":
-                yield Message("assistant", tuple(self._said(PHOTO)))
+                yield Message("assistant", tuple(self._content(PHOTO)))
             case _:
                 yield from self._tools()
 
@@ -48,7 +48,7 @@ class Maker:
         pick = self._random.choice
         ids = self._random.sample(IDS, self._random.randint(1, 3))
         calls = [ToolCall(id=id, name=pick(("weather", "clock")), arguments=pick(ARGUMENTS)) for id in ids]
-        parts: list[Part] = [*self._said(), *calls]
+        parts: list[Part] = [*self._content(), *calls]
         if self._random.random() < 0.3:
             self._random.shuffle(parts)
         yield Message("assistant", tuple(parts))
@@ -65,7 +65,7 @@ class Maker:
         content = tuple(pick((self._text(), PHOTO)) for _ in range(self._random.randint(0, 2)))
         return ToolResult(call_id=call.id, name=pick(("", call.name)), content=content, is_error=pick((True, False)))
 
-    def _said(self, *more: Image) -> list[Part]:
+    def _content(self, *more: Image) -> list[Part]:
         """What an assistant says: at most one thought, which begins its turn."""
         dialect = self._random.choice(("", *DIALECTS))
         thought = Thinking(text="Hm.", signature=SIGNATURES.get(dialect, ""), dialect=dialect)

@@ -74,8 +74,8 @@ class Provider:
         answered = any(
             name in exchange.body for name in (b"tool_result", b'"tool"', b"function_call_output", b"functionResponse")
         )
-        said = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in LAST[self.dialect])
-        data = said if answered else answers.body(self.dialect)
+        given = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in LAST[self.dialect])
+        data = given if answered else answers.body(self.dialect)
         await exchange.respond(200, {"content-type": "text/event-stream"}, data)
 
 
@@ -117,8 +117,8 @@ async def test_the_first_answers_and_dies_and_the_second_goes_on(
     await providers[first].die()
     content: list[tuple[Text | Image, ...]] = [(Text("21 °C"), PHOTO), (Text("no such zone"),)]
     results = [
-        ToolResult(call_id=call.id, name=call.name, content=said, is_error=not nth)
-        for nth, (call, said) in enumerate(zip(begun.tool_calls, content, strict=True))
+        ToolResult(call_id=call.id, name=call.name, content=given, is_error=not nth)
+        for nth, (call, given) in enumerate(zip(begun.tool_calls, content, strict=True))
     ]
     messages += [begun.message, Message("tool", tuple(results)), system("In French."), user("And tomorrow?")]
     try:
