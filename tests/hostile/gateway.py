@@ -14,10 +14,10 @@ from uvicorn.server import ServerState
 from segue import Sandbox
 from segue.runtime import Runtime
 from segue.server.app import Gateway
-from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
+from segue.server.exchange import Bounds
 from segue.server.metrics import Metrics
-from segue.server.protocol import BoundedProtocol
+from segue.server.protocol import HttpProtocol
 from segue.server.serve import ServeOptions, uvicorn_options
 from segue.settings import Settings
 
@@ -111,7 +111,7 @@ async def listening(gateway: Gateway) -> AsyncIterator[int]:
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: HttpProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
     try:
         yield server.sockets[0].getsockname()[1]

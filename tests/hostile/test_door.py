@@ -12,7 +12,7 @@ from segue.catalog import models as catalogue
 from segue.catalog.models import LONGEST_NAME, find_model
 from segue.catalog.tokens import estimate_tokens
 from segue.server.app import AT_ONCE, LONGEST_HEADER, MOST_MESSAGES, Gateway
-from segue.server.asgi import Bounds
+from segue.server.exchange import Bounds
 from segue.server.protocol import HEAD_MOST
 from segue.server.response_store import Recall, RecallingIngress
 from segue.settings import Settings

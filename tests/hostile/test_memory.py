@@ -18,7 +18,7 @@ import pytest
 from segue import Sandbox
 from segue.chat.request import ChatRequest
 from segue.failover.relay import Relay
-from segue.server.asgi import Exchange
+from segue.server.exchange import Exchange
 from segue.settings import Settings
 
 from .gateway import asking, break_all, call, served

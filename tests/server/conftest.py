@@ -14,9 +14,9 @@ import uvicorn
 from segue import Sandbox
 from segue.runtime import Runtime
 from segue.server.app import Gateway
-from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
 from segue.server.dashboard.stand_ins import StandIns
+from segue.server.exchange import Bounds
 from segue.server.metrics import Metrics
 from segue.server.serve import ServeOptions, uvicorn_options
 from segue.settings import Settings

@@ -15,7 +15,7 @@ import pytest
 
 from segue import Sandbox
 from segue.server import protocol
-from segue.server.asgi import Bounds
+from segue.server.exchange import Bounds
 from segue.settings import Settings
 
 from .conftest import served

@@ -17,8 +17,8 @@ import pytest
 import zstandard
 
 from segue.errors import ConfigurationError
-from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
+from segue.server.exchange import Bounds
 from segue.server.keys.sqlite import FileKeyRing
 from segue.settings import Settings
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from segue.errors import InvalidRequestError
-from segue.server.asgi import WATCH_AFTER, Bounds, CallerLeftError, Exchange, Message
+from segue.server.asgi import WATCH_AFTER, Message, exchange_of
+from segue.server.exchange import Bounds, CallerLeftError, Exchange
 
 GONE: Message = {"type": "http.disconnect"}
 
@@ -21,7 +22,7 @@ def exchange(receive: Any, send: Any = None, bounds: Bounds | None = None, **hea
         "query_string": b"",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    return Exchange(scope, receive, send, bounds or Bounds())
+    return exchange_of(scope, receive, send, bounds or Bounds())
 
 
 async def leaves_after(seconds: float) -> Message:
@@ -45,7 +46,6 @@ async def test_a_caller_who_leaves_in_the_moment_of_the_end_cancels_nothing_that
     with exchange(receive).watch():
         await asyncio.sleep(WATCH_AFTER + 0.02)
         left.set_result(None)
-        await asyncio.sleep(0)  # the caller is heard, and not yet acted upon
     for _ in range(5):
         await asyncio.sleep(0)
 

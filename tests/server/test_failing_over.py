@@ -16,7 +16,7 @@ from google import genai
 
 from segue import Sandbox
 from segue.policy import StallPolicy
-from segue.server.asgi import Bounds
+from segue.server.exchange import Bounds
 from segue.settings import Settings
 
 from .conftest import served

@@ -10,12 +10,13 @@ from typing import Any
 
 import uvicorn
 
-from segue.server.protocol import BoundedProtocol
+from segue.server.exchange import Bounds, CallerLeftError, Exchange
+from segue.server.protocol import HttpProtocol
 
 PIECE = b"x" * 16_384
 
 
-class Impatient(BoundedProtocol):
+class Impatient(HttpProtocol):
     """With little room in the system, so that what is not read stays here."""
 
     read_wait = 0.5
@@ -29,23 +30,28 @@ class Endless:
     """Writes as fast as it is read, until the caller is gone."""
 
     def __init__(self) -> None:
+        self.bounds = Bounds()
         self.written = 0
         self.ended = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        gone = asyncio.ensure_future(receive())
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        while not gone.done():
-            await send({"type": "http.response.body", "body": PIECE, "more_body": True})
-            self.written += len(PIECE)
-            await asyncio.sleep(0)
-        self.ended.set()
+        raise AssertionError("it is asked over ASGI")
+
+    async def handle(self, exchange: Exchange) -> None:
+        try:
+            with exchange.watch():
+                await exchange.start(200, {})
+                while True:
+                    await exchange.write(PIECE)
+                    self.written += len(PIECE)
+                    await asyncio.sleep(0)
+        except CallerLeftError:
+            self.ended.set()
 
 
 def test_a_caller_who_does_not_read_is_cut_off_and_holds_little_until_then() -> None:
     app = Endless()
-    config = uvicorn.Config(app, port=0, http=Impatient, ws="none", lifespan="off", log_level="critical")
+    config = uvicorn.Config(app, port=0, http=Impatient, proxy_headers=False, lifespan="off", log_level="critical")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

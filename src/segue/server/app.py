@@ -25,13 +25,14 @@ from segue.monitoring.otlp import flush
 from segue.monitoring.redaction import redactor_of
 from segue.runtime import Runtime
 from segue.server import embeddings, health, models, routes
-from segue.server.asgi import Bounds, CallerLeftError, Exchange, Receive, Reply, Scope, Send, bearer
+from segue.server.asgi import Receive, Scope, Send, exchange_of
 from segue.server.auth import Gatekeeper
 from segue.server.background import Upkeep
 from segue.server.compaction import CompactingIngress
 from segue.server.cors import Origins, refusal
 from segue.server.dashboard.endpoints import Dashboard
 from segue.server.dashboard.stand_ins import StandIns
+from segue.server.exchange import Bounds, CallerLeftError, Exchange, Reply, bearer
 from segue.server.generate import answer
 from segue.server.history import history
 from segue.server.metrics import Metrics
@@ -102,7 +103,7 @@ class Gateway:
         self._metrics = metrics
         metrics.attach(runtime)
         self._gatekeeper = gatekeeper
-        self._bounds = bounds or Bounds()
+        self.bounds = bounds or Bounds()
         self._recall = Recall()
         self._origins = Origins(runtime.settings.origins)
         if self._origins.any and gatekeeper is None:
@@ -125,7 +126,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send, self._bounds))
+            await self.handle(exchange_of(scope, receive, send, self.bounds))
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -153,7 +154,8 @@ class Gateway:
             handler.flush()  # the process may end by a signal, without another opportunity
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def handle(self, exchange: Exchange) -> None:
+        """Answers a request. Raises only what broke off an answer that had begun."""
         began = time.perf_counter()
         route: HttpRoute | None = None
         self._metrics.in_flight += 1
@@ -170,9 +172,9 @@ class Gateway:
         except SegueError as error:
             await self._refuse(exchange, error)
         except Exception:
-            log.exception("internal error while answering %s %s", exchange.method, exchange.path)
             if exchange.status:
                 raise
+            log.exception("internal error while answering %s %s", exchange.method, exchange.path)
             await self._refuse(exchange, InternalError("an internal error: see the gateway's log"))
         finally:
             self._metrics.in_flight -= 1
@@ -264,9 +266,9 @@ class Gateway:
         if route.kind is Kind.COMPLETE:
             return CompletionsIngress()
         if route.kind is Kind.COMPACT:
-            return CompactingIngress(self._recall, key, longest=self._bounds.body)
+            return CompactingIngress(self._recall, key, longest=self.bounds.body)
         return (
-            RecallingIngress(self._recall, key, longest=self._bounds.body)
+            RecallingIngress(self._recall, key, longest=self.bounds.body)
             if route.dialect == RESPONSES
             else ingress(route.dialect)
         )

@@ -9,7 +9,7 @@ from segue.embeddings import call
 from segue.embeddings.requests import Asked, GeminiAsked, OpenAIAsked
 from segue.errors import SegueError
 from segue.runtime import Runtime
-from segue.server.asgi import Reply
+from segue.server.exchange import Reply
 from segue.wire.dialects import ingress
 
 

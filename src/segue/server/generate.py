@@ -18,7 +18,7 @@ from segue.errors import LLMServiceUnavailableError, SegueError
 from segue.failover.fast_path import Carrier
 from segue.failover.job import Job
 from segue.runtime import Runtime
-from segue.server.asgi import CallerWatch, Exchange
+from segue.server.exchange import CallerWatch, Exchange
 from segue.wire.codec import IngressCodec, IngressRequest
 
 EVENT_STREAM = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -92,7 +92,7 @@ async def _stream(
         if data := encoder.ping():
             await exchange.write(data)
 
-    watch.on_silence = ping
+    watch.on_silence(ping)
     try:
         while events := await _next(relay, watch):
             ended = type(events[-1]) is Finished
@@ -109,7 +109,7 @@ async def _stream(
     except SegueError as error:
         if not exchange.status:
             raise
-        watch.on_silence = None
+        watch.on_silence(None)
         if not isinstance(error, GatewayEndedError):  # no time is left to wait for a disk
             await written()
         await exchange.write(encoder.fail(error), more=False)

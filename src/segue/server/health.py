@@ -11,7 +11,7 @@ import msgspec
 from segue.errors import ConfigurationError
 from segue.health.target import Availability
 from segue.runtime import Runtime
-from segue.server.asgi import Reply
+from segue.server.exchange import Reply
 
 State: TypeAlias = Literal["ready", "cooling", "off", "no key"]
 STATES: Final[tuple[State, ...]] = ("ready", "cooling", "off", "no key")

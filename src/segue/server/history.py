@@ -14,7 +14,7 @@ from segue.ledger.store import StateStore
 from segue.monitoring.history import KEPT, changes, hours
 from segue.monitoring.hours import summary
 from segue.runtime import Runtime
-from segue.server.asgi import Reply
+from segue.server.exchange import Reply
 from segue.server.health import HEADERS
 
 DEFAULT = 24.0

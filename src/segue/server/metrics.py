@@ -25,7 +25,7 @@ from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.record import AttemptRecord
 from segue.routing.target import Target
 from segue.runtime import Runtime
-from segue.server.asgi import Reply
+from segue.server.exchange import Reply
 from segue.server.metrics_gauges import Gauges
 from segue.server.models import usable_targets
 

@@ -17,7 +17,7 @@ from segue.errors import ConfigurationError, InvalidRequestError
 from segue.routing.resolve import ANY_MODEL
 from segue.routing.target import Target
 from segue.runtime import Runtime
-from segue.server.asgi import Reply
+from segue.server.exchange import Reply
 from segue.wire import models as wire
 from segue.wire.dialects import ingress
 from segue.wire.models import Listed

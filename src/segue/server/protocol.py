@@ -1,26 +1,37 @@
-"""uvicorn's HTTP protocol with further limits: on how long a head may take to arrive, on how large it may be, and on a caller who
-does not read. It also serves two kinds of callers: those that offer another protocol, and those of HTTP/1.0.
+"""HTTP/1.1 on a socket, parsed by httptools: each request becomes an `Exchange`, which the application answers in one task.
 
-Timers run only while a head is incomplete, or while nothing more can be written; a request that comes in one piece and whose answer is
-taken never starts one. A caller who does not read is aborted, since closing would wait for what is unsent.
+uvicorn starts and ends connections and keeps the date (`Config(http=HttpProtocol)`); its own protocol is not used.
 
-An offer of another protocol (`Upgrade: h2c`, in every request of Java's HttpClient and of Ktor) may be ignored (RFC 9110 7.8).
-The parser stops there without the body, so a new one reads the head again, without the offer.
-
-An answer of unknown length is sent to HTTP/1.0, which has no chunks, without them: it ends with the connection.
+- Requests are answered in turn. Reading pauses while one waits for its turn, and while a long body waits to be read.
+- Writing waits for a caller who does not read. After `READ_WAIT` the connection is aborted, since closing would wait for what is unsent.
+- All other limits of time share one timer a connection: it is moved when it fires, not with each request.
+- An offer of another protocol (`Upgrade: h2c`, in every request of Java's HttpClient and of Ktor) may be ignored (RFC 9110 7.8). The parser
+  stops there without the body, so a new one reads the head again, without the offer.
+- An answer of unknown length is sent to HTTP/1.0, which has no chunks, without them: it ends with the connection.
+- What is not a request is refused once the requests before it are answered.
+- After a refusal, or an answer that does not wait for its request's body, only the sending side is closed, and bytes that still arrive are
+  dropped for up to `LINGER`. A closed socket would reply to them with a reset, which can destroy the answer before the caller reads it
+  (RFC 9112 9.6).
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from typing import Final
+import logging
+from collections.abc import Awaitable, Callable
+from functools import cache
+from http import HTTPStatus
+from math import inf
+from typing import Final, NoReturn, Protocol
+from urllib.parse import unquote
 
 import httptools
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+import uvicorn
+from uvicorn.server import ServerState
 
-from segue.server.asgi import DIRECT, ENDING
+from segue.server.exchange import BODILESS, Bounds, CallerLeftError, Exchange, Fields
+
+log = logging.getLogger("segue.server")
 
 HEAD_WAIT: Final = 15.0
 """Seconds for a head to arrive, from the start of the connection or the head's first byte on."""
@@ -28,191 +39,531 @@ HEAD_MOST: Final = 64 * 1024
 """Bytes of a head, its first line included, and of the framing of a body: a chunk's extensions, the fields that follow it."""
 READ_WAIT: Final = 60.0
 """Seconds for a caller to take some of what was written to it."""
+LINGER: Final = 5.0
+"""Seconds for which bytes are dropped after the last answer; as nginx's `lingering_timeout`."""
+AHEAD: Final = 64
+"""Requests that may come in one piece behind one that is being answered."""
+UNREAD: Final = 64 * 1024
+"""Bytes of a body that are kept before the application asks for it."""
 
-_OFFER: Final = re.compile(rb"\r\n(?:upgrade|http2-settings)[ \t]*:[^\r\n]*(?=\r\n)", re.IGNORECASE)
-_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_OFFERS: Final = (b"upgrade", b"http2-settings")
+_NOT_AWAITED: Final = (408, 413)
+"""Answers that do not wait for the request's body: it is too slow or too large."""
 
 
-class _TooLargeError(Exception):
+def _refusal(status: int, text: str = "") -> bytes:
+    kind = "content-type: text/plain; charset=utf-8\r\n" if text else ""
+    fields = f"{kind}content-length: {len(text)}\r\nconnection: close\r\n\r\n{text}"
+    return _status_line(status) + fields.encode("ascii")
+
+
+@cache
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode("ascii")
+
+
+_INVALID: Final = _refusal(400, "Invalid HTTP request received.")
+_TOO_LARGE: Final = _refusal(431)
+_NO_SUCH_CODING: Final = _refusal(501, "The only transfer coding of requests is chunked.")
+_NO_SUCH_VERSION: Final = _refusal(505)
+_ENDED: Final = _refusal(503)
+_TOO_MANY: Final = b""
+"""Requests that were not answered are sent again on another connection (RFC 9112 9.3.2)."""
+
+
+class Application(Protocol):
+    """What answers: a `Gateway`."""
+
+    @property
+    def bounds(self) -> Bounds: ...
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answers, or raises where the answer has begun and can't go on."""
+        ...
+
+
+class _RefusedError(Exception):
     """Stops the parser."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    # In slots, because uvicorn's protocol has 28 attributes, and beyond 30 an instance costs 1.3 kB more.
-    __slots__ = ("_fields", "_head", "_heads", "_offered", "_quiet", "_reading", "_timer")
+class HttpProtocol(asyncio.Protocol):
+    """One connection. Made by uvicorn, for each, with its own arguments."""
+
+    __slots__ = (
+        "_ahead", "_app", "_armed", "_current", "_deadline", "_ended", "_framing", "_idle", "_names", "_parser", "_paused",
+        "_piece", "_progress", "_receiving", "_refusal", "_server", "_timer", "_unread", "_url", "_values", "ending", "loop", "transport", "writable",
+    )  # fmt: skip
 
     read_wait = READ_WAIT
 
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: object = None,
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.loop = _loop or asyncio.get_running_loop()
+        self.ending = False
+        """Whether the server is to end."""
+        self.writable: asyncio.Event | None = None
+        """Set once the caller has read enough; None while it does."""
+        self._app: Application = config.loaded_app
+        self._idle = config.timeout_keep_alive
+        self._server = server_state
+
+        # What is read.
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._names: list[bytes] = []
+        self._values: list[bytes] = []
+        self._receiving: HttpChannel | None = None
+        """The request whose body has not come as a whole."""
+        self._piece = 0
+        """Bytes of the piece that is parsed."""
+        self._progress = False
+        """Whether a part of a body, or a request's end, was in it."""
+        self._framing = 0
+        """Bytes that came before it, since the last such piece."""
+        self._paused = False
+
+        # What is answered.
+        self._current: HttpChannel | None = None
+        self._ahead: list[tuple[HttpChannel, Exchange]] = []
+        """Requests that came before their turn."""
+        self._ended = False
+        """Whether what comes is dropped."""
+        self._refusal: bytes | None = None
+        """The answer to what is not a request, until its turn."""
+
+        # How long the caller has.
+        self._deadline = inf
+        self._armed = inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._fields = 0
-        """Bytes of the first line and the fields of one request, those after its body included."""
-        self._quiet = 0
-        """Bytes since the parser last recognised anything in them."""
-        self._head = b""
-        """The part of a head that has arrived, while no request is being answered."""
-        self._heads = 0
-        """How many complete heads it held."""
-        self._offered = False
-        self._reading: asyncio.TimerHandle | None = None
-        self._timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_WAIT, self.transport.close)
-
-    def data_received(self, data: bytes) -> None:
-        between = self._between()
-        if between:
-            self._head += data
-            self._heads = 0
-        self._quiet += len(data)
-        super().data_received(data)
-        if self._offered:
-            self._read_again()
-        if not (between and self._between()):
-            self._head = b""
-        if self.transport.is_closing():
-            return
-        if self._quiet > HEAD_MOST or len(self._head) > HEAD_MOST:
-            self._refuse()
-        elif self._head and self._timer is None:
-            self._timer = self.loop.call_later(HEAD_WAIT, self.transport.close)
-
-    def send_400_response(self, msg: str) -> None:
-        if self._fields > HEAD_MOST:
-            self._refuse()
-        else:
-            super().send_400_response(msg)
-
-    def on_message_begin(self) -> None:
-        self._fields = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_body(self, body: bytes) -> None:
-        self._quiet = 0
-        super().on_body(body)
-
-    def on_headers_complete(self) -> None:
-        self._disarm()
-        self._heads += 1
-        if self.parser.should_upgrade() and self._heads == 1 and self._between():
-            self._offered = True
-            return
-        super().on_headers_complete()
-        self.cycle.__class__ = _UntilClose if self.scope["http_version"] == "1.0" else _Answer
-        self.scope[DIRECT] = self.cycle  # type: ignore[typeddict-unknown-key]
-
-    def on_message_complete(self) -> None:
-        self._quiet = 0
-        if not self._offered:
-            super().on_message_complete()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Such a caller gets an answer in HTTP/1.1, which needs no warning."""
-
-    def _read_again(self) -> None:
-        """Reads the received bytes again, the head without the offer."""
-        head, ends, rest = self._head.partition(b"\r\n\r\n")
-        self._offered = False
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
-        super().data_received(_OFFER.sub(b"", head + b"\r\n")[:-2] + ends + rest)
+        self.transport = transport
+        self._server.connections.add(self)  # type: ignore[arg-type]
+        self._close_within(HEAD_WAIT)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        self._taken()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self._reading = self.loop.call_later(self.read_wait, self.transport.abort)
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        self._taken()
-        super().resume_writing()
-
-    def shutdown(self) -> None:
-        super().shutdown()
-        if not self._between():
-            self.scope[ENDING] = True  # type: ignore[literal-required]
-
-    def _count(self, size: int) -> None:
-        self._quiet = 0
-        self._fields += size
-        if self._fields > HEAD_MOST:
-            raise _TooLargeError
-
-    def _refuse(self) -> None:
-        """Answers 431 if no answer has begun, and closes."""
-        if self._between() or not self.cycle.response_started:
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
-        else:
-            self.transport.abort()
-
-    def _between(self) -> bool:
-        """Whether no request is being answered."""
-        return self.cycle is None or self.cycle.response_complete
-
-    def _taken(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-
-    def _disarm(self) -> None:
+        self._server.connections.discard(self)
+        self._ended = True
+        self._parser = None  # type: ignore[assignment]  # it holds this protocol: together they would be garbage
+        self._ahead.clear()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        if self._current is not None:
+            self._current.leave()
+        self.resume_writing()
 
-
-class _Answer(RequestResponseCycle):
-    """A `Direct`."""
-
-    async def start(self, status: int, fields: bytes, length: int | None) -> None:
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
             return
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        head = [STATUS_LINE[status], *(b"%b: %b\r\n" % field for field in self.default_headers), fields]
-        if not self.keep_alive:
-            head.append(b"connection: close\r\n")
-        self.chunked_encoding = self._is_chunked(status, length)
-        if self.chunked_encoding:
-            head.append(b"transfer-encoding: chunked\r\n")
-        self.expected_content_length = length or 0
-        self.transport.write(b"".join([*head, b"\r\n"]))
-
-    async def write(self, data: bytes, *, more: bool) -> None:
-        if not (more and self.chunked_encoding and data):
-            await self.send({"type": "http.response.body", "body": data, "more_body": more})
+        self._piece = len(data)
+        self._progress = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            self._read_without_offer(data[stopped.args[0] :])
             return
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if not self.disconnected:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        except httptools.HttpParserCallbackError:
+            if self._refusal is not None:
+                self._refuse(self._refusal)
+            elif not self._ended:
+                raise  # a defect of ours
+            return
+        except httptools.HttpParserError:
+            if not self._ended:
+                self._refuse(_INVALID)
+            return
+        self._framing = 0 if self._progress else self._framing + len(data)
+        if self._framing > HEAD_MOST:
+            self._refuse(_TOO_LARGE)
+        elif self._framing and self._current is None and self._receiving is None:
+            self._close_within(min(HEAD_WAIT, self._deadline - self.loop.time()))
 
-    def _is_chunked(self, status: int, length: int | None) -> bool:
-        return length is None and self.scope["method"] != "HEAD" and status not in (204, 304)
+    def pause_writing(self) -> None:
+        self.writable = asyncio.Event()
+        self._unread = self.loop.call_later(self.read_wait, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self.writable is not None:
+            self.writable.set()
+            self.writable = None
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._paused and not self._ahead and not self.transport.is_closing():
+            self._paused = False
+            self.transport.resume_reading()
+
+    def shutdown(self) -> None:
+        """What uvicorn calls when it is to end."""
+        self.ending = True
+        if self._current is None:
+            self.transport.close()
+        else:
+            self._current.keep = False
+
+    def default_fields(self) -> bytes:
+        """Lines of every head: the date, which uvicorn renews."""
+        return b"".join([b"%b: %b\r\n" % field for field in self._server.default_headers])
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self._ended:
+            raise _RefusedError
+        self._url = b""
+        self._names = []
+        self._values = []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._names.append(name)
+        self._values.append(value)
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        if self._framing + self._piece > HEAD_MOST:
+            self._check_size()
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                self._stop(_INVALID)
+            return
+        version = parser.get_http_version()
+        headers = self._headers()
+        self._check(version, headers)
+        method = parser.get_method().decode("ascii")
+        try:
+            raw_path, query = _parts(self._url)
+        except httptools.HttpParserInvalidURLError:
+            self._stop(_INVALID)
+        channel = HttpChannel(
+            self,
+            headless=method == "HEAD",
+            chunks=version == "1.1",
+            keep=version == "1.1" and parser.should_keep_alive(),
+            expects="expect" in headers and headers["expect"].lower() == "100-continue",
+        )
+        exchange = Exchange(
+            channel,
+            self._app.bounds,
+            method=method,
+            path=unquote(raw_path) if "%" in raw_path else raw_path,
+            raw_path=raw_path,
+            query=query,
+            headers=headers,
+        )
+        self._deadline = inf
+        if self._current is None:
+            self._begin(channel, exchange)
+        elif len(self._ahead) < AHEAD:
+            self._ahead.append((channel, exchange))
+            self.pause_reading()
+        else:
+            self._stop(_TOO_MANY)
+        self._receiving = channel
+
+    def on_body(self, body: bytes) -> None:
+        self._progress = True
+        if self._receiving is not None:
+            self._receiving.feed(body)
+
+    def on_message_complete(self) -> None:
+        self._progress = True
+        channel = self._receiving
+        if channel is None:  # it offers another protocol, and is read again
+            return
+        self._receiving = None
+        self._ended = not channel.keep
+        channel.feed_end()
+        if channel.answered:
+            self._go_on()
+
+    def _check_size(self) -> None:
+        if sum(map(len, (self._url, *self._names, *self._values))) + 4 * len(self._names) > HEAD_MOST:
+            self._stop(_TOO_LARGE)
+
+    def _headers(self) -> dict[str, str]:
+        """Decoded all at once, which is much faster than one by one; the parser lets no LF through."""
+        if not self._names:
+            return {}
+        names = b"\n".join(self._names).lower().decode("latin-1").split("\n")
+        values = b"\n".join(self._values).decode("latin-1").split("\n")
+        return dict(zip(names, values, strict=True))
+
+    def _check(self, version: str, headers: dict[str, str]) -> None:
+        """What the parser lets through."""
+        if version not in ("1.1", "1.0"):
+            self._stop(_NO_SUCH_VERSION)
+        if len(headers) < len(self._names) and sum(name.lower() == b"host" for name in self._names) > 1:
+            self._stop(_INVALID)
+        if "transfer-encoding" in headers and headers["transfer-encoding"].strip().lower() != "chunked":
+            self._stop(_NO_SUCH_CODING)
+
+    def _stop(self, refusal: bytes) -> NoReturn:
+        self._refusal = refusal
+        raise _RefusedError
+
+    def _read_without_offer(self, rest: bytes) -> None:
+        parser, self._parser = self._parser, httptools.HttpRequestParser(self)
+        line = b"%b %b HTTP/%b\r\n" % (parser.get_method(), self._url, parser.get_http_version().encode("ascii"))
+        fields = zip(self._names, self._values, strict=True)
+        kept = [b"%b: %b\r\n" % field for field in fields if field[0].lower() not in _OFFERS]
+        self.data_received(b"".join([line, *kept, b"\r\n", rest]))
+
+    # The requests, one after the other.
+
+    def _begin(self, channel: HttpChannel, exchange: Exchange) -> None:
+        self._current = channel
+        self._server.tasks.add(self.loop.create_task(self._answer(channel, exchange)))
+
+    async def _answer(self, channel: HttpChannel, exchange: Exchange) -> None:
+        try:
+            await self._app.handle(exchange)
+        except asyncio.CancelledError:
+            pass  # the time for open answers is over
+        except Exception:
+            log.exception("internal error in an answer to %s %s", exchange.method, exchange.path)
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._server.tasks.discard(task)
+            channel.cut()
+
+    def finished(self, channel: HttpChannel) -> None:
+        """What a channel calls once its answer is written."""
+        self._current = None
+        if not channel.keep:
+            self._ahead.clear()
+            if channel.complete:
+                self.transport.close()
+            else:
+                self._close_gently()
+        elif channel.complete:
+            self._go_on()
+        else:
+            self._close_within(HEAD_WAIT)  # or the rest of the body comes, and is dropped
+            self.resume_reading()
+
+    def _go_on(self) -> None:
+        if self._ahead:
+            channel, exchange = self._ahead.pop(0)
+            self.resume_reading()
+            self._begin(channel, exchange)
+        elif self._refusal is not None:
+            self._close_gently()
+        else:
+            self.resume_reading()
+            self._close_within(HEAD_WAIT if self._framing else self._idle)
+
+    def _refuse(self, refusal: bytes) -> None:
+        """Answers what is not a request, at its turn."""
+        log.warning(
+            "what a caller sent was refused: %s", refusal[:64].partition(b"\r\n")[0].decode() or "too much at once"
+        )
+        self._ended = True
+        self._refusal = refusal
+        current, receiving = self._current, self._receiving
+        if current is None:
+            if receiving is not None:
+                self._refusal = b""  # it has its answer
+            self._close_gently()
+        elif receiving is current and not current.started:
+            self._current = None
+            current.leave()
+            self._close_gently()
+        elif receiving is not None:
+            self.transport.abort()
+
+    def _close_gently(self) -> None:
+        self._ended = True
+        if self._refusal:
+            self.transport.write(self._refusal)
+        self.transport.write_eof()
+        self._close_within(LINGER)
+        self.resume_reading()
+
+    def _close_within(self, seconds: float) -> None:
+        self._deadline = self.loop.time() + seconds
+        if self._deadline < self._armed:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._arm()
+
+    def _arm(self) -> None:
+        self._armed = self._deadline
+        self._timer = None if self._armed == inf else self.loop.call_at(self._armed, self._look)
+
+    def _look(self) -> None:
+        if self._deadline <= self.loop.time():
+            self.transport.close()
+        else:
+            self._arm()
 
 
-class _UntilClose(_Answer):
-    """An answer that ends with its connection, unless it states its length."""
+class HttpChannel:
+    """A `Channel` of a connection."""
 
-    async def send(self, message: ASGISendEvent) -> None:
-        if message["type"] == "http.response.start":
-            if not any(name == b"content-length" for name, _ in message["headers"]):
-                self.chunked_encoding = False
-        elif self.chunked_encoding is False and not self.expected_content_length:
-            body: bytes = message.get("body", b"")  # type: ignore[assignment]
-            self.expected_content_length = len(body)
-        await super().send(message)
+    __slots__ = (
+        "_chunked", "_chunks", "_connection", "_expects", "_headless", "_left", "_pieces", "_size", "_waiter",
+        "answered", "complete", "keep", "left", "started",
+    )  # fmt: skip
 
-    def _is_chunked(self, status: int, length: int | None) -> bool:
-        return False
+    def __init__(self, connection: HttpProtocol, *, headless: bool, chunks: bool, keep: bool, expects: bool) -> None:
+        self._connection = connection
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._expects = expects
+        """Whether the caller waits for 100 Continue before it sends the body."""
+        self._headless = headless
+        self._chunks = chunks
+        """Whether the caller reads chunks."""
+        self._chunked = False
+        self._left: Callable[[], None] | None = None
+        self.keep = keep
+        """Whether the connection stays open after the answer."""
+        self.complete = False
+        """Whether the request has come as a whole."""
+        self.started = False
+        self.answered = False
+        self.left = False
+
+    @property
+    def ending(self) -> bool:
+        return self._connection.ending
+
+    # The connection calls these.
+
+    def feed(self, body: bytes) -> None:
+        if self.answered:
+            return
+        self._pieces.append(body)
+        self._size += len(body)
+        if self._size > UNREAD:
+            self._connection.pause_reading()
+        self._wake()
+
+    def feed_end(self) -> None:
+        self.complete = True
+        self._wake()
+
+    def leave(self) -> None:
+        """The caller has disconnected, or was refused."""
+        self.left = True
+        self._wake()
+        if self._left is not None:
+            self._left()
+
+    def cut(self) -> None:
+        """Ends the connection if its answer is not complete."""
+        if self.answered or self.left:
+            return
+        self.left = True
+        if not self.started:
+            self._connection.transport.write(_ENDED)
+        self._connection.transport.close()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # The exchange calls these.
+
+    def whole(self) -> bytes | None:
+        return self._taken() if self.complete else None
+
+    async def read(self) -> bytes:
+        if self._expects and not (self.complete or self.left):
+            self._expects = False
+            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not self._pieces and not self.complete:
+            if self.left:
+                raise CallerLeftError
+            self._waiter = self._connection.loop.create_future()
+            await self._waiter
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        self._connection.resume_reading()
+        return data
+
+    def start(self, status: int, fields: Fields, length: int | None) -> None:
+        if self.left:
+            return
+        self.started = True
+        lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+        if length is not None:
+            lines += f"content-length: {length}\r\n"
+        elif self._chunks and not self._headless and status not in BODILESS:
+            self._chunked = True
+            lines += "transfer-encoding: chunked\r\n"
+        if not self.complete and (self._expects or status in _NOT_AWAITED):
+            self.keep = False
+        if not self.keep:
+            lines += "connection: close\r\n"
+        head = (_status_line(status), self._connection.default_fields(), lines.encode("ascii"), b"\r\n")
+        self._connection.transport.write(b"".join(head))
+
+    def write(self, data: bytes, *, more: bool) -> Awaitable[None] | None:
+        connection = self._connection
+        if connection.writable is not None:
+            return self._write_later(data, more)
+        if self.left:
+            return None
+        if self._chunked:
+            if data:
+                data = b"%x\r\n%b\r\n" % (len(data), data)
+            if not more:
+                data += b"0\r\n\r\n"
+        if data and not self._headless:
+            connection.transport.write(data)
+        if not more:
+            self.answered = True
+            connection.finished(self)
+        return None
+
+    async def _write_later(self, data: bytes, more: bool) -> None:
+        while (writable := self._connection.writable) is not None:
+            await writable.wait()
+        self.write(data, more=more)
+
+    def watch(self, left: Callable[[], None]) -> None:
+        self._left = left
+        if self.left:
+            left()
+
+    def unwatch(self) -> None:
+        self._left = None
+
+
+def _parts(url: bytes) -> tuple[str, str]:
+    """The path as it was sent, and the query. Raises `HttpParserInvalidURLError`."""
+    if url[:1] == b"/" and b"#" not in url:
+        path, _, query = url.partition(b"?")
+    else:
+        parsed = httptools.parse_url(url)
+        path, query = parsed.path or b"/", parsed.query or b""
+    return path.decode("latin-1"), query.decode("latin-1")

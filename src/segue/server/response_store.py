@@ -18,7 +18,7 @@ import msgspec
 
 from segue.chat.events import ChatEvent, Finished
 from segue.errors import InvalidRequestError, SegueError
-from segue.server.asgi import Bounds, Reply
+from segue.server.exchange import Bounds, Reply
 from segue.wire.codec import Encoder, IngressRequest
 from segue.wire.lenient import UNREADABLE
 from segue.wire.openai_responses.ingress.codec import Ingress

@@ -21,12 +21,12 @@ from segue.monitoring.log import configure_logging
 from segue.monitoring.otlp import export
 from segue.runtime import Runtime
 from segue.server.app import Gateway
-from segue.server.asgi import Bounds
 from segue.server.auth import Gatekeeper
 from segue.server.dashboard.stand_ins import StandIns
+from segue.server.exchange import Bounds
 from segue.server.keys.factory import how_to_have_one, keyring_of
 from segue.server.metrics import SHARED, Metrics
-from segue.server.protocol import BoundedProtocol
+from segue.server.protocol import HttpProtocol
 from segue.settings import Settings
 from segue.settings_loading import load
 
@@ -135,7 +135,7 @@ def uvicorn_options(options: ServeOptions) -> dict[str, Any]:
     return {
         "host": options.host,
         "port": options.port,
-        "http": BoundedProtocol,
+        "http": HttpProtocol,
         "ws": "none",
         "proxy_headers": False,
         "loop": "auto",

@@ -15,9 +15,10 @@ import pytest
 from segue.errors import InvalidRequestError
 from segue.monitoring.redaction import Redactor
 from segue.runtime import Runtime
-from segue.server.asgi import ENDING, Bounds, Exchange
+from segue.server.asgi import AsgiChannel
 from segue.server.dashboard import feed as module
 from segue.server.dashboard.feed import BEHIND, WATCHERS, Feed, Watcher
+from segue.server.exchange import Bounds, Exchange
 from segue.settings import Settings
 from segue.settings_loading import load
 
@@ -35,9 +36,7 @@ class Caller:
         self.left = asyncio.Event()
         self.read: list[bytes] = []
         self.ended = False
-        self.scope: dict[str, Any] = {
-            "type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "headers": [],
-        }  # fmt: skip
+        self.channel = AsgiChannel(self.receive, self.send)
         self._asked = False
 
     async def receive(self) -> dict[str, Any]:
@@ -54,7 +53,7 @@ class Caller:
             self.ended = not message["more_body"]
 
     def exchange(self) -> Exchange:
-        return Exchange(self.scope, self.receive, self.send, Bounds())
+        return Exchange(self.channel, Bounds(), method="GET", path="/", raw_path="/", query="", headers={})
 
     @property
     def looks(self) -> int:
@@ -156,7 +155,7 @@ async def test_a_server_that_is_asked_to_end_does_not_wait_for_watchers(runtime:
     caller = Caller()
     async with watching(feed, caller) as (open_stream,):
         await until(lambda: caller.looks >= 1)
-        caller.scope[ENDING] = True
+        caller.channel.ending = True
         await asyncio.wait_for(open_stream, LIMIT)
         assert caller.ended
 

@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 
 from segue.errors import InvalidRequestError
-from segue.server.asgi import Exchange, bearer
 from segue.server.auth import Gatekeeper
+from segue.server.exchange import Exchange, bearer
 from segue.server.keys.store import Scope
 
 COOKIE: Final = "segue_dashboard"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from segue.errors import InvalidRequestError
-from segue.server.asgi import Exchange, Reply
+from segue.server.exchange import Exchange, Reply
 
 DIRECTORY: Final = Path(__file__).parent / "static"
 PAGE: Final = "index.html"

@@ -30,7 +30,6 @@ from segue.ledger.store import LedgerStore
 from segue.monitoring.overview import by_request
 from segue.monitoring.redaction import Redactor
 from segue.runtime import Runtime
-from segue.server.asgi import Exchange, Reply
 from segue.server.auth import Gatekeeper
 from segue.server.dashboard import access, assets, past
 from segue.server.dashboard.bodies import Bodies, Body
@@ -40,6 +39,7 @@ from segue.server.dashboard.settings_view import settings_view
 from segue.server.dashboard.stand_ins import StandIns, switchboard
 from segue.server.dashboard.stories import RequestRow, Story, row, story, troubled
 from segue.server.dashboard.try_out import TryOutIngress
+from segue.server.exchange import Exchange, Reply
 from segue.server.keys.store import Scope
 from segue.wire.codec import IngressCodec
 

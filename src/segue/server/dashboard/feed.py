@@ -18,9 +18,9 @@ import msgspec
 from segue.errors import ConfigurationError, InvalidRequestError
 from segue.monitoring.redaction import Redactor
 from segue.runtime import Runtime
-from segue.server.asgi import Exchange
 from segue.server.dashboard.assets import NOT_KEPT
 from segue.server.dashboard.look import look
+from segue.server.exchange import Exchange
 from segue.server.health import states
 
 log = logging.getLogger("segue.server")
@@ -101,7 +101,6 @@ class Feed:
         watcher = Watcher()
         self._watchers.add(watcher)
         try:
-            await exchange.body()  # the next message is then the disconnect
             with exchange.watch():
                 first = await self.now()
                 await exchange.start(200, HEADERS)
