@@ -1,6 +1,6 @@
 """LLM gateways side by side in one run: on one core, before one upstream, under one load.
 
-    python -m benchmarks.gateways [--only segue,nginx] [--seconds 5] [--python PROGRAM]
+    python -m benchmarks.gateways [--only segue,nginx] [--seconds 5] [--rate 1800] [--python PROGRAM]
 
 The gateway has core 0 to itself; upstream and load share core 1. Three cases: one JSON answer; a stream of twenty chunks at once (both over
 16 connections, as fast as answers come); a stream of twenty chunks 5 ms apart (64 connections). Each answer is checked to have its beginning
@@ -10,13 +10,16 @@ its requests a second are not its own limit but that of what it waited for: they
 
 Segue runs with its ledger, keys and metrics on, and streams from upstream even where one JSON answer is asked for; the others run with nothing
 of the kind but a key (smg, ferrogw; smg has metrics too), and take the document. nginx only passes bytes on: the floor of any hop; `floor` is
-the same in Python. `--python`: the interpreter of an environment with Segue's packages, for Segue and `floor`.
+the same in Python. `--rate` adds a case: so many JSON answers a second (half of what Segue can, say), for the time that an answer takes where
+the gateway is not at its limit. Requests are due evenly, as far as the loop's timers of a millisecond allow; time counts from when one is due, if all
+connections are busy then. `--python`: the interpreter of an environment with Segue's packages, for Segue and `floor`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import statistics
@@ -24,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -46,10 +49,13 @@ WARM = 1.0
 
 
 class Case(NamedTuple):
+    """`rate`: requests a second; 0 is as fast as answers come."""
+
     name: str
     stream: bool
     prompt: str
     connections: int
+    rate: float = 0.0
 
 
 CASES = (
@@ -79,11 +85,16 @@ class Caller:
         self._request = request
         self.seconds: list[float] = []
 
-    async def run(self, more: Callable[[], bool]) -> None:
-        """Asks while there is `more` to ask, one request after the other."""
+    async def run(self, more: Callable[[], bool], due: Iterator[float] | None = None) -> None:
+        """Asks while there is `more` to ask, one request after the other, each when the next is `due`."""
         reader, writer = await asyncio.open_connection(HOST, self._port)
         while more():
             began = time.perf_counter()
+            if due is not None and (at := next(due)) > began:
+                await asyncio.sleep(at - began)
+                began = time.perf_counter()
+            elif due is not None:
+                began = at
             writer.write(self._request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             body = await (self._sized(reader, head) if b"content-length:" in head else _chunked(reader))
@@ -133,9 +144,10 @@ def callers(peer: Peer, port: int, case: Case) -> list[Caller]:
 async def load(peer: Peer, port: int, case: Case, seconds: float) -> list[float]:
     """Asks for so many seconds; returns how long each answer took, in seconds, sorted."""
     asking = callers(peer, port, case)
-    until = time.perf_counter() + seconds
+    began = time.perf_counter()
+    due = (began + number / case.rate for number in itertools.count()) if case.rate else None
     async with asyncio.timeout(seconds + PATIENCE):
-        await asyncio.gather(*(caller.run(lambda: time.perf_counter() < until) for caller in asking))
+        await asyncio.gather(*(caller.run(lambda: time.perf_counter() < began + seconds, due) for caller in asking))
     return sorted(second for caller in asking for second in caller.seconds)
 
 
@@ -228,11 +240,11 @@ def started(peer: Peer, upstream: int, folder: Path) -> Iterator[tuple[Peer, int
         yield peer, port, process.pid
 
 
-def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str, Measure]:
+def contend(peer: Peer, upstream: int, cases: Sequence[Case], seconds: float, folder: Path) -> dict[str, Measure]:
     """One gateway's measures by case, without the cases in which it gave no whole answer. Raises NotRunning."""
     found = {}
     with started(peer, upstream, folder) as (asked, port, pid):
-        for case in CASES:
+        for case in cases:
             try:
                 found[case.name] = measure(asked, port, pid, case, seconds)
             except (RuntimeError, OSError, EOFError, ValueError) as error:
@@ -240,7 +252,7 @@ def contend(peer: Peer, upstream: int, seconds: float, folder: Path) -> dict[str
     return found
 
 
-def compare(chosen: list[Peer], seconds: float, upstream: int, folder: Path) -> None:
+def compare(chosen: list[Peer], cases: Sequence[Case], seconds: float, upstream: int, folder: Path) -> None:
     """Measures the gateways in turn, and prints the tables."""
     found: dict[str, list[dict[str, Measure]]] = {}
     failed: dict[str, str] = {}
@@ -253,10 +265,10 @@ def compare(chosen: list[Peer], seconds: float, upstream: int, folder: Path) -> 
                     continue
                 print(f"round {round + 1}: {peer.name}", file=sys.stderr)
                 try:
-                    found.setdefault(peer.name, []).append(contend(peer, upstream, seconds, folder))
+                    found.setdefault(peer.name, []).append(contend(peer, upstream, cases, seconds, folder))
                 except NotRunning as error:
                     failed[peer.name] = str(error)
-    show(found, failed)
+    show(cases, found, failed)
 
 
 def median(rounds: list[Measure]) -> Measure:
@@ -264,9 +276,9 @@ def median(rounds: list[Measure]) -> Measure:
     return Measure(*map(statistics.median, zip(*rounds, strict=True)))
 
 
-def show(found: dict[str, list[dict[str, Measure]]], failed: dict[str, str]) -> None:
+def show(cases: Sequence[Case], found: dict[str, list[dict[str, Measure]]], failed: dict[str, str]) -> None:
     ours = found.get("segue", [])
-    for case in CASES:
+    for case in cases:
         print(f"\n{case.name}, {case.connections} connections\n")
         print("| gateway | requests/s | Segue's / its | CPU µs a request | its / Segue's | p50 / p99 ms | MB |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
@@ -308,9 +320,13 @@ def choice(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[Pe
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each case")
+    parser.add_argument("--rate", type=float, help="one more case: JSON, so many requests a second")
     options, chosen = choice(parser)
+    cases = [*CASES]
+    if options.rate:
+        cases.append(CASES[0]._replace(name=f"JSON, {options.rate:g} requests a second", rate=options.rate))
     with tempfile.TemporaryDirectory() as temporary:
-        compare(chosen, options.seconds, free_port(), Path(temporary))
+        compare(chosen, cases, options.seconds, free_port(), Path(temporary))
 
 
 if __name__ == "__main__":
