@@ -30,9 +30,7 @@ WORDS = (
     "whoever",
     "whomever",
 )
-PATTERN = re.compile(r"\b_?(?:" + "|".join(WORDS).replace(" ", r"\s+(?:# )?") + r")\b")
-TEST = re.compile(r"\bdef test_\w+")
-"""The name of a test, which is a sentence."""
+PATTERN = re.compile(r"\b(?:" + "|".join(WORDS).replace(" ", r"\s+(?:# )?") + r")\b")
 QUOTED = {"benchmarks/agents.py": {"said"}}
 """Files that read such a word in others' texts."""
 
@@ -45,7 +43,7 @@ def sources(*folders: str) -> list[Path]:
 
 
 def found_in(text: str) -> set[str]:
-    text = TEST.sub(lambda name: name.group().replace("_", " "), text)
+    text = text.replace("_", " ")
     if not any(word.split()[-1].partition("(")[0] in text for word in WORDS):
         return set()  # most files, at a tenth of the pattern's time
     return {" ".join(match.split()) for match in PATTERN.findall(text)}
@@ -59,7 +57,7 @@ def found_in(text: str) -> set[str]:
         ("told apart, lesser, saidness", set()),
         ("a thread of its\n    # own.", {"of its # own"}),
         ("the head of its own line", set()),
-        ("self._told = said", {"_told", "said"}),
+        ("self._told = said", {"told", "said"}),
         ("def test_nobody_is_asked() -> None: ...", {"nobody"}),
         ("async def test_two_are_told_apart() -> None: ...", set()),
     ],

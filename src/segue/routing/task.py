@@ -52,8 +52,10 @@ class Found(NamedTuple):
 
 def task_of(request: ChatRequest) -> str:
     """The task of a request: of its last user turn, or of its system prompt where that turn is data."""
-    said_by_user = (text for message in reversed(request.messages) if message.role == "user" and (text := message.text))
-    turns = list(islice(said_by_user, 2))  # a long conversation has many more
+    texts_of_user = (
+        text for message in reversed(request.messages) if message.role == "user" and (text := message.text)
+    )
+    turns = list(islice(texts_of_user, 2))  # a long conversation has many more
     if not turns:
         return ""
     latest = turns[0]
