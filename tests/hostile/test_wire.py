@@ -47,9 +47,9 @@ class Caller:
 
     async def everything(self) -> bytes:
         """What comes until the other side closes; a reset raises."""
-        said = await asyncio.wait_for(self.reader.read(), LIMIT)
+        received = await asyncio.wait_for(self.reader.read(), LIMIT)
         self.writer.close()
-        return said
+        return received
 
 
 async def exchanged(gateway: Any, *pieces: bytes) -> bytes:
@@ -110,35 +110,35 @@ async def test_a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_beh
     gateway: Gateway, case: str
 ) -> None:
     status, sent = WRONG[case]
-    said = await exchanged(gateway, sent + SMUGGLED)
-    assert said.startswith(b"HTTP/1.1 %d " % status), said
-    assert said.count(b"HTTP/1.1 ") == 1, said
-    assert b"connection: close\r\n" in said
+    received = await exchanged(gateway, sent + SMUGGLED)
+    assert received.startswith(b"HTTP/1.1 %d " % status), received
+    assert received.count(b"HTTP/1.1 ") == 1, received
+    assert b"connection: close\r\n" in received
 
 
 @pytest.mark.parametrize("close", [b"HTTP/1.1\r\nconnection: close\r\n", b"HTTP/1.0\r\nconnection: keep-alive\r\n"])
 async def test_nothing_behind_a_last_request_is_answered(gateway: Gateway, close: bytes) -> None:
     last = b"GET /health/live " + close + b"host: x\r\n\r\n"
     for pieces in ((last + SMUGGLED,), (last, SMUGGLED)):
-        said = await exchanged(gateway, *pieces)
-        assert (said[:13], said.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 200 ", 1)
+        received = await exchanged(gateway, *pieces)
+        assert (received[:13], received.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 200 ", 1)
 
 
 async def test_what_is_wrong_is_refused_once_the_requests_before_it_are_answered(gateway: Gateway) -> None:
-    said = await exchanged(gateway, SMUGGLED + SMUGGLED + b"\0\r\n\r\n")
-    assert [piece[:3] for piece in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400"]
+    received = await exchanged(gateway, SMUGGLED + SMUGGLED + b"\0\r\n\r\n")
+    assert [piece[:3] for piece in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400"]
 
 
 async def test_an_offer_of_another_protocol_is_ignored_at_any_place_of_a_pipeline(gateway: Gateway) -> None:
     offer = POST + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 2\r\n\r\n{}"
-    said = await exchanged(gateway, SMUGGLED + offer + offer + LIVE + b"connection: close\r\n\r\n")
-    assert [piece[:3] for piece in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"404", b"404", b"200"]
+    received = await exchanged(gateway, SMUGGLED + offer + offer + LIVE + b"connection: close\r\n\r\n")
+    assert [piece[:3] for piece in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"404", b"404", b"200"]
 
 
 async def test_of_more_requests_than_may_come_ahead_the_first_are_answered(gateway: Gateway) -> None:
-    said = await exchanged(gateway, SMUGGLED * 10 * AHEAD)
-    assert said.count(b"HTTP/1.1 200 ") == AHEAD + 1
-    assert said.count(b"HTTP/1.1 ") == AHEAD + 1
+    received = await exchanged(gateway, SMUGGLED * 10 * AHEAD)
+    assert received.count(b"HTTP/1.1 200 ") == AHEAD + 1
+    assert received.count(b"HTTP/1.1 ") == AHEAD + 1
 
 
 class TestEarlyAnswers:
@@ -159,10 +159,10 @@ class TestEarlyAnswers:
 
     async def test_a_body_that_waits_for_100_continue_is_not_waited_for(self, gateway: Gateway) -> None:
         """Else the next request would be read as that body, or the body as a request."""
-        said = await exchanged(gateway, self.LATE + b"expect: 100-continue\r\n\r\n", SMUGGLED)
-        assert said.startswith(b"HTTP/1.1 404 ")
-        assert b"connection: close\r\n" in said
-        assert said.count(b"HTTP/1.1 ") == 1
+        received = await exchanged(gateway, self.LATE + b"expect: 100-continue\r\n\r\n", SMUGGLED)
+        assert received.startswith(b"HTTP/1.1 404 ")
+        assert b"connection: close\r\n" in received
+        assert received.count(b"HTTP/1.1 ") == 1
 
     async def test_a_body_that_is_asked_for_is_let_come(self, gateway: Gateway) -> None:
         async with listening(gateway) as port:
@@ -174,8 +174,8 @@ class TestEarlyAnswers:
             assert (await caller.everything()).startswith(b"HTTP/1.1 400 ")
 
     async def test_an_expectation_without_a_body_is_none(self, gateway: Gateway) -> None:
-        said = await exchanged(gateway, LIVE + b"expect: 100-continue\r\nconnection: close\r\n\r\n")
-        assert said.startswith(b"HTTP/1.1 200 ")
+        received = await exchanged(gateway, LIVE + b"expect: 100-continue\r\nconnection: close\r\n\r\n")
+        assert received.startswith(b"HTTP/1.1 200 ")
 
     @pytest.mark.parametrize(
         ("status", "head"),
@@ -193,37 +193,37 @@ class TestEarlyAnswers:
             caller = await Caller.at(port)
             caller.send(head + b"x" * 5_000_000)
             await caller.writer.drain()
-            said = await caller.everything()
-        assert said.startswith(b"HTTP/1.1 %d " % status)
-        assert b"connection: close\r\n" in said
+            received = await caller.everything()
+        assert received.startswith(b"HTTP/1.1 %d " % status)
+        assert b"connection: close\r\n" in received
 
 
 @pytest.mark.parametrize(
     ("asked", "status"),
     [(b"OPTIONS /v1/chat/completions", 204), (b"HEAD /health/live", 200), (b"GET /v1/nowhere", 404)],
 )
-async def test_the_length_of_an_answer_is_said_where_there_may_be_one(
+async def test_the_length_of_an_answer_is_sent_where_there_may_be_one(
     gateway: Gateway, asked: bytes, status: int
 ) -> None:
-    said = await exchanged(gateway, asked + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-    head, _, body = said.partition(b"\r\n\r\n")
+    received = await exchanged(gateway, asked + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert (b"content-length: " in head) is (status != 204)
     assert b"transfer-encoding" not in head
     assert bool(body) is (status == 404)
 
 
-async def test_a_page_that_has_not_changed_is_not_said_to_be_empty(gateway: Gateway) -> None:
+async def test_a_page_that_has_not_changed_is_not_sent_as_empty(gateway: Gateway) -> None:
     page = b"GET /dashboard/static/main.js HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
     head = (await exchanged(gateway, page + b"\r\n")).partition(b"\r\n\r\n")[0]
     tag = next(line for line in head.split(b"\r\n") if line.startswith(b"etag: "))
-    said = await exchanged(gateway, page + b"if-none-match: " + tag.removeprefix(b"etag: ") + b"\r\n\r\n")
-    assert said.startswith(b"HTTP/1.1 304 ")
-    assert b"content-length" not in said
+    received = await exchanged(gateway, page + b"if-none-match: " + tag.removeprefix(b"etag: ") + b"\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 304 ")
+    assert b"content-length" not in received
 
 
 class Answering:
-    """An application that answers as it is told."""
+    """An application that answers as it is set to."""
 
     def __init__(self, handle: Callable[[Exchange], Awaitable[None]]) -> None:
         self.bounds = Bounds()
@@ -291,9 +291,9 @@ async def test_a_caller_who_leaves_before_the_body_has_come_is_no_longer_waited_
         await asyncio.wait_for(left, LIMIT)
 
 
-@pytest.mark.parametrize(("begun", "said"), [(True, b"HTTP/1.1 200 OK"), (False, b"HTTP/1.1 503 ")])
+@pytest.mark.parametrize(("begun", "received"), [(True, b"HTTP/1.1 200 OK"), (False, b"HTTP/1.1 503 ")])
 async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(
-    begun: bool, said: bytes, caplog: pytest.LogCaptureFixture
+    begun: bool, received: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handle(exchange: Exchange) -> None:
         if begun:
@@ -302,7 +302,7 @@ async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(
         raise ValueError("a defect")
 
     answer = await exchanged(Answering(handle), SMUGGLED)
-    assert answer.startswith(said)
+    assert answer.startswith(received)
     assert b"0\r\n\r\n" not in answer
     assert "a defect" in caplog.text
 
@@ -342,5 +342,5 @@ async def test_a_head_in_bytes_is_read_as_one_in_a_piece(gateway: Gateway) -> No
 
 async def test_a_long_body_does_not_count_as_a_head(gateway: Gateway) -> None:
     body = b"x" * 3 * HEAD_MOST
-    said = await exchanged(gateway, POST + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
-    assert said.startswith(b"HTTP/1.1 404 ")
+    received = await exchanged(gateway, POST + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    assert received.startswith(b"HTTP/1.1 404 ")
