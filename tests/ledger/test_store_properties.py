@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,8 +31,8 @@ words = st.sampled_from(["gemini", "openai", "Claude", "é", "한국어", ""])
 records = st.builds(
     AttemptRecord,
     attempt_id=st.sampled_from([f"a{number}" for number in range(8)]),
-    request_id=st.sampled_from(["r1", "r2", "r3"]),
-    started=st.floats(START, START + 3 * 86_400),
+    request_id=st.just(""),
+    started=st.just(0.0),
     target=words,
     provider=words,
     model=words,
@@ -44,6 +45,21 @@ records = st.builds(
     simulated=st.booleans(),
     metadata=st.dictionaries(words, words, max_size=2),
 )
+
+starts = st.floats(START, START + 3 * 86_400)
+identities = st.fixed_dictionaries({f"a{n}": st.tuples(st.sampled_from(["r1", "r2", "r3"]), starts) for n in range(8)})
+
+
+def with_identity(booked: list[AttemptRecord], identities: dict[str, tuple[str, float]]) -> list[AttemptRecord]:
+    """An attempt's request and start are the same in all its records."""
+    return [
+        msgspec.structs.replace(record, request_id=request_id, started=started)
+        for record in booked
+        for request_id, started in [identities[record.attempt_id]]
+    ]
+
+
+histories = st.builds(with_identity, st.lists(records, max_size=20), identities)
 
 
 def write(store: LedgerStore, record: AttemptRecord) -> None:
@@ -66,7 +82,7 @@ def comparable(rows: list[DailyRow]) -> list[dict[str, Any]]:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    booked=st.lists(records, max_size=20),
+    booked=histories,
     flush_after=st.sets(st.integers(0, 20)),
     by=st.lists(st.sampled_from(get_args(Dimension)), max_size=3, unique=True),
     zone=st.sampled_from([datetime.UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Seoul"), None]),
@@ -100,7 +116,7 @@ def test_stores_keep_what_the_model_keeps_and_add_it_up_alike(
 
 
 @settings(max_examples=60, deadline=None)
-@given(booked=st.lists(records, max_size=20))
+@given(booked=histories)
 def test_daily_sums_add_up_to_the_records(booked: list[AttemptRecord]) -> None:
     store = MemoryStore()
     for record in booked:

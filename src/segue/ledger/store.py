@@ -56,7 +56,10 @@ class AttemptStore(Protocol):
         ...
 
     def settle(self, record: AttemptRecord) -> None:
-        """Books how an attempt ended, reserved before or not; ignored if its id is settled. `ValueError` if it is `RESERVED`."""
+        """Books how an attempt ended, reserved before or not; ignored if its id is settled. `ValueError` if it is `RESERVED`.
+
+        An attempt that was reserved is of the same request, and has the same start.
+        """
         ...
 
     async def written(self) -> bool:
