@@ -1,4 +1,4 @@
-"""A caller who does not read, on a real socket: the memory it holds is bounded, and so is the time."""
+"""How long a connection is kept; a caller who does not read, on a real socket: the memory it holds is bounded, and so is the time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import threading
 import time
 from typing import Any
 
+import pytest
 import uvicorn
+from uvicorn.server import ServerState
 
 from segue.server.exchange import Bounds, CallerLeftError, Exchange
-from segue.server.protocol import HttpProtocol
+from segue.server.protocol import HEAD_WAIT, LINGER, HttpProtocol
+
+from .test_leaving import run
 
 PIECE = b"x" * 16_384
 
@@ -70,3 +74,101 @@ def test_a_caller_who_does_not_read_is_cut_off_and_holds_little_until_then() -> 
         server.should_exit = True
         thread.join(10)
         assert not thread.is_alive()
+
+
+class Transport:
+    """Keeps what is written, and when it was closed on the loop's clock."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.ended = False
+        self.closed: float | None = None
+
+    def write(self, data: bytes) -> None:
+        assert not self.ended, "written after the end"
+        self.written += data
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        if self.closed is None:
+            self.closed = asyncio.get_running_loop().time()
+
+    def is_closing(self) -> bool:
+        return self.closed is not None
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Slow:
+    """Answers after some seconds."""
+
+    bounds = Bounds()
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("it is asked over ASGI")
+
+    async def handle(self, exchange: Exchange) -> None:
+        await asyncio.sleep(self.seconds)
+        await exchange.reply((200, {}, b""), {})
+
+
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+LATE = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answers", "closed"),
+    [
+        ({}, 0, HEAD_WAIT),
+        ({10: GET[:20]}, 0, HEAD_WAIT),
+        ({10: GET[:20], 14: GET[20:]}, 1, 14 + 75),
+        ({0: GET}, 1, 75),
+        ({0: GET, 74: GET, 148: GET}, 3, 148 + 75),
+        ({0: GET, 50: GET[:1]}, 1, 50 + HEAD_WAIT),
+        ({0: GET, 50: b"\r\n", 60: b"\r\n"}, 1, 50 + HEAD_WAIT),
+        ({0: GET, 10: GET[:1], 20: GET[1:]}, 2, 20 + 75),
+        ({0: LATE}, 1, HEAD_WAIT),
+        ({0: LATE, 5: b"x", 10: b"x"}, 1, HEAD_WAIT),
+        ({0: LATE, 5: b"xx", 10: b"xxx", 20: GET}, 2, 20 + 75),
+        ({0: GET, 10: b"no request\r\n\r\n"}, 2, 10 + LINGER),
+    ],
+)
+def test_a_connection_is_kept_as_long_as_its_state_allows(
+    sent: dict[float, bytes], answers: int, closed: float
+) -> None:
+    """In virtual time; to the second, since one timer serves all."""
+
+    async def story() -> None:
+        config = uvicorn.Config(Slow(0), proxy_headers=False, timeout_keep_alive=75)
+        config.load()
+        connection, transport = HttpProtocol(config=config, server_state=ServerState()), Transport()
+        connection.connection_made(transport)  # type: ignore[arg-type]
+        for moment, data in sent.items():
+            await asyncio.sleep(moment - asyncio.get_running_loop().time())
+            connection.data_received(data)
+        await asyncio.sleep(300)
+        assert transport.closed == pytest.approx(closed, abs=1e-3)
+        assert transport.written.count(b"HTTP/1.1 ") == answers
+        connection.connection_lost(None)
+
+    run(story())
+
+
+def test_a_request_may_take_as_long_as_its_answer_takes() -> None:
+    async def story() -> None:
+        config = uvicorn.Config(Slow(500), proxy_headers=False, timeout_keep_alive=75)
+        config.load()
+        connection, transport = HttpProtocol(config=config, server_state=ServerState()), Transport()
+        connection.connection_made(transport)  # type: ignore[arg-type]
+        connection.data_received(GET)
+        await asyncio.sleep(1000)
+        assert transport.closed == pytest.approx(575, abs=1e-3)
+
+    run(story())

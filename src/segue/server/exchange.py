@@ -125,49 +125,48 @@ class Exchange:
         `CallerLeftError`."""
         coding = self.headers.get("content-encoding")
         readers = () if coding is None else readers_of(coding)
-        body = await self._sent()
+        most = self._bounds.body
+        body = self._channel.whole()
+        if body is None:
+            body = await self._collected(most)
+        elif len(body) > most:
+            raise _too_large(most)
         if readers:
             try:
-                body = await asyncio.to_thread(expanded, body, readers, self._bounds.body)
+                body = await asyncio.to_thread(expanded, body, readers, most)
             except TooLargeError:
-                raise _too_large(self._bounds.body) from None
+                raise _too_large(most) from None
         return body[3:] if body[:3] == BOM_UTF8 else body
 
-    async def _sent(self) -> bytes:
-        most = self._bounds.body
+    async def _collected(self, most: int) -> bytes:
         value = self.headers.get("content-length", "")
         if value.isdigit() and int(value) > most:
             raise _too_large(most)
-        body = self._channel.whole()
-        if body is None:
-            try:
-                async with asyncio.timeout(self._bounds.body_wait):
-                    body = await self._collected()
-            except TimeoutError:
-                raise InvalidRequestError(
-                    f"the body did not come within {self._bounds.body_wait:g} s", status=408, code="request_timeout"
-                ) from None
-        elif len(body) > most:
-            raise _too_large(most)
-        return body
-
-    async def _collected(self) -> bytes:
         body = bytearray()
-        while piece := await self._channel.read():
-            body += piece
-            if len(body) > self._bounds.body:
-                raise _too_large(self._bounds.body)
+        try:
+            async with asyncio.timeout(self._bounds.body_wait):
+                while piece := await self._channel.read():
+                    body += piece
+                    if len(body) > most:
+                        raise _too_large(most)
+        except TimeoutError:
+            raise InvalidRequestError(
+                f"the body did not come within {self._bounds.body_wait:g} s", status=408, code="request_timeout"
+            ) from None
         return bytes(body)
 
     async def reply(self, reply: Reply, headers: Mapping[str, str]) -> None:
         """Sends a whole answer. For HEAD the server leaves out the body."""
         status, own, body = reply
-        await self._start(status, {**own, **headers}, None if status in BODILESS else len(body))
+        length = None if status in BODILESS else len(body)
+        if (waiting := self._start(status, {**own, **headers}, length)) is not None:
+            await waiting
         if (waiting := self._channel.write(body, more=False)) is not None:
             await waiting
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
-        await self._start(status, headers, None)
+        if (waiting := self._start(status, headers, None)) is not None:
+            await waiting
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         self.streamed = True
@@ -180,15 +179,14 @@ class Exchange:
     def watch(self) -> CallerWatch:
         return CallerWatch(self, self._channel, self._bounds)
 
-    async def _start(self, status: int, headers: Mapping[str, str], length: int | None) -> None:
+    def _start(self, status: int, headers: Mapping[str, str], length: int | None) -> Awaitable[None] | None:
         self.status = status
         if "x-request-id" not in headers:
             id = self.request_id or new_id()
             headers = {**headers, "x-request-id": id, "request-id": id}
         if self.extra:
             headers = {**headers, **self.extra}
-        if (waiting := self._channel.start(status, _on_lines(headers), length)) is not None:
-            await waiting
+        return self._channel.start(status, _on_lines(headers), length)
 
 
 class CallerWatch:
