@@ -37,7 +37,7 @@ from segue.server.generate import answer
 from segue.server.history import history
 from segue.server.metrics import Metrics
 from segue.server.model_selection import check_name, select
-from segue.server.options import narrowed, policy_options
+from segue.server.options import headers_of_ours, narrowed, policy_options
 from segue.server.response_store import Recall, RecallingIngress, stored
 from segue.server.routes import GEMINI, RESPONSES, HttpRoute, Kind
 from segue.wire.codec import IngressCodec
@@ -302,8 +302,8 @@ class Gateway:
 
 def _check_headers(headers: dict[str, str]) -> None:
     """Raises `InvalidRequestError` for one of our headers that is too long."""
-    for name, value in headers.items():
-        if len(value) > LONGEST_HEADER and name.startswith("x-segue-"):
+    for name, value in headers_of_ours(headers).items():
+        if len(value) > LONGEST_HEADER:
             message = f"{name[:100]} is {len(value)} characters long: use up to {LONGEST_HEADER}"
             raise InvalidRequestError(message, param=name[:100])
 
