@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.durability import database
 from benchmarks.free_port import free_port
+from benchmarks.interpreter import described
 from benchmarks.overhead import PROMPT, WARM, _on_core
 from benchmarks.programs import listening
 
@@ -104,6 +105,7 @@ def main() -> None:
     if options.child:
         print(json.dumps(asyncio.run(measure(options.child, options.port, options.mongodb, options.calls))))
         return
+    print(described(sys.executable))
     port, mongodb = free_port(), free_port()
     results: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
     with tempfile.TemporaryDirectory() as home, upstream(port), database(None, Path(home), mongodb):

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.free_port import free_port
+from benchmarks.interpreter import described
 from benchmarks.programs import listening
 
 PROMPT = "Why is the sky blue?"
@@ -128,6 +129,7 @@ def main() -> None:
     if options.child:
         print(json.dumps(asyncio.run(measure(options.child, options.port, options.calls))))
         return
+    print(described(sys.executable))
     port = free_port()
     upstream = [*_on_core(1), sys.executable, "-m", "benchmarks.upstream", str(port)]
     results: dict[str, list[float]] = {name: [] for name in CLIENTS}

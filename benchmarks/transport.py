@@ -20,6 +20,7 @@ import time
 import uvloop
 
 from benchmarks.free_port import free_port
+from benchmarks.interpreter import described
 from segue.transport.aio import AioTransport
 from segue.transport.base import Transport
 from segue.transport.h1 import H1Transport
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--uvloop", action="store_true", help="on uvloop instead of asyncio's own loop")
     options = parser.parse_args()
+    print(described(sys.executable))
     port = free_port()
     upstream = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.upstream", str(port)], stdout=subprocess.PIPE, text=True
