@@ -1,7 +1,7 @@
 """A day of mixed traffic, replayed under each policy: what it costs and how often the strong model is asked.
 
 The day has chat and other light work from our own prompts, and prompts of MMLU and LLMRouter, whose labels say what a weak and a strong
-model make of them. Targets, prices and the free tier are the catalogue's. Nobody is asked: output tokens and waits are drawn, the same
+model make of them. Targets, prices and the free tier are the catalogue's. No model is asked: output tokens and waits are drawn, the same
 for every policy. Decisions are made by the real router, over the real quota and latency books, on the day's own clock.
 """
 

@@ -69,11 +69,11 @@ def test_a_europass_pdf_is_read_and_what_it_hides_is_seen() -> None:
 def test_a_word_document_is_read_with_its_tables_and_without_its_author() -> None:
     cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
     table = f"<w:tbl><w:tr>{cell.format('회사')}{cell.format('한빛상사')}</w:tr></w:tbl>"
-    author = b'<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:creator>Somebody Else</dc:creator></cp:coreProperties>'
+    author = b'<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:creator>Someone Else</dc:creator></cp:coreProperties>'
     resume = parse(docx(*LINES, body=table, docProps__core_xml=author), "cv.docx")
     assert resume.companies == ["도담페이"]
     assert "회사: 한빛상사" in resume.text
-    assert "Somebody Else" not in resume.text
+    assert "Someone Else" not in resume.text
 
 
 def test_a_japanese_resume_is_read_by_its_own_headings() -> None:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.looptime(start=0.0)
 DONE = b"data: [DONE]\n\n"
 
 
-class Told(msgspec.Struct, kw_only=True):
+class Heard(msgspec.Struct, kw_only=True):
     """What a caller was given, who was asked, and when it was over."""
 
     text: str = ""
@@ -52,9 +52,9 @@ def call(number: int, arguments: str, name: str = "") -> dict[str, object]:
 ASKED = ChatRequest(messages=(user("hi"),), tools=(Tool(name="f"), Tool(name="g")))
 
 
-async def tell(*steps: Step) -> Told:
+async def tell(*steps: Step) -> Heard:
     """Asks a provider that says this, before one that would go on with other words."""
-    heard = Told()
+    heard = Heard()
 
     def serve(wire: WireRequest) -> Reply:
         heard.asked.append(wire.url.split("/")[2].removesuffix(".test"))

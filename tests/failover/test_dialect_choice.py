@@ -77,7 +77,7 @@ def test_only_models_of_openai_ask_for_the_other_dialect() -> None:
 
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "clock", "arguments": "{}"}
 PROOF = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA=="}
-SAID = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Noon."}]}
+MESSAGE = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Noon."}]}
 
 
 def answers(*items: dict[str, Any]) -> Reply:
@@ -104,7 +104,7 @@ def asked(request: WireRequest) -> dict[str, Any]:
 
 
 async def test_tools_are_called_while_reasoning_and_the_reasoning_goes_back_with_their_results(tmp_path: Path) -> None:
-    transport = MemoryTransport([answers(PROOF, CALL), answers(SAID)])
+    transport = MemoryTransport([answers(PROOF, CALL), answers(MESSAGE)])
     segue = client(tmp_path, transport)
     first = await segue.acomplete("When?", tools=(CLOCK,), effort="high")
     assert (first.finish_reason, first.usage.output_tokens) == ("tool_calls", 100)
@@ -124,7 +124,7 @@ async def test_tools_are_called_while_reasoning_and_the_reasoning_goes_back_with
 async def test_reasoning_that_the_provider_can_not_verify_is_left_out_and_the_request_sent_again(
     tmp_path: Path,
 ) -> None:
-    transport = MemoryTransport([answers(PROOF, CALL), refuses("invalid_encrypted_content"), answers(SAID)])
+    transport = MemoryTransport([answers(PROOF, CALL), refuses("invalid_encrypted_content"), answers(MESSAGE)])
     segue = client(tmp_path, transport)
     first = await segue.acomplete("When?", tools=(CLOCK,))
     turn = Message("assistant", (*first.thinking, *first.tool_calls))
@@ -147,7 +147,7 @@ async def test_a_target_may_be_set_to_the_dialect_for_good(tmp_path: Path, by: s
     environ = {"OPENAI_DIALECT": "openai_responses"} if by == "the environment" else {}
     toml = "" if environ else '[targets.openai]\ndialect = "openai_responses"\n'
     (tmp_path / "segue.toml").write_text(toml, encoding="utf-8")
-    transport = MemoryTransport([answers(SAID)])
+    transport = MemoryTransport([answers(MESSAGE)])
     segue = client(tmp_path, transport, OPENAI_MODEL="gpt-4.1", OPENAI_BASE_URL="https://proxy.test/v1", **environ)
     assert (await segue.acomplete("When?")).text == "Noon."
     assert transport.requests[0].request.url == "https://proxy.test/v1/responses"

@@ -27,7 +27,7 @@ PNG = "iVBORw0KGgo="
 DATA = Image(data=PNG, media_type="image/png")
 LINK = Image(url="https://x.org/a.png")
 
-SAID: list[tuple[Any, tuple[Any, ...]]] = [
+CONTENTS: list[tuple[Any, tuple[Any, ...]]] = [
     ("hello", (Text("hello"),)),
     (["a", {"type": "text", "text": "b"}, {"text": "c"}], (Text("a"), Text("b"), Text("c"))),
     ([{"type": "input_text", "text": "a"}], (Text("a"),)),
@@ -57,14 +57,14 @@ SAID: list[tuple[Any, tuple[Any, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("content", "parts"), SAID)
+@pytest.mark.parametrize(("content", "parts"), CONTENTS)
 @pytest.mark.parametrize("kind", [HumanMessage, SystemMessage])
 def test_content_becomes_text_and_images(kind: Any, content: Any, parts: tuple[Any, ...]) -> None:
     role = "user" if kind is HumanMessage else "system"
     assert to_chat([kind(content)]) == (Message(role, parts),)
 
 
-@pytest.mark.parametrize(("content", "parts"), SAID)
+@pytest.mark.parametrize(("content", "parts"), CONTENTS)
 def test_a_tools_result_has_the_same_forms(content: Any, parts: tuple[Any, ...]) -> None:
     message = ToolMessage(content, tool_call_id="c1", name="look", artifact={"kept": "here"})
     assert to_chat([message]) == (Message("tool", (ToolResult(call_id="c1", name="look", content=parts),)),)

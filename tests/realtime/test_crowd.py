@@ -12,7 +12,7 @@ import pytest
 from segue import Policy
 
 from .upstream import Ask, Line, Upstream, answering
-from .world import AT_ONCE, MEASURES, Told, streamed, whole, world, wrong_answer
+from .world import AT_ONCE, MEASURES, Heard, streamed, whole, world, wrong_answer
 
 CALLERS = 1_000
 DIES_AFTER = 300
@@ -50,7 +50,7 @@ async def test_a_thousand_callers_of_a_provider_that_dies_are_all_answered_and_n
     policy = Policy(connect=20.0)  # so many connections in one turn of one loop take their time on a busy machine
     async with world(dying, policy=policy) as here:
 
-        async def call(number: int) -> Told:
+        async def call(number: int) -> Heard:
             await asyncio.sleep(number * 0.001)
             return await (streamed if number % 2 else whole)(here.client, f"Count. #{number}-")
 

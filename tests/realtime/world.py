@@ -136,7 +136,7 @@ async def on_each_chain(case: Callable[[tuple[str, ...]], Awaitable[None]]) -> N
             group.create_task(run(chain))
 
 
-class Told(msgspec.Struct, kw_only=True):
+class Heard(msgspec.Struct, kw_only=True):
     """What a caller got, and when the last of it."""
 
     events: list[ChatEvent]
@@ -149,7 +149,7 @@ class Told(msgspec.Struct, kw_only=True):
         return "".join(event.text for event in self.events if isinstance(event, TextDelta))
 
 
-async def streamed(client: Segue, prompt: str = PROMPT, **options: Any) -> Told:
+async def streamed(client: Segue, prompt: str = PROMPT, **options: Any) -> Heard:
     events: list[ChatEvent] = []
     stream = client.stream(prompt, **options)
     answer, error = None, None
@@ -159,10 +159,10 @@ async def streamed(client: Segue, prompt: str = PROMPT, **options: Any) -> Told:
         answer = stream.answer
     except SegueError as raised:
         error = raised
-    return Told(events=events, answer=answer, error=error, ended=asyncio.get_running_loop().time())
+    return Heard(events=events, answer=answer, error=error, ended=asyncio.get_running_loop().time())
 
 
-async def whole(client: Segue, prompt: str = PROMPT, **options: Any) -> Told:
+async def whole(client: Segue, prompt: str = PROMPT, **options: Any) -> Heard:
     answer, error = None, None
     try:
         answer = await client.acomplete(prompt, **options)
@@ -171,13 +171,13 @@ async def whole(client: Segue, prompt: str = PROMPT, **options: Any) -> Told:
     events: list[ChatEvent] = []
     if answer is not None:
         events = [Started(), TextDelta(answer.text), Finished(answer.finish_reason)]
-    return Told(events=events, answer=answer, error=error, ended=asyncio.get_running_loop().time())
+    return Heard(events=events, answer=answer, error=error, ended=asyncio.get_running_loop().time())
 
 
 ASKING: dict[str, Callable[..., Any]] = {"stream": streamed, "whole": whole}
 
 
-def wrong_answer(heard: Told, by: str, prompt: str = PROMPT) -> Iterator[str]:
+def wrong_answer(heard: Heard, by: str, prompt: str = PROMPT) -> Iterator[str]:
     """What is wrong, if the caller should have the whole answer, exactly, once, and from `by`.
 
     A machine that stops for half a second makes a healthy target silent for long enough to be raced: then, and only then, the next one
@@ -199,7 +199,7 @@ def wrong_answer(heard: Told, by: str, prompt: str = PROMPT) -> Iterator[str]:
         yield f"the events are {kinds}"
 
 
-def wrong_refusal(heard: Told, prompt: str = PROMPT) -> Iterator[str]:
+def wrong_refusal(heard: Heard, prompt: str = PROMPT) -> Iterator[str]:
     """What is wrong, if the caller should have an error, and before it nothing but the beginning of the answer."""
     if heard.error is None:
         yield f"no error, but {heard.text!r}"

@@ -72,7 +72,7 @@ def claude_text(index: int, *deltas: Event) -> list[Event]:
     return [start, *inner, claude("content_block_stop", index=index)]
 
 
-SAID: Final[dict[str, tuple[str, list[Event], list[Citation]]]] = {
+CITED: Final[dict[str, tuple[str, list[Event], list[Citation]]]] = {
     "chat, in a delta of its own": ("openai_chat", [chat({"content": TEXT}), chat({"annotations": [NESTED]}), chat({}, "stop")], [SOURCE]),
     "chat, beside the text": ("openai_chat", [chat({"content": TEXT, "annotations": [NESTED]}, "stop")], [SOURCE]),
     "chat, flat": ("openai_chat", [chat({"content": TEXT, "annotations": [FLAT]}, "stop")], [SOURCE]),
@@ -126,7 +126,7 @@ def events_of(dialect: str, events: list[Event]) -> list[UpstreamEvent]:
     return decoder.feed(framed(dialect, *events)) + decoder.eof()
 
 
-@pytest.mark.parametrize(("dialect", "events", "expected"), SAID.values(), ids=SAID.keys())
+@pytest.mark.parametrize(("dialect", "events", "expected"), CITED.values(), ids=CITED.keys())
 def test_the_sources_of_an_answer_are_read_each_once(
     dialect: str, events: list[Event], expected: list[Citation]
 ) -> None:

@@ -4,7 +4,7 @@ A budget is an amount a day. Where it is shared, it is known how much of it was 
 slice in hand, and takes the next one before that is empty. No more slices are given than the budget has, so those who spend stay within it
 together, however many they are, and ask for permission once a slice instead of once a request.
 
-A slice is a 16th of what is left: the first are large, the last ones small. Whoever dies takes the slice in hand along until the day
+A slice is a 16th of what is left: the first are large, the last ones small. A process that dies takes the slice in hand along until the day
 is over: what may have been spent is not given out twice.
 """
 

@@ -53,7 +53,7 @@ class _Ask(NamedTuple):
 
 
 _Item: TypeAlias = _Ask | Purse | None
-"""Somebody waits; a purse is to be filled ahead; the end."""
+"""A caller waits; a purse is to be filled ahead; the end."""
 
 
 class Budgets:

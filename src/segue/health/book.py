@@ -63,7 +63,7 @@ READY: Final = "ready"
 """The state of what is not cooling; the other states are those of a breaker and the failure kinds that cool."""
 
 OnChange: TypeAlias = Callable[[HealthKeys, Scope, str, str, str, float], None]
-"""Told of a change: the keys of the attempt that brought it, what changed, from which state to which, why, and when."""
+"""Receives a change: the keys of the attempt that brought it, what changed, from which state to which, why, and when."""
 
 
 class HealthBook:

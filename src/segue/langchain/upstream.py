@@ -35,7 +35,7 @@ from segue.wire.fitting.fit import fit
 
 _QUIET: Final[RunnableConfig] = {"callbacks": []}
 
-_NEVER_SAID: Final = ("effort", "thinking_budget", "user")
+_NEVER_SENT: Final = ("effort", "thinking_budget", "user")
 """What has no common name among LangChain's models."""
 
 _PARAMETERS: Final = ("temperature", "top_p", "top_k", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
@@ -123,7 +123,7 @@ class LangChainUpstream:
         """What was requested and can't be sent to this model."""
         request = ask.request
         refused = [name for name in _PARAMETERS if self._bare or name in ask.omit or not self._target.model.takes(name)]
-        asked = tuple(name for name in (*_NEVER_SAID, *refused) if getattr(request, name) is not None)
+        asked = tuple(name for name in (*_NEVER_SENT, *refused) if getattr(request, name) is not None)
         if self._unforced(request, ask.omit) is not None:
             asked += ("tool_choice",)
         return (*asked, "output.schema") if request.output is not None and request.output.schema is not None else asked

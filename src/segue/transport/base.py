@@ -111,7 +111,7 @@ class FastTransport(Transport, Protocol):
 
 
 async def close_elsewhere(closing: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
-    """Has something closed in the loop that it belongs to. Whoever closes may be blocking that very loop: then it is done as soon as
+    """Has something closed in the loop that it belongs to. The caller may be blocking that very loop: then it is done as soon as
     the loop goes on, and nothing waits for it any longer."""
     done = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(closing, loop))
     await asyncio.wait([done], timeout=FAREWELL)

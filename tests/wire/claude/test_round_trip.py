@@ -32,7 +32,7 @@ CALLED = Message(
     "assistant", (Text("Let me look."), ToolCall(id="toolu_1", name="weather", arguments='{"city":"Oslo"}'))
 )
 ANSWERED = Message("tool", (ToolResult(call_id="toolu_1", name="weather", content=(Text("4 degrees"),)),))
-CALLED_SAID = {
+CALLED_BLOCKS = {
     "role": "assistant",
     "content": [
         {"type": "text", "text": "Let me look."},
@@ -120,7 +120,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "messages": [
                 HI,
-                CALLED_SAID,
+                CALLED_BLOCKS,
                 {
                     "role": "user",
                     "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "4 degrees"}],
@@ -150,7 +150,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "messages": [
                 HI,
-                CALLED_SAID,
+                CALLED_BLOCKS,
                 {
                     "role": "user",
                     "content": [

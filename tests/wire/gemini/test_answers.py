@@ -49,7 +49,7 @@ def pretty(document: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
-TOLD = {"promptTokenCount": 10, "candidatesTokenCount": 4, "totalTokenCount": 14}
+COUNTS = {"promptTokenCount": 10, "candidatesTokenCount": 4, "totalTokenCount": 14}
 USED = UsageReport(Usage(input_tokens=10, output_tokens=4))
 STARTED = Started("r1", "gemini-x")
 HELLO = {"text": "Hello"}
@@ -63,11 +63,11 @@ def call(index: int, id: str, name: str, arguments: str, signature: str = "") ->
 
 WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
     "text, usage and terminal in separate chunks": (
-        sse(chunk(HELLO), chunk({"text": " world"}, usage=TOLD), chunk({"text": ""}, finish="STOP")),
+        sse(chunk(HELLO), chunk({"text": " world"}, usage=COUNTS), chunk({"text": ""}, finish="STOP")),
         [STARTED, TextDelta("Hello"), TextDelta(" world"), USED, Finished(FinishReason.STOP, "STOP")],
     ),
     "lines that end with LF alone, and events without a space": (
-        sse(chunk(HELLO, finish="STOP", usage=TOLD), end=b"\n\n").replace(b"data: ", b"data:"),
+        sse(chunk(HELLO, finish="STOP", usage=COUNTS), end=b"\n\n").replace(b"data: ", b"data:"),
         [STARTED, TextDelta("Hello"), USED, Finished(FinishReason.STOP, "STOP")],
     ),
     "comments, other fields, a byte order mark and a last [DONE]": (
@@ -79,15 +79,15 @@ WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
         [Started(), TextDelta("Hello"), Finished(FinishReason.LENGTH, "MAX_TOKENS")],
     ),
     "a last event without the blank line after it": (
-        sse(chunk(HELLO, finish="STOP", usage=TOLD), end=b""),
+        sse(chunk(HELLO, finish="STOP", usage=COUNTS), end=b""),
         [STARTED, TextDelta("Hello"), USED, Finished(FinishReason.STOP, "STOP")],
     ),
     "usage in a chunk after the terminal": (
-        sse(chunk(HELLO, finish="STOP"), {"usageMetadata": TOLD}),
+        sse(chunk(HELLO, finish="STOP"), {"usageMetadata": COUNTS}),
         [STARTED, TextDelta("Hello"), Finished(FinishReason.STOP, "STOP"), USED],
     ),
     "a STOP on every chunk": (
-        sse(chunk(HELLO, finish="STOP", usage=TOLD), chunk({"text": " and more"}, finish="STOP", usage=TOLD)),
+        sse(chunk(HELLO, finish="STOP", usage=COUNTS), chunk({"text": " and more"}, finish="STOP", usage=COUNTS)),
         [
             STARTED,
             TextDelta("Hello"),
@@ -98,7 +98,7 @@ WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
         ],
     ),
     "an early STOP without content, as translating proxies send it": (
-        sse(chunk(finish="STOP", usage=TOLD), chunk(HELLO), chunk(finish="STOP", usage=TOLD)),
+        sse(chunk(finish="STOP", usage=COUNTS), chunk(HELLO), chunk(finish="STOP", usage=COUNTS)),
         [
             STARTED,
             USED,
@@ -108,7 +108,7 @@ WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
         ],
     ),
     "an answer that is empty on purpose": (
-        sse(chunk({"text": ""}, finish="STOP", usage=TOLD)),
+        sse(chunk({"text": ""}, finish="STOP", usage=COUNTS)),
         [STARTED, USED, Finished(FinishReason.STOP, "STOP")],
     ),
     "thoughts, all token classes": (
@@ -151,7 +151,7 @@ WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
                 {"functionCall": {"id": "a", "name": "f", "args": {"x": [1, 2.5, "é"]}}, "thoughtSignature": "c2ln"},
                 {"functionCall": {"id": "b", "name": "g"}},
             ),
-            chunk({"text": ""}, finish="STOP", usage=TOLD),
+            chunk({"text": ""}, finish="STOP", usage=COUNTS),
         ),
         [
             STARTED,
@@ -194,11 +194,11 @@ WHOLE: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
         [Started(), TextDelta("Hello"), Finished(FinishReason.STOP, "STOP")],
     ),
     "a whole answer in one document": (
-        pretty(chunk(HELLO, {"functionCall": {"id": "a", "name": "f", "args": {}}}, finish="STOP", usage=TOLD)),
+        pretty(chunk(HELLO, {"functionCall": {"id": "a", "name": "f", "args": {}}}, finish="STOP", usage=COUNTS)),
         [STARTED, TextDelta("Hello"), *call(0, "a", "f", "{}"), USED, Finished(FinishReason.TOOL_CALLS, "STOP")],
     ),
     "a stream that came as a JSON array": (
-        b"[" + b"\r\n,\r\n".join(pretty(c) for c in (chunk(HELLO), chunk(finish="STOP", usage=TOLD))) + b"\r\n]",
+        b"[" + b"\r\n,\r\n".join(pretty(c) for c in (chunk(HELLO), chunk(finish="STOP", usage=COUNTS))) + b"\r\n]",
         [STARTED, TextDelta("Hello"), USED, Finished(FinishReason.STOP, "STOP")],
     ),
 }
@@ -250,13 +250,13 @@ BROKEN: dict[str, tuple[bytes, list[UpstreamEvent], FailureKind, str]] = {
     ),
     "an error that is only a string": (sse({"error": "no"}), [], FailureKind.OVERLOAD, "no"),
     "a blocked prompt": (
-        sse({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": TOLD, "responseId": "r1"}),
+        sse({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": COUNTS, "responseId": "r1"}),
         [Started("r1", ""), USED],
         FailureKind.POLICY,
         "the prompt was blocked (PROHIBITED_CONTENT)",
     ),
     "an answer without candidates": (
-        sse({"usageMetadata": TOLD, "modelVersion": "gemini-x"}),
+        sse({"usageMetadata": COUNTS, "modelVersion": "gemini-x"}),
         [Started("", "gemini-x"), USED],
         FailureKind.BROKEN,
         "the answer holds no candidates",
@@ -345,7 +345,7 @@ def test_the_events_do_not_depend_on_how_the_bytes_are_split(body: bytes) -> Non
 
 def test_a_decoder_reads_on_after_a_stop_reason_until_the_bytes_end() -> None:
     decoder = Decoder()
-    decoder.feed(sse(chunk(HELLO, finish="STOP", usage=TOLD)))
+    decoder.feed(sse(chunk(HELLO, finish="STOP", usage=COUNTS)))
     assert not decoder.complete
     assert decoder.eof() == []
     assert decoder.complete

@@ -83,14 +83,14 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
         """All that it says, as JSON: what is not empty, under the names above, then what has other names."""
         if self.text:
             return {"text": self.text}
-        fields = {name: getattr(self, name) for name in _SAID if getattr(self, name) not in ("", (), None)}
+        fields = {name: getattr(self, name) for name in _KNOWN if getattr(self, name) not in ("", (), None)}
         return fields | self.extra
 
 
 _TELLING = {"summary", "work_experiences", "personal_projects", "technical_skills"}
 _LEAST = 40
 """Letters that fields of unknown names must hold where no known field says anything."""
-_SAID = ("name", "summary", "total_experience_months", "technical_skills", "work_experiences", "personal_projects")
+_KNOWN = ("name", "summary", "total_experience_months", "technical_skills", "work_experiences", "personal_projects")
 
 
 def from_document(document: Any) -> Resume:

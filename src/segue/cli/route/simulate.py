@@ -201,7 +201,7 @@ class _World:
         return resolve.free_within(self._targets[name], self._settings.target(name))
 
     def _strong(self, request: Request, policy: Policy) -> frozenset[str]:
-        """Told by all targets of the chain, also where one alone is asked."""
+        """Judged by all targets of the chain, also where one alone is asked."""
         prices = {name: self._prices(name, request.started) for name in self._targets}
         priced = [Candidate(name=name, price=blended(units)) for name, units in prices.items() if units is not None]
         return strong_ones(priced, policy.strong)

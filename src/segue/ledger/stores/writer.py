@@ -151,7 +151,7 @@ class _Waiting:
 
 
 class _Wake:
-    """Somebody waits, though there may be nothing to write."""
+    """A caller waits, though there may be nothing to write."""
 
 
 _WAKE = _Wake()
