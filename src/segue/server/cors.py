@@ -54,6 +54,7 @@ class Origins:
         self.any = ANY in entries
         self._patterns = tuple(_pattern(entry) for entry in (*PROGRAMS, *entries) if entry != ANY)
         self._known = lru_cache(maxsize=256)(self._lets_in)
+        self._hosts = lru_cache(maxsize=256)(self._serves)
 
     def headers(self, origin: str) -> dict[str, str]:
         """Headers of an answer for the browser of a page; none for a page that is not allowed."""
@@ -83,7 +84,7 @@ class Origins:
         A page may let its own name resolve to this machine (DNS rebinding); the browser then takes the gateway for the page's own server,
         and sends no origin. Such a page always has a registered name. None: not from a browser.
         """
-        if host is not None and not self._serves(host):
+        if host is not None and not (len(host) <= _LONGEST and self._hosts(host)):
             raise InvalidRequestError(
                 f"requests for the host {host[:200]!r} are not answered without a key: ask for 127.0.0.1 or localhost, let pages "
                 "of that host in with SEGUE_ORIGINS, or serve with --keys",
@@ -94,8 +95,7 @@ class Origins:
     def _serves(self, host: str) -> bool:
         if host in _USUAL:
             return True
-        page = _parts(f"http://{host}") if len(host) <= _LONGEST else None
-        if page is None:
+        if (page := _parts(f"http://{host}")) is None:
             return False
         name = page.host.rstrip(".")
         if "." not in name or name.endswith(tuple(f".{end}" for end in _PRIVATE)):
