@@ -192,6 +192,9 @@ async def _listening(make: Callable[[], Transport], kind: type[Line]) -> Any:
 
 
 def _sockets_to(port: int) -> int:
-    """How many open sockets of this machine are connected, or connecting, to a port on loopback. The kernel's left-overs have inode 0."""
+    """How many open sockets of this machine are connected, or connecting, to a port on loopback. The kernel's left-overs have inode 0.
+
+    The file shows a socket twice if others come and go while it is read.
+    """
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(1 for row in rows if row[2].endswith(f":{port:04X}") and row[9] != "0")
+    return len({row[9] for row in rows if row[2].endswith(f":{port:04X}")} - {"0"})
