@@ -117,11 +117,14 @@ async def test_a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_beh
 
 
 @pytest.mark.parametrize("close", [b"HTTP/1.1\r\nconnection: close\r\n", b"HTTP/1.0\r\nconnection: keep-alive\r\n"])
-async def test_nothing_behind_a_last_request_is_answered(gateway: Gateway, close: bytes) -> None:
+async def test_nothing_behind_a_last_request_is_answered_or_logged(
+    gateway: Gateway, close: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     last = b"GET /health/live " + close + b"host: x\r\n\r\n"
     for pieces in ((last + SMUGGLED,), (last, SMUGGLED)):
         received = await exchanged(gateway, *pieces)
         assert (received[:13], received.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 200 ", 1)
+    assert "refused" not in caplog.text
 
 
 async def test_what_is_wrong_is_refused_once_the_requests_before_it_are_answered(gateway: Gateway) -> None:

@@ -83,6 +83,7 @@ class Transport:
         self.written = b""
         self.ended = False
         self.closed: float | None = None
+        self.paused = False
 
     def write(self, data: bytes) -> None:
         assert not self.ended, "written after the end"
@@ -98,13 +99,15 @@ class Transport:
     def is_closing(self) -> bool:
         return self.closed is not None
 
-    def pause_reading(self) -> None: ...
+    def pause_reading(self) -> None:
+        self.paused = True
 
-    def resume_reading(self) -> None: ...
+    def resume_reading(self) -> None:
+        self.paused = False
 
 
 class Slow:
-    """Answers after some seconds."""
+    """Reads the body and answers after some seconds; after none, it answers without the body."""
 
     bounds = Bounds()
 
@@ -115,12 +118,23 @@ class Slow:
         raise AssertionError("it is asked over ASGI")
 
     async def handle(self, exchange: Exchange) -> None:
-        await asyncio.sleep(self.seconds)
+        if self.seconds:
+            await exchange.body()
+            await asyncio.sleep(self.seconds)
         await exchange.reply((200, {}, b""), {})
 
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 LATE = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n"
+
+
+def connected(seconds: float) -> tuple[HttpProtocol, Transport]:
+    """A connection whose requests are answered after some seconds."""
+    config = uvicorn.Config(Slow(seconds), proxy_headers=False, timeout_keep_alive=75)
+    config.load()
+    connection, transport = HttpProtocol(config=config, server_state=ServerState()), Transport()
+    connection.connection_made(transport)  # type: ignore[arg-type]
+    return connection, transport
 
 
 @pytest.mark.parametrize(
@@ -146,10 +160,7 @@ def test_a_connection_is_kept_as_long_as_its_state_allows(
     """In virtual time; to the second, since one timer serves all."""
 
     async def story() -> None:
-        config = uvicorn.Config(Slow(0), proxy_headers=False, timeout_keep_alive=75)
-        config.load()
-        connection, transport = HttpProtocol(config=config, server_state=ServerState()), Transport()
-        connection.connection_made(transport)  # type: ignore[arg-type]
+        connection, transport = connected(0)
         for moment, data in sent.items():
             await asyncio.sleep(moment - asyncio.get_running_loop().time())
             connection.data_received(data)
@@ -163,12 +174,52 @@ def test_a_connection_is_kept_as_long_as_its_state_allows(
 
 def test_a_request_may_take_as_long_as_its_answer_takes() -> None:
     async def story() -> None:
-        config = uvicorn.Config(Slow(500), proxy_headers=False, timeout_keep_alive=75)
-        config.load()
-        connection, transport = HttpProtocol(config=config, server_state=ServerState()), Transport()
-        connection.connection_made(transport)  # type: ignore[arg-type]
+        connection, transport = connected(500)
         connection.data_received(GET)
         await asyncio.sleep(1000)
         assert transport.closed == pytest.approx(575, abs=1e-3)
+
+    run(story())
+
+
+def test_a_head_that_began_during_an_answer_must_be_complete_soon_after_it() -> None:
+    async def story() -> None:
+        connection, transport = connected(10)
+        connection.data_received(GET)
+        await asyncio.sleep(5)
+        connection.data_received(GET[:5])
+        await asyncio.sleep(1000)
+        assert transport.closed == pytest.approx(10 + HEAD_WAIT, abs=1e-3)
+
+    run(story())
+
+
+def test_nothing_more_is_read_while_a_request_waits_for_its_turn() -> None:
+    async def story() -> None:
+        connection, transport = connected(10)
+        connection.data_received(LATE + b"12345" + GET)
+        await asyncio.sleep(5)
+        assert transport.paused
+        await asyncio.sleep(10)
+        assert transport.written.count(b"HTTP/1.1 200 ") == 1
+        assert not transport.paused
+        connection.connection_lost(None)
+        await asyncio.sleep(10)
+
+    run(story())
+
+
+def test_an_answer_that_has_not_begun_when_the_server_ends_is_a_503() -> None:
+    async def story() -> None:
+        connection, transport = connected(100)
+        connection.data_received(GET)
+        await asyncio.sleep(1)
+        connection.shutdown()
+        for task in [*connection._server.tasks]:
+            task.cancel()
+        await asyncio.sleep(1)
+        assert transport.written.startswith(b"HTTP/1.1 503 ")
+        assert transport.closed == 1
+        assert not connection._server.tasks
 
     run(story())
