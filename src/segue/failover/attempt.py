@@ -62,6 +62,41 @@ class Attempt:
     their time; None if there are none. `keys` and `latency_key`: the names under which its target's health and waits are kept.
     """
 
+    __slots__ = (
+        "_begun",
+        "_pieces",
+        "_room",
+        "_task",
+        "ask",
+        "awaited",
+        "began",
+        "brought",
+        "entry",
+        "finished",
+        "first_content",
+        "gaps",
+        "keys",
+        "last_content",
+        "latency_key",
+        "limit",
+        "lost",
+        "over",
+        "overdue",
+        "preamble",
+        "prefill",
+        "probe",
+        "proven",
+        "receipt",
+        "request",
+        "shown",
+        "spared",
+        "start",
+        "taken_back",
+        "target",
+        "usage",
+        "watch",
+    )
+
     def __init__(
         self,
         entry: Entry,
