@@ -214,7 +214,7 @@ class HttpBatches:
         fast = self._upstream.fast
         try:
             if fast is not None and self._encode() is None and self._wire is not None:
-                self._sent = fast.begin(self._wire)
+                self._sent = fast.begin(self._wire, connect=self._ask.connect)
         except TransportError:
             return None  # it is raised again where it is sent with a wait
         if self._sent is not None:

@@ -101,8 +101,9 @@ class InFlight(Protocol):
 class FastTransport(Transport, Protocol):
     """A transport that can send without a wait. `send` is `begin`, where that can be, and `answer`."""
 
-    def begin(self, request: WireRequest) -> InFlight | None:
-        """Sends over a connection that is open and free; None, and sends nothing, where there is none. Raises `TransportError`."""
+    def begin(self, request: WireRequest, *, connect: float) -> InFlight | None:
+        """Sends at once, or as soon as there is a connection; `connect` is that of `send`. None, and sends nothing, where that takes
+        a wait first. Raises `TransportError`."""
         ...
 
     async def answer(self, sent: Any, request: WireRequest, *, connect: float) -> Response:

@@ -20,8 +20,8 @@ class DefaultTransport:
         transport = self._proxied if self._proxies.concern(request.url) else self._direct
         return await transport.send(request, connect=connect)
 
-    def begin(self, request: WireRequest) -> InFlight | None:
-        return None if self._proxies.concern(request.url) else self._direct.begin(request)
+    def begin(self, request: WireRequest, *, connect: float) -> InFlight | None:
+        return None if self._proxies.concern(request.url) else self._direct.begin(request, connect=connect)
 
     async def answer(self, sent: InFlight, request: WireRequest, *, connect: float) -> Response:
         return await self._direct.answer(sent, request, connect=connect)

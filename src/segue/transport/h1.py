@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from segue.transport.base import TransportError, close_elsewhere
 from segue.transport.h1_connection import Connection, H1Exchange
 from segue.transport.h1_pool import Pool
-from segue.transport.h1_request import head, place
+from segue.transport.h1_request import Origin, head, place
 from segue.transport.tls import tls_context
 from segue.wire.codec import WireRequest
 
@@ -45,13 +45,17 @@ class H1Transport:
         connection = pool.idle(at.origin) or await pool.connection(at.origin, seconds=connect)
         return await self.answer(_sent(connection, request, start), request, connect=connect)
 
-    def begin(self, request: WireRequest) -> H1Exchange | None:
+    def begin(self, request: WireRequest, *, connect: float) -> H1Exchange | None:
         at = place(request.url)
         start = head(request, at)
         pool = self._pools.get(asyncio.get_running_loop())
-        if pool is None or (connection := pool.idle(at.origin)) is None:
+        if pool is None:
             return None
-        return _sent(connection, request, start)
+        if (connection := pool.idle(at.origin)) is not None:
+            return _sent(connection, request, start)
+        exchange = H1Exchange(pool.loop, bodiless=request.method == "HEAD")
+        exchange.dialling = pool.loop.create_task(_dialled(pool, exchange, request, at.origin, start, connect))
+        return exchange
 
     async def answer(self, sent: H1Exchange, request: WireRequest, *, connect: float) -> H1Answer:
         exchange = await _answered(sent)
@@ -86,6 +90,20 @@ def _sent(connection: Connection, request: WireRequest, start: bytes) -> H1Excha
     exchange = H1Exchange(asyncio.get_running_loop(), bodiless=request.method == "HEAD")
     connection.start(exchange, start, request.body)
     return exchange
+
+
+async def _dialled(
+    pool: Pool, exchange: H1Exchange, request: WireRequest, origin: Origin, start: bytes, connect: float
+) -> None:
+    """Sends once there is a connection."""
+    try:
+        connection = await pool.connection(origin, seconds=connect)
+    except TransportError as error:
+        exchange.fail(error.phase, error.message, error.__cause__)
+    else:
+        connection.start(exchange, start, request.body)
+    finally:
+        exchange.dialling = None
 
 
 async def _answered(exchange: H1Exchange) -> H1Exchange:

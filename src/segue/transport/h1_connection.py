@@ -39,6 +39,7 @@ class H1Exchange:
         "complete",
         "connection",
         "delimited",
+        "dialling",
         "error",
         "headers",
         "loop",
@@ -55,6 +56,8 @@ class H1Exchange:
         self.loop = loop
         self.bodiless = bodiless
         self.connection: Connection | None = None
+        self.dialling: asyncio.Task[None] | None = None
+        """What waits for a connection to send the request over."""
         self.waiter: asyncio.Future[None] | None = None
         self.started = False
         """Whether a byte of an answer has arrived."""
@@ -90,6 +93,9 @@ class H1Exchange:
         """Closes the socket now, unless the exchange is over: the connection may be another's by then."""
         if self.connection is not None:
             self.connection.abort(message)
+        elif self.dialling is not None:
+            self.dialling.cancel()
+            self.fail("connect", message)
 
     def drain(self, seconds: float) -> None:
         if self.connection is not None:

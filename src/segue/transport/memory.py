@@ -88,7 +88,6 @@ class MemoryTransport:
     def __init__(self, script: Script | Iterable[Reply]) -> None:
         self._script = script if callable(script) else _in_turn(script)
         self._lines: set[_Line] = set()
-        self._begun: dict[int, tuple[WireRequest, _Line, Reply | Awaitable[Reply]]] = {}
         self.requests: list[MemoryExchange] = []
 
     @property
@@ -97,28 +96,20 @@ class MemoryTransport:
         return [exchange for exchange in self.requests if exchange.closed is None]
 
     async def send(self, request: WireRequest, *, connect: float) -> MemoryAnswer:
-        line, reply = self._begin(request)
+        return await self.answer(self.begin(request, connect=connect), request, connect=connect)
+
+    def begin(self, request: WireRequest, *, connect: float) -> MemoryInFlight:
+        """Sends a request."""
+        line = _Line(request, self._lines)
+        self.requests.append(line.exchange)
         try:
-            if inspect.isawaitable(reply):
-                reply = await reply
-            line.restart()
-            for step in reply.before:
-                await line.play(step, "headers", connect)
-        except BaseException as exc:
-            line.end(cancelled=isinstance(exc, asyncio.CancelledError))
+            reply = self._script(request)
+        except BaseException:
+            line.end()
             raise
-        line.exchange.status = reply.status
-        return MemoryAnswer(reply, line)
+        return MemoryInFlight(reply, line, connect)
 
-    def begin(self, request: WireRequest) -> MemoryInFlight | None:
-        """Sends, unless the reply begins with the connection or its script is asynchronous: `send` then goes on with it."""
-        line, reply = self._begin(request)
-        if inspect.isawaitable(reply) or any(isinstance(step, Connecting | Refuse) for step in reply.before):
-            self._begun[id(request)] = request, line, reply
-            return None
-        return MemoryInFlight(reply, line)
-
-    async def answer(self, sent: MemoryInFlight, request: WireRequest, *, connect: float) -> _Answer:
+    async def answer(self, sent: MemoryInFlight, request: WireRequest, *, connect: float) -> MemoryAnswer:
         """The answer to what was begun, once its headers are there. Raises `TransportError`."""
         try:
             while not sent.answered:
@@ -127,23 +118,11 @@ class MemoryTransport:
         except asyncio.CancelledError:
             sent.abort()
             raise
-        return _Answer(sent)
+        return MemoryAnswer(sent)
 
     async def aclose(self) -> None:
         for line in list(self._lines):
             line.end(cancelled=True)
-
-    def _begin(self, request: WireRequest) -> tuple[_Line, Reply | Awaitable[Reply]]:
-        begun = self._begun.pop(id(request), None)
-        if begun is not None:
-            return begun[1:]
-        line = _Line(request, self._lines)
-        self.requests.append(line.exchange)
-        try:
-            return line, self._script(request)
-        except BaseException:
-            line.end()
-            raise
 
 
 def _in_turn(replies: Iterable[Reply]) -> Script:
@@ -157,57 +136,28 @@ def _in_turn(replies: Iterable[Reply]) -> Script:
     return script
 
 
-class MemoryAnswer:
-    def __init__(self, reply: Reply, line: _Line) -> None:
-        self.status = reply.status
-        self.headers: Mapping[str, str] = reply.headers
-        self._steps = deque(reply.steps)
-        self._line = line
-
-    async def read(self) -> bytes:
-        await asyncio.sleep(0)
-        while self._steps:
-            step = self._steps[0]
-            if not isinstance(step, bytes):
-                await self._line.play(step, "body")
-                self._steps.popleft()
-                continue
-            self._line.check("body")
-            self._steps.popleft()
-            if step:
-                self._line.exchange.delivered += len(step)
-                return step
-        if not self._line.exchange.cancelled:
-            self._line.end()
-            return b""
-        raise TransportError("body", "the connection was closed")
-
-    def close(self) -> None:
-        self._line.end(cancelled=True)
-
-
 class MemoryInFlight:
     """The `InFlight` of a scripted reply: a step is played while `more()` is waited for."""
 
-    def __init__(self, reply: Reply, line: _Line) -> None:
+    def __init__(self, reply: Reply | Awaitable[Reply], line: _Line, connect: float) -> None:
         self._reply = reply
         self._line = line
+        self._connect = connect
         self._loop = asyncio.get_running_loop()
-        self._answer = MemoryAnswer(reply, line)
+        self._steps: deque[bytes | Pause | Hang | Reset] = deque()
         self._playing: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._phase = "headers"
+        self._failure: Exception | None = None
         self.answered = self.complete = False
         self.error: str | None = None
         self.status = 0
         self.headers: dict[str, str] = {}
         self.pieces: list[bytes] = []
         self.unread = 0
-        if not reply.before:
-            self._head()
 
     def take(self) -> bytes:
         data, self.pieces, self.unread = b"".join(self.pieces), [], 0
+        self._line.exchange.delivered += len(data)
         return data
 
     def more(self) -> asyncio.Future[None]:
@@ -222,50 +172,73 @@ class MemoryInFlight:
 
     def abort(self, message: str = "the connection was closed") -> None:
         self._line.end(cancelled=True)
-        if not self.complete and self.error is None:
-            self.error = message
+        if self._playing is not None:
+            self._playing.cancel()
+        if not self.complete:
+            self._fail(TransportError("body" if self.answered else "headers", message))
         self.wake()
 
     def drain(self, seconds: float) -> None:
         self._playing = self._loop.create_task(self._drain(seconds))
 
     def check(self) -> None:
-        """Raises `TransportError` where the connection is lost."""
-        if self.error is not None:
-            raise TransportError(self._phase, self.error)
+        """Raises what went wrong, if anything did: `TransportError`, or what the script raised."""
+        if self._failure is not None:
+            raise self._failure
 
-    def _head(self) -> None:
-        self.answered, self._phase = True, "body"
-        self.status, self.headers = self._reply.status, self._reply.headers
-        self._line.exchange.status = self.status
+    def _fail(self, failure: Exception) -> None:
+        if self._failure is None:
+            self._failure, self.error = failure, str(failure)
 
     async def _play(self) -> None:
         try:
-            if self.answered:
-                data = await self._answer.read()
-                self.complete = not data
-                self.pieces, self.unread = [data] if data else [], len(data)
-            else:
-                for step in self._reply.before:
-                    await self._line.play(step, "headers")
-                self._head()
-        except TransportError as error:
-            self._phase, self.error = error.phase, self.error or error.message
+            await (self._read() if self.answered else self._begin())
+        except Exception as failure:
+            self._fail(failure)
         self._playing = None
         self.wake()
+
+    async def _begin(self) -> None:
+        """What comes before the body."""
+        try:
+            reply = await self._reply if inspect.isawaitable(self._reply) else self._reply
+            self._line.restart()
+            for step in reply.before:
+                await self._line.play(step, "headers", self._connect)
+        except BaseException:
+            self._line.end()
+            raise
+        self.status = self._line.exchange.status = reply.status
+        self.headers = reply.headers
+        self._steps += reply.steps
+        self.answered = True
+
+    async def _read(self) -> None:
+        """The next piece of the body, or its end."""
+        while self._steps:
+            step = self._steps.popleft()
+            if not isinstance(step, bytes):
+                await self._line.play(step, "body")
+                continue
+            self._line.check("body")
+            if step:
+                self.pieces, self.unread = [step], len(step)
+                return
+        self._line.check("body")
+        self._line.end()
+        self.complete = True
 
     async def _drain(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                while await self._answer.read():
-                    pass
+                while not self.complete:
+                    await self._read()
+                    self.take()
         except (TransportError, TimeoutError):
             self._line.end(cancelled=True)
 
 
-class _Answer:
-    """The answer of what is in flight."""
-
+class MemoryAnswer:
     def __init__(self, sent: MemoryInFlight) -> None:
         self._sent = sent
         self.status = sent.status
@@ -328,7 +301,6 @@ class _Line:
                 self._break(phase, "the connection was reset")
 
     async def _pass(self, seconds: float, phase: str) -> None:
-        """Waits on without loss if an earlier wait for the same step was cancelled."""
         self.check(phase)
         due = self._due + seconds
         try:
