@@ -75,7 +75,7 @@ async def test_it_is_gone_on_with_as_with_any_answer(harness: Harness) -> None:
     assert await whole(answer) == b"and ended"
 
 
-async def test_a_connection_that_fails_is_told_from_an_answer_that_does(harness: Harness) -> None:
+async def test_a_failed_connection_is_no_failed_answer(harness: Harness) -> None:
     assert isinstance(harness.transport, FastTransport)
     request = harness.refused()
     sent = begun(harness, request)
