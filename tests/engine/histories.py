@@ -71,6 +71,8 @@ class History:
         self.seed = seed
         self.rng = rng = random.Random(seed)
         self.weathers: dict[str, Weather] = {}
+        self.limited: set[str] = set()
+        """The providers that have a quota."""
         self.providers = [self._provider(place) for place in range(rng.randint(2, 5))]
         self.world = World(*self.providers, seed=seed, enough=rng.choice((5, 20)))
 
@@ -95,6 +97,7 @@ class History:
         rng, world = self.rng, self.world
         for provider in self.providers:
             if rng.random() < 0.2:
+                self.limited.add(provider.name)
                 key = world.engine.keys(provider.target)
                 limits = QuotaLimits(requests_per_minute=rng.randint(2, 20), requests_per_day=rng.choice((None, 30)))
                 world.engine.quota.configure(QuotaKey(key.credential, key.model), limits)
@@ -148,9 +151,18 @@ class History:
         targets = job.targets if job.policy.fallback else job.targets[:1]
         for target in targets:
             fair = self.weathers[target.name].fair(outcome.began, outcome.ended)
-            if fair and target.name not in outcome.barred:
+            if fair and target.name not in outcome.barred and not self._used_by_others(target.name, outcome):
                 return True
         return None
+
+    def _used_by_others(self, name: str, outcome: Outcome) -> bool:
+        """Whether other requests may have taken a provider's quota meanwhile."""
+        others = (other for other in self.world.outcomes if other is not outcome)
+        return name in self.limited and any(
+            outcome.began <= moment <= outcome.ended and start.target.name == name
+            for other in others
+            for moment, start in other.starts
+        )
 
 
 def _spent_its_seams(outcome: Outcome) -> bool:
