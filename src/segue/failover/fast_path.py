@@ -26,15 +26,16 @@ from segue.chat.events import (
     UsageReport,
 )
 from segue.chat.usage import Usage
+from segue.failover.alarm import Alarm
 from segue.failover.attempt import Attempt, Part
 from segue.failover.attempts import begun, ended
 from segue.failover.budget import FOREVER, Deadline
 from segue.failover.engine import Engine
-from segue.failover.hooks import RequestEnd, RequestStart
+from segue.failover.hooks import RequestStart
 from segue.failover.job import Job
 from segue.failover.plan import Entry
 from segue.failover.relay import Relay
-from segue.failover.report import Report, sign
+from segue.failover.report import Report, ending, sign
 from segue.failover.stall_timer import Phase
 from segue.failover.upstream import HttpBatches, HttpUpstream
 from segue.routing.fitness import need_of, unfit
@@ -73,7 +74,6 @@ class FastPath:
 
     __slots__ = (
         "_alarm",
-        "_alarm_at",
         "_announced",
         "_arrived",
         "_asides",
@@ -138,8 +138,7 @@ class FastPath:
         self._phase = Phase.BEFORE
         self._finished: Finished | None = None
         self._linger_until = FOREVER
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = FOREVER
+        self._alarm = Alarm(self._loop)
         self._waiting = False
         self._comes_sooner = True
         """Whether the alarm may have to go off before the moment for which it is set."""
@@ -225,7 +224,7 @@ class FastPath:
                     return None
                 if self._comes_sooner:
                     self._comes_sooner = False
-                    self._wake_at(self._due())
+                    self._alarm.set(self._due(), self._ring)
                 attempt.awaited = self._waiting = True
                 await sent.more()
                 self._waiting = False
@@ -326,31 +325,31 @@ class FastPath:
 
     def _end(self) -> None:
         self._done = True
-        self._stop_alarm()
-        if (start := self._announced) is not None:
-            self._announced = None
-            self._engine.request_ended(self._ending(start))
-
-    def _ending(self, start: RequestStart) -> RequestEnd:
-        attempt, report, speaker = self._attempt, self.report, self.speaker
-        first = None if attempt is None else attempt.first_content
-        shown = not self._job.hold or report.target != ""
+        self._alarm.stop()
+        if (start := self._announced) is None:
+            return
+        self._announced = None
+        attempt, usage, first = self._attempt, None, None
+        if attempt is not None and attempt.first_content is not None:
+            usage, first = attempt.usage, attempt.began + attempt.first_content
+        shown = self.report.target or not self._job.hold
         texts = [event.text for _, batch in self._arrived for event in batch if type(event) is TextDelta]
-        return RequestEnd(
-            start=start,
-            outcome="ok" if report.target else "cancelled",
-            seconds=self._loop.time() - self._began,
-            target=speaker.name if speaker is not None else "",
-            model=speaker.model.id if speaker is not None else "",
-            first_content=None if first is None or attempt is None else attempt.began + first - self._began,
-            attempts=tuple(report.attempts),
-            usage=(attempt.usage if attempt is not None and first is not None else None) or Usage(),
-            text="".join(texts) if shown else "",
+        self._engine.request_ended(
+            ending(
+                start,
+                self.report,
+                self.speaker,
+                began=self._began,
+                now=self._loop.time(),
+                first_content=first,
+                usage=usage or Usage(),
+                text="".join(texts) if shown else "",
+            )
         )
 
     def _promoted(self) -> Relay:
         """The relay that goes on from here."""
-        self._stop_alarm()
+        self._alarm.stop()
         relay = Relay(self._engine, self._job, self.report, self._began, self._tokens, self._announced)
         if self._attempt is not None and self._batches is not None:
             relay.adopt(self._attempt, self._batches, self._arrived, self._given)
@@ -362,23 +361,10 @@ class FastPath:
         assert self._attempt is not None
         return min(self._attempt.next_moment(), self._deadline, self._linger_until)
 
-    def _wake_at(self, moment: float) -> None:
-        if moment < self._alarm_at:
-            self._stop_alarm()
-            self._alarm = self._loop.call_at(moment, self._go_off)
-            self._alarm_at = moment
-
-    def _stop_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm, self._alarm_at = None, FOREVER
-
-    def _go_off(self) -> None:
-        gone_off, self._alarm, self._alarm_at = self._alarm_at, None, FOREVER
-        if (due := self._due()) > gone_off:
-            self._wake_at(due)
-            return
-        if self._waiting:
+    def _ring(self, at: float) -> None:
+        if (due := self._due()) > at:
+            self._alarm.set(due, self._ring)
+        elif self._waiting:
             self._late = True
             assert self._sent is not None
             self._sent.wake()

@@ -5,29 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Generic, TypeVar
 
+from segue.failover.alarm import Alarm
+from segue.failover.budget import FOREVER
+
 Item = TypeVar("Item")
 
 
-NEVER = float("inf")
-
-
 class Mailbox(Generic[Item]):
-    """One reader, any number of writers, all in one event loop. `close` it after the last read. It rarely
+    """One reader, any number of writers, all in one event loop. `close` it after the last read. It rarely holds more than one item, for
+    which a list needs a tenth of a deque's memory."""
 
-    holds more than one item, for which a list needs a tenth of a deque's memory. Most waits end by an arrival. So the alarm
-    that ends the others is kept after its wait, and is reset only if it would go off too late; one that goes off too early costs
-    less than one for each wait.
-    """
-
-    __slots__ = ("_alarm", "_alarm_at", "_items", "_loop", "_reader", "_until")
+    __slots__ = ("_alarm", "_items", "_loop", "_reader", "_until")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._items: list[Item] = []
         self._reader: asyncio.Future[bool] | None = None
-        self._until = NEVER
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = NEVER
+        self._until = FOREVER
+        self._alarm = Alarm(loop)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -46,16 +41,12 @@ class Mailbox(Generic[Item]):
         return self._items.pop(0) if self._items else None
 
     async def wait(self, until: float) -> bool:
-        """Returns when there is an item, when woken, or at `until` (the loop's clock; may be infinite): then with True.
-
-        A timer may go off slightly early, by the resolution of the loop's clock: the timer decides, not the clock.
-        """
+        """Returns when there is an item, when woken, or at `until` (the loop's clock; may be infinite): then with True."""
         if self._items:
             await asyncio.sleep(0)  # there was more than one read took
             return False
         self._until = until
-        if until < self._alarm_at:
-            self._set_alarm(until)
+        self._alarm.set(until, self._ring)
         reader: asyncio.Future[bool] = self._loop.create_future()
         self._reader = reader
         try:
@@ -65,21 +56,14 @@ class Mailbox(Generic[Item]):
 
     def close(self) -> None:
         """Cancels the alarm; a waiting reader looks again."""
-        self._set_alarm(NEVER)
+        self._alarm.stop()
         self.wake()
 
-    def _set_alarm(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._loop.call_at(at, self._go_off) if at < NEVER else None
-        self._alarm_at = at
-
-    def _go_off(self) -> None:
-        at, self._alarm, self._alarm_at = self._alarm_at, None, NEVER
+    def _ring(self, at: float) -> None:
         reader = self._reader
         if reader is None or reader.done():
             return
         if self._until <= at:
             reader.set_result(True)
         else:
-            self._set_alarm(self._until)
+            self._alarm.set(self._until, self._ring)

@@ -138,8 +138,20 @@ class Relay:
         self._attempts.close()
         if (start := self._announced) is not None:
             self._announced = None
+            delivery, splice = self._delivery, self._delivery.splice
             self._engine.request_ended(
-                ending(start, self.report, self._delivery, self._error, began=self._began, now=self._now())
+                ending(
+                    start,
+                    self.report,
+                    delivery.speaker,
+                    began=self._began,
+                    now=self._now(),
+                    first_content=delivery.first_content,
+                    usage=splice.usage,
+                    text=splice.delivered,
+                    seams=splice.seams,
+                    error=self._error,
+                )
             )
 
     @property

@@ -7,9 +7,9 @@ import msgspec
 from segue.chat.usage import Usage
 from segue.errors import AttemptSummary, SegueError
 from segue.failover.attempt import Attempt
-from segue.failover.delivery import Delivery
 from segue.failover.hooks import RequestEnd, RequestStart
 from segue.routing.policy import Route
+from segue.routing.target import Target
 from segue.wire.fitting.history import HEALED
 
 
@@ -49,22 +49,31 @@ def sign(report: Report, leader: Attempt, *, usage: Usage, seams: int = 0) -> No
 
 
 def ending(
-    start: RequestStart, report: Report, delivery: Delivery, error: SegueError | None, *, began: float, now: float
+    start: RequestStart,
+    report: Report,
+    speaker: Target | None,
+    *,
+    began: float,
+    now: float,
+    first_content: float | None,
+    usage: Usage,
+    text: str,
+    seams: int = 0,
+    error: SegueError | None = None,
 ) -> RequestEnd:
-    """`began` and `now` are on the event loop's clock, as the lead's moments are."""
-    speaker, splice = delivery.speaker, delivery.splice
+    """`speaker` delivers content, or did last. Moments are on the event loop's clock."""
     return RequestEnd(
         start=start,
         outcome="ok" if report.target else "failed" if error is not None else "cancelled",
         seconds=now - began,
         target=speaker.name if speaker is not None else "",
         model=speaker.model.id if speaker is not None else "",
-        first_content=None if delivery.first_content is None else delivery.first_content - began,
+        first_content=None if first_content is None else first_content - began,
         error=error,
         attempts=tuple(report.attempts),
-        seams=splice.seams,
+        seams=seams,
         hedges=report.hedges,
         rounds=report.rounds,
-        usage=splice.usage,
-        text=splice.delivered,
+        usage=usage,
+        text=text,
     )
