@@ -226,29 +226,21 @@ class HttpBatches:
         `plain` is False."""
         sent = self._sent
         assert sent is not None
+        if self._decoder is None and not self._open(sent):
+            return None
         decoder = self._decoder
-        if decoder is None:
-            if not sent.answered:
-                self.plain = sent.error is None
-                return None
-            if not self._open(sent):
-                self.plain = False
-                return None
-            decoder = self._decoder
-            assert decoder is not None
+        assert decoder is not None
         if sent.pieces:
-            self._taken += sent.unread
-            if sent.unread > SLICE or self._taken > ANSWER_MOST or self._events > EVENTS_MOST:
-                self._taken -= sent.unread
+            taken = self._taken + sent.unread
+            if sent.unread > SLICE or taken > ANSWER_MOST:
                 self.plain = False
                 return None
+            self._taken = taken
             try:
                 return self._decoded(decoder.feed(sent.take()), decoder)
             except Exception as error:
                 return self._failed(_defect(error))
-        if sent.error is not None:
-            self.plain = False
-            return None
+        self.plain = sent.error is None
         return self._ended(decoder) if sent.complete else None
 
     def drain(self) -> None:
@@ -263,8 +255,12 @@ class HttpBatches:
         return self._over
 
     def _open(self, sent: InFlight) -> bool:
-        """Takes the head of an answer; False where it is not a plain one."""
+        """Takes the head of an answer; False if it is not there yet, or not a plain one."""
+        if not sent.answered:
+            self.plain = sent.error is None
+            return False
         if not 200 <= sent.status < 300 or "content-encoding" in sent.headers or self._codec is None:
+            self.plain = False
             return False
         self._receipt.status = sent.status
         self._decoder = self._codec.decoder(sent.headers.get("content-type", ""))
