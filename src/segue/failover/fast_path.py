@@ -265,7 +265,11 @@ class FastPath:
         now = self._loop.time()
         attempt.stamp(events, now)
         attempt.awaited = False
-        if events:
+        if self._has_text and self._finished is None and len(events) == 1 and type(events[0]) is TextDelta:
+            self._arrived[-1][1].append(
+                events[0]
+            )  # nothing is decided by the moment of more text: a long answer keeps none
+        elif events:
             self._arrived.append((now, events))
         if (phase := attempt.watch.phase) is not self._phase:
             self._phase = phase
