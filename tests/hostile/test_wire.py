@@ -200,6 +200,26 @@ class TestEarlyAnswers:
         assert received.startswith(b"HTTP/1.1 %d " % status)
         assert b"connection: close\r\n" in received
 
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"GET / HTTP/1.1\r\nx: ",
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 90000000\r\n\r\n",
+            LIVE + b"connection: close\r\n\r\n",
+        ],
+    )
+    async def test_a_caller_who_sends_without_end_is_not_listened_to_for_ever(
+        self, gateway: Gateway, head: bytes
+    ) -> None:
+        async with listening(gateway) as port:
+            caller = await Caller.at(port)
+            caller.send(head)
+            with pytest.raises(ConnectionError):
+                for _ in range(64):
+                    caller.send(b"x" * 1_000_000)
+                    await caller.writer.drain()
+            caller.writer.transport.abort()
+
 
 @pytest.mark.parametrize(
     ("asked", "status"),

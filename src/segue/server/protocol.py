@@ -10,7 +10,7 @@ uvicorn starts and ends connections and keeps the date (`Config(http=HttpProtoco
 - An answer of unknown length is sent to HTTP/1.0, which has no chunks, without them: it ends with the connection.
 - What is not a request is refused once the requests before it are answered.
 - After a refusal, or an answer that does not wait for its request's body, only the sending side is closed, and bytes that still arrive are
-  dropped for up to `LINGER`. A closed socket would reply to them with a reset, which can destroy the answer before the caller reads it
+  dropped for up to `LINGER`, and up to `DROPPED` of them. A closed socket would reply to them with a reset, which can destroy the answer before the caller reads it
   (RFC 9112 9.6).
 """
 
@@ -41,6 +41,8 @@ READ_WAIT: Final = 60.0
 """Seconds for a caller to take some of what was written to it."""
 LINGER: Final = 5.0
 """Seconds for which bytes are dropped after the last answer; as nginx's `lingering_timeout`."""
+DROPPED: Final = 32 * 1024 * 1024
+"""Bytes that are dropped in that time, about what a body may have; a caller who sends more is cut off."""
 AHEAD: Final = 64
 """Requests that may come in one piece behind one that is being answered."""
 UNREAD: Final = 64 * 1024
@@ -94,7 +96,7 @@ class HttpProtocol(asyncio.Protocol):
     """One connection. Made by uvicorn, for each, with its own arguments."""
 
     __slots__ = (
-        "_ahead", "_app", "_armed", "_current", "_deadline", "_ended", "_framing", "_idle", "_names", "_parser", "_paused",
+        "_ahead", "_app", "_armed", "_current", "_deadline", "_dropped", "_ended", "_framing", "_idle", "_names", "_parser", "_paused",
         "_piece", "_progress", "_receiving", "_refusal", "_server", "_timer", "_unread", "_url", "_values", "ending", "loop", "transport", "writable",
     )  # fmt: skip
 
@@ -139,6 +141,8 @@ class HttpProtocol(asyncio.Protocol):
         """Requests that came before their turn."""
         self._ended = False
         """Whether what comes is dropped."""
+        self._dropped = 0
+        """Bytes of it."""
         self._refusal: bytes | None = None
         """The answer to what is not a request, until its turn."""
 
@@ -166,6 +170,9 @@ class HttpProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._ended:
+            self._dropped += len(data)
+            if self._dropped > DROPPED:
+                self.transport.abort()
             return
         self._piece = len(data)
         self._progress = False
