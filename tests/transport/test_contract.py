@@ -166,8 +166,8 @@ async def test_a_connection_that_does_not_come_about_is_given_up_at_the_limit(ha
 
 
 async def test_the_connection_limit_is_none_for_headers_or_body(harness: Harness) -> None:
-    harness.play(Reply(before=[Pause(0.1)], steps=[b"late", Pause(0.1), b" later"]))
-    answer = await send(harness, connect=0.08)
+    harness.play(Reply(before=[Pause(0.6)], steps=[b"late", Pause(0.6), b" later"]))
+    answer = await send(harness, connect=0.5)
     assert await whole(answer) == b"late later"
 
 

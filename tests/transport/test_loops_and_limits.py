@@ -88,9 +88,9 @@ async def test_a_body_that_cannot_be_decoded_is_an_error_of_the_body(sockets: So
 
 async def test_waiting_for_a_place_in_a_limited_pool_counts_to_no_limit_of_time(make: Make) -> None:
     async with socket_harness(lambda: make(limit=1)) as harness:
-        harness.play(Reply(steps=[Pause(0.3), b"first"]), Reply(steps=[b"second"]))
-        first = await send(harness, connect=0.1)
-        second = asyncio.create_task(send(harness, connect=0.1))
+        harness.play(Reply(steps=[Pause(0.6), b"first"]), Reply(steps=[b"second"]))
+        first = await send(harness, connect=0.5)
+        second = asyncio.create_task(send(harness, connect=0.5))
         assert await whole(first) == b"first"
         assert await whole(await second) == b"second"
         assert len(harness.peer.lines) == 1
