@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from math import inf
 from typing import Any
 
 import pytest
 
-from segue.failover.fast_path import FastPath
-from segue.failover.relay import Relay
+from segue.chat.events import ChatEvent
+from segue.failover.fast_path import Carrier, FastPath, start
+from segue.failover.job import Job
+from segue.failover.relay import Relay, Take
 
 from .answers import REFERENCES
 from .cases import Case, play
@@ -47,9 +51,10 @@ def differences(cases: list[Case], steps: tuple[float, ...], patch: pytest.Monke
     with tally("cases on both roads", len(cases) * len(steps)):
         for case in cases:
             fast = account_of(play(case)[0])
-            for count in steps:
+            for count, takes in [(inf, False), *((count, True) for count in steps)]:
                 with patch.context() as within:
                     within.setattr(World, "fast_steps", count)
+                    within.setattr(World, "takes", takes)
                     slow = account_of(play(case)[0])
                 found += [
                     f"{case.name}, after {count}: {what}: {parted(fast[what], slow[what])}"
@@ -102,3 +107,57 @@ def test_a_tool_call_and_an_answer_to_be_checked_have_a_relay() -> None:
     assert isinstance(called.relay, FastPath)
     assert called.relay.promoted is True
     assert isinstance(checked.relay, Relay)
+
+
+def test_text_that_comes_meanwhile_needs_no_turn_of_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[bool] = []
+    carry_on = FastPath.next
+
+    async def counted(self: FastPath, take: Take | None = None) -> list[ChatEvent]:
+        turns.append(take is not None)
+        return await carry_on(self, take)
+
+    monkeypatch.setattr(FastPath, "next", counted)
+    taking = run(asked("openai_chat", "prose"))
+    monkeypatch.setattr(World, "takes", False)
+    waiting = run(asked("openai_chat", "prose"))
+    assert taking.events == waiting.events
+    assert turns.count(True) < 6 < turns.count(False)
+
+
+def test_no_more_is_read_until_what_was_taken_is_dealt_with() -> None:
+    async def scene() -> Outcome:
+        async def dealt_with(outcome: Outcome) -> None:
+            known = len(outcome.events)
+            await asyncio.sleep(0.03)
+            assert len(outcome.events) == known
+
+        world = World(Provider("a", "openai_chat", act))
+        outcome = await world.ask(REFERENCES["prose"], read=dealt_with)
+        await world.settle()
+        return outcome
+
+    slow = run(scene())
+    assert slow.answered
+    assert slow.text == run(asked("openai_chat", "prose")).text
+
+
+def test_a_defect_of_what_takes_the_text_closes_the_request() -> None:
+    async def scene() -> tuple[World, Carrier]:
+        world = World(Provider("a", "openai_chat", act))
+        target = world.providers["a"].target
+        carrier = start(world.engine, Job(request=REFERENCES["prose"].request(0), targets=(target,)))
+
+        def broken(event: ChatEvent) -> None:
+            raise LookupError("a defect")
+
+        with pytest.raises(LookupError):
+            while await carrier.next(broken):
+                pass
+        assert await carrier.next() == []
+        await world.settle()
+        return world, carrier
+
+    world, carrier = run(scene())
+    assert [record.outcome for record in world.store.records(limit=None)] == ["cancelled"]
+    assert carrier.promoted is False

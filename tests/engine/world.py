@@ -169,6 +169,8 @@ class World:
 
     fast_steps = math.inf
     """How many steps a request may take on the fast path."""
+    takes = True
+    """Whether its reader takes text at once."""
 
     def __init__(self, *providers: Provider, policy: Policy | None = None, seed: int = 0, enough: int = 20) -> None:
         self.providers = {provider.name: provider for provider in providers}
@@ -226,9 +228,14 @@ class World:
         self.outcomes.append(outcome)
         self._by_request[relay.report.request_id] = outcome
         self._note_barred(outcome)
+
+        def take(event: ChatEvent) -> Coroutine[Any, Any, None] | None:
+            outcome.events.append(event)
+            return None if read is None else read(outcome)
+
         try:
             async with asyncio.timeout(cancel_after):
-                while batch := await relay.next():
+                while batch := await relay.next(take if self.takes else None):
                     outcome.events += batch
                     if read is not None:
                         await read(outcome)

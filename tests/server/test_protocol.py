@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -95,6 +96,9 @@ class Transport:
     def close(self) -> None:
         if self.closed is None:
             self.closed = asyncio.get_running_loop().time()
+
+    def abort(self) -> None:
+        self.close()
 
     def is_closing(self) -> bool:
         return self.closed is not None
@@ -207,6 +211,67 @@ def test_nothing_more_is_read_while_a_request_waits_for_its_turn() -> None:
         await asyncio.sleep(10)
 
     run(story())
+
+
+def test_the_next_request_waits_until_the_caller_has_read_enough_of_the_answer_before() -> None:
+    async def scene() -> None:
+        connection, transport = connected(0.1)
+        connection.data_received(GET)
+        connection.pause_writing()
+        connection.data_received(GET)
+        await asyncio.sleep(5)
+        assert transport.written.count(b" 200 ") == 1
+        connection.resume_writing()
+        await asyncio.sleep(1)
+        assert transport.written.count(b" 200 ") == 2
+        assert transport.closed is None
+
+    run(scene())
+
+
+def test_a_caller_who_leaves_without_having_read_leaves_nothing_behind() -> None:
+    async def scene() -> None:
+        connection, _ = connected(0.1)
+        connection.data_received(GET)
+        connection.pause_writing()
+        await asyncio.sleep(0.3)
+        connection.connection_lost(None)
+        await asyncio.sleep(0.1)
+        assert len(asyncio.all_tasks()) == 1
+
+    run(scene())
+
+
+def test_a_write_that_was_cancelled_leaves_the_next_to_wait_for_the_caller() -> None:
+    written: list[bytes] = []
+
+    class Persistent(Slow):
+        async def handle(self, exchange: Exchange) -> None:
+            await exchange.start(200, {})
+            for piece in (b"one", b"two"):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await exchange.write(piece)
+                written.append(piece)
+            await exchange.write(b"three", more=False)
+
+    async def scene() -> None:
+        connection, transport = connected(0)
+        connection._app = Persistent(0)
+        connection.data_received(GET)
+        connection.pause_writing()
+        await asyncio.sleep(0.5)
+        assert written == []
+        await asyncio.sleep(1)
+        assert written == [b"one"]
+        await asyncio.sleep(1)
+        assert written == [b"one", b"two"]
+        connection.resume_writing()
+        await asyncio.sleep(1)
+        assert b"three" in transport.written
+        assert len(asyncio.all_tasks()) == 1
+
+    run(scene())
 
 
 def test_an_answer_that_has_not_begun_when_the_server_ends_is_a_503() -> None:

@@ -109,6 +109,38 @@ async def test_who_waits_is_woken(harness: Harness) -> None:
     sent.abort()
 
 
+async def test_who_listens_is_called_for_all_that_comes_until_he_listens_no_more(harness: Harness) -> None:
+    harness.play(Reply(steps=[b"one ", Pause(0.05), b"two", Pause(0.05), b"three"]))
+    sent = begun(harness)
+    await moved(sent, bytes=4)
+    heard = [sent.take()]
+
+    def hear() -> None:
+        if sent.pieces:
+            heard.append(sent.take())
+            if heard[-1].endswith(b"two"):
+                sent.listen(None)
+
+    sent.listen(hear)
+    await until(lambda: b"".join(heard) == b"one two")
+    await moved(sent, bytes=5)
+    assert heard[-1] == b"two"
+    assert sent.take() == b"three"
+
+
+async def test_who_listens_is_woken_too_and_hears_of_the_end(harness: Harness) -> None:
+    harness.play(Reply(steps=[b"all", Pause(0.05), Reset()]))
+    sent = begun(harness)
+    await moved(sent, bytes=3)
+    sent.take()
+    heard: list[str | None] = []
+    sent.listen(lambda: heard.append(sent.error))
+    sent.wake()
+    assert heard == [None]
+    await until(lambda: len(heard) > 1)
+    assert heard[-1] is not None
+
+
 @pytest.mark.parametrize("moment", ["connecting", "waiting", "reading"])
 async def test_what_is_aborted_is_closed(harness: Harness, moment: str) -> None:
     request = harness.unanswered() if moment == "connecting" else harness.request()

@@ -234,18 +234,19 @@ class Attempt:
         self.watch.received(now)
         for event in batch:
             if isinstance(event, TextDelta):
-                self._content(Phase.TEXT, event.text, now)
+                self.content(Phase.TEXT, event.text, now)
             elif isinstance(event, UsageReport):
                 self.usage = event.usage
             elif isinstance(event, ThinkingDelta):
-                self._content(Phase.THINKING, event.text, now)
+                self.content(Phase.THINKING, event.text, now)
             elif isinstance(event, ToolCallDelta):
-                self._content(Phase.TOOL, event.name + event.arguments, now)
+                self.content(Phase.TOOL, event.name + event.arguments, now)
             elif isinstance(event, Finished):
                 self.finished = not event.provisional
                 self.watch.finished = self.finished and (self.first_content is not None or not is_empty_stop(event))
 
-    def _content(self, phase: Phase, text: str, now: float) -> None:
+    def content(self, phase: Phase, text: str, now: float) -> None:
+        """Notes content that has arrived, and when."""
         if not text:
             return
         if self.first_content is None:

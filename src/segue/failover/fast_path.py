@@ -11,6 +11,7 @@ decided, the relay decides; the fast path only knows which answers need no decis
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TypeAlias
 
 import msgspec
@@ -34,7 +35,7 @@ from segue.failover.engine import Engine
 from segue.failover.hooks import RequestStart
 from segue.failover.job import Job
 from segue.failover.plan import Entry
-from segue.failover.relay import Relay
+from segue.failover.relay import Relay, Take
 from segue.failover.report import Report, ending, sign
 from segue.failover.stall_timer import Phase
 from segue.failover.upstream import HttpBatches, HttpUpstream
@@ -93,13 +94,17 @@ class FastPath:
         "_linger_until",
         "_loop",
         "_phase",
+        "_polled",
         "_relay",
         "_sent",
         "_started",
         "_steps",
+        "_take",
         "_tokens",
         "_upstream",
         "_waiting",
+        "_woken",
+        "_writing",
         "report",
     )
 
@@ -140,6 +145,12 @@ class FastPath:
         self._linger_until = FOREVER
         self._alarm = Alarm(self._loop)
         self._waiting = False
+        self._take: Take | None = None
+        self._woken: asyncio.Future[None] | None = None
+        self._writing: Awaitable[None] | None = None
+        """What `_take` has returned."""
+        self._polled: list[UpstreamEvent] | None = None
+        """What has come and was not looked at."""
         self._comes_sooner = True
         """Whether the alarm may have to go off before the moment for which it is set."""
         self._late = False
@@ -148,16 +159,18 @@ class FastPath:
 
     # The reader's side, as `Relay`'s.
 
-    async def next(self) -> list[ChatEvent]:
+    async def next(self, take: Take | None = None) -> list[ChatEvent]:
         """The next events, at least one; the last is `Finished`, and after it always [].
 
-        Raises the request's `SegueError`, after all events before it. Cancelling closes it.
+        `take` may get text that comes while this waits, at once, which spares the caller's task its turn; what it returns is
+        awaited before more is read. Raises the request's `SegueError`, after all events before it. Cancelling closes it.
         """
         if self._relay is None:
             try:
-                if (out := await self._carry()) is not None:
+                if (out := await self._carry(take)) is not None:
                     return out
-                self._relay = self._promoted()
+                if self._relay is None:
+                    self._relay = self._promoted()
             except BaseException:
                 self.close()
                 raise
@@ -204,7 +217,7 @@ class FastPath:
 
     # The fast path.
 
-    async def _carry(self) -> list[ChatEvent] | None:
+    async def _carry(self, take: Take | None) -> list[ChatEvent] | None:
         """The next events; None where a relay has to go on."""
         if self._done:
             return []
@@ -215,19 +228,17 @@ class FastPath:
         assert batches is not None
         if sent is None:
             return None
-        while True:
-            if self._late or self._steps >= self._engine.fast_steps:
-                return None
-            self._steps += 1
-            if (events := batches.poll()) is None:
+        while self._relay is None:
+            events, self._polled = self._polled, None
+            if events is None:
+                if self._late or self._steps >= self._engine.fast_steps:
+                    return None
+                self._steps += 1
+                events = batches.poll()
+            if events is None:
                 if not batches.plain:
                     return None
-                if self._comes_sooner:
-                    self._comes_sooner = False
-                    self._alarm.set(self._due(), self._ring)
-                attempt.awaited = self._waiting = True
-                await sent.more()
-                self._waiting = False
+                await self._wait(sent, attempt, take)
                 continue
             now = self._note(attempt, events)
             if (out := self._taken(attempt, events, now)) is None:
@@ -241,6 +252,62 @@ class FastPath:
                 attempt.shown = True
                 self._given += len(out)
                 return out
+        return None
+
+    async def _wait(self, sent: InFlight, attempt: Attempt, take: Take | None) -> None:
+        """Waits for what comes next, and for `take` to have dealt with what it got of that."""
+        self._set_alarm()
+        attempt.awaited = self._waiting = True
+        if take is None or not self._has_text or self._job.hold:
+            await sent.more()
+            self._waiting = False
+            return
+        self._take = take
+        self._woken = woken = self._loop.create_future()
+        sent.listen(self._look)
+        try:
+            await woken
+        finally:
+            sent.listen(None)
+            self._waiting = False
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            attempt.awaited = False
+            await writing
+
+    def _look(self) -> None:
+        """What `_wait` has the transport call: more text is handed on, anything else wakes it."""
+        woken, self._woken = self._woken, None
+        if woken is None or woken.done():
+            return
+        try:
+            if self._handed_on():
+                self._woken = woken
+            else:
+                woken.set_result(None)
+        except Exception as error:
+            woken.set_exception(error)
+
+    def _handed_on(self) -> bool:
+        """Whether nothing but text has come, if anything, and the caller can take more of it at once."""
+        batches, attempt = self._batches, self._attempt
+        assert attempt is not None
+        assert batches is not None
+        if self._late or self._steps >= self._engine.fast_steps:
+            return False
+        self._steps += 1
+        if (events := batches.poll()) is None:
+            return batches.plain
+        text = events[0] if len(events) == 1 and self._phase is Phase.TEXT else None
+        if type(text) is not TextDelta or not text.text or self._finished is not None or attempt.receipt.complete:
+            self._polled = events
+            return False
+        attempt.content(Phase.TEXT, text.text, self._loop.time())
+        self._arrived[-1][1].append(text)
+        self._given += 1
+        assert self._take is not None
+        self._writing = self._take(text)
+        return self._writing is None
 
     def _begin(self) -> bool:
         """Sends the request to its first target; False, and begins no attempt, if that can't be asked at once."""
@@ -360,6 +427,11 @@ class FastPath:
         return relay
 
     # The moment at which silence needs a decision.
+
+    def _set_alarm(self) -> None:
+        if self._comes_sooner:
+            self._comes_sooner = False
+            self._alarm.set(self._due(), self._ring)
 
     def _due(self) -> float:
         assert self._attempt is not None

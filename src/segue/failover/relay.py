@@ -12,8 +12,9 @@ health book (which targets are healthy). The relay carries out their decisions, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
@@ -37,6 +38,9 @@ from segue.failover.splice.splice import Next
 from segue.failover.upstream import HttpBatches
 from segue.routing.fitness import need_of
 from segue.routing.target import Target
+
+Take: TypeAlias = Callable[[ChatEvent], Awaitable[None] | None]
+"""Gets an event; what it returns, if anything, is to be awaited before it gets more."""
 
 AT_ONCE = 512
 """Events after which other tasks of the event loop get a turn."""
@@ -94,8 +98,8 @@ class Relay:
 
     # The reader's side.
 
-    async def next(self) -> list[ChatEvent]:
-        """The next events, at least one; the last is `Finished`, and after it always [].
+    async def next(self, take: Take | None = None) -> list[ChatEvent]:
+        """The next events, at least one; the last is `Finished`, and after it always []. `take`: as in `FastPath.next`, and not used here.
 
         Raises the request's `SegueError`, after all events before it. Cancelling closes the relay.
         """

@@ -337,7 +337,7 @@ class HttpBatches:
         if self._events > EVENTS_MOST:
             raise EndlessError(f"the answer has more than {EVENTS_MOST} events")
         self._receipt.complete = decoder.complete
-        return self._restored(_joined(events))
+        return self._restored(events if len(events) < 2 else _joined(events))
 
     def _ended(self, decoder: Decoder) -> list[UpstreamEvent]:
         events = decoder.eof()
@@ -384,8 +384,6 @@ class _Bounded:
 
 def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
     """Pieces of text that came in one read, as one: the reader has less to do, and gets them no later."""
-    if len(events) < 2:
-        return events
     joined: list[UpstreamEvent] = []
     texts: list[str] = []
     for event in events:

@@ -38,6 +38,7 @@ class AsgiChannel:
         self._receive = receive
         self._send = send
         self._more = True
+        self._writing: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._listening: asyncio.Task[None] | None = None
 
@@ -60,8 +61,15 @@ class AsgiChannel:
             headers.append((b"content-length", b"%d" % length))
         return self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    def write(self, data: bytes, *, more: bool) -> Awaitable[None]:
-        return self._send({"type": "http.response.body", "body": data, "more_body": more})
+    @property
+    def blocked(self) -> bool:
+        return self._writing is not None and not self._writing.done()
+
+    def write(self, data: bytes, *, more: bool) -> asyncio.Future[None]:
+        self._writing = asyncio.ensure_future(
+            self._send({"type": "http.response.body", "body": data, "more_body": more})
+        )
+        return self._writing
 
     def watch(self, left: Callable[[], None]) -> None:
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._listen, left)

@@ -50,6 +50,11 @@ class Channel(Protocol):
     nothing is written to a caller who has left."""
 
     @property
+    def blocked(self) -> bool:
+        """Whether a write waits for the caller to read."""
+        ...
+
+    @property
     def ending(self) -> bool:
         """Whether the server has been asked to end, and waits for this answer."""
         ...
@@ -66,8 +71,8 @@ class Channel(Protocol):
         """Writes the answer's head. `length` is the body's in bytes, None where it is unknown or there can be no body."""
         ...
 
-    def write(self, data: bytes, *, more: bool) -> Awaitable[None] | None:
-        """Writes a piece of the answer's body, the last if not `more`."""
+    def write(self, data: bytes, *, more: bool) -> asyncio.Future[None] | None:
+        """Writes a piece of the answer's body, the last if not `more`. It is on its way on return."""
         ...
 
     def watch(self, left: Callable[[], None]) -> None:
@@ -107,8 +112,6 @@ class Exchange:
         """The engine's request id, once it has one."""
         self.extra: Mapping[str, str] = {}
         """Headers of every answer."""
-        self.writing = False
-        """Whether a write waits for the caller to read."""
         self.written = 0.0
         """The time of the last write, on the event loop's clock."""
         self.loop = asyncio.get_running_loop()
@@ -169,12 +172,14 @@ class Exchange:
             await waiting
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
-        self.streamed = True
-        if (waiting := self._channel.write(data, more=more)) is not None:
-            self.writing = True
+        if (waiting := self.put(data, more=more)) is not None:
             await waiting
-            self.writing = False
+
+    def put(self, data: bytes, *, more: bool = True) -> Awaitable[None] | None:
+        """`write`; where the caller does not read, what is returned is to be awaited before the next."""
+        self.streamed = True
         self.written = self.loop.time()
+        return self._channel.write(data, more=more)
 
     def watch(self) -> CallerWatch:
         return CallerWatch(self, self._channel, self._bounds)
@@ -236,7 +241,7 @@ class CallerWatch:
     def _look(self) -> None:
         now = self._loop.time()
         silent_until = self._exchange.written + self._bounds.ping
-        if self._exchange.writing:
+        if self._channel.blocked:
             silent_until = now + self._bounds.ping
         elif self._on_silence is not None and now >= silent_until:
             self._pinging = asyncio.ensure_future(self._on_silence())

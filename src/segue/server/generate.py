@@ -17,6 +17,7 @@ from segue.chat.events import ChatEvent, Finished
 from segue.errors import LLMServiceUnavailableError, SegueError
 from segue.failover.fast_path import Carrier
 from segue.failover.job import Job
+from segue.failover.relay import Take
 from segue.runtime import Runtime
 from segue.server.exchange import CallerWatch, Exchange
 from segue.wire.codec import IngressCodec, IngressRequest
@@ -69,7 +70,12 @@ async def _whole(
 ) -> None:
     encoder = codec.encoder(asked, id=relay.report.request_id, created=int(time.time()))
     body = b""
-    while events := await _next(relay, watch):
+
+    def take(event: ChatEvent) -> None:
+        nonlocal body
+        body += encoder.feed(event)
+
+    while events := await _next(relay, watch, take):
         body += _encoded(encoder.feed, events)
     headers = {"content-type": encoder.content_type}
     await written()
@@ -92,9 +98,13 @@ async def _stream(
         if data := encoder.ping():
             await exchange.write(data)
 
+    def take(event: ChatEvent) -> Awaitable[None] | None:
+        data = encoder.feed(event)
+        return exchange.put(data) if data else None
+
     watch.on_silence(ping)
     try:
-        while events := await _next(relay, watch):
+        while events := await _next(relay, watch, take if exchange.status else None):
             ended = type(events[-1]) is Finished
             data = _encoded(encoder.feed, events)
             if not data and not ended:
@@ -115,10 +125,10 @@ async def _stream(
         await exchange.write(encoder.fail(error), more=False)
 
 
-async def _next(relay: Carrier, watch: CallerWatch) -> list[ChatEvent]:
+async def _next(relay: Carrier, watch: CallerWatch, take: Take | None = None) -> list[ChatEvent]:
     """The next events. Raises `GatewayEndedError` where the server ends the request, whose caller is still there."""
     try:
-        return await relay.next()
+        return await relay.next(take)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if watch.left or task is None:

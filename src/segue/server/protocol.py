@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from math import inf
@@ -114,8 +114,8 @@ class HttpProtocol(asyncio.Protocol):
         self.loop = _loop or asyncio.get_running_loop()
         self.ending = False
         """Whether the server is to end."""
-        self.writable: asyncio.Event | None = None
-        """Set once the caller has read enough; None while it does."""
+        self.writable: asyncio.Future[None] | None = None
+        """Done once the caller has read enough; None while it does."""
         self._app: Application = config.loaded_app
         self._idle = config.timeout_keep_alive
         self._server = server_state
@@ -164,8 +164,9 @@ class HttpProtocol(asyncio.Protocol):
         self._ahead.clear()
         if self._timer is not None:
             self._timer.cancel()
-        if self._current is not None:
-            self._current.leave()
+        current, self._current = self._current, None
+        if current is not None:
+            current.leave()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
@@ -198,16 +199,18 @@ class HttpProtocol(asyncio.Protocol):
             self._close_within(min(HEAD_WAIT, self._deadline - self.loop.time()))
 
     def pause_writing(self) -> None:
-        self.writable = asyncio.Event()
+        self.writable = self.loop.create_future()
         self._unread = self.loop.call_later(self.read_wait, self.transport.abort)
 
     def resume_writing(self) -> None:
-        if self.writable is not None:
-            self.writable.set()
-            self.writable = None
+        writable, self.writable = self.writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
+        if self._current is not None and self._current.answered:
+            self.finished(self._current)
 
     def pause_reading(self) -> None:
         if not self._paused:
@@ -302,7 +305,7 @@ class HttpProtocol(asyncio.Protocol):
         self._receiving = None
         self._ended = not channel.keep
         channel.feed_end()
-        if channel.answered:
+        if channel.answered and channel is not self._current:
             self._go_on()
 
     def _check_size(self) -> None:
@@ -357,7 +360,7 @@ class HttpProtocol(asyncio.Protocol):
             channel.cut()
 
     def finished(self, channel: HttpChannel) -> None:
-        """What a channel calls once its answer is written."""
+        """The answer is written, and the caller reads."""
         self._current = None
         if not channel.keep:
             self._ahead.clear()
@@ -534,10 +537,12 @@ class HttpChannel:
         head = (_status_line(status), self._connection.default_fields(), lines.encode("ascii"), b"\r\n")
         self._connection.transport.write(b"".join(head))
 
-    def write(self, data: bytes, *, more: bool) -> Awaitable[None] | None:
+    @property
+    def blocked(self) -> bool:
+        return self._connection.writable is not None
+
+    def write(self, data: bytes, *, more: bool) -> asyncio.Future[None] | None:
         connection = self._connection
-        if connection.writable is not None:
-            return self._write_later(data, more)
         if self.left:
             return None
         if self._chunked:
@@ -549,13 +554,11 @@ class HttpChannel:
             connection.transport.write(data)
         if not more:
             self.answered = True
-            connection.finished(self)
-        return None
-
-    async def _write_later(self, data: bytes, more: bool) -> None:
-        while (writable := self._connection.writable) is not None:
-            await writable.wait()
-        self.write(data, more=more)
+            if connection.writable is None:
+                connection.finished(self)
+        if connection.writable is not None and connection.writable.done():  # cancelled, with a task that waited for it
+            connection.writable = connection.loop.create_future()
+        return connection.writable
 
     def watch(self, left: Callable[[], None]) -> None:
         self._left = left

@@ -8,7 +8,7 @@ at once when an answer is closed before its end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol, runtime_checkable
 
 from segue.wire.codec import WireRequest
@@ -84,8 +84,13 @@ class InFlight(Protocol):
         """Is done when one of the attributes changes, and when woken."""
         ...
 
+    def listen(self, call: Callable[[], None] | None) -> None:
+        """In place of `more()`: `call` is called each time one of the attributes changes, and when woken, until None takes its place.
+        It must not raise, nor abort."""
+        ...
+
     def wake(self) -> None:
-        """Lets who waits for `more()` look again."""
+        """Lets who waits or listens look again."""
         ...
 
     def abort(self, message: str = "the connection was closed") -> None:

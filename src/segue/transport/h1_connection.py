@@ -12,6 +12,7 @@ import contextlib
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import httptools
@@ -42,6 +43,7 @@ class H1Exchange:
         "dialling",
         "error",
         "headers",
+        "listener",
         "loop",
         "phase",
         "pieces",
@@ -59,6 +61,7 @@ class H1Exchange:
         self.dialling: asyncio.Task[None] | None = None
         """What waits for a connection to send the request over."""
         self.waiter: asyncio.Future[None] | None = None
+        self.listener: Callable[[], None] | None = None
         self.started = False
         """Whether a byte of an answer has arrived."""
         self.answered = False
@@ -80,8 +83,13 @@ class H1Exchange:
         self.waiter = self.loop.create_future()
         return self.waiter
 
+    def listen(self, call: Callable[[], None] | None) -> None:
+        self.listener = call
+
     def wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
+        if self.listener is not None:
+            self.listener()
+        elif self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
     def fail(self, phase: str, message: str, cause: BaseException | None = None) -> None:

@@ -137,7 +137,7 @@ def _in_turn(replies: Iterable[Reply]) -> Script:
 
 
 class MemoryInFlight:
-    """The `InFlight` of a scripted reply: a step is played while `more()` is waited for."""
+    """The `InFlight` of a scripted reply: a step is played while one waits or listens."""
 
     def __init__(self, reply: Reply | Awaitable[Reply], line: _Line, connect: float) -> None:
         self._reply = reply
@@ -147,6 +147,7 @@ class MemoryInFlight:
         self._steps: deque[bytes | Pause | Hang | Reset] = deque()
         self._playing: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._listener: Callable[[], None] | None = None
         self._failure: Exception | None = None
         self.answered = self.complete = False
         self.error: str | None = None
@@ -161,13 +162,19 @@ class MemoryInFlight:
         return data
 
     def more(self) -> asyncio.Future[None]:
-        if self._playing is None:
-            self._playing = self._loop.create_task(self._play())
+        self._play_on()
         self._waiter = self._loop.create_future()
         return self._waiter
 
+    def listen(self, call: Callable[[], None] | None) -> None:
+        self._listener = call
+        if call is not None:
+            self._play_on()
+
     def wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._listener is not None:
+            self._listener()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def abort(self, message: str = "the connection was closed") -> None:
@@ -190,6 +197,10 @@ class MemoryInFlight:
         if self._failure is None:
             self._failure, self.error = failure, str(failure)
 
+    def _play_on(self) -> None:
+        if self._playing is None:
+            self._playing = self._loop.create_task(self._play())
+
     async def _play(self) -> None:
         try:
             await (self._read() if self.answered else self._begin())
@@ -197,6 +208,8 @@ class MemoryInFlight:
             self._fail(failure)
         self._playing = None
         self.wake()
+        if self._listener is not None and not (self.pieces or self.complete or self.error):
+            self._play_on()
 
     async def _begin(self) -> None:
         """What comes before the body."""

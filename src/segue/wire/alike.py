@@ -41,6 +41,20 @@ class AlikeEvents:
         self._after = rest[len(inner) :] + _ENDS
         self._between = self._after + self._before
 
+    def one(self, data: bytes) -> str:
+        """The text of bytes that are one event which needs no parsing, where the bytes before them ended with an event's end; "" of any other."""
+        before, after = self._before, self._after
+        if not before or not data.startswith(before) or not data.endswith(after):
+            return ""
+        inner = data[len(before) : -len(after)]
+        if b'"' in inner or b"\\" in inner:
+            return ""
+        try:
+            text = inner.decode()
+        except UnicodeDecodeError:
+            return ""
+        return text if text.isprintable() else ""
+
     def cut(self, data: bytes, *, between: bool) -> tuple[list[str], bytes, bytes]:
         """The next bytes, cut: the texts that need no parsing, what is to be parsed next, and what is to be cut once that is done.
 
@@ -60,8 +74,6 @@ class AlikeEvents:
     def _take(self, data: bytes) -> tuple[list[str], bytes]:
         """The texts with which `data` begins, and what follows them."""
         before, after = len(self._before), self._after
-        if data.endswith(after) and (texts := _plain([data[before : -len(after)]])):
-            return texts, b""
         inner = data[before:].split(self._between, _RUN)
         inner[-1], end, rest = inner[-1].partition(after)
         if end and (texts := _plain(inner)):

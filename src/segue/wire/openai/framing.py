@@ -35,7 +35,14 @@ class FramedDecoder:
         self._leniency = Leniency()
 
     def feed(self, data: bytes) -> list[UpstreamEvent]:
-        return [] if self.complete else self._repaired(self._feed(data))
+        if self.complete:
+            return []
+        if self._sse is not None and self._sse.between and (text := self._alike.one(data)):
+            self._size = 0
+            events: list[UpstreamEvent] = []
+            self._say(text, events)
+            return self._repaired(events)
+        return self._repaired(self._feed(data))
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
@@ -60,8 +67,8 @@ class FramedDecoder:
     def _whole(self, data: bytes, events: list[UpstreamEvent]) -> None:
         raise NotImplementedError
 
-    def _say(self, texts: list[str], events: list[UpstreamEvent]) -> None:
-        """Texts of events that are like one that was learned; of a dialect that learns none, never called."""
+    def _say(self, text: str, events: list[UpstreamEvent]) -> None:
+        """The text of events that are like one that was learned; of a dialect that learns none, never called."""
         raise NotImplementedError
 
     def _reframed(self, event: ServerSentEvent, events: list[UpstreamEvent]) -> bool:
@@ -103,7 +110,7 @@ class FramedDecoder:
                 texts, part, data = self._alike.cut(data, between=self._sse.between)
                 if texts:
                     self._size = 0
-                    self._say(texts, events)
+                    self._say("".join(texts), events)
                 for event in self._sse.feed(part) if part else ():
                     self._size = 0
                     self._event(event, events)

@@ -143,6 +143,10 @@ class AnswerDecoder:
                 self._document.append(data)
                 return events
             self._document = None
+        if self._parser.between and (text := self._alike.one(data)):
+            if self._alike_block not in self._ignored:
+                self._text(text, events)
+            return self._repaired(events)
         while data and not self.complete:
             texts, part, data = self._alike.cut(data, between=self._parser.between)
             if texts and self._alike_block not in self._ignored:

@@ -123,9 +123,9 @@ class AnswerDecoder(FramedDecoder):
             if self._alike.learns and (text := _only_text(chunk)):
                 self._alike.learn(event, text)
 
-    def _say(self, texts: list[str], events: list[UpstreamEvent]) -> None:
-        self._end_thought(events)
-        text = "".join(texts)  # one event, as it is counted: what is kept stays within the bound on events
+    def _say(self, text: str, events: list[UpstreamEvent]) -> None:
+        if self._details:
+            self._end_thought(events)
         self._texts.append(text)
         events.append(TextDelta(text))
 
