@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -20,8 +22,9 @@ from segue.chat.request import ChatRequest
 from segue.failover.relay import Relay
 from segue.server.exchange import Exchange
 from segue.settings import Settings
+from segue.settings_loading import load
 
-from .gateway import asking, break_all, call, served
+from .gateway import asking, break_all, call, listening, served
 
 FAULTS = ("context_length", "auth", "unavailable", "cut:after=3", "error_event", "garbage", "empty", "quota", "")
 OURS = (ChatRequest, Relay, Exchange)
@@ -82,3 +85,49 @@ async def test_what_was_asked_of_a_target_that_hangs_dies_with_its_deadline(box:
             await settled()
     assert answer.status == 500
     assert not [thing for thing in left if isinstance(thing, OURS)]
+
+
+EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"begun"}}]}\n\n'
+BEGUN = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" + EVENT
+
+
+async def begins_and_waits(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads a request, keeps none of it, and sends the beginning of an answer."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    left = int(head.lower().partition(b"content-length:")[2].split()[0])
+    while left:
+        left -= len(await reader.read(65_536))
+    writer.write(BEGUN)
+    with suppress(ConnectionError):
+        await reader.read()
+    writer.close()
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "claude", "gemini"])
+async def test_a_stream_that_waits_holds_its_prompt_once(dialect: str) -> None:
+    upstream = await asyncio.start_server(begins_and_waits, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{upstream.sockets[0].getsockname()[1]}/v1"
+    given = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": address, "SEGUE_CHAIN": "openai", "SEGUE_LEDGER": "none"}
+    size = 2_000_000
+    async with upstream, served(load(given, directory="/nonexistent")) as gateway, listening(gateway) as port:
+
+        async def ask(text: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            path, body = asking(dialect, text, stream=True)
+            data = json.dumps(body).encode()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-length: {len(data)}\r\n\r\n"
+            writer.write(head.encode() + data)
+            await reader.readuntil(b"begun")
+            return reader, writer
+
+        _, first = await ask("short")
+        tracemalloc.start()
+        try:
+            _, second = await ask("a" * size)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        first.close()
+        second.close()
+        await settled()
+    assert size < held < 1.5 * size

@@ -263,6 +263,7 @@ class HttpBatches:
             self.plain = False
             return False
         self._receipt.status = sent.status
+        self._forget_body()
         self._decoder = self._codec.decoder(sent.headers.get("content-type", ""))
         return True
 
@@ -306,6 +307,7 @@ class HttpBatches:
         self._receipt.status = answer.status
         if not 200 <= answer.status < 300:
             return await upstream.refusal(codec, answer)
+        self._forget_body()
         self._decoder = self._decoder or codec.decoder(answer.headers.get("content-type", ""))
         self._body = _Bounded(answer, taken=self._taken)
         return None
@@ -331,6 +333,11 @@ class HttpBatches:
                 return made
             self._wire, self._codec = made
         return None
+
+    def _forget_body(self) -> None:
+        """The request is not sent again: it would be kept as long as the answer takes."""
+        if self._wire is not None:
+            self._wire = msgspec.structs.replace(self._wire, body=b"")
 
     def _decoded(self, events: list[UpstreamEvent], decoder: Decoder) -> list[UpstreamEvent]:
         self._events += len(events)

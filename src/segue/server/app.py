@@ -40,7 +40,7 @@ from segue.server.model_selection import check_name, select
 from segue.server.options import headers_of_ours, narrowed, policy_options
 from segue.server.response_store import Recall, RecallingIngress, stored
 from segue.server.routes import GEMINI, RESPONSES, HttpRoute, Kind
-from segue.wire.codec import IngressCodec
+from segue.wire.codec import IngressCodec, IngressRequest
 from segue.wire.dialects import ingress, paths
 from segue.wire.openai_chat.ingress.completions import CompletionsIngress
 
@@ -239,9 +239,7 @@ class Gateway:
         self, exchange: Exchange, route: HttpRoute, key: str, codec: IngressCodec | None = None
     ) -> None:
         codec = codec or self._codec(route, key)
-        body = await exchange.body()
-        decode = partial(codec.decode, body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
-        asked = decode() if len(body) <= AT_ONCE else await asyncio.to_thread(decode)
+        asked = await _decoded(exchange, codec)
         if (count := len(asked.request.messages)) > MOST_MESSAGES:
             raise InvalidRequestError(
                 f"{count} messages: send up to {MOST_MESSAGES}", status=413, code="too_many_messages"
@@ -298,6 +296,13 @@ class Gateway:
     def _admit(self, key: str, model: str) -> tuple[Budget, ...]:
         check_name(model)
         return () if self._gatekeeper is None else self._gatekeeper.admit(key, model, now=time.monotonic())
+
+
+async def _decoded(exchange: Exchange, codec: IngressCodec) -> IngressRequest:
+    """What the body asks for. Not in the one who answers, where the body would be kept as long as the answer takes."""
+    body = await exchange.body()
+    decode = partial(codec.decode, body, path=exchange.raw_path, query=exchange.query, headers=exchange.headers)
+    return decode() if len(body) <= AT_ONCE else await asyncio.to_thread(decode)
 
 
 def _check_headers(headers: dict[str, str]) -> None:

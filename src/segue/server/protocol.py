@@ -291,6 +291,7 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._stop(_TOO_MANY)
         self._receiving = channel
+        self._names, self._values = [], []  # else an idle connection would keep them
 
     def on_body(self, body: bytes) -> None:
         self._progress = True

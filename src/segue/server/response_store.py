@@ -125,6 +125,8 @@ class RecallingIngress:
             if fields.previous_response_id or _REFERENCE in bytes(fields.input):
                 body = self._filled(body, fields.previous_response_id)
             self._keeps = fields.store is not False
+            if not self._keeps:
+                self._items = []  # they hold the body
         except UNREADABLE:
             pass  # the codec reports what is wrong
         return self._codec.decode(body, path=path, query=query, headers=headers)

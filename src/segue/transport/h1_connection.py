@@ -301,7 +301,8 @@ class Connection(asyncio.Protocol):
 
     def _write_on(self) -> None:
         while self._unsent and not self._writing_paused:
-            piece, self._unsent = self._unsent[:_SMALL], self._unsent[_SMALL:]
+            piece, rest = self._unsent[:_SMALL], self._unsent[_SMALL:]
+            self._unsent = rest or None  # an empty rest would keep the whole
             self.transport.write(piece)
 
     def _finish(self, exchange: H1Exchange) -> None:
