@@ -245,6 +245,16 @@ class Attempt:
                 self.finished = not event.provisional
                 self.watch.finished = self.finished and (self.first_content is not None or not is_empty_stop(event))
 
+    def more_text(self, text: str, now: float) -> None:
+        """`content`, in the middle of a text."""
+        self._pieces += 1
+        if self._pieces % GAP_SAMPLING == 1 and self.awaited:
+            self.gaps.append(now - self.last_content)
+        self.last_content = now
+        self.brought.append(text)
+        self.overdue = self.spared = False
+        self.watch.more_text(len(text), now)
+
     def content(self, phase: Phase, text: str, now: float) -> None:
         """Notes content that has arrived, and when."""
         if not text:

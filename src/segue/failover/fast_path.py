@@ -289,25 +289,23 @@ class FastPath:
             woken.set_exception(error)
 
     def _handed_on(self) -> bool:
-        """Whether nothing but text has come, if anything, and the caller can take more of it at once."""
+        """Whether nothing but text has come, if anything, more may follow, and the caller can take it at once."""
         batches, attempt = self._batches, self._attempt
         assert attempt is not None
         assert batches is not None
         if self._late or self._steps >= self._engine.fast_steps:
             return False
         self._steps += 1
-        if (events := batches.poll()) is None:
-            return batches.plain
-        text = events[0] if len(events) == 1 and self._phase is Phase.TEXT else None
-        if type(text) is not TextDelta or not text.text or self._finished is not None or attempt.receipt.complete:
-            self._polled = events
-            return False
-        attempt.content(Phase.TEXT, text.text, self._loop.time())
-        self._arrived[-1][1].append(text)
+        if self._phase is not Phase.TEXT or self._finished is not None or not (text := batches.poll_text()):
+            self._polled = batches.poll()
+            return self._polled is None and batches.plain
+        attempt.more_text(text, self._loop.time())
+        self._arrived[-1][1].append(event := TextDelta(text))
         self._given += 1
+        assert self._sent is not None
         assert self._take is not None
-        self._writing = self._take(text)
-        return self._writing is None
+        self._writing = self._take(event)
+        return self._writing is None and not self._sent.complete and self._sent.error is None
 
     def _begin(self) -> bool:
         """Sends the request to its first target; False, and begins no attempt, if that can't be asked at once."""

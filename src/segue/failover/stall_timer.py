@@ -181,13 +181,23 @@ class Watch:
         if phase is not self._phase:
             self._enter(phase)
             self._restart_drip(now)
-        self._content = now
-        self._hedged = False
         if phase is Phase.TEXT:
-            self._drip.append((now, size))
-            self._drip_size += size
-            while self._drip_size - self._drip[0][1] >= self._limits.drip_floor and len(self._drip) > 1:
-                self._drip_size -= self._drip.pop(0)[1]
+            self.more_text(size, now)
+        else:
+            self._content = now
+            self._hedged = False
+
+    def more_text(self, size: int, now: float) -> None:
+        """`progress` of a text that has begun; `size` is at least 1."""
+        self._byte = self._content = now
+        self._hedged = False
+        drip = self._drip
+        drip.append((now, size))
+        total = self._drip_size + size
+        floor = self._limits.drip_floor
+        while len(drip) > 1 and total - drip[0][1] >= floor:
+            total -= drip.pop(0)[1]
+        self._drip_size = total
 
     def resume(self, now: float) -> None:
         """Reading paused for a while: that time does not count as the target's silence."""

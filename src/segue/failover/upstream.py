@@ -188,7 +188,7 @@ class HttpBatches:
     """
 
     __slots__ = (
-        "_answer", "_ask", "_body", "_codec", "_decoder", "_events", "_over", "_receipt", "_sent", "_taken", "_upstream", "_wire", "plain",
+        "_answer", "_ask", "_body", "_codec", "_decoder", "_events", "_over", "_receipt", "_sent", "_taken", "_text_of", "_upstream", "_wire", "plain",
     )  # fmt: skip
 
     _body: _Bounded
@@ -202,6 +202,7 @@ class HttpBatches:
         self._sent: InFlight | None = None
         self._answer: Response | None = None
         self._decoder: Decoder | None = None
+        self._text_of: Callable[[bytes], str] | None = None
         self._taken = 0
         self._events = 0
         self._over = False
@@ -243,6 +244,20 @@ class HttpBatches:
         self.plain = sent.error is None
         return self._ended(decoder) if sent.complete else None
 
+    def poll_text(self) -> str:
+        """The text of what has arrived, where that is one usual event of text alone; "" where it may be anything else: then `poll`."""
+        sent, text_of = self._sent, self._text_of
+        if sent is None or text_of is None or len(sent.pieces) != 1:
+            return ""
+        size = len(data := sent.pieces[0])
+        if size > SLICE or self._taken + size > ANSWER_MOST or self._events >= EVENTS_MOST:
+            return ""
+        if text := text_of(data):
+            sent.take()
+            self._taken += size
+            self._events += 1
+        return text
+
     def drain(self) -> None:
         """The answer is complete, and nothing is read any more: its connection is free once the body has ended, too."""
         self._over = True
@@ -265,6 +280,7 @@ class HttpBatches:
         self._receipt.status = sent.status
         self._forget_body()
         self._decoder = self._codec.decoder(sent.headers.get("content-type", ""))
+        self._text_of = getattr(self._decoder, "text_of", None)
         return True
 
     # With waits.

@@ -177,6 +177,8 @@ class Exchange:
 
     def put(self, data: bytes, *, more: bool = True) -> Awaitable[None] | None:
         """`write`; where the caller does not read, what is returned is to be awaited before the next."""
+        if not data and more:
+            return None
         self.streamed = True
         self.written = self.loop.time()
         return self._channel.write(data, more=more)

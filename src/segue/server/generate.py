@@ -99,8 +99,7 @@ async def _stream(
             await exchange.write(data)
 
     def take(event: ChatEvent) -> Awaitable[None] | None:
-        data = encoder.feed(event)
-        return exchange.put(data) if data else None
+        return exchange.put(encoder.feed(event))
 
     watch.on_silence(ping)
     try:

@@ -216,12 +216,14 @@ class Connection(asyncio.Protocol):
                 return
             self.usable = False
         else:
-            self._take_body(exchange)
+            if self._pieces:
+                self._take_body(exchange)
         if exchange.complete:
             self._finish(exchange)
-        elif exchange.answered and self._quiet > _MOST_HEAD:
-            self.abort("what frames the body has no end")
         elif exchange.answered:
+            if self._quiet > _MOST_HEAD:
+                self.abort("what frames the body has no end")
+                return
             exchange.wake()
             if exchange.unread > _MOST_UNREAD and not self._reading_paused:
                 self._reading_paused = True
@@ -296,7 +298,7 @@ class Connection(asyncio.Protocol):
         self._quiet = 0
         if exchange.answered and not exchange.complete:
             exchange.pieces += pieces
-            exchange.unread += sum(map(len, pieces))
+            exchange.unread += len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
         pieces.clear()
 
     def _write_on(self) -> None:

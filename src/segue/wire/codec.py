@@ -78,6 +78,15 @@ class Decoder(Protocol):
         ...
 
 
+class TextDecoder(Decoder, Protocol):
+    """A decoder that can tell usual text without parsing it. No decoder needs to: what lacks `text_of` is fed."""
+
+    def text_of(self, data: bytes) -> str:
+        """The text of the next bytes, which are read, where they are one event that brings text alone; "" where they may be anything else,
+        and then nothing is read. Raises nothing."""
+        ...
+
+
 class UpstreamCodec(Protocol):
     """The client side of a dialect: requests to bytes, a provider's bytes to events. Stateless; each answer has its own `Decoder`."""
 

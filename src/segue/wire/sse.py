@@ -31,6 +31,7 @@ class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
 
 _FIELDS = frozenset({b"data", b"event", b"id", b"retry", b""})
 _BOM = b"\xef\xbb\xbf"
+_CR = ord("\r")
 
 
 class SSEParser:
@@ -59,7 +60,7 @@ class SSEParser:
         if self._skip_lf and data:
             data = data.removeprefix(b"\n")
             self._skip_lf = False
-        if b"\r" in data:
+        if _CR in data:
             self._skip_lf = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         lines = data.split(b"\n")

@@ -6,7 +6,7 @@ dialects interpret the events and the document.
 
 from __future__ import annotations
 
-from segue.chat.events import Failed, UpstreamEvent
+from segue.chat.events import Failed, TextDelta, UpstreamEvent
 from segue.chat.failure import Failure
 from segue.wire.alike import AlikeEvents
 from segue.wire.lenient import Leniency, is_filler, unframed
@@ -37,12 +37,26 @@ class FramedDecoder:
     def feed(self, data: bytes) -> list[UpstreamEvent]:
         if self.complete:
             return []
-        if self._sse is not None and self._sse.between and (text := self._alike.one(data)):
-            self._size = 0
-            events: list[UpstreamEvent] = []
-            self._say(text, events)
-            return self._repaired(events)
+        if text := self.text_of(data):
+            return [TextDelta(text)]
         return self._repaired(self._feed(data))
+
+    def text_of(self, data: bytes) -> str:
+        """As `TextDecoder.text_of`."""
+        sse = self._sse
+        if (
+            sse is None
+            or not sse.between
+            or self._leniency.used
+            or self.complete
+            or not (text := self._alike.one(data))
+        ):
+            return ""
+        return text if self._says(text) else ""
+
+    def _says(self, text: str) -> bool:
+        """Notes such a text, if nothing else is to be said before it; of a dialect that learns none, never called."""
+        raise NotImplementedError
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []

@@ -143,10 +143,8 @@ class AnswerDecoder:
                 self._document.append(data)
                 return events
             self._document = None
-        if self._parser.between and (text := self._alike.one(data)):
-            if self._alike_block not in self._ignored:
-                self._text(text, events)
-            return self._repaired(events)
+        if text := self.text_of(data):
+            return [TextDelta(text)]
         while data and not self.complete:
             texts, part, data = self._alike.cut(data, between=self._parser.between)
             if texts and self._alike_block not in self._ignored:
@@ -170,6 +168,14 @@ class AnswerDecoder:
             self._break("the stream ended before the answer was complete", events)
         self.complete = True
         return self._repaired(events)
+
+    def text_of(self, data: bytes) -> str:
+        """As `TextDecoder.text_of`."""
+        if not self._parser.between or self._leniency.used or self.complete or self._alike_block in self._ignored:
+            return ""
+        text = self._alike.one(data)
+        self._text_length += len(text)
+        return text
 
     def _repaired(self, events: list[UpstreamEvent]) -> list[UpstreamEvent]:
         return self._leniency.mend(events) if self._leniency.used else events

@@ -123,9 +123,14 @@ class AnswerDecoder(FramedDecoder):
             if self._alike.learns and (text := _only_text(chunk)):
                 self._alike.learn(event, text)
 
-    def _say(self, text: str, events: list[UpstreamEvent]) -> None:
+    def _says(self, text: str) -> bool:
         if self._details:
-            self._end_thought(events)
+            return False
+        self._texts.append(text)
+        return True
+
+    def _say(self, text: str, events: list[UpstreamEvent]) -> None:
+        self._end_thought(events)
         self._texts.append(text)
         events.append(TextDelta(text))
 
