@@ -7,6 +7,8 @@ that no caller waits for is written within about 50 ms. Several processes may wr
 What a process that died had reserved is booked at its bound by the next that writes to the file, or within a minute by one that does
 already.
 
+Checkpoints are made beside the writer, so that no answer waits for the disk (see `checkpoints`).
+
 A file system that is full, read-only or gone is a matter of the writer (see `writer`): meanwhile reads add what is held in memory.
 The file and its directory are made with the first write, for the owner only.
 """
@@ -34,6 +36,7 @@ from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where, add_up
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
 from segue.ledger.store import StoreStatus
 from segue.ledger.stores import queries, retention
+from segue.ledger.stores.checkpoints import MOST_PAGES, Checkpoints
 from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.process_lock import Lock
 from segue.ledger.stores.reference_queries import DayBounds, check_dimensions, day_bounds, select, summarise
@@ -81,6 +84,7 @@ class _File:
         self._alive: Lock | None = None
         self._name = ""
         self._looked = 0.0
+        self._checkpoints = Checkpoints(path)
         self.retention: Retention | None = None
 
     def commit(self, batch: Batch) -> int:
@@ -89,6 +93,7 @@ class _File:
         try:
             connection = self._connection or self._open()
             refused = self._write(connection, batch)
+            self._checkpoints.committed(len(batch))
             if time.monotonic() - self._looked >= LOOK_FOR_DEAD:
                 self._settle_lost(connection)
             return refused
@@ -122,6 +127,7 @@ class _File:
         self._connection = connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None)
         in_wal_mode(connection, self._busy)
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
         migrate(connection)
         self._show_life()
         self._settle_lost(connection)
@@ -172,6 +178,7 @@ class _File:
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
+        self._checkpoints.wait()  # the last to close the file empties its log
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
@@ -187,6 +194,7 @@ class _File:
         if self._connection is not None:
             _inherited.append(self._connection)
             self._connection = None
+        self._checkpoints.abandon()
         if self._alive is not None:
             self._alive.forget()
             self._alive = None
