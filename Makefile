@@ -71,8 +71,9 @@ test-deploy: $(READY)  ## The files of deploy/ before the programs and schemas t
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[deploy]'
 	$(BIN)/python -m pytest -q tests/deploy
 
-test-long: $(READY)  ## The long run: histories and mutations of the engine; and its tests without the fast path
+test-long: $(READY)  ## The long run: histories and mutations of the engine; new cases for property tests; the tests without the fast path
 	$(BIN)/python -m pytest -q -m long
+	$(BIN)/python -m pytest -q -m 'not long' -n $(WORKERS) --hypothesis-profile='new cases' $$(grep -rl --include='test_*.py' 'from hypothesis' tests)
 	$(BIN)/python -m pytest -q -m 'not long' --without-fast-path --ignore=tests/engine/test_fast_path.py tests/engine tests/server tests/langchain tests/conformance $(REAL_TIME)
 
 lint: $(READY)  ## Style, types and the import rule

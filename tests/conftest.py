@@ -39,10 +39,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and every process that a test starts and interrupts would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-hypothesis.settings.register_profile(
-    "shared cores", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("shared cores")
+for profile, same in (("same cases", True), ("new cases", False)):
+    hypothesis.settings.register_profile(
+        profile, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=same
+    )
+hypothesis.settings.load_profile("same cases")
+# So that a change is judged by itself; `make test-long` looks for new cases.
 
 _HANDED_ON = "MONGODB_URL_OF_TESTS"
 MONGOD = os.environ.setdefault(_HANDED_ON, os.environ.pop("MONGODB_URL", ""))

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segue.chat.events import (
@@ -106,8 +106,12 @@ def check_order(events: list[UpstreamEvent]) -> None:
     assert not [event for event in events if isinstance(event, Failed) and len(event.failure.message) > 500]
 
 
+NAMELESS = chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}, {"index": 1, "function": {"name": "f"}}]})
+
+
 @settings(max_examples=200, deadline=None)
 @given(STREAMS, st.integers(1, 40))
+@example([sse(NAMELESS)], 40)
 def test_any_stream_gives_ordered_events_and_the_same_ones_however_it_is_split(stream: list[bytes], size: int) -> None:
     data = b"".join(stream)
     events = decoded([data])

@@ -1,7 +1,7 @@
-"""Checkpoints beside the writer: what its log holds is copied into the file by a thread and a connection of their own.
+"""Checkpoints beside the writer: what its log holds is copied into the file by another thread, with another connection.
 
 SQLite makes a checkpoint within the commit that finds the log long, and waits for the disk meanwhile, and so would the answers that wait for
-that commit. Beside the writer a checkpoint can't keep it from going on, but the log begins anew only where nothing was added to it meanwhile. So the
+that commit. Beside the writer a checkpoint can't keep it from going on, but the log starts again only where nothing was added to it meanwhile. So the
 writer still makes one itself where the log is `MOST_PAGES` long: by then there is little left to copy.
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 EVERY_PAGES: Final = 1000
 """Pages that are written between two checkpoints; SQLite's own measure."""
 MOST_PAGES: Final = 4096
-"""Pages of the log, of 4 KiB each, at which the writer waits for a checkpoint of its own: 16 MiB."""
+"""Pages of the log, of 4 KiB each, at which the writer makes a checkpoint and waits for it: 16 MiB."""
 PAGES_A_COMMIT: Final = 4
 """An attempt is in the table and in three indexes. Records of one commit share most of their pages."""
 RECORDS_A_PAGE: Final = 4

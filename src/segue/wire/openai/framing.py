@@ -55,7 +55,7 @@ class FramedDecoder:
         return text if self._says(text) else ""
 
     def _says(self, text: str) -> bool:
-        """Notes such a text, if nothing else is to be said before it; of a dialect that learns none, never called."""
+        """Notes such a text, if nothing else goes before it; of a dialect that learns none, never called."""
         raise NotImplementedError
 
     def eof(self) -> list[UpstreamEvent]:

@@ -147,7 +147,8 @@ class AnswerDecoder(FramedDecoder):
                 self._fail(events, upstream_errors.broken(NO_TERMINAL))
                 return
             self._finish("[DONE]", events)
-        self._end(events)
+        if not self.complete:
+            self._end(events)
 
     def _fails(self, data: bytes, events: list[UpstreamEvent]) -> bool:
         """Whether the data is an error document; then the answer has failed by it."""
