@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +13,12 @@ import pytest
 
 from segue.failover.job import new_id
 from segue.ledger.stores import checkpoints
-from segue.ledger.stores.checkpoints import EVERY_PAGES, MOST_PAGES, PAGES_A_COMMIT
+from segue.ledger.stores.checkpoints import EVERY_PAGES, MOST_PAGES, PAGE, PAGES_A_COMMIT
 from segue.ledger.stores.sqlite import SqliteStore, _File
 from segue.ledger.stores.writer import Batch
 
 ENOUGH = EVERY_PAGES // PAGES_A_COMMIT + 1
 """Commits after which there is a checkpoint."""
-PAGE = 4096
 
 
 @pytest.fixture
@@ -92,3 +93,17 @@ def test_a_closed_file_has_no_log(path: Path, attempt: Any) -> None:
     assert log_of(path).exists()
     store.close()
     assert not log_of(path).exists()
+
+
+def test_a_log_that_a_long_read_made_long_is_cut_once_the_read_is_over(
+    path: Path, commit: Callable[[int], None]
+) -> None:
+    commit(1)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM attempts").fetchall()
+        commit(4000)
+        assert log_of(path).stat().st_size > 1.5 * MOST_PAGES * PAGE
+        reader.execute("COMMIT")
+    commit(ENOUGH)
+    assert log_of(path).stat().st_size < 1.1 * MOST_PAGES * PAGE

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -393,3 +394,21 @@ def test_sums_over_many_days_read_each_attempt_once(sqlite_store: SqliteStore, a
     with contextlib.closing(sqlite3.connect(sqlite_store.path)) as connection:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert "SEARCH attempts USING INDEX attempts_by_start (started>? AND started<?)" in plan
+
+
+def test_a_second_store_in_the_process_does_not_give_up_the_locks_of_the_first(tmp_path: Path, attempt: Any) -> None:
+    """A process loses all its locks on a file when any handle on it is closed; another process then takes itself for the last user of
+    the log, and removes it."""
+    path = tmp_path / "ledger.sqlite3"
+    first, second = quick(path), quick(path)
+    first.settle(attempt("before"))
+    assert first.flush()
+    second.settle(attempt("beside"))
+    assert second.flush()
+    look = f"import sqlite3; print(*sqlite3.connect({str(path)!r}).execute('SELECT count(*) FROM attempts').fetchone())"
+    assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout == "2\n"
+    first.settle(attempt("after"))
+    assert first.flush()
+    assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout == "3\n"
+    first.close()
+    second.close()

@@ -6,7 +6,6 @@ It is written about once a second by each, and read as often: a rollback journal
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from segue.budgets.lease import Budget, LeaseReport, Shared, slice_of
-from segue.ledger.stores.schema import Migrations, migrate
+from segue.ledger.stores.schema import Migrations, make_file, migrate
 
 FILE_NAME: Final = "budgets.sqlite3"
 BUSY: Final = 5.0
@@ -98,8 +97,7 @@ class SqliteBudgets:
                 raise
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_file(self.path)
         connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA synchronous=NORMAL")

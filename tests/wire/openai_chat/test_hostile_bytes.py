@@ -106,7 +106,9 @@ def check_order(events: list[UpstreamEvent]) -> None:
     assert not [event for event in events if isinstance(event, Failed) and len(event.failure.message) > 500]
 
 
-NAMELESS = chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}, {"index": 1, "function": {"name": "f"}}]})
+NAMELESS = chunk(
+    {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}, {"index": 1, "function": {"name": "f"}}]}
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -16,7 +16,10 @@ from typing import Final
 EVERY_PAGES: Final = 1000
 """Pages that are written between two checkpoints; SQLite's own measure."""
 MOST_PAGES: Final = 4096
-"""Pages of the log, of 4 KiB each, at which the writer makes a checkpoint and waits for it: 16 MiB."""
+"""Pages of the log at which the writer makes a checkpoint and waits for it: 16 MiB. It may be longer while one state of the
+file is read, by a backup for instance, and is cut to this length afterwards."""
+PAGE: Final = 4096
+"""Bytes of a page, which is SQLite's own measure."""
 PAGES_A_COMMIT: Final = 4
 """An attempt is in the table and in three indexes. Records of one commit share most of their pages."""
 RECORDS_A_PAGE: Final = 4

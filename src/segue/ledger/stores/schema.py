@@ -7,7 +7,9 @@ neither read nor written.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -158,6 +160,14 @@ def in_wal_mode(connection: sqlite3.Connection, patience: float) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
                 raise
             time.sleep(0.01)
+
+
+def make_file(path: Path) -> None:
+    """Makes the file and its directory, for the owner only, where there is none. One that is there isn't opened: with any handle on it
+    that closes, the process would lose the locks that SQLite holds on it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def set_aside(path: Path, error: sqlite3.DatabaseError) -> bool:

@@ -36,13 +36,13 @@ from segue.ledger.daily import EVERYTHING, DailyRow, Dimension, Where, add_up
 from segue.ledger.record import AttemptRecord, book, check_reservation, check_settlement
 from segue.ledger.store import StoreStatus
 from segue.ledger.stores import queries, retention
-from segue.ledger.stores.checkpoints import MOST_PAGES, Checkpoints
+from segue.ledger.stores.checkpoints import MOST_PAGES, PAGE, Checkpoints
 from segue.ledger.stores.money import from_pico
 from segue.ledger.stores.process_lock import Lock
 from segue.ledger.stores.reference_queries import DayBounds, check_dimensions, day_bounds, select, summarise
 from segue.ledger.stores.retention import Retention
 from segue.ledger.stores.rows import from_row, to_row
-from segue.ledger.stores.schema import explained, in_wal_mode, migrate, set_aside
+from segue.ledger.stores.schema import explained, in_wal_mode, make_file, migrate, set_aside
 from segue.ledger.stores.writer import Batch, Forget, GroupWriter, State
 
 logger = logging.getLogger("segue.ledger")
@@ -122,12 +122,12 @@ class _File:
             return self._opened()
 
     def _opened(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_file(self._path)
         self._connection = connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None)
         in_wal_mode(connection, self._busy)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={MOST_PAGES * PAGE}")
         migrate(connection)
         self._show_life()
         self._settle_lost(connection)

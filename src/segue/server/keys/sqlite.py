@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -19,7 +18,16 @@ import msgspec
 
 from segue.errors import ConfigurationError
 from segue.ledger.stores.factory import default_path
-from segue.ledger.stores.schema import Migrations, NewerSchemaError, explained, in_wal_mode, migrate, set_aside, version
+from segue.ledger.stores.schema import (
+    Migrations,
+    NewerSchemaError,
+    explained,
+    in_wal_mode,
+    make_file,
+    migrate,
+    set_aside,
+    version,
+)
 from segue.server.keys.store import Hashed, Key, KeyRing
 from segue.settings import Settings
 
@@ -89,8 +97,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    make_file(path)
     connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
     try:
         in_wal_mode(connection, BUSY)
