@@ -75,7 +75,7 @@ STREAMS: dict[str, tuple[str, list[bytes]]] = {
             text_chunk("c", usage=USAGE),
         ],
     ),
-    "another choice": ("openai_chat", [PLAIN, text_chunk("y", choice={"index": 1}), text_chunk("z")]),
+    "another choice": ("openai_chat", [PLAIN, PLAIN, text_chunk("y", choice={"index": 1}), text_chunk("z")]),
     "log probabilities": (
         "openai_chat",
         [text_chunk(word, choice={"logprobs": {"content": [{"token": word, "logprob": -1.0}]}}) for word in "abc"],
@@ -172,17 +172,17 @@ def test_other_line_ends_and_comments_are_read_too(ends: bytes) -> None:
 
 @pytest.mark.parametrize(("dialect", "make"), [("openai_chat", text_chunk), ("claude", block)])
 def test_of_usual_events_one_is_parsed(dialect: str, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs: list[list[str]] = []
+    runs: list[str] = []
     take = AlikeEvents._take
 
-    def noted(self: AlikeEvents, data: bytes) -> tuple[list[str], bytes]:
-        texts, rest = take(self, data)
-        runs.append(texts)
-        return texts, rest
+    def noted(self: AlikeEvents, data: bytes) -> tuple[str, bytes]:
+        text, rest = take(self, data)
+        runs.append(text)
+        return text, rest
 
     monkeypatch.setattr(AlikeEvents, "_take", noted)
     read(upstream(dialect), sse([make(word) for word in "abcdefg"]))
-    assert runs == [[*"bcdefg"]]
+    assert runs == ["bcdefg"]
 
 
 def test_the_longest_run_of_events_is_read_whole() -> None:
@@ -196,4 +196,4 @@ def test_no_more_than_a_few_events_are_learned_where_none_is_like_another() -> N
     while known.learns:
         known.learn(ServerSentEvent("", text_chunk("a", id=str(known.learns))), "a")
     last, other = sse([text_chunk("b", id="1")]), sse([text_chunk("b", id="2")])
-    assert known.cut(last + other, between=True) == (["b"], other, b"")
+    assert known.cut(last + other, between=True) == ("b", other, b"")

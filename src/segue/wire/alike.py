@@ -14,6 +14,9 @@ _TRIES = 4
 _RUN = 64
 """Events that are looked at together."""
 
+_MARK = 16
+"""Bytes before a text by which it is looked for. With all that stands between two texts CPython's search is prepared again for each."""
+
 _ENDS = b"\n\n"
 _QUOTE, _BACKSLASH = b'"\\'
 """As numbers: to look for bytes in bytes makes and drops an exception."""
@@ -57,45 +60,54 @@ class AlikeEvents:
             return ""
         return text if text.isprintable() else ""
 
-    def cut(self, data: bytes, *, between: bool) -> tuple[list[str], bytes, bytes]:
-        """The next bytes, cut: the texts that need no parsing, what is to be parsed next, and what is to be cut once that is done.
+    def cut(self, data: bytes, *, between: bool) -> tuple[str, bytes, bytes]:
+        """The next bytes, cut: the text that needs no parsing, what is to be parsed next, and what is to be cut once that is done.
 
         `between`: the bytes before these ended with an event's end.
         """
-        texts: list[str] = []
+        text = ""
         if between and self._before and data.startswith(self._before):
-            texts, data = self._take(data)
-        # After texts, the next may be followed by more that are alike. Before anything is learned, the first with the field may be.
-        start = 0 if texts else data.find(self._key) if self.learns and not self._before else -1
+            text, data = self._take(data)
+        # After a text, the next may be followed by more that are alike. Before anything is learned, the first with the field may be.
+        start = 0 if text else data.find(self._key) if self.learns and not self._before else -1
         if data and start >= 0:
             end = data.find(_ENDS, start) + len(_ENDS)
             if end >= len(_ENDS):
-                return texts, data[:end], data[end:]
-        return texts, data, b""
+                return text, data[:end], data[end:]
+        return text, data, b""
 
-    def _take(self, data: bytes) -> tuple[list[str], bytes]:
-        """The texts with which `data` begins, and what follows them."""
-        before, after = len(self._before), self._after
-        inner = data[before:].split(self._between, _RUN)
-        inner[-1], end, rest = inner[-1].partition(after)
-        if end and (texts := _plain(inner)):
-            return texts, rest
+    def _take(self, data: bytes) -> tuple[str, bytes]:
+        """The texts with which `data` begins, joined, and what follows them."""
+        inner = self._split(data[len(self._before) :])
+        inner[-1], end, rest = inner[-1].partition(self._after)
+        if end and (text := _plain(inner)):
+            return text, rest
         texts, taken = [], 0
         for one in inner[:-1]:
-            if not (plain := _plain([one])):
+            if not (text := _plain([one])):
                 break
-            texts += plain
+            texts.append(text)
             taken += len(one) + len(self._between)
-        return texts, data[taken:]
+        return "".join(texts), data[taken:]
+
+    def _split(self, data: bytes) -> list[bytes]:
+        """`data.split(between, _RUN)`."""
+        between = self._between
+        inner = data.split(between[-_MARK:], _RUN)
+        if (rest := len(between) - _MARK) > 0:
+            inner[:-1] = [one[:-rest] for one in inner[:-1]]
+            if between.join(inner) != data:
+                return data.split(between, _RUN)
+        return inner
 
 
-def _plain(inner: list[bytes]) -> list[str]:
-    """Texts that stand for themselves in JSON; [] if one doesn't."""
+def _plain(inner: list[bytes]) -> str:
+    """Texts that stand for themselves in JSON, joined; "" if one doesn't."""
     joined = b"".join(inner)
-    if _QUOTE in joined or _BACKSLASH in joined:
-        return []
+    if _QUOTE in joined or _BACKSLASH in joined or not all(inner):
+        return ""
     try:
-        texts = [one.decode() for one in inner]
+        text = joined.decode() if joined.isascii() else "".join([one.decode() for one in inner])
     except UnicodeDecodeError:
-        return []
-    return texts if all(texts) and "".join(texts).isprintable() else []
+        return ""
+    return text if text.isprintable() else ""

@@ -121,10 +121,10 @@ class FramedDecoder:
         self._size += len(data)
         if self._sse is not None:
             while data:
-                texts, part, data = self._alike.cut(data, between=self._sse.between)
-                if texts:
+                text, part, data = self._alike.cut(data, between=self._sse.between)
+                if text:
                     self._size = 0
-                    self._say("".join(texts), events)
+                    self._say(text, events)
                 for event in self._sse.feed(part) if part else ():
                     self._size = 0
                     self._event(event, events)

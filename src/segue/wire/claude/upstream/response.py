@@ -146,9 +146,9 @@ class AnswerDecoder:
         if text := self.text_of(data):
             return [TextDelta(text)]
         while data and not self.complete:
-            texts, part, data = self._alike.cut(data, between=self._parser.between)
-            if texts and self._alike_block not in self._ignored:
-                self._text("".join(texts), events)
+            text, part, data = self._alike.cut(data, between=self._parser.between)
+            if text and self._alike_block not in self._ignored:
+                self._text(text, events)
             for sent in self._parser.feed(part) if part else ():
                 self._read(sent, events)
         return self._repaired(events)
