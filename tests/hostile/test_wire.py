@@ -90,6 +90,8 @@ WRONG: dict[str, tuple[int, bytes]] = {
     "a size that ends in LF": (400, CHUNKED + b"1\na\r\n0\r\n\r\n"),
     "an extension that ends in LF": (400, CHUNKED + b"1;a\nb\r\na\r\n0\r\n\r\n"),
     "a chunk that does not end": (400, CHUNKED + b"1\r\naXX0\r\n\r\n"),
+    "no host": (400, b"GET /health/live HTTP/1.1\r\nx: y\r\n\r\n"),
+    "no header at all": (400, b"GET /health/live HTTP/1.1\r\n\r\n"),
     "two hosts": (400, LIVE + b"host: y\r\n\r\n"),
     "a tunnel": (400, b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n"),
     "HTTP/2 without an offer": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),

@@ -325,7 +325,10 @@ class HttpProtocol(asyncio.Protocol):
         """What the parser lets through."""
         if version not in ("1.1", "1.0"):
             self._stop(_NO_SUCH_VERSION)
-        if len(headers) < len(self._names) and sum(name.lower() == b"host" for name in self._names) > 1:
+        if "host" not in headers:
+            if version == "1.1":
+                self._stop(_INVALID)
+        elif len(headers) < len(self._names) and sum(name.lower() == b"host" for name in self._names) > 1:
             self._stop(_INVALID)
         if "transfer-encoding" in headers and headers["transfer-encoding"].strip().lower() != "chunked":
             self._stop(_NO_SUCH_CODING)
