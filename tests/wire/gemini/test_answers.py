@@ -373,7 +373,7 @@ def test_a_raw_error_is_known_before_the_connection_closes() -> None:
 def test_calls_without_ids_get_ids_that_are_unique_and_the_same_each_time() -> None:
     same = {"functionCall": {"name": "f", "args": {"x": 1}}}
     body = sse(
-        chunk(same, same, {"functionCall": {"id": "a", "name": "f"}}, {"functionCall": {"id": "a", "name": "f"}})
+        chunk(same, same, {"functionCall": {"id": "a", "name": "f"}}, {"functionCall": {"id": "a", "name": "g"}})
     )
 
     def ids(body: bytes) -> list[str]:
@@ -383,6 +383,18 @@ def test_calls_without_ids_get_ids_that_are_unique_and_the_same_each_time() -> N
     assert ids(body) == ids(body)
     assert ids(body)[2] == "a"
     assert not {ids(body)[0], ids(body)[1]} & set(ids(body.replace(b'"r1"', b'"r2"')))
+
+
+def test_a_call_that_is_sent_again_under_its_id_is_one_call() -> None:
+    call = {"id": "a", "name": "f", "args": {"x": 1}}
+    begun = {"id": "a", "name": "f", "partialArgs": [{"jsonPath": "$.x", "numberValue": 1}], "willContinue": True}
+    for first in (
+        [{"functionCall": call, "thoughtSignature": "c2ln"}],
+        [{"functionCall": begun}, {"functionCall": {}}],
+    ):
+        events = decode(sse(*[chunk(part) for part in first], chunk({"functionCall": call}, finish="STOP")))
+        assert [event.index for event in events if isinstance(event, ToolCallEnd)] == [0]
+        assert {event.index for event in events if isinstance(event, ToolCallDelta)} == {0}
 
 
 def test_a_chunk_costs_time_in_proportion_to_its_bytes() -> None:

@@ -99,10 +99,11 @@ _UNSAID = ("", "FINISH_REASON_UNSPECIFIED")
 class _StreamedCall:
     """A call whose arguments arrive in parts."""
 
-    __slots__ = ("arguments", "index", "name")
+    __slots__ = ("arguments", "id", "index", "name")
 
-    def __init__(self, index: int, name: str, arguments: str) -> None:
+    def __init__(self, index: int, id: str, name: str, arguments: str) -> None:
         self.index = index
+        self.id = id
         self.name = name
         self.arguments = PartialArgs(msgspec.json.decode(arguments))
 
@@ -121,7 +122,8 @@ class Decoder:
         self._started = False
         self._candidates = False
         self._calls = 0
-        self._call_ids: set[str] = set()
+        self._call_ids: dict[str, tuple[str, str]] = {}
+        """Each call's name and arguments."""
         self._usage = UsageSoFar()
         self._finished = False
 
@@ -241,13 +243,20 @@ class Decoder:
                 return
             raise ValueError("a function call without a name")
         arguments = _arguments(call.args)
+        known = self._call_ids.get(call.id) if call.id else None
+        if (
+            known is not None
+            and known[0] == call.name
+            and msgspec.json.decode(known[1]) == msgspec.json.decode(arguments)
+        ):
+            return  # it is sent again
         index = self._calls
         self._calls += 1
-        id = call.id if call.id and call.id not in self._call_ids else self._new_id(index, call.name, arguments)
-        self._call_ids.add(id)
+        id = call.id if call.id and known is None else self._new_id(index, call.name, arguments)
+        self._call_ids[id] = (call.name, arguments)
         if call.will_continue or call.partial_args:
             events.append(ToolCallDelta(index, id, call.name, "", signature))
-            self._streamed = _StreamedCall(index, call.name, arguments)
+            self._streamed = _StreamedCall(index, id, call.name, arguments)
             self._take_piece(self._streamed, call, events)
             return
         events.append(ToolCallDelta(index, id, call.name, arguments, signature))
@@ -269,6 +278,7 @@ class Decoder:
         self._streamed = None
         if errors.FINISHES.get(reason) is not FinishReason.LENGTH:
             arguments = msgspec.json.encode(streamed.arguments.root).decode()
+            self._call_ids[streamed.id] = (streamed.name, arguments)
             events.append(ToolCallDelta(streamed.index, arguments=arguments))
             events.append(ToolCallEnd(streamed.index))
 
