@@ -61,6 +61,17 @@ def refusal(delta: str) -> dict[str, Any]:
     return {"type": "response.refusal.delta", "delta": delta, **place}
 
 
+def part_done(kind: str, text: str, part: int = 0, index: int = 0) -> list[dict[str, Any]]:
+    """The two events with which OpenAI ends a part; `kind` is the part's type."""
+    name, field = ("refusal", "refusal") if kind == "refusal" else (kind, "text")
+    place = {"output_index": index, "item_id": "msg_1", "content_index": part}
+    more: dict[str, Any] = {"annotations": [], "logprobs": []} if kind == "output_text" else {}
+    return [
+        {"type": f"response.{name}.done", field: text, "logprobs": [], **place},
+        {"type": "response.content_part.done", "part": {"type": kind, field: text} | more, **place},
+    ]
+
+
 def cut(reason: str) -> dict[str, Any]:
     return {"incomplete_details": {"reason": reason}}
 
@@ -265,6 +276,53 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[UpstreamEvent]]] = {
     "a message that announces more": (
         [created(), text("I look."), done(0, HELLO | {"phase": "commentary"}), ended("completed")],
         [STARTED, TextDelta("I look."), STOP],
+    ),
+    "texts of which only the ends of their parts come": (
+        [
+            created(),
+            added(0, message(status="in_progress")),
+            *part_done("output_text", "Hello "),
+            *part_done("output_text", "there", 1),
+            ended("completed"),
+        ],
+        [STARTED, TextDelta("Hello "), TextDelta("there"), STOP],
+    ),
+    "texts, and then the item with the same": (
+        [created(), *part_done("output_text", "Hello"), done(0, HELLO), ended("completed", HELLO)],
+        [STARTED, TextDelta("Hello"), WHOLE_SO_FAR, STOP],
+    ),
+    "a refusal of which only the end comes": (
+        [created(), *part_done("refusal", "No."), ended("completed", message({"type": "refusal", "refusal": "No."}))],
+        [STARTED, Finished(FinishReason.CONTENT_FILTER, "completed", "No.")],
+    ),
+    "reasoning of which only the end comes": (
+        [created(), *part_done("reasoning_text", "Hm."), text("Hi", 1), ended("completed")],
+        [STARTED, ThinkingDelta("Hm."), TextDelta("Hi"), STOP],
+    ),
+    "deltas, and then the ends of their parts": (
+        [
+            created(),
+            thought("Hm."),
+            {**thought("", 0), "type": "response.reasoning_summary_text.done", "text": "Hm."},
+            text("Hi", 1),
+            *part_done("output_text", "Hi", index=1),
+            ended("completed"),
+        ],
+        [STARTED, ThinkingDelta("Hm."), TextDelta("Hi"), STOP],
+    ),
+    "reasoning that is sent twice, openly and as its summary": (
+        [
+            created(),
+            *(
+                {**thought(word), "type": f"response.{kind}.delta", "content_index": 0}
+                for word in ("The", " user")
+                for kind in ("reasoning_text", "reasoning_summary_text")
+            ),
+            done(0, reasoning("The user", encrypted=None)),
+            text("Hi", 1),
+            ended("completed"),
+        ],
+        [STARTED, ThinkingDelta("The"), ThinkingDelta(" user"), TextDelta("Hi"), STOP],
     ),
     "an answer cut by its limit": (
         [created(), text("Hel"), ended("incomplete", **cut("max_output_tokens"), usage=counts(5, 16))],

@@ -82,6 +82,7 @@ class AnswerDecoder(FramedDecoder):
         "_done",
         "_emitted",
         "_numbered",
+        "_parts",
         "_refusal",
         "_sources",
         "_started",
@@ -97,8 +98,10 @@ class AnswerDecoder(FramedDecoder):
         self._emitted: set[int | str] = set()
         """Items of which deltas came, by index and by id; the sets below are keyed in the same way."""
         self._done: set[int | str] = set()
-        self._thoughts: dict[int | str, int] = {}
-        """The part of its summary that a reasoning item has reached."""
+        self._thoughts: dict[int | str, tuple[str, int]] = {}
+        """How a reasoning item is shown, openly or by its summary, and which part of that it has reached."""
+        self._parts: set[tuple[int | str, int]] = set()
+        """Parts that came only whole: of which item, and which of its parts."""
         self._refusal: list[str] = []
         self._sources = Sources()
         self._begun: set[int | str] = set()
@@ -137,8 +140,13 @@ class AnswerDecoder(FramedDecoder):
         match name if name.startswith("response.") else read.any(data).type:
             case "response.output_text.delta":
                 self._text(read.delta(data), events)
-            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                self._thought(read.delta(data), events)
+            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" as kind:
+                self._thought(read.delta(data), kind, events)
+            case (
+                "response.output_text.done" | "response.refusal.done" | "response.content_part.done"
+                | "response.reasoning_text.done" | "response.reasoning_summary_text.done"
+            ) as kind:  # fmt: skip
+                self._part_done(read.delta(data), kind.removesuffix(".done"), events)
             case "response.function_call_arguments.delta":
                 self._arguments(read.delta(data), events)
             case "response.function_call_arguments.done":
@@ -196,14 +204,34 @@ class AnswerDecoder(FramedDecoder):
         self._emitted.update(_keys(event.output_index, event.item_id))
         self._refusal.append(event.delta)
 
-    def _thought(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
+    def _thought(self, event: DeltaEvent, kind: str, events: list[UpstreamEvent]) -> None:
+        """Some servers send the same as the thinking itself and as its summary: what came first of an item counts."""
         if not event.delta:
             return
         keys = _keys(event.output_index, event.item_id)
-        part = event.summary_index or 0
-        before = next((self._thoughts[key] for key in keys if key in self._thoughts), part)
-        self._thoughts.update(dict.fromkeys(keys, part))
-        events.append(ThinkingDelta(event.delta if part == before else f"\n\n{event.delta}"))
+        here = (kind, event.summary_index or 0)
+        before = next((self._thoughts[key] for key in keys if key in self._thoughts), here)
+        if kind != before[0]:
+            return
+        self._thoughts.update(dict.fromkeys(keys, here))
+        events.append(ThinkingDelta(event.delta if here == before else f"\n\n{event.delta}"))
+
+    def _part_done(self, event: DeltaEvent, kind: str, events: list[UpstreamEvent]) -> None:
+        """The whole of a part, which counts where its item came in no deltas; up to two such events speak of one part."""
+        keys = _keys(event.output_index, event.item_id)
+        came = self._emitted.intersection(keys) or self._thoughts.keys() & set(keys)
+        if not keys or (came and not any(item in keys for item, _ in self._parts)):
+            return
+        place = (keys[0], event.content_index or event.summary_index or 0)
+        if place in self._parts:
+            return
+        part = event.part if isinstance(event.part, dict) else {"text": event.text, "refusal": event.refusal}
+        if "reasoning" in kind or part.get("type") in ("reasoning_text", "summary_text"):
+            whole = DeltaEvent(_thought_text(part.get("text")), output_index=event.output_index, item_id=event.item_id)
+            self._thought(whole, kind, events)
+        else:
+            self._part(part, keys, events)
+        self._parts.add(place)
 
     def _arguments(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
         """Pieces of a call that was not announced are skipped: they come again when it is done."""
@@ -265,12 +293,14 @@ class AnswerDecoder(FramedDecoder):
 
     def _part(self, part: dict[str, Any], keys: list[int | str], events: list[UpstreamEvent]) -> None:
         if text := plain_text(part.get("text")):
-            self._emitted.update(keys)
             if tokens := _tokens(part.get("logprobs")):
                 events.append(Logprobs(tokens))
             events.append(TextDelta(text))
-        if refusal := _word(part.get("refusal")):
+        refusal = _word(part.get("refusal"))
+        if refusal:
             self._refusal.append(refusal)
+        if text or refusal:
+            self._emitted.update(keys)
 
     def _reasoning(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
         text = ""

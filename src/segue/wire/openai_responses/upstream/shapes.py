@@ -24,14 +24,18 @@ class AnyEvent(msgspec.Struct, gc=False):
 
 
 class DeltaEvent(msgspec.Struct, gc=False):
-    """A piece of text, reasoning, refusal or arguments, or all of the arguments."""
+    """A piece of text, reasoning, refusal or arguments, or all of it."""
 
     delta: Needed[str] = ""
+    text: Any = None
+    refusal: Any = None
+    part: Any = None
     arguments: Any = None
     annotation: Any = None
     logprobs: list[TokenLogprob] | None = None
     output_index: int | None = None
     item_id: str | None = None
+    content_index: int | None = None
     summary_index: int | None = None
 
 
