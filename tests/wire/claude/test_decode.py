@@ -285,6 +285,17 @@ def test_usage_is_reported_in_all_its_classes_and_later_totals_replace_earlier_o
     assert reports == [first, msgspec.structs.replace(first, input_tokens=30, output_tokens=50, reasoning_tokens=20)]
 
 
+def test_what_a_summary_of_the_conversation_took_is_counted_too() -> None:
+    """The counts of the answer as a whole are without it, and it is billed."""
+    made = {"type": "compaction", "input_tokens": 180, "output_tokens": 35, "cache_read_input_tokens": 7}
+    declined = {"type": "fallback_message", "input_tokens": 500, "output_tokens": 1}
+    own = {"type": "message", "input_tokens": 30, "output_tokens": 50}
+    last = end()
+    last["usage"] = {"input_tokens": 30, "output_tokens": 50, "iterations": [made, declined, own]}
+    *_, usage = [event.usage for event in events_of([sse(START, last, STOP)]) if isinstance(event, UsageReport)]
+    assert (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens) == (30 + 180, 50 + 35, 4 + 7)
+
+
 def test_usage_without_counts_is_not_reported() -> None:
     events = events_of([sse({"type": "message_start", "message": {"id": "a", "usage": {"input_tokens": 0}}}, STOP)])
     assert not [event for event in events if isinstance(event, UsageReport)]
@@ -432,6 +443,7 @@ FRAGMENTS = [sse(event) for event in (*HELLO, PING)] + [
     b'data: {"type":"content_block_start","index":-1,"content_block":{"type":"tool_use","input":[]}}\n\n',
     b'data: {"type":"message_start","message":null}\n\n',
     b'data: {"type":"message_delta","usage":{"cache_creation":{"ephemeral_1h_input_tokens":-5}}}\n\n',
+    b'data: {"type":"message_delta","usage":{"iterations":[{"type":"compaction","cache_creation":7}, 3]}}\n\n',
     b"\xef\xbb\xbf",
 ]
 

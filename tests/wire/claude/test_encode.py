@@ -54,6 +54,14 @@ def test_betas_go_to_their_header() -> None:
     assert b"betas" not in wire.body
 
 
+def test_a_compaction_is_not_asked_for_and_that_is_reported() -> None:
+    clear, compact = {"type": "clear_tool_uses_20250919"}, {"type": "compact_20260112", "pause_after_compaction": True}
+    for edits, kept in (([clear, compact], {"edits": [clear]}), ([compact], None), ([clear], {"edits": [clear]})):
+        asked = request(extra={"claude": {"context_management": {"edits": edits}}})
+        assert body_of(asked).get("context_management") == kept
+        assert omitted(asked, "claude-sonnet-4-6") == (("context_management.compact",) if compact in edits else ())
+
+
 def test_a_target_that_does_not_stream_is_not_asked_to() -> None:
     assert body_of(request())["stream"] is True
     assert "stream" not in body_of(request(), stream=False)

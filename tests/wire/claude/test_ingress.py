@@ -148,13 +148,28 @@ def test_the_output_of_a_servers_tools_is_passed_over_beside_the_models_own_word
         {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}},
         {"type": "web_search_tool_result", "tool_use_id": "s1", "content": {"type": "error", "error_code": "x"}},
         {"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}},
-        {"type": "compaction", "content": "what went before"},
-        {"type": "compaction", "content": None},
         {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
         {"type": "text", "text": "found", "citations": [{"type": "page_location"}]},
         role="assistant",
     )
-    assert parts == (Text("what went before"), Thinking(text="hm", signature="c2ln", dialect="claude"), Text("found"))
+    assert parts == (Thinking(text="hm", signature="c2ln", dialect="claude"), Text("found"))
+
+
+def test_a_compaction_stands_for_all_that_comes_before_it_and_one_that_failed_for_nothing() -> None:
+    cached = {"type": "text", "text": "old", "cache_control": {"type": "ephemeral"}}
+    failed, made = ({"type": "compaction", "content": content} for content in (None, "what went before"))
+    turns = [
+        {"role": "user", "content": [cached]},
+        {
+            "role": "assistant",
+            "content": [{"type": "text", "text": "older"}, made, failed, {"type": "text", "text": "so"}],
+        },
+        {"role": "user", "content": [{**cached, "text": "new"}]},
+    ]
+    asked = decoded({"model": "m", "max_tokens": 9, "system": "be kind", "messages": turns}).request
+    shown = [(message.role, message.text) for message in asked.messages]
+    assert shown == [("system", "be kind"), ("user", "what went before"), ("assistant", "so"), ("user", "new")]
+    assert [mark[:2] for mark in asked.extra["claude"]["cache_breakpoints"]] == [[3, 0]]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The content blocks of a caller's messages as parts.
 
-A block that has no part of its kind becomes text where text holds all of it (text documents, search results, compactions), is skipped
+A block that has no part of its kind becomes text where text holds all of it (text documents, search results), is skipped
 where its content is repeated beside it (server tools in the assistant's turns), and is refused where something would be lost.
 """
 
@@ -83,6 +83,7 @@ def messages_of(raw: msgspec.Raw, system: msgspec.Raw | None) -> tuple[tuple[Mes
     reading = _Reading()
     if system is not None:
         reading.system(read("system", system, _system.decode), "system")
+    reading.begin()
     for nth, turn in enumerate(read("messages", raw, _turns.decode)):
         reading.turn(turn, f"messages.{nth}")
     if not reading.messages:
@@ -95,6 +96,11 @@ class _Reading:
         self.messages: list[Message] = []
         self.breakpoints: list[Breakpoint] = []
         self._tools: dict[str, str] = {}
+        self._first = 0
+
+    def begin(self) -> None:
+        """The conversation begins: what comes before is the system's."""
+        self._first = len(self.messages)
 
     def system(self, content: str | list[_Block], where: str) -> None:
         parts = []
@@ -149,10 +155,26 @@ class _Reading:
     def _assistant(self, blocks: list[_Block], where: str) -> None:
         parts: list[tuple[Part, dict[str, Any] | None]] = []
         for nth, block in enumerate(blocks):
+            if block.type == "compaction":
+                if summary := self._summary(block, f"{where}.{nth}"):
+                    parts = []
+                    self._begin_again(summary, block.cache_control)
+                continue
             part = self._answered(block, f"{where}.{nth}")
             if part is not None:
                 parts.append((part, block.cache_control))
         self._add("assistant", parts)
+
+    def _summary(self, block: _Block, where: str) -> str:
+        """A compaction's text; "" if it failed."""
+        summary = read(f"{where}.content", block.content, _content.decode) if block.content else None
+        return summary if isinstance(summary, str) else ""
+
+    def _begin_again(self, summary: str, control: dict[str, Any] | None) -> None:
+        """A compaction stands for all that comes before it, which the API passes over."""
+        del self.messages[self._first :]
+        self.breakpoints = [mark for mark in self.breakpoints if mark[0] < self._first]
+        self._add("user", [(Text(summary), control)])
 
     def _answered(self, block: _Block, where: str) -> Part | None:
         match block.type:
@@ -162,9 +184,6 @@ class _Reading:
                 return Thinking(redacted=block.data, dialect=DIALECT)
             case "tool_use":
                 return self._call(block, where)
-            case "compaction":
-                summary = read(f"{where}.content", block.content, _content.decode) if block.content else None
-                return Text(summary) if isinstance(summary, str) else None
             case kind if kind.endswith(_OF_SERVER_TOOLS):
                 return None
         return _part_of(block, where)

@@ -8,6 +8,7 @@ are copied into the body, except for these:
     thinking            the caller's own wording, translated to what the model takes; None: the model's default
     output_config       merged with ours
     tools               raw definitions: in place of ours where the name is the same, else beside them
+    context_management  without compaction: its block could not be handed on, and would be made and billed again with each request
     cache_breakpoints   [message, part, cache_control] for each marked part of `messages`
 """
 
@@ -234,6 +235,19 @@ class _Body:
                 self.body[name] = value
         self.omitted.extend(name for name in _UNKNOWN if getattr(self.request, name) is not None)
 
+    def _compaction(self) -> None:
+        management = self.body.get("context_management")
+        if not isinstance(management, dict) or not isinstance(edits := management.get("edits"), list):
+            return
+        kept = [edit for edit in edits if not (isinstance(edit, dict) and str(edit.get("type")).startswith("compact_"))]
+        if len(kept) == len(edits):
+            return
+        self.omitted.append("context_management.compact")
+        if kept:
+            self.body["context_management"] = {**management, "edits": kept}
+        else:
+            del self.body["context_management"]
+
     def _rest(self) -> None:
         if stop := self._wanted("stop"):
             # The API refuses blank stop sequences.
@@ -245,6 +259,7 @@ class _Body:
         for key, value in self.extra.items():
             if key not in _OWN:
                 self.body[key] = value
+        self._compaction()
         if (user := self._wanted("user")) is not None:
             self.body["metadata"] = {"user_id": user, **(self.body.get("metadata") or {})}
         for name in self.call.omit:

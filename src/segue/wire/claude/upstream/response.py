@@ -105,6 +105,7 @@ class AnswerDecoder:
         "_refusal",
         "_started",
         "_stop_sequence",
+        "_summaries",
         "_text_from",
         "_text_length",
         "_tools",
@@ -129,6 +130,7 @@ class AnswerDecoder:
         self._ignored: set[int] = set()
         self._uncountable = False
         self._usage = Usage()
+        self._summaries = Usage()
         self._reason: str | None = None
         self._refusal = ""
         self._stop_sequence = ""
@@ -334,12 +336,15 @@ class AnswerDecoder:
             return
         try:
             self._usage = reported.over(self._usage)
-        except ImpossibleCount:
+            if (summaries := reported.compactions()) is not None:
+                self._summaries = summaries
+        except (ImpossibleCount, msgspec.ValidationError):
             self._uncountable = True
             events.append(UsageReport(_NOTHING))
             return
-        if self._usage != _NOTHING:
-            events.append(UsageReport(self._usage))
+        usage = self._usage if self._summaries == _NOTHING else self._usage + self._summaries
+        if usage != _NOTHING:
+            events.append(UsageReport(usage))
 
     def _stop(self, events: list[UpstreamEvent]) -> None:
         """Reports the stop reason, once for each that differs from the one before it. It ends the blocks that nothing else ended."""

@@ -30,6 +30,8 @@ class WireUsage(msgspec.Struct):
     cache_creation_input_tokens: Any = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
+    iterations: Any = None
+    """What was asked of the model within one answer, in order."""
 
     def over(self, old: Usage) -> Usage:
         """The counts so far, with these in place of the ones that they report. Raises `ImpossibleCount`."""
@@ -48,6 +50,15 @@ class WireUsage(msgspec.Struct):
             output_tokens=_newer(self.output_tokens, old.output_tokens),
             reasoning_tokens=_newer(reasoning, old.reasoning_tokens),
         )
+
+    def compactions(self) -> Usage | None:
+        """What summaries of the conversation took, which is billed and in none of the other counts; None where that is not reported. Raises
+        `ImpossibleCount`."""
+        if not isinstance(self.iterations, list):
+            return None
+        found = [one for one in self.iterations if isinstance(one, dict) and one.get("type") == "compaction"]
+        counts = (msgspec.convert(one, WireUsage, strict=False).over(Usage()) for one in found)
+        return sum(counts, Usage())
 
 
 class StopDetails(msgspec.Struct):
