@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -100,9 +101,13 @@ def segue(network: Network) -> Iterator[Segue]:
 def test_mypy_refuses_misspelt_options_and_wrong_types_and_no_right_ones(tmp_path: Path) -> None:
     snippet = tmp_path / "snippet.py"
     snippet.write_text(REFUSED_BY_MYPY + ACCEPTED_BY_MYPY, encoding="utf-8")
-    report, trouble, _ = mypy.api.run(
-        ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache"), str(snippet)]
-    )
+    limit = sys.getrecursionlimit()
+    try:
+        report, trouble, _ = mypy.api.run(
+            ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache"), str(snippet)]
+        )
+    finally:
+        sys.setrecursionlimit(limit)  # mypy leaves a higher one
     assert not trouble
     refused = [line for line in report.splitlines() if ": error:" in line]
     lines = {int(line.rsplit("snippet.py:", 1)[1].split(":", 1)[0]) for line in refused}
