@@ -35,6 +35,7 @@ def uncollected() -> Iterator[list[Any]]:
     """Yields the objects that only a collection would have freed at the block's end."""
     found: list[Any] = []
     gc.collect()
+    gc.freeze()  # what is there now is not walked through again
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:

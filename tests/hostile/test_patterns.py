@@ -1,6 +1,6 @@
-"""Every pattern of the two packages, and everything that judges a text, takes time in proportion to the text: tried with 200 kB of its worst.
+"""Every pattern of the two packages, and everything that judges a text, takes time in proportion to the text: tried with 100 kB of its worst.
 
-The limit is generous, for a machine that is busy. What is quadratic takes minutes for 200 kB, so each trial climbs from a small size and
+The limit is generous, for a machine that is busy. What is quadratic takes minutes for 100 kB, so each trial climbs from a small size and
 stops at the first that is too slow.
 """
 
@@ -39,10 +39,10 @@ from .worst_case import Attack, attacks
 
 LIMIT = 5.0
 """Seconds for the largest size. Measured on an idle core: 0.3 at most."""
-SIZES = (20_000, 200_000)
+SIZES = (20_000, 100_000)
 FIRST = 3_000
 """Characters at which all attacks on a pattern are tried; the slowest `FEW` are tried again with more, and the slowest of those climbs."""
-FEW = 4
+FEW = 3
 
 METHODS = ("search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
 
