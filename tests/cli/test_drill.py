@@ -123,7 +123,7 @@ def test_on_a_terminal_its_progress_is_one_line_that_is_erased(monkeypatch: pyte
     waiting = Waiting()
     waiting._terminal = True
     monkeypatch.setattr(progress, "Waiting", lambda: waiting)
-    monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda *_, **__: os.terminal_size((80, 24)))
     result = drill("--fault", "drop", "--fault", "auth")
     assert "1 of 2 faults played\r2 of 2 faults played\r" in result.stderr, (
         "the runner takes out the rest of the sequence"
