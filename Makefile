@@ -50,8 +50,8 @@ demo-real: $(REAL)  ## A real model, two servers, one killed in mid-answer
 # Empty on Python 3.11. From 3.12 on coverage.py uses sys.monitoring, which costs about a twentieth more CPU.
 MONITORED = $(shell $(BIN)/python -c 'import sys; print("--cov=segue --cov-report=" if sys.version_info >= (3, 12) else "")' 2>/dev/null)
 
-test: $(READY)  ## All tests but the long run, those of a real model and those of deploy/
-	COVERAGE_CORE=sysmon $(BIN)/python -m pytest -q -m 'not long' -n $(WORKERS) --dist worksteal $(MONITORED) $(addprefix --ignore=,$(REAL_TIME) tests/real_model tests/deploy)
+test: $(READY)  ## All tests but the long run, those of a real model, of deploy/ and of the documentation site
+	COVERAGE_CORE=sysmon $(BIN)/python -m pytest -q -m 'not long' -n $(WORKERS) --dist worksteal $(MONITORED) $(addprefix --ignore=,$(REAL_TIME) tests/real_model tests/deploy tests/site)
 	$(BIN)/python -m pytest -q -m 'not long' $(REAL_TIME)
 	@if [ -n "$(MONITORED)" ]; then echo "Coverage of src/segue: $$($(BIN)/python -m coverage report --format=total) % of its lines"; \
 	else echo "Coverage is not measured: on Python 3.11 it costs three quarters more CPU (make coverage)"; fi
@@ -63,7 +63,7 @@ test-real: $(REAL)  ## A real model before the product: two servers, one killed 
 # modules fail. So `make test` measures from 3.12 on only.
 coverage: $(READY)  ## The tests again, and which lines they reach: three quarters more time than make test
 	COVERAGE_CORE=$(shell $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")' 2>/dev/null) \
-	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal --ignore=tests/real_model --ignore=tests/deploy \
+	$(BIN)/python -m pytest -q -m 'not long' -n logical --maxprocesses 4 --dist worksteal --ignore=tests/real_model --ignore=tests/deploy --ignore=tests/site \
 	--cov=segue --cov-report=term:skip-covered $(addprefix --ignore=,$(REAL_TIME))
 
 # Schemas of Kubernetes alone take 110 MB, so only this target installs them.
@@ -82,8 +82,8 @@ lint: $(READY)  ## Style, types and the import rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(READY)  ## The documentation site, in build/site
-	$(BIN)/python -m mkdocs build --strict --quiet
+docs: $(READY)  ## The documentation site, in build/site, and its tests
+	$(BIN)/python -m pytest -q tests/site
 
 bench: $(READY)  ## Measurements beside others (benchmarks/README.md)
 	$(BIN)/python -m benchmarks.overhead

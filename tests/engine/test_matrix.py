@@ -25,7 +25,7 @@ for case in CASES:
     BY_FAULT[case.fault].append(case)
 
 
-SAMPLING, FEW = 5, 50
+SAMPLING, FEW = 7, 50
 """One case in so many is played outside the long run: it divides no dimension of the matrix. Faults of few cases are played whole."""
 SAMPLE = {
     fault: cases if len(cases) < FEW else cases[number % SAMPLING :: SAMPLING]
