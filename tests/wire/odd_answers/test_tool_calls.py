@@ -404,3 +404,35 @@ def test_a_text_that_rightly_repeats_itself_loses_nothing(pieces: list[str]) -> 
 )
 def test_arguments_without_a_plain_meaning_are_not_guessed_at(pieces: list[str]) -> None:
     assert joined_arguments(pieces) is None
+
+
+CALL: Final = [block(input=A1), claude("content_block_stop", index=0)]
+
+
+@pytest.mark.parametrize(
+    ("events", "reason", "expected"),
+    [
+        (CALL, "tool_use", FinishReason.TOOL_CALLS),
+        (CALL, "end_turn", FinishReason.TOOL_CALLS),
+        (CALL, "stop_sequence", FinishReason.TOOL_CALLS),
+        (CALL, "max_tokens", FinishReason.LENGTH),
+        ([], "tool_use", FinishReason.STOP),
+        ([], "end_turn", FinishReason.STOP),
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_claude_answer_ends_for_its_calls_if_it_has_any(
+    whole: bool, events: list[Event], reason: str, expected: FinishReason
+) -> None:
+    """vLLM says end_turn after a forced call, and so does LiteLLM before Ollama: github.com/vllm-project/agentic-api/pull/296,
+    github.com/BerriAI/litellm/issues/34692."""
+    words = {"type": "text", "text": "x"}
+    text = claude("content_block_start", index=9, content_block=words)
+    stopped = claude("message_delta", delta={"stop_reason": reason})
+    if whole:
+        content = [words, *(event["content_block"] for event in events[:1])]
+        message = {"type": "message", "id": "m", "content": content, "stop_reason": reason}
+        answer = read("claude", json.dumps(message).encode(), "application/json")
+    else:
+        answer = read("claude", stream("claude", STARTED, text, *events, stopped, claude("message_stop")))
+    assert (answer.failure, len(answer.calls), answer.finish) == (None, len(events[:1]), expected)

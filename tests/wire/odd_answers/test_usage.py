@@ -292,6 +292,18 @@ GEMINI: Final[dict[str, tuple[list[Event], Usage]]] = {
         [{"promptTokenCount": 10, "cachedContentTokenCount": 4, "candidatesTokenCount": 15, "thoughtsTokenCount": 5, "totalTokenCount": 30}],
         used(6, 4, 0, 20, 5),
     ),
+    "the thoughts within the answer": (
+        [{"promptTokenCount": 341, "candidatesTokenCount": 3362, "thoughtsTokenCount": 3347, "totalTokenCount": 3703}],
+        used(341, 0, 0, 3362, 3347),
+    ),
+    "the thoughts beside the answer, no total": (
+        [{"promptTokenCount": 10, "candidatesTokenCount": 15, "thoughtsTokenCount": 5}],
+        used(10, 0, 0, 20, 5),
+    ),
+    "the thoughts within the answer, beside tokens of tools": (
+        [{"promptTokenCount": 10, "toolUsePromptTokenCount": 7, "candidatesTokenCount": 20, "thoughtsTokenCount": 15, "totalTokenCount": 37}],
+        used(17, 0, 0, 20, 15),
+    ),
     "on every chunk, growing": (
         [{"promptTokenCount": 10, "candidatesTokenCount": 1}, {"promptTokenCount": 10, "candidatesTokenCount": 20}],
         used(10, 0, 0, 20),

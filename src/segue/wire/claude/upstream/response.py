@@ -352,9 +352,12 @@ class AnswerDecoder:
             self._block_stop(index, events)
         if self._cited:
             self._end_citations(events)
-        unsaid = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
         raw = self._reason or ""
-        finished = Finished(_REASONS.get(raw, unsaid), raw, self._refusal, stop=self._stop_sequence)
+        reason = _REASONS.get(raw, FinishReason.STOP)
+        if reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
+            # Some servers say "end_turn" after calls, or "tool_use" without any.
+            reason = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
+        finished = Finished(reason, raw, self._refusal, stop=self._stop_sequence)
         if finished != self._finished:
             self._finished = finished
             events.append(finished)

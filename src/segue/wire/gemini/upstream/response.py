@@ -314,12 +314,13 @@ def _usage(wire: _UsageMetadata) -> Usage | None:
         total = token_count(wire.total_token_count)
     except ImpossibleCount:
         return None
+    within = 0 < total == prompt + tools + answer
     return Usage(
         input_tokens=prompt - cached + tools,
         cache_read_tokens=cached,
-        # What the total holds beside the other counts was billed as output.
-        output_tokens=max(answer + thoughts, total - prompt - tools),
-        reasoning_tokens=thoughts,
+        # What the total holds beside the other counts was billed as output. Some count the thoughts within the answer.
+        output_tokens=answer if within else max(answer + thoughts, total - prompt - tools),
+        reasoning_tokens=min(thoughts, answer) if within else thoughts,
     )
 
 
