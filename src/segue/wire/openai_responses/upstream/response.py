@@ -7,6 +7,10 @@ is one too. An end of bytes is not, nor is `[DONE]`, which some providers send a
 other item has started, the answer is complete for now: a provisional `Finished` reports it. A message of the phase `commentary` announces
 more.
 
+An item is known by its id, a call by its `call_id` too, else by the index in the output. Some servers change the id with each event, so an
+id that is not known is no new item; others give several items one index, or none, so an item that is announced, or done a second time under
+another id, takes its keys over.
+
 Tool calls are numbered as they appear. A reasoning item ends with its signature, with which it can be sent back (`items.py`).
 Items of other kinds, such as searches that the provider ran, are skipped.
 """
@@ -38,6 +42,7 @@ from segue.wire.openai import citations
 from segue.wire.openai.framing import FramedDecoder
 from segue.wire.openai_responses.upstream import errors
 from segue.wire.openai_responses.upstream.messages import DIALECT, signature
+from segue.wire.openai_responses.upstream.repeats import Repeats
 from segue.wire.openai_responses.upstream.shapes import (
     TYPED,
     DeltaEvent,
@@ -57,10 +62,11 @@ _ABORTED = frozenset({"cancelled", "in_progress", "queued"})
 
 
 class _Call:
-    __slots__ = ("ended", "number", "pieces")
+    __slots__ = ("ended", "name", "number", "pieces")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, name: str) -> None:
         self.number = number
+        self.name = name
         self.pieces: list[str] = []
         self.ended = False
 
@@ -84,6 +90,7 @@ class AnswerDecoder(FramedDecoder):
         "_numbered",
         "_parts",
         "_refusal",
+        "_repeats",
         "_sources",
         "_started",
         "_thoughts",
@@ -96,14 +103,16 @@ class AnswerDecoder(FramedDecoder):
         self._numbered: list[_Call] = []
         self._calls: dict[int | str, _Call] = {}
         self._emitted: set[int | str] = set()
-        """Items of which deltas came, by index and by id; the sets below are keyed in the same way."""
-        self._done: set[int | str] = set()
+        """Items of which deltas came, by id and by index; what is below is keyed in the same way."""
+        self._done: dict[int | str, str] = {}
+        """The types of the items that are done."""
         self._thoughts: dict[int | str, tuple[str, int]] = {}
         """How a reasoning item is shown, openly or by its summary, and which part of that it has reached."""
         self._parts: set[tuple[int | str, int]] = set()
         """Parts that came only whole: of which item, and which of its parts."""
         self._refusal: list[str] = []
         self._sources = Sources()
+        self._repeats = Repeats()
         self._begun: set[int | str] = set()
         """Items that are not done."""
         self._whole_so_far = False
@@ -194,10 +203,12 @@ class AnswerDecoder(FramedDecoder):
 
     def _text(self, event: DeltaEvent, events: list[UpstreamEvent]) -> None:
         if event.delta:
-            if event.output_index is None or event.output_index not in self._emitted:
-                self._emitted.update(_keys(event.output_index, event.item_id))
+            index = event.output_index
+            if index is None or index not in self._emitted or index in self._done:
+                self._emitted.update(_keys(index, event.item_id))
             if event.logprobs:
                 events.append(Logprobs(tuple(event.logprobs)))
+            self._repeats.texts.append(event.delta)
             events.append(TextDelta(event.delta))
 
     def _refused(self, event: DeltaEvent) -> None:
@@ -222,7 +233,7 @@ class AnswerDecoder(FramedDecoder):
         came = self._emitted.intersection(keys) or self._thoughts.keys() & set(keys)
         if not keys or (came and not any(item in keys for item, _ in self._parts)):
             return
-        place = (keys[0], event.content_index or event.summary_index or 0)
+        place = (keys[-1], event.content_index or event.summary_index or 0)
         if place in self._parts:
             return
         part = event.part if isinstance(event.part, dict) else {"text": event.text, "refusal": event.refusal}
@@ -255,7 +266,9 @@ class AnswerDecoder(FramedDecoder):
     # Items.
 
     def _added(self, event: ItemEvent, events: list[UpstreamEvent]) -> None:
-        keys = _keys(event.output_index, event.item.id)
+        keys = _item_keys(event.output_index, event.item)
+        if not self._begun.issuperset(keys):
+            self._forget(keys)
         self._begun.update(keys)
         if event.item.type == "function_call" and event.item.name:
             self._begin(event.item, keys, events)
@@ -264,18 +277,33 @@ class AnswerDecoder(FramedDecoder):
         self._whole_so_far = False
 
     def _item_done(self, event: ItemEvent, events: list[UpstreamEvent]) -> None:
-        item, keys = event.item, _keys(event.output_index, event.item.id)
-        self._take(item, keys, events)
+        item, keys = event.item, _item_keys(event.output_index, event.item)
+        ids = [key for key in keys if isinstance(key, str)]
+        if ids and self._done.keys().isdisjoint(ids):
+            self._forget_done(keys)
+        if self._done.keys().isdisjoint(keys):
+            self._take(item, keys, events)
         self._begun.difference_update(keys)
         if item.type == "message" and item.status != "incomplete" and item.phase != "commentary" and not self._begun:
             self._whole_so_far = True
             events.append(Finished(self._reason(FinishReason.STOP), refusal="".join(self._refusal), provisional=True))
 
+    def _forget_done(self, keys: list[int | str]) -> None:
+        self._forget([key for key in keys if key in self._done])
+
+    def _forget(self, keys: list[int | str]) -> None:
+        """These are from now on the keys of another item."""
+        for key in keys:
+            self._done.pop(key, None)
+            self._calls.pop(key, None)
+            self._thoughts.pop(key, None)
+        self._emitted.difference_update(keys)
+        self._begun.difference_update(keys)
+        self._parts = {part for part in self._parts if part[0] not in keys}
+
     def _take(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
         """A whole item: the part of it that was not emitted yet."""
-        if self._done.intersection(keys):
-            return
-        self._done.update(keys)
+        self._done.update(dict.fromkeys(keys, item.type))
         match item.type:
             case "message":
                 self._message(item, keys, events)
@@ -295,6 +323,7 @@ class AnswerDecoder(FramedDecoder):
         if text := plain_text(part.get("text")):
             if tokens := _tokens(part.get("logprobs")):
                 events.append(Logprobs(tokens))
+            self._repeats.texts.append(text)
             events.append(TextDelta(text))
         refusal = _word(part.get("refusal"))
         if refusal:
@@ -319,7 +348,7 @@ class AnswerDecoder(FramedDecoder):
         name, given = _word(item.name), _word(item.call_id) or _word(item.id)
         if not name or not given:
             raise _Unusable(f"a tool call has no {'id' if name else 'name'}")
-        call = _Call(len(self._numbered))
+        call = _Call(len(self._numbered), name)
         self._numbered.append(call)
         self._calls.update(dict.fromkeys(keys, call))
         events.append(ToolCallDelta(call.number, given, name))
@@ -351,8 +380,13 @@ class AnswerDecoder(FramedDecoder):
         failed = status == "failed" or bool(response.error)
         aborted = status in _ABORTED
         if not failed and not aborted:
+            before = self._done.copy()
             for index, item in enumerate(response.output or ()):
-                self._take(item, _keys(index, item.id), events)
+                keys = _item_keys(index, item)
+                known = any(before.get(key) == item.type for key in keys)
+                if not self._is_repeated(item, keys, known, events) and not known:
+                    self._forget_done(keys)
+                    self._take(item, keys, events)
         if response.usage is not None:
             events.append(UsageReport(response.usage.read() or Usage()))
         if failed:
@@ -361,6 +395,27 @@ class AnswerDecoder(FramedDecoder):
             self._fail(events, errors.broken(f"the provider ended the answer with status {status!r}"))
         else:
             self._finish(response, status, events)
+
+    def _is_repeated(self, item: Item, keys: list[int | str], known: bool, events: list[UpstreamEvent]) -> bool:
+        """Whether the content of the terminal's item was sent before. `known`: an item of this kind that had one of its keys was."""
+        match item.type:
+            case "message":
+                parts = _tables(item.content)
+                if self._repeats.has_text("".join(plain_text(part.get("text")) for part in parts)):
+                    for part in () if known else parts:
+                        events += self._sources.new(citations.read(part.get("annotations")))
+                    return True
+            case "function_call":
+                call = self._known(keys)
+                if call is not None and call.name == item.name and (known or not call.ended):
+                    self._repeats.is_repeated(call.number)
+                    return known
+                same = (one for one in self._numbered if one.name == item.name)
+                return any(self._repeats.has_call(one.number, one.pieces, _json_text(item.arguments)) for one in same)
+            case "reasoning":
+                seen = bool(self._thoughts) or "reasoning" in self._done.values()
+                return seen and not any(key in self._thoughts for key in keys)
+        return False
 
     def _finish(self, response: WireResponse, status: str, events: list[UpstreamEvent]) -> None:
         details = response.incomplete_details
@@ -385,9 +440,17 @@ class AnswerDecoder(FramedDecoder):
 
 
 def _keys(index: int | None, id: object) -> list[int | str]:
-    """The keys of an item: its index in the output, and its id."""
-    keys: list[int | str] = [] if index is None else [index]
-    return [*keys, id] if isinstance(id, str) and id else keys
+    """The keys of an item: its id, and its index in the output."""
+    keys: list[int | str] = [id] if isinstance(id, str) and id else []
+    return keys if index is None else [*keys, index]
+
+
+def _item_keys(index: int | None, item: Item) -> list[int | str]:
+    """The keys of an item, those by which most tell it first. A call without an id is known by its `call_id`, as at llama.cpp."""
+    keys = _keys(index, item.id)
+    if item.type == "function_call" and (call := _word(item.call_id)) and call not in keys:
+        keys.insert(1 if isinstance(item.id, str) and item.id else 0, call)
+    return keys
 
 
 def _word(value: object) -> str:
