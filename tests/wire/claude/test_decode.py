@@ -379,6 +379,27 @@ def test_an_error_within_the_stream_is_judged_like_any_other(type: str, kind: Fa
     assert (failure.kind, failure.message, failure.code, failure.status) == (kind, "Not now", type, None)
 
 
+@pytest.mark.parametrize(
+    ("frame", "kind", "message", "status"),
+    [
+        (b'data: {"error":{"message":"Busy","type":"None","param":"None","code":"529"}}', FailureKind.OVERLOAD, "Busy", 529),
+        (b'data: {"error":{"message":"Calm down","type":null,"code":"429"}}', FailureKind.RATE, "Calm down", 429),
+        (b'data: {"error":{"message":"Pay first","type":"insufficient_quota","code":429}}', FailureKind.MONEY, "Pay first", 429),
+        (b'data: {"error":{"message":"Busy","type":"overloaded_error"}}', FailureKind.OVERLOAD, "Busy", None),
+        (b"event: error\ndata: upstream timeout", FailureKind.OVERLOAD, "upstream timeout", None),
+    ],
+)  # fmt: skip
+def test_a_gateways_error_in_another_dialect_is_judged_at_once(
+    frame: bytes, kind: FailureKind, message: str, status: int | None
+) -> None:
+    """LiteLLM sends its errors of Chat Completions here too: github.com/BerriAI/litellm/issues/38610."""
+    decoder = Upstream().decoder("text/event-stream")
+    events = decoder.feed(sse(*HELLO[:3]) + frame + b"\n\n")
+    assert decoder.complete
+    assert isinstance(events[-1], Failed)
+    assert (events[-1].failure.kind, events[-1].failure.message, events[-1].failure.status) == (kind, message, status)
+
+
 def test_a_filtered_answer_is_a_matter_of_policy() -> None:
     message = "Output blocked by content filtering policy"
     events = events_of([sse(START, {"type": "error", "error": {"type": "invalid_request_error", "message": message}})])

@@ -31,6 +31,8 @@ class ErrorBody(msgspec.Struct):
     type: str | None = None
     message: str | None = None
     details: Any = None
+    code: Any = None
+    """The HTTP status, where a gateway sends the error of another dialect inside a 200."""
 
 
 class _ErrorDocument(msgspec.Struct):
@@ -145,7 +147,8 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, wall: fl
 
 def failure_in_stream(error: ErrorBody) -> Failure:
     """What an error inside an answer with status 200 means."""
-    failure = _judge(None, error)
+    code = str(error.code)
+    failure = _judge(int(code) if re.fullmatch(r"[45]\d\d", code, re.ASCII) else None, error)
     return msgspec.structs.replace(failure, retry_after=RATE_WAIT) if failure.kind is _K.RATE else failure
 
 

@@ -211,6 +211,8 @@ class AnswerDecoder:
                 self._end(events)
             case "error":
                 self._fail(failure_in_stream(event.error or ErrorBody()), events)
+            case "" if event.error is not None:
+                self._fail(failure_in_stream(event.error), events)
 
     def _reread(self, name: str, data: bytes, events: list[UpstreamEvent]) -> Event | None:
         """An event that the typed decoder refused, read leniently; None where there is nothing more to do with it."""
@@ -222,6 +224,9 @@ class AnswerDecoder:
             return self._leniency.read(data, Event)
         except Unreadable as error:
             documents = unframed(data)
+            if name == "error":
+                self._fail(failure_in_stream(ErrorBody(message=data.decode("utf-8", "replace"))), events)
+                return None
             if documents == [data.strip()]:
                 self._break(f"the stream holds an event that can't be read: {error}", events)
                 return None
