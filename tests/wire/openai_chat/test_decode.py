@@ -494,6 +494,16 @@ BREAKS: dict[str, tuple[bytes, FailureKind, str]] = {
         FailureKind.RATE,
         "slow down",
     ),
+    "MiniMax, an error in place of the choices": (
+        sse(chunk(choices=None, base_resp={"status_code": 1008, "status_msg": "insufficient balance"})),
+        FailureKind.MONEY,
+        "insufficient balance",
+    ),
+    "MiniMax, another": (
+        sse(chunk(choices=None, base_resp={"status_code": 1004, "status_msg": "login fail"})),
+        FailureKind.AUTH,
+        "login fail",
+    ),
     "an error event without JSON": (sse(b"event: error\ndata: went away\n\n"), FailureKind.OVERLOAD, "went away"),
     "an error chunk about the request": (
         sse({"error": {"message": "Invalid 'messages'.", "type": "invalid_request_error"}}),

@@ -1,7 +1,8 @@
 """Reads an error document in the many shapes of this dialect. OpenAI puts
 
 an object under `error`. Others put text there (xAI), put it into a list (Google), have the same fields at the top (Mistral,
-Cerebras), send `detail` (FastAPI), or keep the real reason under `metadata.raw` (OpenRouter) or in `x_groq.error`.
+Cerebras), send `detail` (FastAPI), or keep the real reason under `metadata.raw` (OpenRouter), in `x_groq.error` or in `base_resp`
+(MiniMax).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import msgspec
 from segue.wire.lenient import UNREADABLE
 
 _MOST_TEXT = 2000
+_MINIMAX = {1002: "rate_limit", 1004: "invalid_api_key", 1008: "insufficient_balance", 2049: "invalid_api_key"}
+"""Its numbers, by the names that others give them; at Zhipu some of them mean something else."""
 
 
 class ErrorFields(NamedTuple):
@@ -48,6 +51,11 @@ def find_error(document: Any, depth: int = 0) -> ErrorFields | None:
         return _of_object(error)
     if error:
         return ErrorFields(message=str(error), code=_code(document.get("code")), status=_status(document))
+    base = document.get("base_resp")
+    if isinstance(base, dict) and not document.get("choices"):
+        number, message = base.get("status_code"), _code(base.get("status_msg"))[:_MOST_TEXT]
+        if isinstance(number, int) and number:
+            return ErrorFields(message=message, code=_MINIMAX.get(number) or _code(number))
     if "choices" in document:
         return None
     if detail := document.get("detail"):
