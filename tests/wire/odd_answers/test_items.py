@@ -32,8 +32,8 @@ def call_item(id: str, name: str = "f", arguments: str = "", call: str = "") -> 
     return {"type": "function_call", "id": id, "call_id": call or f"call_{name}", "name": name, "arguments": arguments}
 
 
-def text_item(id: str, text: str = "Hello") -> Event:
-    return {"type": "message", "id": id, "content": [{"type": "output_text", "text": text}]}
+def text_item(id: str, text: str = "Hello", **more: Any) -> Event:
+    return {"type": "message", "id": id, "content": [{"type": "output_text", "text": text}]} | more
 
 
 def thought_item(id: str, text: str = "hm") -> Event:
@@ -56,9 +56,9 @@ def call(id: str, name: str = "f", whole: str = ONE, index: int = 0) -> list[Eve
     return [added(call_item(id, name), index), arguments(id, whole, index), done(call_item(id, name, whole), index)]
 
 
-def text(id: str, whole: str = "Hello", index: int = 0) -> list[Event]:
+def text(id: str, whole: str = "Hello", index: int = 0, **more: Any) -> list[Event]:
     piece = event("output_text.delta", index, item_id=id, delta=whole)
-    return [added(text_item(id, ""), index), piece, done(text_item(id, whole), index)]
+    return [added(text_item(id, "", **more), index), piece, done(text_item(id, whole, **more), index)]
 
 
 def whole(id: str, text: str, index: int = 0) -> Event:
@@ -88,6 +88,8 @@ CALL_F, CALL_G, HELLO, THOUGHT = (
     text_item("m1"),
     thought_item("r1"),
 )
+ASIDE: Final[Event] = {"phase": "commentary"}
+FINAL: Final[Event] = {"phase": "final_answer"}
 AGAIN: Final = [thought_item("r9"), text_item("m9"), call_item("f9", "f", ONE, "call_9")]
 """The whole answer under fresh ids."""
 
@@ -170,6 +172,18 @@ CASES: Final[dict[str, tuple[list[Event], str, str, Calls]]] = {
     "one id for two calls, only at the end": ([end(CALL_F, call_item("f1", "g", TWO))], "", "", BOTH),
     "a text without index or id": ([{"type": "response.output_text.delta", "delta": "Hello"}, end(HELLO)], "Hello", "", ()),
     "a text without index or id, cut at its ends when repeated": ([{"type": "response.output_text.delta", "delta": "\nHello "}, end(HELLO)], "\nHello ", "", ()),
+    "a commentary and the same text as the answer": (
+        [*text("m1", **ASIDE), *text("m2", "Hel", 1, **FINAL)[:2], *text("m2", "lo", 1)[1:2], done(text_item("m2", **FINAL), 1), end(text_item("m1", **ASIDE), text_item("m2", **FINAL))],
+        "Hello", "", (),
+    ),
+    "a commentary and another text as the answer": (
+        [*text("m1", **ASIDE), *text("m2", "Hell", 1, **FINAL)[:2], *text("m2", "s bells", 1)[1:2], done(text_item("m2", "Hells bells", **FINAL), 1), end()],
+        "Hello\n\nHells bells", "", (),
+    ),
+    "a commentary and its beginning as the answer": ([*text("m1", **ASIDE), *text("m2", "He", 1, **FINAL), end()], "Hello\n\nHe", "", ()),
+    "a commentary and its beginning as the answer, never done": ([*text("m1", **ASIDE), *text("m2", "He", 1, **FINAL)[:2], end()], "Hello\n\nHe", "", ()),
+    "a commentary and the same text, only at the end": ([end(text_item("m1", **ASIDE), text_item("m2", **FINAL))], "Hello", "", ()),
+    "a commentary before a call": ([*text("m1", **ASIDE), *call("f1", index=1), end()], "Hello", "", F),
     "the same call twice, rightly": ([*call("f1"), *call("f2", index=1), end(CALL_F, call_item("f2", "f", ONE))], "", "", F * 2),
     "the same call twice, the second only at the end": ([*call("f1"), end(CALL_F, call_item("f2", "f", ONE, "call_2"))], "", "", F * 2),
     "the same text twice, the second only at the end": ([*text("m1"), end(HELLO, text_item("m2"))], "HelloHello", "", ()),

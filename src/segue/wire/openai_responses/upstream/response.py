@@ -41,6 +41,7 @@ from segue.wire.lenient import UNREADABLE, Unreadable, is_filler, plain_text
 from segue.wire.openai import citations
 from segue.wire.openai.framing import FramedDecoder
 from segue.wire.openai_responses.upstream import errors
+from segue.wire.openai_responses.upstream.commentary import Commentary
 from segue.wire.openai_responses.upstream.messages import DIALECT, signature
 from segue.wire.openai_responses.upstream.repeats import Repeats
 from segue.wire.openai_responses.upstream.shapes import (
@@ -85,6 +86,7 @@ class AnswerDecoder(FramedDecoder):
     __slots__ = (
         "_begun",
         "_calls",
+        "_commentary",
         "_done",
         "_emitted",
         "_numbered",
@@ -113,6 +115,7 @@ class AnswerDecoder(FramedDecoder):
         self._refusal: list[str] = []
         self._sources = Sources()
         self._repeats = Repeats()
+        self._commentary = Commentary()
         self._begun: set[int | str] = set()
         """Items that are not done."""
         self._whole_so_far = False
@@ -208,8 +211,14 @@ class AnswerDecoder(FramedDecoder):
                 self._emitted.update(_keys(index, event.item_id))
             if event.logprobs:
                 events.append(Logprobs(tuple(event.logprobs)))
-            self._repeats.texts.append(event.delta)
-            events.append(TextDelta(event.delta))
+            self._say_text(event.delta, events)
+
+    def _say_text(self, text: str, events: list[UpstreamEvent]) -> None:
+        self._repeats.texts.append(text)
+        if self._commentary.waiting:
+            text = self._commentary.feed(text)
+        if text:
+            events.append(TextDelta(text))
 
     def _refused(self, event: DeltaEvent) -> None:
         self._emitted.update(_keys(event.output_index, event.item_id))
@@ -318,13 +327,20 @@ class AnswerDecoder(FramedDecoder):
             if not emitted:
                 self._part(part, keys, events)
             events += self._sources.new(citations.read(part.get("annotations")))
+        if self._commentary.waiting:
+            self._end_message(events)
+        if item.phase == "commentary":
+            self._commentary.ended("".join(plain_text(part.get("text")) for part in _tables(item.content)))
+
+    def _end_message(self, events: list[UpstreamEvent]) -> None:
+        if text := self._commentary.end():
+            events.append(TextDelta(text))
 
     def _part(self, part: dict[str, Any], keys: list[int | str], events: list[UpstreamEvent]) -> None:
         if text := plain_text(part.get("text")):
             if tokens := _tokens(part.get("logprobs")):
                 events.append(Logprobs(tokens))
-            self._repeats.texts.append(text)
-            events.append(TextDelta(text))
+            self._say_text(text, events)
         refusal = _word(part.get("refusal"))
         if refusal:
             self._refusal.append(refusal)
@@ -418,6 +434,7 @@ class AnswerDecoder(FramedDecoder):
         return False
 
     def _finish(self, response: WireResponse, status: str, events: list[UpstreamEvent]) -> None:
+        self._end_message(events)
         details = response.incomplete_details
         raw = (_word(details.get("reason")) if isinstance(details, dict) else "") or status
         reason = FinishReason.STOP
