@@ -90,6 +90,46 @@ def test_system_messages_among_the_turns_keep_their_place() -> None:
     )
 
 
+def test_tools_that_change_on_the_way_are_offered_as_they_are_in_the_end() -> None:
+    """Claude Code sends such blocks to gateways: github.com/anthropics/claude-code/issues/95087."""
+
+    def change(kind: str, **tool: Any) -> dict[str, Any]:
+        return {"type": f"tool_{kind}", "tool": {"type": "tool_reference", **tool}}
+
+    def tool(name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "input_schema": {"type": "object"}, **more}
+
+    inline = {"type": "tool_definition", "definition": tool("inline", description="new")}
+    changes = [{"type": "text", "text": "More tools."}, change("addition", name="late"), change("removal", name="gone")]
+    request = decoded(
+        {
+            "model": "m",
+            "max_tokens": 9,
+            "tools": [
+                tool("late", defer_loading=True),
+                tool("gone"),
+                tool("inline", description="old"),
+                tool("inline", description="new"),
+                tool("back"),
+            ],
+            "messages": [
+                HI,
+                {"role": "system", "content": changes},
+                {"role": "assistant", "content": "yes"},
+                {
+                    "role": "system",
+                    "content": [change("removal", name="back"), {"type": "tool_addition", "tool": inline}],
+                },
+                {"role": "system", "content": [change("addition", name="back")]},
+                {"role": "user", "content": "and?"},
+            ],
+        }
+    ).request
+    assert request.messages == (user("hi"), system("More tools."), assistant("yes"), user("and?"))
+    assert [(one.name, one.description) for one in request.tools] == [("late", ""), ("back", ""), ("inline", "new")]
+    assert "defer_loading" not in str(request.extra)
+
+
 def test_results_and_words_of_one_turn_are_told_apart_and_results_know_their_tool() -> None:
     call = {"type": "tool_use", "id": "t1", "name": "look", "input": {}}
     result = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "x"}]}

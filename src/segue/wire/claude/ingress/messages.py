@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 Breakpoint: TypeAlias = list[Any]
 """`[message, part, cache_control]`"""
+ToolChanges: TypeAlias = dict[str, dict[str, Any] | None]
+"""What became of tools in the conversation: by name, the definition that was added, {} if it stands in `tools`; None if it was removed."""
 
 
 class _Source(msgspec.Struct):
@@ -46,7 +48,14 @@ class _Block(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw(b"")
     content: msgspec.Raw = msgspec.Raw(b"")
     source: msgspec.Raw = msgspec.Raw(b"")
+    tool: msgspec.Raw = msgspec.Raw(b"")
     cache_control: dict[str, Any] | None = None
+
+
+class _ChangedTool(msgspec.Struct):
+    type: str = ""
+    name: str = ""
+    definition: dict[str, Any] = {}
 
 
 class _Turn(msgspec.Struct):
@@ -58,6 +67,7 @@ _turns = msgspec.json.Decoder(list[_Turn])
 _content = msgspec.json.Decoder(str | list[_Block] | None)
 _system = msgspec.json.Decoder(str | list[_Block])
 _source = msgspec.json.Decoder(_Source)
+_changed_tool = msgspec.json.Decoder(_ChangedTool)
 
 _OF_SERVER_TOOLS: Final = ("_tool_result", "server_tool_use", "mcp_tool_use", "fallback", "mcp_tool_listing")
 
@@ -78,8 +88,10 @@ def refused(where: str, what: str) -> InvalidRequestError:
     return InvalidRequestError(f"{where}: {what}"[:500], param=where)
 
 
-def messages_of(raw: msgspec.Raw, system: msgspec.Raw | None) -> tuple[tuple[Message, ...], list[Breakpoint]]:
-    """The messages of a request, `system` first, and the marks for the prompt cache."""
+def messages_of(
+    raw: msgspec.Raw, system: msgspec.Raw | None
+) -> tuple[tuple[Message, ...], list[Breakpoint], ToolChanges]:
+    """The messages of a request, `system` first, the marks for the prompt cache, and the changes of the tools."""
     reading = _Reading()
     if system is not None:
         reading.system(read("system", system, _system.decode), "system")
@@ -88,13 +100,14 @@ def messages_of(raw: msgspec.Raw, system: msgspec.Raw | None) -> tuple[tuple[Mes
         reading.turn(turn, f"messages.{nth}")
     if not reading.messages:
         raise refused("messages", "there is none: send at least one")
-    return tuple(reading.messages), reading.breakpoints
+    return tuple(reading.messages), reading.breakpoints, reading.tool_changes
 
 
 class _Reading:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.breakpoints: list[Breakpoint] = []
+        self.tool_changes: ToolChanges = {}
         self._tools: dict[str, str] = {}
         self._first = 0
 
@@ -105,10 +118,20 @@ class _Reading:
     def system(self, content: str | list[_Block], where: str) -> None:
         parts = []
         for nth, block in enumerate(_listed(content)):
-            if block.type != "text":
+            if block.type in ("tool_addition", "tool_removal"):
+                self._change_tool(block, f"{where}.{nth}.tool")
+            elif block.type == "text":
+                parts.append((Text(block.text), block.cache_control))
+            else:
                 raise refused(f"{where}.{nth}.type", f"{block.type!r} is not taken here: use 'text'")
-            parts.append((Text(block.text), block.cache_control))
         self._add("system", parts)
+
+    def _change_tool(self, block: _Block, where: str) -> None:
+        """No other dialect changes its tools in the midst of a conversation, so the last state of each is what is offered."""
+        tool = read(where, block.tool, _changed_tool.decode)
+        name = tool.name or tool.definition.get("name")
+        if isinstance(name, str) and name:
+            self.tool_changes[name] = tool.definition if block.type == "tool_addition" else None
 
     def turn(self, turn: _Turn, where: str) -> None:
         match turn.role:

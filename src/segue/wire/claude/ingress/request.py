@@ -13,7 +13,7 @@ import msgspec
 
 from segue.chat.request import ChatRequest, Effort, OutputSchema, Tool, ToolChoice
 from segue.errors import InvalidRequestError
-from segue.wire.claude.ingress.messages import messages_of, read, refused
+from segue.wire.claude.ingress.messages import ToolChanges, messages_of, read, refused
 from segue.wire.claude.upstream.messages import DIALECT
 from segue.wire.codec import IngressRequest
 
@@ -104,7 +104,7 @@ class _Body:
     def request(self, headers: Mapping[str, str]) -> ChatRequest:
         if "messages" not in self.fields:
             raise refused("messages", "it is missing: send at least one message")
-        messages, breakpoints = messages_of(self.fields.pop("messages"), self.fields.pop("system", None))
+        messages, breakpoints, changes = messages_of(self.fields.pop("messages"), self.fields.pop("system", None))
         if breakpoints:
             self.extra["cache_breakpoints"] = breakpoints
         if betas := _betas(headers.get("anthropic-beta", "")):
@@ -116,7 +116,7 @@ class _Body:
         tool_choice, parallel = self._tool_choice()
         return ChatRequest(
             messages=messages,
-            tools=self._tools(),
+            tools=self._tools(changes),
             tool_choice=tool_choice,
             parallel_tool_calls=parallel,
             output=output,
@@ -136,11 +136,17 @@ class _Body:
             raise refused(name, f"it is out of range: use {least} to {most}")
         return value
 
-    def _tools(self) -> tuple[Tool, ...]:
+    def _tools(self, changes: ToolChanges) -> tuple[Tool, ...]:
         tools, raw_tools = [], []
-        for nth, raw in enumerate(self.take("tools", _raw_tools) or ()):
+        given = self.take("tools", _raw_tools) or []
+        added = [msgspec.Raw(msgspec.json.encode(definition)) for definition in changes.values() if definition]
+        for nth, raw in enumerate([*given, *added]):
             tool: _Tool = read(f"tools.{nth}", raw, _tool)
             fields = read(f"tools.{nth}", raw, _dict)
+            if tool.name in changes:
+                if nth < len(given) and changes[tool.name] != {}:
+                    continue  # removed, or replaced
+                fields.pop("defer_loading", None)
             custom = tool.type in (None, "custom")
             if custom:
                 if not tool.name:
