@@ -203,6 +203,22 @@ def test_input_is_read_as_messages(written: Any, messages: tuple[Message, ...]) 
     assert received(ASKED | {"input": written}).request.messages == messages
 
 
+def test_what_one_agent_of_codex_sends_another_is_a_users_turn() -> None:
+    """github.com/MetaFARS/codex-relay/issues/60, github.com/openai/codex/pull/26210"""
+
+    def task(text: str) -> dict[str, Any]:
+        head = {"type": "input_text", "text": "Message Type: NEW_TASK\nPayload:\n"}
+        content = [head, {"type": "encrypted_content", "encrypted_content": text}]
+        return {"type": "agent_message", "author": "/root", "recipient": "/root/list", "content": content}
+
+    silent = {"type": "agent_message", "author": "/root", "recipient": "/root/list", "content": None}
+    reasoning = {"type": "agent_reasoning", "text": "hm"}
+    request = received(ASKED | {"input": [task("List the files."), reasoning, silent]}).request
+    assert request.messages == (Message("user", (Text("Message Type: NEW_TASK\nPayload:\n"), Text("List the files."))),)
+    with pytest.raises(InvalidRequestError, match="encrypted; only the provider"):
+        received(ASKED | {"input": [task("gAAAAABo")]})
+
+
 def test_nulls_are_the_same_as_nothing() -> None:
     names = ("temperature", "tools", "tool_choice", "text", "reasoning", "store", "stream", "user", "conversation")
     asked = received(ASKED | dict.fromkeys(names) | {"background": False})

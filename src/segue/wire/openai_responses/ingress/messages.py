@@ -23,6 +23,7 @@ from segue.wire.openai.toolcall_piece import ToolCallPiece, thought_signature
 from segue.wire.openai_responses.ingress.fields import missing, shaped, type_of, unserved
 from segue.wire.openai_responses.ingress.shapes import (
     Table,
+    WireAgentMessage,
     WireCall,
     WireCustomCall,
     WireDeclared,
@@ -36,7 +37,11 @@ from segue.wire.openai_responses.ingress.tools import SEARCH, flat_name, names
 from segue.wire.openai_responses.upstream.messages import DIALECT, signature
 
 _TEXTS = ("input_text", "output_text", "text")
-_PASSED_OVER = frozenset({"additional_tools", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"})
+_PASSED_OVER = frozenset(
+    {"additional_tools", "agent_reasoning", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"}
+)
+_CIPHER = "gAAAA"
+"""How what OpenAI encrypted begins."""
 _OF_AN_ITEM = frozenset({"type", "id", "call_id", "status"})
 _SERVED = "message, function_call, function_call_output, custom_tool_call, custom_tool_call_output, reasoning"
 _ADVICE = {
@@ -70,6 +75,7 @@ class _Transcript:
         self._names: dict[str, str] = {}
         self._readers: dict[str, Callable[[Table, str], None]] = {
             "message": self._message,
+            "agent_message": self._agent_message,
             "reasoning": self._reasoning,
             "function_call": self._call,
             "custom_tool_call": self._custom_call,
@@ -123,6 +129,21 @@ class _Transcript:
         self._end()
         self._role = "user" if wire.role == "user" else "system"
         self._parts = list(parts)
+        self._end()
+
+    def _agent_message(self, item: Table, where: str) -> None:
+        """Codex puts the task of a new agent into `encrypted_content` though the call that it comes from was plain."""
+        wire = shaped(item, WireAgentMessage, where)
+        texts = [wire.content] if isinstance(wire.content, str) else []
+        for part in () if isinstance(wire.content, str) else wire.content or ():
+            if part.encrypted_content.startswith(_CIPHER):
+                raise unserved(
+                    f"{where}.content", "it is encrypted; only the provider that created it can read it: send the text"
+                )
+            texts.append(part.text or part.encrypted_content)
+        self._end()
+        self._role = "user"
+        self._parts = [Text(text) for text in texts if text]
         self._end()
 
     def _reasoning(self, item: Table, where: str) -> None:

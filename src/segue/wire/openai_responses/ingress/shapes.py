@@ -21,6 +21,18 @@ class WirePart(msgspec.Struct):
     detail: str | None = None
 
 
+class WireAgentPart(msgspec.Struct):
+    type: str
+    text: str = ""
+    encrypted_content: str = ""
+
+
+class WireAgentMessage(msgspec.Struct):
+    """What one of the caller's agents says to another."""
+
+    content: str | list[WireAgentPart] | None = None
+
+
 class WireMessage(msgspec.Struct):
     role: Literal["user", "assistant", "system", "developer"]
     content: str | list[WirePart] | None = None
