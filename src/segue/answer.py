@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     request so that the provider takes it; `notices` tells of that in sentences, of a model whose end is near, and of one that was asked in
     another's place. `simulated`: a local stand-in spoke,
     no model. `citations` are the sources that the provider named, `logprobs` the log probabilities of the text's tokens where they were
-    asked for. `route` is the order in which a policy put the targets, and why; None where they were asked as written.
+    asked for. `phase` is as `Text.phase`, of the last text. `route` is the order in which a policy put the targets, and why; None where they were asked as written.
     """
 
     text: str
@@ -61,12 +61,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     healed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     simulated: bool = False
+    phase: str = ""
     route: Route | None = None
 
     @property
     def message(self) -> Message:
         """The answer as a message, to go on with the conversation."""
-        text = (Text(self.text),) if self.text else ()
+        text = (Text(self.text, self.phase),) if self.text else ()
         return Message("assistant", (*self.thinking, *text, *self.tool_calls))
 
 
@@ -77,10 +78,11 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: RequestCost, 
     calls: list[ToolCall] = []
     citations: list[Citation] = []
     logprobs: list[TokenLogprob] = []
+    phase = ""
     finished = Finished(FinishReason.STOP)
     for event in events:
         match event:
-            case TextDelta(piece):
+            case TextDelta(piece, phase):
                 text.append(piece)
             case ThinkingDelta():
                 _add_thinking(thinking, event)
@@ -116,6 +118,7 @@ def assemble(report: Report, events: Iterable[ChatEvent], *, cost: RequestCost, 
         healed=report.healed,
         notices=report.notices,
         simulated=simulated,
+        phase=phase,
         route=report.route,
     )
 

@@ -268,6 +268,20 @@ def test_our_own_thinking_comes_back_as_it_was_and_only_once() -> None:
     assert to_chat([bare])[0].parts == (*thoughts, Text("so"))
 
 
+@pytest.mark.parametrize(
+    ("content", "made"),
+    [
+        ("so", {"model_provider": "segue", "phase": "commentary"}),
+        ([{"type": "text", "text": "so", "phase": "commentary"}], {"model_provider": "openai"}),
+        ([{"type": "text", "text": "so", "extras": {"phase": "commentary"}}], {"model_provider": "openai"}),
+    ],
+)
+def test_the_phase_of_an_answer_of_openais_is_kept(content: Any, made: dict[str, Any]) -> None:
+    """The two shapes of langchain-openai, and ours."""
+    (converted,) = to_chat([AIMessage(content, response_metadata=made)])
+    assert converted.parts == (Text("so", "commentary"),)
+
+
 def test_geminis_call_signatures_are_found_by_the_calls_id() -> None:
     message = AIMessage(
         "",

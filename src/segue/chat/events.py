@@ -36,9 +36,10 @@ class Started(msgspec.Struct, frozen=True, tag=True):
 
 
 class TextDelta(msgspec.Struct, frozen=True, tag=True):
-    """A piece of the answer's text, as long or short as the provider sent it."""
+    """A piece of the answer's text, as long or short as the provider sent it. `phase` is as `Text.phase`."""
 
     text: str
+    phase: str = ""
 
 
 class ThinkingDelta(msgspec.Struct, frozen=True, tag=True):

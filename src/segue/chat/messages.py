@@ -11,10 +11,11 @@ from segue.chat.media import named, settled
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
-class Text(msgspec.Struct, frozen=True, tag="text"):
-    """A piece of text."""
+class Text(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
+    """A piece of text. `phase` is the one that OpenAI's Responses API gave it: `commentary`, `final_answer`, or none."""
 
     text: str
+    phase: str = ""
 
 
 class Image(msgspec.Struct, frozen=True, tag="image", kw_only=True, omit_defaults=True):

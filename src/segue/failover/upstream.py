@@ -360,7 +360,7 @@ class HttpBatches:
         if self._events > EVENTS_MOST:
             raise EndlessError(f"the answer has more than {EVENTS_MOST} events")
         self._receipt.complete = decoder.complete
-        return self._restored(events if len(events) < 2 else _joined(events))
+        return self._restored(events if len(events) < 2 else joined_texts(events))
 
     def _ended(self, decoder: Decoder) -> list[UpstreamEvent]:
         events = decoder.eof()
@@ -405,20 +405,25 @@ class _Bounded:
         return data[:SLICE] if self._rest else data
 
 
-def _joined(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+def joined_texts(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
     """Pieces of text that came in one read, as one: the reader has less to do, and gets them no later."""
     joined: list[UpstreamEvent] = []
     texts: list[str] = []
+    phase = ""
     for event in events:
-        if type(event) is TextDelta:
+        if isinstance(event, TextDelta) and event.phase == phase:
             texts.append(event.text)
             continue
         if texts:
-            joined.append(TextDelta("".join(texts)))
+            joined.append(TextDelta("".join(texts), phase))
             texts.clear()
-        joined.append(event)
+        if isinstance(event, TextDelta):
+            texts.append(event.text)
+            phase = event.phase
+        else:
+            joined.append(event)
     if texts:
-        joined.append(TextDelta("".join(texts)))
+        joined.append(TextDelta("".join(texts), phase))
     return joined
 
 

@@ -124,6 +124,13 @@ def _file(block: Block, media_type: str, where: str) -> Text | Image | File:
     )
 
 
+def _phase(block: Block) -> str:
+    """The phase that OpenAI's Responses API gave a text, where langchain-openai or a standard block keeps it."""
+    extras = block.get("extras")
+    phase = block.get("phase") or (extras.get("phase") if isinstance(extras, Mapping) else None)
+    return phase if isinstance(phase, str) else ""
+
+
 def _text(block: Block) -> str | None:
     kind = block.get("type")
     text = block.get("text")
@@ -182,7 +189,7 @@ def _from_data(data: Any, media_type: Any, where: str) -> Text | Image | File:
 
 def _answered(block: Block, dialect: str, calls: set[str], where: str) -> Iterable[Part]:
     if (text := _text(block)) is not None:
-        return (Text(text),) if text else ()
+        return (Text(text, _phase(block)),) if text else ()
     match block.get("type"):
         case "reasoning" | "thinking" | "redacted_thinking":
             return _thought(block, dialect)

@@ -108,12 +108,15 @@ def _answer_parts(message: AIMessage, where: str) -> list[Part]:
     ]
     calls = calls or list(_older_calls(message.additional_kwargs))
     made = message.response_metadata
+    phase = str(made.get("phase") or "")
     maker = made.get("dialect") or _dialect_of(str(made.get("model_provider") or ""))
     parts = content_blocks.answered(message.content, maker, {call.id for call in calls}, where)
     if isinstance(own := message.additional_kwargs.get(THINKING), list):
         value = own[made.get("thinking_from", 0) :]
         thoughts: list[Part] = [_own_thought(block, maker) for block in value if isinstance(block, dict)]
         parts = thoughts + [part for part in parts if not isinstance(part, Thinking)]
+    if phase:
+        parts = [Text(part.text, phase) if isinstance(part, Text) else part for part in parts]
     return [*parts, *calls]
 
 

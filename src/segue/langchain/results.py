@@ -64,6 +64,7 @@ def metadata(answer: Answer) -> dict[str, Any]:
         **({"refusal": answer.refusal} if answer.refusal else {}),
         **({"citations": [_source(one) for one in answer.citations]} if answer.citations else {}),
         **({"logprobs": {"content": msgspec.to_builtins(answer.logprobs)}} if answer.logprobs else {}),
+        **({"phase": answer.phase} if answer.phase else {}),
         **({"dialect": maker} if (maker := answer.thinking[-1].dialect if answer.thinking else "") else {}),
     }
 

@@ -85,9 +85,9 @@ class Leniency:
         whole: list[UpstreamEvent] = []
         for event in events:
             match event:
-                case TextDelta(text):
+                case TextDelta(text, phase):
                     if text := self._whole("text", text):
-                        whole.append(TextDelta(text))
+                        whole.append(TextDelta(text, phase))
                 case ThinkingDelta(text=text) if text:
                     whole.append(msgspec.structs.replace(event, text=self._whole("thinking", text)))
                 case ToolCallDelta(index, arguments=arguments):

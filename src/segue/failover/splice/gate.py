@@ -64,8 +64,9 @@ class Gate:
     def replace_text(self, text: str) -> None:
         """Replaces the held text of the answer with this one."""
         first = next(place for place, event in enumerate(self._held) if isinstance(event, TextDelta))
+        phase = next(event.phase for event in reversed(self._held) if isinstance(event, TextDelta))
         rest = [event for event in self._held[first:] if not isinstance(event, TextDelta)]
-        self._held = [*self._held[:first], TextDelta(text), *rest]
+        self._held = [*self._held[:first], TextDelta(text, phase), *rest]
 
     def release(self) -> list[ChatEvent]:
         """What was held."""

@@ -270,7 +270,7 @@ class Splice:
         settled = part.calls.settle() if content or isinstance(event, ToolCallEnd) else ()
         events = self._give_calls(settled) if settled else []
         if isinstance(event, TextDelta):
-            events += self._take_text(event.text)
+            events += self._take_text(event)
         elif isinstance(event, ThinkingDelta):
             events += self._take_thinking(event)
         elif isinstance(event, ToolCallDelta):
@@ -293,11 +293,11 @@ class Splice:
             return []
         return self._gate.give_aside(UsageReport(self.usage))
 
-    def _take_text(self, text: str) -> list[ChatEvent]:
-        seam = self._part.seam
+    def _take_text(self, event: TextDelta) -> list[ChatEvent]:
+        seam, text = self._part.seam, event.text
         if text:
             self._part.sizes.append(len(text))
-        return self._give_text(text if seam is None or not text else seam.feed(text))
+        return self._give_text(text if seam is None or not text else seam.feed(text), event.phase)
 
     def _take_thinking(self, event: ThinkingDelta) -> list[ChatEvent]:
         if self._part.seam is not None or event == ThinkingDelta():
@@ -339,7 +339,7 @@ class Splice:
             return []
         return self._give_text(seam.flush(final=final))
 
-    def _give_text(self, text: str) -> list[ChatEvent]:
+    def _give_text(self, text: str, phase: str = "") -> list[ChatEvent]:
         seam = self._part.seam
         if seam is not None and seam.error is not None:
             rejected = isinstance(seam, PrefillSeam)
@@ -351,7 +351,7 @@ class Splice:
         if not text:
             return []
         self._answer.add(text)
-        return self._gate.give(TextDelta(text))
+        return self._gate.give(TextDelta(text, phase))
 
     def _give_calls(self, calls: Iterable[ToolCall]) -> list[ChatEvent]:
         events: list[ChatEvent] = []

@@ -124,6 +124,8 @@ class _Transcript:
         wire = shaped(item, WireMessage, where)
         parts = _parts(wire.content, f"{where}.content")
         if wire.role == "assistant":
+            if wire.phase:
+                parts = [Text(part.text, wire.phase) if isinstance(part, Text) else part for part in parts]
             self._assistant_parts().extend(parts)
             return
         self._end()

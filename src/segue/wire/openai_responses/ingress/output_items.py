@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from segue.chat.events import ThinkingDelta
+from segue.chat.events import TextDelta, ThinkingDelta
 from segue.chat.messages import ToolCall
 from segue.wire.openai.custom_tools import input_of
 from segue.wire.openai_responses.ingress.fields import is_object
@@ -35,13 +35,14 @@ class Output:
     """The items of one answer. `id` is the answer's, from which theirs are made; `special` is `ingress_tools.Tools.special`.
 
     `pieces` is what the open part holds. `writing`: it is text, so that a further piece needs only its delta.
-    `next_logprobs` are those of the next piece of text.
+    `phase` is that of the open message. `next_logprobs` are those of the next piece of text.
     """
 
     def __init__(self, id: str, special: dict[str, dict[str, str]], emit: Emit) -> None:
         self.items: list[Item] = []
         self.pieces: list[str] = []
         self.writing = False
+        self.phase = ""
         self.next_logprobs: list[Item] = []
         self._logprobs: list[Item] = []
         self._annotations: list[Item] = []
@@ -61,8 +62,15 @@ class Output:
         """Where the open item is: its id and its number."""
         return {"item_id": self.items[-1]["id"], "output_index": len(self.items) - 1}
 
-    def text(self, piece: str) -> None:
+    def goes_on(self, event: TextDelta) -> bool:
+        """Whether the text is a further piece of the open part, and nothing goes with it."""
+        return self.writing and bool(event.text) and not self.next_logprobs and event.phase == self.phase
+
+    def text(self, piece: str, phase: str) -> None:
+        if self.writing and phase != self.phase:
+            self.close()
         if not self.writing:
+            self.phase = phase
             self._begin_part("output_text")
             self.writing = True
         self.pieces.append(piece)
@@ -174,7 +182,8 @@ class Output:
         """Opens a part of a message, and the message if none is open. Returns the part's number."""
         if self._kind != "message":
             id = self._new_id("msg")
-            self._begin({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []})
+            message = {"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []}
+            self._begin(message | ({"phase": self.phase} if self.phase else {}))
         number = len(self.items[-1]["content"])
         part = {"type": "refusal", "refusal": ""} if kind == "refusal" else _text_part("")
         self._emit("content_part.added", **self.place, content_index=number, part=part)

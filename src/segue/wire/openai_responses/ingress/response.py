@@ -58,7 +58,7 @@ class _Answer:
     def take(self, event: ChatEvent) -> None:
         if isinstance(event, TextDelta):
             if event.text:
-                self.output.text(event.text)
+                self.output.text(event.text, event.phase)
         elif isinstance(event, ThinkingDelta):
             self.output.think(event)
         elif isinstance(event, ToolCalled):
@@ -141,7 +141,7 @@ class StreamEncoder:
         if self._over:
             return b""
         output = self._answer.output
-        if type(event) is TextDelta and output.writing and event.text and not output.next_logprobs:
+        if type(event) is TextDelta and output.goes_on(event):
             return self._next_text(event.text)
         if not isinstance(event, Started):
             self._begin()
@@ -214,7 +214,7 @@ class WholeEncoder:
 
     def feed(self, event: ChatEvent) -> bytes:
         output = self._answer.output
-        if type(event) is TextDelta and output.writing and not output.next_logprobs:
+        if type(event) is TextDelta and output.goes_on(event):
             output.pieces.append(event.text)
         elif isinstance(event, Finished):
             self.whole = self._answer.finish(event)[1]

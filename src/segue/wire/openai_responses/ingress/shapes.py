@@ -36,6 +36,7 @@ class WireAgentMessage(msgspec.Struct):
 class WireMessage(msgspec.Struct):
     role: Literal["user", "assistant", "system", "developer"]
     content: str | list[WirePart] | None = None
+    phase: str | None = None
 
 
 class WireCall(msgspec.Struct):

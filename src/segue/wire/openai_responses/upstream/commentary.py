@@ -39,5 +39,5 @@ class Commentary:
         return ""
 
     def _release(self) -> str:
-        text, self._before, self._held = f"\n\n{self._held}", "", ""
+        text, self._before, self._held = self._held, "", ""
         return text

@@ -18,6 +18,7 @@ from segue.wire.openai.tool_ids import tool_id
 
 DIALECT = "openai_responses"
 
+_PHASES = frozenset({"commentary", "final_answer"})
 _SIGNED = re.compile(r"(?P<id>[\w-]{1,100}):(?P<encrypted>.+)", re.DOTALL)
 
 
@@ -66,10 +67,11 @@ def _turn(message: Message, where: str, thinks: bool, omitted: list[str]) -> lis
     _only_text([part for part in message.parts if isinstance(part, Text | Image | File)], where, omitted)
     for part in message.parts:
         if isinstance(part, Text) and part.text:
-            if items and items[-1]["type"] == "message":
+            phase = {"phase": part.phase} if part.phase in _PHASES else {}
+            if items and items[-1]["type"] == "message" and items[-1].get("phase") == phase.get("phase"):
                 items[-1]["content"] += part.text
             else:
-                items.append({"type": "message", "role": "assistant", "content": part.text})
+                items.append({"type": "message", "role": "assistant", **phase, "content": part.text})
         elif isinstance(part, ToolCall):
             items.append(_call(part))
         elif isinstance(part, Thinking) and thinks and part.dialect == DIALECT and part.signature:

@@ -91,6 +91,7 @@ class AnswerDecoder(FramedDecoder):
         "_emitted",
         "_numbered",
         "_parts",
+        "_phase",
         "_refusal",
         "_repeats",
         "_sources",
@@ -116,6 +117,8 @@ class AnswerDecoder(FramedDecoder):
         self._sources = Sources()
         self._repeats = Repeats()
         self._commentary = Commentary()
+        self._phase = ""
+        """That of the message that was announced last."""
         self._begun: set[int | str] = set()
         """Items that are not done."""
         self._whole_so_far = False
@@ -216,9 +219,9 @@ class AnswerDecoder(FramedDecoder):
     def _say_text(self, text: str, events: list[UpstreamEvent]) -> None:
         self._repeats.texts.append(text)
         if self._commentary.waiting:
-            text = self._commentary.feed(text)
-        if text:
-            events.append(TextDelta(text))
+            self._show(self._commentary.feed(text), events)
+        else:
+            events.append(TextDelta(text, self._phase))
 
     def _refused(self, event: DeltaEvent) -> None:
         self._emitted.update(_keys(event.output_index, event.item_id))
@@ -279,6 +282,8 @@ class AnswerDecoder(FramedDecoder):
         if not self._begun.issuperset(keys):
             self._forget(keys)
         self._begun.update(keys)
+        if event.item.type == "message":
+            self._phase = _word(event.item.phase)
         if event.item.type == "function_call" and event.item.name:
             self._begin(event.item, keys, events)
         elif self._whole_so_far:
@@ -323,18 +328,19 @@ class AnswerDecoder(FramedDecoder):
 
     def _message(self, item: Item, keys: list[int | str], events: list[UpstreamEvent]) -> None:
         emitted = bool(self._emitted.intersection(keys))
+        self._phase = _word(item.phase)
         for part in _tables(item.content):
             if not emitted:
                 self._part(part, keys, events)
             events += self._sources.new(citations.read(part.get("annotations")))
         if self._commentary.waiting:
-            self._end_message(events)
+            self._show(self._commentary.end(), events)
         if item.phase == "commentary":
             self._commentary.ended("".join(plain_text(part.get("text")) for part in _tables(item.content)))
 
-    def _end_message(self, events: list[UpstreamEvent]) -> None:
-        if text := self._commentary.end():
-            events.append(TextDelta(text))
+    def _show(self, after_commentary: str, events: list[UpstreamEvent]) -> None:
+        if after_commentary:
+            events += TextDelta("\n\n", "commentary"), TextDelta(after_commentary, self._phase)
 
     def _part(self, part: dict[str, Any], keys: list[int | str], events: list[UpstreamEvent]) -> None:
         if text := plain_text(part.get("text")):
@@ -434,7 +440,7 @@ class AnswerDecoder(FramedDecoder):
         return False
 
     def _finish(self, response: WireResponse, status: str, events: list[UpstreamEvent]) -> None:
-        self._end_message(events)
+        self._show(self._commentary.end(), events)
         details = response.incomplete_details
         raw = (_word(details.get("reason")) if isinstance(details, dict) else "") or status
         reason = FinishReason.STOP
