@@ -438,6 +438,26 @@ def test_some_providers_send_arguments_as_an_object() -> None:
     assert ToolCallDelta(0, arguments='{"place":"Seoul"}') in decoded([sse(created(), done(0, odd), ended())])
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+@pytest.mark.parametrize("kind", ["completed", "done", "incomplete", "failed"])
+def test_the_fields_of_a_response_may_stand_beside_the_events_type(kind: str, named: bool) -> None:
+    """github.com/7836246/cursor2api/issues/114; `response.done` is how the Realtime API names its end."""
+    error = {"code": "rate_limit_exceeded", "message": "slow down"}
+    ends: dict[str, dict[str, Any]] = {
+        "incomplete": response("incomplete", incomplete_details={"reason": "max_output_tokens"}),
+        "failed": response("failed", error=error),
+    }
+    first = {"type": "response.created"} | response("in_progress")
+    last = {"type": f"response.{kind}"} | ends.get(kind, response("completed", HELLO))
+    events = decoded([sse(first, text("Hello 안녕 🙂"), last, named=named)])
+    assert events[:2] == [STARTED, TextDelta("Hello 안녕 🙂")]
+    if kind == "failed":
+        assert isinstance(events[2], Failed)
+        assert (events[2].failure.kind, events[2].failure.message) == (FailureKind.RATE, "slow down")
+    else:
+        assert events[2:] == [Finished(FinishReason.LENGTH, "max_output_tokens") if kind == "incomplete" else STOP]
+
+
 def test_nothing_is_listened_to_after_the_terminal() -> None:
     decoder = Upstream().decoder("text/event-stream")
     assert decoder.feed(sse(created(), text("Hi"), ended(), text("more"), ended("failed")))[-1] == STOP

@@ -78,16 +78,6 @@ _AMBIGUOUS: dict[int | None, FailureKind] = {
 }
 """Statuses whose meaning the message may decide, and what they mean if it does not."""
 
-_FINISHES = {
-    "error": _K.OVERLOAD,
-    "network_error": _K.OVERLOAD,
-    "insufficient_system_resource": _K.OVERLOAD,
-    "abort": _K.BROKEN,
-    "malformed_function_call": _K.BROKEN,
-    "unexpected_tool_call": _K.BROKEN,
-}
-"""Finish reasons without an answer. Google's compatible endpoint sends them as `function_call_filter: MALFORMED_FUNCTION_CALL`."""
-
 
 def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
@@ -210,16 +200,6 @@ def of_document(document: Any) -> Failure:
 def of_text(data: bytes) -> Failure:
     """What an error event means whose data is not JSON."""
     return _failure(ErrorFields(message=plain_text(data)), {}, 0.0)
-
-
-def of_finish(reason: str) -> Failure | None:
-    """The failure that a finish reason stands for, if it stands for one."""
-    kind = _FINISHES.get(reason.lower().rpartition(": ")[2])
-    if kind is None:
-        return None
-    return Failure(
-        kind=kind, message=f"the provider ended the answer with finish_reason {_tidy(reason)!r}", code=reason
-    )
 
 
 def broken(message: str) -> Failure:

@@ -31,6 +31,7 @@ from segue.chat.events import (
 )
 from segue.chat.failure import Failure, FailureKind
 from segue.chat.usage import ImpossibleCount, Usage
+from segue.wire import stop_reasons
 from segue.wire.alike import AlikeEvents
 from segue.wire.arguments import json_text
 from segue.wire.claude import citations
@@ -50,18 +51,6 @@ from segue.wire.claude.upstream.shapes import (
 )
 from segue.wire.lenient import UNREADABLE, Leniency, Unreadable, is_filler, unframed
 from segue.wire.sse import ServerSentEvent, SSEParser
-
-_REASONS: Final = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "refusal": FinishReason.CONTENT_FILTER,
-    "pause_turn": FinishReason.PAUSE,
-    "compaction": FinishReason.PAUSE,
-}
-
 
 _NOTHING: Final = Usage()
 _DELTAS: Final = frozenset({"text_delta", "input_json_delta", "thinking_delta", "signature_delta"})
@@ -358,7 +347,10 @@ class AnswerDecoder:
         if self._cited:
             self._end_citations(events)
         raw = self._reason or ""
-        reason = _REASONS.get(raw, FinishReason.STOP)
+        if failure := stop_reasons.failure_of(raw):
+            self._fail(failure, events)
+            return
+        reason = stop_reasons.reason_of(raw)
         if reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
             # Some servers say "end_turn" after calls, or "tool_use" without any.
             reason = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP

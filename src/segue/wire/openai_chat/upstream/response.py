@@ -21,6 +21,7 @@ from segue.chat.events import (
     ThinkingDelta,
     UpstreamEvent,
 )
+from segue.wire import stop_reasons
 from segue.wire.lenient import UNREADABLE, Unreadable, is_filler
 from segue.wire.openai import citations, upstream_errors, usage
 from segue.wire.openai.framing import NO_TERMINAL, FramedDecoder
@@ -33,30 +34,6 @@ from segue.wire.sources import Sources
 from segue.wire.sse import ServerSentEvent
 from segue.wire.usage_so_far import UsageSoFar
 
-_REASONS = {
-    "stop": FinishReason.STOP,
-    "eos": FinishReason.STOP,
-    "eos_token": FinishReason.STOP,
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,
-    "max_output_tokens": FinishReason.LENGTH,
-    "model_length": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "tool_call": FinishReason.TOOL_CALLS,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-    "content_filtered": FinishReason.CONTENT_FILTER,
-    "safety": FinishReason.CONTENT_FILTER,
-    "sensitive": FinishReason.CONTENT_FILTER,
-    "refusal": FinishReason.CONTENT_FILTER,
-    "recitation": FinishReason.CONTENT_FILTER,
-    "guardrails": FinishReason.CONTENT_FILTER,
-    "pause_turn": FinishReason.PAUSE,
-}
 _NO_REASON = frozenset({None, "", "null"})
 _EMPTY = Piece()
 _NO_CHOICE = Choice()
@@ -291,10 +268,10 @@ class AnswerDecoder(FramedDecoder):
         self._usage.take(usage.read(wire), events)
 
     def _finish(self, raw: str, events: list[UpstreamEvent], stop: str = "") -> None:
-        if failure := upstream_errors.of_finish(raw):
+        if failure := stop_reasons.failure_of(raw):
             self._fail(events, failure)
             return
-        reason = _REASONS.get(raw.lower(), FinishReason.STOP)
+        reason = stop_reasons.reason_of(raw)
         self._cut = reason is FinishReason.LENGTH
         self._end_thought(events)
         try:
@@ -321,7 +298,7 @@ class AnswerDecoder(FramedDecoder):
 def _stop_sequence(choice: Choice) -> str:
     """The caller's stop sequence that was met, where the server names it. The field may also hold token numbers or a reason."""
     named = choice.stop_reason or choice.matched_stop
-    return named if isinstance(named, str) and named.lower() not in _REASONS else ""
+    return named if isinstance(named, str) and not stop_reasons.is_reason(named) else ""
 
 
 def _only_text(chunk: Chunk) -> str:

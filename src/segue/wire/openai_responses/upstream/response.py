@@ -175,9 +175,11 @@ class AnswerDecoder(FramedDecoder):
             case "response.output_item.done":
                 self._item_done(read.item(data), events)
             case "response.created" | "response.in_progress" | "response.queued":
-                self._start(read.response(data).response, events)
-            case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" as kind:
-                self._terminal(read.response(data).response, kind.removeprefix("response."), events)
+                self._start(_response(data, read), events)
+            case (
+                "response.completed" | "response.done" | "response.incomplete" | "response.failed" | "response.cancelled"
+            ) as kind:  # fmt: skip
+                self._terminal(_response(data, read), kind.removeprefix("response."), events)
             case kind if not kind.startswith("response.") and (failure := errors.of_bytes(data)):
                 self._fail(events, failure)
 
@@ -474,6 +476,11 @@ def _item_keys(index: int | None, item: Item) -> list[int | str]:
     if item.type == "function_call" and (call := _word(item.call_id)) and call not in keys:
         keys.insert(1 if isinstance(item.id, str) and item.id else 0, call)
     return keys
+
+
+def _response(data: bytes, read: Readers) -> WireResponse:
+    """The response of an event; some servers send its fields beside the event's type (github.com/7836246/cursor2api/issues/114)."""
+    return read.response(data).response or read.document(data)
 
 
 def _word(value: object) -> str:

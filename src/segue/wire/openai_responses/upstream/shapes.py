@@ -88,7 +88,7 @@ class WireResponse(msgspec.Struct):
 
 
 class ResponseEvent(msgspec.Struct):
-    response: Needed[WireResponse]
+    response: WireResponse | None = None
 
 
 class Readers(NamedTuple):
