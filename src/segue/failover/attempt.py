@@ -245,15 +245,17 @@ class Attempt:
                 self.finished = not event.provisional
                 self.watch.finished = self.finished and (self.first_content is not None or not is_empty_stop(event))
 
-    def more_text(self, text: str, now: float) -> None:
-        """`content`, in the middle of a text."""
-        self._pieces += 1
-        if self._pieces % GAP_SAMPLING == 1 and self.awaited:
-            self.gaps.append(now - self.last_content)
-        self.last_content = now
-        self.brought.append(text)
+    def more_text(self, texts: list[str], moments: list[float]) -> None:
+        """`content`, of pieces in the middle of a text, each at its moment."""
+        if self.awaited:
+            moments = [self.last_content, *moments]
+            for number in range(-self._pieces % GAP_SAMPLING, len(texts), GAP_SAMPLING):
+                self.gaps.append(moments[number + 1] - moments[number])
+        self._pieces += len(texts)
+        self.last_content = moments[-1]
+        self.brought += texts
         self.overdue = self.spared = False
-        self.watch.more_text(len(text), now)
+        self.watch.more_text(list(zip(moments[-len(texts) :], map(len, texts), strict=True)))
 
     def content(self, phase: Phase, text: str, now: float) -> None:
         """Notes content that has arrived, and when."""

@@ -93,6 +93,7 @@ class FastPath:
         "_late",
         "_linger_until",
         "_loop",
+        "_moments",
         "_phase",
         "_polled",
         "_relay",
@@ -100,6 +101,7 @@ class FastPath:
         "_started",
         "_steps",
         "_take",
+        "_texts",
         "_tokens",
         "_upstream",
         "_waiting",
@@ -147,6 +149,9 @@ class FastPath:
         self._waiting = False
         self._take: Take | None = None
         self._woken: asyncio.Future[None] | None = None
+        self._texts: list[str] = []
+        """What was handed on in this wait, and below when: it is noted once that matters."""
+        self._moments: list[float] = []
         self._writing: Awaitable[None] | None = None
         """What `_take` has returned."""
         self._polled: list[UpstreamEvent] | None = None
@@ -183,6 +188,7 @@ class FastPath:
         elif not self._done:
             if (attempt := self._attempt) is not None and self._batches is not None:
                 now = self._loop.time()
+                self._catch_up()
                 self._engine.released(attempt, now)
                 self._batches.close()
                 ended(self._engine, self.report, attempt, "cancelled", now)
@@ -270,6 +276,7 @@ class FastPath:
         finally:
             sent.listen(None)
             self._waiting = False
+            self._catch_up()
         writing, self._writing = self._writing, None
         if writing is not None:
             attempt.awaited = False
@@ -290,22 +297,28 @@ class FastPath:
 
     def _handed_on(self) -> bool:
         """Whether nothing but text has come, if anything, more may follow, and the caller can take it at once."""
-        batches, attempt = self._batches, self._attempt
-        assert attempt is not None
+        batches, sent, take = self._batches, self._sent, self._take
         assert batches is not None
+        assert sent is not None
+        assert take is not None
         if self._late or self._steps >= self._engine.fast_steps:
             return False
         self._steps += 1
         if self._phase is not Phase.TEXT or self._finished is not None or not (text := batches.poll_text()):
             self._polled = batches.poll()
             return self._polled is None and batches.plain
-        attempt.more_text(text, self._loop.time())
-        self._arrived[-1][1].append(event := TextDelta(text))
-        self._given += 1
-        assert self._sent is not None
-        assert self._take is not None
-        self._writing = self._take(event)
-        return self._writing is None and not self._sent.complete and self._sent.error is None
+        self._texts.append(text)
+        self._moments.append(self._loop.time())
+        self._writing = writing = take(TextDelta(text))
+        return writing is None and not sent.complete and sent.error is None
+
+    def _catch_up(self) -> None:
+        """Notes the texts that were handed on."""
+        if self._texts and self._attempt is not None:
+            self._attempt.more_text(self._texts, self._moments)
+            self._arrived[-1][1].extend(map(TextDelta, self._texts))
+            self._given += len(self._texts)
+            self._texts, self._moments = [], []
 
     def _begin(self) -> bool:
         """Sends the request to its first target; False, and begins no attempt, if that can't be asked at once."""
@@ -436,6 +449,7 @@ class FastPath:
         return min(self._attempt.next_moment(), self._deadline, self._linger_until)
 
     def _ring(self, at: float) -> None:
+        self._catch_up()
         if (due := self._due()) > at:
             self._alarm.set(due, self._ring)
         elif self._waiting:

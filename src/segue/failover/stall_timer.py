@@ -182,18 +182,18 @@ class Watch:
             self._enter(phase)
             self._restart_drip(now)
         if phase is Phase.TEXT:
-            self.more_text(size, now)
+            self.more_text([(now, size)])
         else:
             self._content = now
             self._hedged = False
 
-    def more_text(self, size: int, now: float) -> None:
-        """`progress` of a text that has begun; `size` is at least 1."""
-        self._byte = self._content = now
+    def more_text(self, pieces: list[tuple[float, int]]) -> None:
+        """`progress` of a text that has begun, by pieces: when each came, and its size, at least 1."""
+        self._byte = self._content = pieces[-1][0]
         self._hedged = False
         drip = self._drip
-        drip.append((now, size))
-        total = self._drip_size + size
+        drip += pieces
+        total = self._drip_size + sum([size for _, size in pieces])
         floor = self._limits.drip_floor
         while len(drip) > 1 and total - drip[0][1] >= floor:
             total -= drip.pop(0)[1]
