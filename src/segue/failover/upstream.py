@@ -29,6 +29,9 @@ ANSWER_MOST = 64 * 1024 * 1024
 EVENTS_MOST = 500_000
 """… and events: twice as many as the longest output of any model has tokens."""
 
+_EVENT = ANSWER_MOST // EVENTS_MOST
+"""Bytes that an event of text alone counts at least, so that one limit holds for both."""
+
 SLICE = 32 * 1024
 """Bytes that are decoded before other tasks of the event loop get a turn."""
 
@@ -250,12 +253,12 @@ class HttpBatches:
         if sent is None or text_of is None or len(sent.pieces) != 1:
             return ""
         size = len(data := sent.pieces[0])
-        if size > SLICE or self._taken + size > ANSWER_MOST or self._events >= EVENTS_MOST:
+        taken = self._taken + (size if size > _EVENT else _EVENT)
+        if size > SLICE or taken > ANSWER_MOST:
             return ""
         if text := text_of(data):
             sent.take()
-            self._taken += size
-            self._events += 1
+            self._taken = taken
         return text
 
     def drain(self) -> None:

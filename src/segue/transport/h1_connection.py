@@ -117,8 +117,8 @@ class H1Exchange:
     def take(self) -> bytes:
         """All that is there, at least one byte."""
         pieces, self.pieces, self.unread = self.pieces, [], 0
-        if self.connection is not None:
-            self.connection.read_on()
+        if (connection := self.connection) is not None and connection.reading_paused:
+            connection.read_on()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
         self._fields_size = 0
         self._quiet = 0
         """Bytes since the last of the body."""
-        self._reading_paused = False
+        self.reading_paused = False
         self._writing_paused = False
         self._unsent: memoryview | None = None
 
@@ -190,8 +190,8 @@ class Connection(asyncio.Protocol):
             unclosed.close()
 
     def read_on(self) -> None:
-        if self._reading_paused:
-            self._reading_paused = False
+        if self.reading_paused:
+            self.reading_paused = False
             self.transport.resume_reading()
 
     # What the event loop calls.
@@ -225,8 +225,8 @@ class Connection(asyncio.Protocol):
                 self.abort("what frames the body has no end")
                 return
             exchange.wake()
-            if exchange.unread > _MOST_UNREAD and not self._reading_paused:
-                self._reading_paused = True
+            if exchange.unread > _MOST_UNREAD and not self.reading_paused:
+                self.reading_paused = True
                 self.transport.pause_reading()
         else:
             self._head_size += len(data)

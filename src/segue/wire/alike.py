@@ -25,13 +25,15 @@ _QUOTE, _BACKSLASH = b'"\\'
 class AlikeEvents:
     """The events of one stream. `key` is the name of the text's field, such as b'"content"'; b"" for none: then each is parsed."""
 
-    __slots__ = ("_after", "_before", "_between", "_key", "learns")
+    __slots__ = ("_after", "_before", "_between", "_key", "learns", "ready")
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._before = self._after = self._between = b""
         self.learns = _TRIES if key else 0
         """How many events may still be learned."""
+        self.ready = False
+        """Whether the next bytes may be an event that needs no parsing."""
 
     def learn(self, event: ServerSentEvent, text: str) -> None:
         """Learns an event whose field holds `text`, and which means nothing else."""
@@ -46,10 +48,14 @@ class AlikeEvents:
         self._after = rest[len(inner) :] + _ENDS
         self._between = self._after + self._before
 
+    def expect(self, plain: bool) -> None:
+        """Bytes were parsed. `plain`: they ended with an event's end, and text alone after them would be no more than text."""
+        self.ready = plain and bool(self._before)
+
     def one(self, data: bytes) -> str:
-        """The text of bytes that are one event which needs no parsing, where the bytes before them ended with an event's end; "" of any other."""
+        """The text of bytes that are one event which needs no parsing; "" of any other."""
         before, after = self._before, self._after
-        if not before or not data.startswith(before) or not data.endswith(after):
+        if not self.ready or not data.startswith(before) or not data.endswith(after):
             return ""
         inner = data[len(before) : -len(after)]
         if _QUOTE in inner or _BACKSLASH in inner:

@@ -39,29 +39,25 @@ class FramedDecoder:
             return []
         if text := self.text_of(data):
             return [TextDelta(text)]
-        return self._repaired(self._feed(data))
+        events = self._repaired(self._feed(data))
+        sse = self._sse
+        self._alike.expect(sse is not None and sse.between and not (self.complete or self._leniency.used or self._owes))
+        return events
 
     def text_of(self, data: bytes) -> str:
         """As `TextDecoder.text_of`."""
-        sse = self._sse
-        if (
-            sse is None
-            or not sse.between
-            or self._leniency.used
-            or self.complete
-            or not (text := self._alike.one(data))
-        ):
-            return ""
-        return text if self._says(text) else ""
+        return self._alike.one(data)
 
-    def _says(self, text: str) -> bool:
-        """Notes such a text, if nothing else goes before it; of a dialect that learns none, never called."""
-        raise NotImplementedError
+    @property
+    def _owes(self) -> bool:
+        """Whether something goes out before more text does."""
+        return False
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
         if self.complete:
             return events
+        self._alike.expect(False)
         if self._document is not None:
             self._whole(b"".join(self._document), events)
         elif self._sse is not None:

@@ -142,12 +142,15 @@ class AnswerDecoder:
                 self._text(text, events)
             for sent in self._parser.feed(part) if part else ():
                 self._read(sent, events)
+        ignored = self._alike_block in self._ignored
+        self._alike.expect(self._parser.between and not (self.complete or self._leniency.used or ignored))
         return self._repaired(events)
 
     def eof(self) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
         if self.complete:
             return events
+        self._alike.expect(False)
         if self._document is not None:
             self._whole(b"".join(self._document), events)
         elif self._finished is None and (left := self._parser.leftover().strip()).startswith(b"{"):
@@ -162,8 +165,6 @@ class AnswerDecoder:
 
     def text_of(self, data: bytes) -> str:
         """As `TextDecoder.text_of`."""
-        if not self._parser.between or self._leniency.used or self.complete or self._alike_block in self._ignored:
-            return ""
         text = self._alike.one(data)
         self._text_length += len(text)
         return text

@@ -100,11 +100,14 @@ class AnswerDecoder(FramedDecoder):
             if self._alike.learns and (text := _only_text(chunk)):
                 self._alike.learn(event, text)
 
-    def _says(self, text: str) -> bool:
-        if self._details:
-            return False
-        self._texts.append(text)
-        return True
+    def text_of(self, data: bytes) -> str:
+        if text := self._alike.one(data):
+            self._texts.append(text)
+        return text
+
+    @property
+    def _owes(self) -> bool:
+        return bool(self._details)
 
     def _say(self, text: str, events: list[UpstreamEvent]) -> None:
         self._end_thought(events)
