@@ -89,6 +89,7 @@ class FastPath:
         "_given",
         "_has_text",
         "_held",
+        "_is_text",
         "_job",
         "_late",
         "_linger_until",
@@ -143,6 +144,8 @@ class FastPath:
         """What goes out with the first content."""
         self._has_text = False
         self._phase = Phase.BEFORE
+        self._is_text = False
+        """Whether text has begun and not ended."""
         self._finished: Finished | None = None
         self._linger_until = FOREVER
         self._alarm = Alarm(self._loop)
@@ -160,7 +163,8 @@ class FastPath:
         """Whether the alarm may have to go off before the moment for which it is set."""
         self._late = False
         self._done = False
-        self._steps = 0
+        self._steps = engine.fast_steps
+        """How many more it takes."""
 
     # The reader's side, as `Relay`'s.
 
@@ -237,9 +241,9 @@ class FastPath:
         while self._relay is None:
             events, self._polled = self._polled, None
             if events is None:
-                if self._late or self._steps >= self._engine.fast_steps:
+                if self._late or self._steps <= 0:
                     return None
-                self._steps += 1
+                self._steps -= 1
                 events = batches.poll()
             if events is None:
                 if not batches.plain:
@@ -269,6 +273,7 @@ class FastPath:
             self._waiting = False
             return
         self._take = take
+        self._is_text = self._phase is Phase.TEXT and self._finished is None
         self._woken = woken = self._loop.create_future()
         sent.listen(self._look)
         try:
@@ -298,19 +303,16 @@ class FastPath:
     def _handed_on(self) -> bool:
         """Whether nothing but text has come, if anything, more may follow, and the caller can take it at once."""
         batches, sent, take = self._batches, self._sent, self._take
-        assert batches is not None
-        assert sent is not None
-        assert take is not None
-        if self._late or self._steps >= self._engine.fast_steps:
+        if self._late or self._steps <= 0 or batches is None or sent is None or take is None:
             return False
-        self._steps += 1
-        if self._phase is not Phase.TEXT or self._finished is not None or not (text := batches.poll_text()):
-            self._polled = batches.poll()
-            return self._polled is None and batches.plain
-        self._texts.append(text)
-        self._moments.append(self._loop.time())
-        self._writing = writing = take(TextDelta(text))
-        return writing is None and not sent.complete and sent.error is None
+        self._steps -= 1
+        if self._is_text and (text := batches.poll_text()):
+            self._texts.append(text)
+            self._moments.append(self._loop.time())
+            self._writing = writing = take(TextDelta(text))
+            return writing is None and not sent.complete and sent.error is None
+        self._polled = batches.poll()
+        return self._polled is None and batches.plain
 
     def _catch_up(self) -> None:
         """Notes the texts that were handed on."""
