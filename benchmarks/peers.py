@@ -53,15 +53,17 @@ class Peer(NamedTuple):
 
 def peers(python: str = sys.executable) -> list[Peer]:
     """All of them; Segue and the floor run on this interpreter."""
+    key = new_key()
     custom = {
         "authorization": "Bearer k",
         "x-portkey-provider": "openai",
         "x-portkey-custom-host": f"http://{HOST}:{{upstream}}/v1",
     }
     return [
-        ours(new_key(), python),
+        ours(key, python),
         Peer("nginx", _nginx),
         floor(python),
+        Peer("floor with books", partial(_floor_with_books, python), headers={"authorization": f"Bearer {key}"}),
         Peer("TensorZero", _tensorzero, "/openai/v1/chat/completions", "tensorzero::model_name::m", finds_port=True),
         Peer("smg", _smg, headers={"authorization": "Bearer k"}),
         Peer("ferrogw", _ferrogw, headers={"authorization": "Bearer k"}),
@@ -107,6 +109,12 @@ def _segue(python: str, upstream: int, port: int, folder: Path) -> Started:
 
 def _floor(python: str, upstream: int, port: int, folder: Path) -> Started:
     return [python, "-m", "benchmarks.floor", str(port), str(upstream)], {"PYTHONPATH": str(ROOT)}, port
+
+
+def _floor_with_books(python: str, upstream: int, port: int, folder: Path) -> Started:
+    ledger = str(folder / f"floor-{port}.sqlite")
+    command = [python, "-m", "benchmarks.floor_with_books", str(port), str(upstream), str(_keys()), ledger]
+    return command, {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}, port
 
 
 def _nginx(upstream: int, port: int, folder: Path) -> Started:
