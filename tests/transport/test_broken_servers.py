@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from segue.transport.base import TransportError
+from segue.transport.h1 import H1Transport
 from segue.transport.memory import Hang, Reply
 
 from .harness import KEY, SocketHarness, fails, send, until, whole
@@ -78,6 +79,31 @@ async def test_interim_answers_are_passed_over(sockets: SocketHarness) -> None:
     answer = await send(sockets)
     assert answer.status == 200
     assert await whole(answer) == b"real"
+
+
+@pytest.mark.parametrize("fields", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"], ids=["bare", "named"])
+async def test_a_change_of_protocol_that_was_not_asked_for_is_no_defect_of_ours(
+    sockets: SocketHarness, fields: bytes
+) -> None:
+    """RFC 9110 7.8 forbids it. async-http-client crashed on it (swift-server/async-http-client#442)."""
+    unexpected: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unexpected.append(context))
+    sockets.peer.script.append(raw(b"HTTP/1.1 101 Switching Protocols\r\n" + fields + b"\r\n", ok(b"real")))
+    if isinstance(sockets.transport, H1Transport):
+        failure = await fails(sockets)
+        assert (failure.phase, failure.message) == ("headers", "the answer is not valid HTTP")
+    else:
+        assert (await send(sockets)).status == 101
+    assert not unexpected
+
+
+@pytest.mark.parametrize("status", [0, 99])
+async def test_a_status_below_all_others_is_an_answer_and_no_interim_one(sockets: SocketHarness, status: int) -> None:
+    """RFC 9110 15: it is not valid, and to be taken for a server's error."""
+    sockets.peer.script.append(raw(b"HTTP/1.1 %03d Odd\r\nContent-Length: 3\r\n\r\nodd" % status))
+    async with asyncio.timeout(5):
+        answer = await send(sockets)
+        assert (answer.status, await whole(answer)) == (status, b"odd")
 
 
 async def test_headers_that_are_given_twice_are_joined(sockets: SocketHarness) -> None:

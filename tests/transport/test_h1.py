@@ -46,6 +46,17 @@ async def test_a_connection_on_which_more_came_than_was_asked_is_not_used_again(
         assert [line.requests for line in harness.peer.lines] == [1, 1]
 
 
+async def test_a_connection_of_http_1_0_that_sent_chunks_is_not_used_again() -> None:
+    """HTTP/1.0 has none: the framing may be faulty (RFC 9112 6.1)."""
+    chunks = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nasked\r\n0\r\n\r\n"
+    async with socket_harness(H1Transport) as harness:
+        harness.peer.script.extend([raw(chunks), Reply(steps=[b"again"])])
+        assert await whole(await send(harness)) == b"asked"
+        await until(harness.closed)
+        assert await whole(await send(harness)) == b"again"
+        assert [line.requests for line in harness.peer.lines] == [1, 1]
+
+
 @pytest.mark.parametrize("greeting", [b"", b"220 mail ready\r\n"], ids=["closes", "speaks"])
 async def test_a_server_that_acts_before_it_is_asked_is_an_error_and_no_hanging(greeting: bytes) -> None:
     class Rash(Line):

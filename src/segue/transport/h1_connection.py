@@ -209,7 +209,7 @@ class Connection(asyncio.Protocol):
         self._quiet += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._take_body(exchange)
             if not exchange.complete:
                 self.abort("the body is not valid" if exchange.answered else "the answer is not valid HTTP")
@@ -270,7 +270,7 @@ class Connection(asyncio.Protocol):
         if exchange is None or exchange.complete:
             return
         status = self._parser.get_status_code()
-        if status < 200:
+        if 100 <= status < 200:
             exchange.headers = {}
             return
         if self._fields_size > _MOST_HEAD:
@@ -289,6 +289,8 @@ class Connection(asyncio.Protocol):
             self._take_body(exchange)
             exchange.complete = True
             self._keep = self._parser.should_keep_alive()  # it is true nowhere else
+            if "transfer-encoding" in exchange.headers and self._parser.get_http_version() == "1.0":
+                self._keep = False  # RFC 9112 6.1: it may be framed wrongly
 
     def _take_body(self, exchange: H1Exchange) -> None:
         """Passes on what the parser found of the body; what follows the end of an answer is dropped."""
