@@ -97,6 +97,26 @@ async def test_a_change_of_protocol_that_was_not_asked_for_is_no_defect_of_ours(
     assert not unexpected
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nX-A: a\r\n b\r\nContent-Length: 4\r\n\r\nread",
+        b"HTTP/1.1 200 OK\r\nX-A: a\x01b\r\nContent-Length: 4\r\n\r\nread",
+        b"HTTP/1.1 200 OK\nX-A: a b\nContent-Length: 4\n\nread",
+        b"HTTP/1.1 200 OK\r\nX-A: a b\r\nTransfer-Encoding: chunked\r\n\r\n4  \r\nread\r\n0  \r\n\r\n",
+    ],
+    ids=["folded", "control", "LF", "padded"],
+)
+async def test_what_some_servers_send_and_other_clients_read_is_read(sockets: SocketHarness, answer: bytes) -> None:
+    """Reported to undici (2678), h11 (133), fasthttp (372) and llhttp (236); RFC 9112 5.2 demands the first, 2.2 allows the third."""
+    sockets.peer.script.extend([raw(answer), Reply(steps=[b"next"])])
+    got = await send(sockets)
+    assert await whole(got) == b"read"
+    assert got.headers["x-a"].replace("\1", " ") == "a b"
+    assert await whole(await send(sockets)) == b"next"
+    assert len(sockets.peer.lines) == 1
+
+
 @pytest.mark.parametrize("status", [0, 99])
 async def test_a_status_below_all_others_is_an_answer_and_no_interim_one(sockets: SocketHarness, status: int) -> None:
     """RFC 9110 15: it is not valid, and to be taken for a server's error."""

@@ -143,6 +143,9 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # what the parser calls: a burst has a piece for each of its chunks
         self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(  # as aiohttp: a folded header is to be read (RFC 9112 5.2), a lone LF may be (2.2)
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
         self._keep = False
         self._head_size = 0
         self._fields_size = 0
@@ -261,7 +264,7 @@ class Connection(asyncio.Protocol):
             return
         self._fields_size += len(name) + len(value) + 32
         key = name.lower().decode("latin-1")
-        text = value.decode("utf-8", "surrogateescape")
+        text = value.decode("utf-8", "surrogateescape").replace("\0", " ")  # as RFC 9110 5.5 says
         headers = exchange.headers
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
 
