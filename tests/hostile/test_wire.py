@@ -75,6 +75,10 @@ WRONG: dict[str, tuple[int, bytes]] = {
     "a coding that is not known": (501, POST + b"transfer-encoding: gzip\r\n\r\n"),
     "one that is nearly chunked": (501, POST + b"transfer-encoding: xchunked\r\n\r\n"),
     "one before the chunks": (501, POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    "one before the chunks, on a line of its own": (
+        501,
+        POST + b"transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
     "one behind the chunks": (400, POST + b"transfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
     "chunks, and then none": (400, CHUNKED[:-2] + b"transfer-encoding: identity\r\n\r\n0\r\n\r\n"),
     "a space before the colon": (400, POST + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n"),
@@ -177,6 +181,13 @@ class TestEarlyAnswers:
             assert await caller.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
             caller.send(b"{}")
             assert (await caller.everything()).startswith(b"HTTP/1.1 400 ")
+
+    async def test_a_caller_of_http_1_0_gets_no_100_continue(self, gateway: Gateway) -> None:
+        """He takes it for the answer (RFC 9110 10.1.1, mongrel2/mongrel2#153)."""
+        asked = (
+            b"POST /v1/chat/completions HTTP/1.0\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 2\r\n"
+        )
+        assert (await exchanged(gateway, asked + b"\r\n", b"{}")).startswith(b"HTTP/1.1 400 ")
 
     async def test_an_expectation_without_a_body_is_none(self, gateway: Gateway) -> None:
         received = await exchanged(gateway, LIVE + b"expect: 100-continue\r\nconnection: close\r\n\r\n")

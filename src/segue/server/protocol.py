@@ -271,7 +271,7 @@ class HttpProtocol(asyncio.Protocol):
             headless=method == "HEAD",
             chunks=version == "1.1",
             keep=version == "1.1" and parser.should_keep_alive(),
-            expects="expect" in headers and headers["expect"].lower() == "100-continue",
+            expects="expect" in headers and version == "1.1" and headers["expect"].lower() == "100-continue",
         )
         exchange = Exchange(
             channel,
@@ -328,10 +328,15 @@ class HttpProtocol(asyncio.Protocol):
         if "host" not in headers:
             if version == "1.1":
                 self._stop(_INVALID)
-        elif len(headers) < len(self._names) and sum(name.lower() == b"host" for name in self._names) > 1:
+        elif len(headers) < len(self._names) and self._lines(b"host") > 1:
             self._stop(_INVALID)
-        if "transfer-encoding" in headers and headers["transfer-encoding"].strip().lower() != "chunked":
+        if "transfer-encoding" in headers and (
+            headers["transfer-encoding"].strip().lower() != "chunked" or self._lines(b"transfer-encoding") > 1
+        ):
             self._stop(_NO_SUCH_CODING)
+
+    def _lines(self, name: bytes) -> int:
+        return sum(given.lower() == name for given in self._names)
 
     def _stop(self, refusal: bytes) -> NoReturn:
         self._refusal = refusal
