@@ -6,7 +6,8 @@ import asyncio
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -54,9 +55,11 @@ class Endless:
             self.ended.set()
 
 
-def test_a_caller_who_does_not_read_is_cut_off_and_holds_little_until_then() -> None:
-    app = Endless()
-    config = uvicorn.Config(app, port=0, http=Impatient, proxy_headers=False, lifespan="off", log_level="critical")
+@contextmanager
+def listening(app: Any, **options: Any) -> Iterator[uvicorn.Server]:
+    config = uvicorn.Config(
+        app, port=0, http=Impatient, proxy_headers=False, lifespan="off", log_level="critical", **options
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -64,17 +67,64 @@ def test_a_caller_who_does_not_read_is_cut_off_and_holds_little_until_then() -> 
         until = time.monotonic() + 10
         while not server.started and time.monotonic() < until:
             time.sleep(0.005)
-        caller = socket.socket()
-        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-        with caller:
-            caller.connect(("127.0.0.1", server.servers[0].sockets[0].getsockname()[1]))
-            caller.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            assert app.ended.wait(5), "it still writes to a caller who takes nothing"
-        assert app.written < 1_000_000
+        yield server
     finally:
         server.should_exit = True
         thread.join(10)
         assert not thread.is_alive()
+
+
+@contextmanager
+def asking(server: uvicorn.Server, fields: bytes = b"") -> Iterator[socket.socket]:
+    """A caller with little room for what it does not read."""
+    caller = socket.socket()
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    with caller:
+        caller.connect(("127.0.0.1", server.servers[0].sockets[0].getsockname()[1]))
+        caller.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n" + fields + b"\r\n")
+        yield caller
+
+
+def test_a_caller_who_does_not_read_is_cut_off_and_holds_little_until_then() -> None:
+    app = Endless()
+    with listening(app) as server, asking(server):
+        assert app.ended.wait(5), "it still writes to a caller who takes nothing"
+    assert app.written < 1_000_000
+
+
+class Leaving(Endless):
+    """Answers with so much that a little of it waits in the gateway, too little to wait for the caller."""
+
+    async def handle(self, exchange: Exchange) -> None:
+        transport = exchange._channel._connection.transport  # type: ignore[attr-defined]
+        await exchange.start(200, {})
+        while transport.get_write_buffer_size() < 20_000:
+            assert exchange.put(b"x" * 4_096) is None
+            await asyncio.sleep(0.001)
+        if self.breaks:
+            raise ValueError("a defect")
+        await exchange.write(b"", more=False)
+        self.ended.set()
+
+    def __init__(self, *, breaks: bool = False) -> None:
+        super().__init__()
+        self.breaks = breaks
+
+
+@pytest.mark.parametrize("end", ["idle", "close", "refused", "defect"])
+def test_a_closed_connection_is_not_kept_for_a_caller_who_leaves_the_rest_unread(end: str) -> None:
+    """Its system acknowledges for ever that it has no room, so that the system here never gives up."""
+    app, fields = Leaving(breaks=end == "defect"), b"connection: close\r\n" if end == "close" else b""
+    with listening(app, timeout_keep_alive=1) as server, asking(server, fields) as caller:
+        if end == "refused":
+            assert app.ended.wait(5)
+            caller.sendall(b"\0\r\n\r\n")
+        until = time.monotonic() + LINGER + 10
+        while not server.server_state.connections and time.monotonic() < until:
+            time.sleep(0.005)
+        while server.server_state.connections and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not server.server_state.connections
 
 
 class Transport:

@@ -3,7 +3,7 @@
 uvicorn starts and ends connections and keeps the date (`Config(http=HttpProtocol)`); its own protocol is not used.
 
 - Requests are answered in turn. Reading pauses while one waits for its turn, and while a long body waits to be read.
-- Writing waits for a caller who does not read. After `READ_WAIT` the connection is aborted, since closing would wait for what is unsent.
+- Writing waits for a caller who does not read, and so does closing, as long as anything is unsent. After `READ_WAIT` the connection is aborted.
 - All other limits of time share one timer a connection: it is moved when it fires, not with each request.
 - An offer of another protocol (`Upgrade: h2c`, in every request of Java's HttpClient and of Ktor) may be ignored (RFC 9110 7.8). The parser
   stops there without the body, so a new one reads the head again, without the offer.
@@ -226,9 +226,14 @@ class HttpProtocol(asyncio.Protocol):
         """What uvicorn calls when it is to end."""
         self.ending = True
         if self._current is None:
-            self.transport.close()
+            self.close()
         else:
             self._current.keep = False
+
+    def close(self) -> None:
+        """Closes the connection once all that was written is sent, or after `read_wait`."""
+        self.transport.close()
+        self._close_within(self.read_wait)
 
     def default_fields(self) -> bytes:
         """Lines of every head: the date, which uvicorn renews."""
@@ -374,7 +379,7 @@ class HttpProtocol(asyncio.Protocol):
         if not channel.keep:
             self._ahead.clear()
             if channel.complete:
-                self.transport.close()
+                self.close()
             else:
                 self._close_gently()
         elif channel.complete:
@@ -434,9 +439,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def _look(self) -> None:
         if self._deadline <= self.loop.time():
-            self.transport.close()
-        else:
-            self._arm()
+            if self.transport.is_closing():
+                self.transport.abort()
+                return
+            self.close()
+        self._arm()
 
 
 class HttpChannel:
@@ -500,7 +507,7 @@ class HttpChannel:
         self.left = True
         if not self.started:
             self._connection.transport.write(_ENDED)
-        self._connection.transport.close()
+        self._connection.close()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
