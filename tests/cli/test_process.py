@@ -105,6 +105,16 @@ def test_output_that_a_full_disk_does_not_take_is_reported_in_one_line(arguments
     assert result.returncode == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="its shell closes no output")
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("providers", "--offline"), ("usage", "--csv"), ("usage", "--json")]
+)
+def test_closed_output_is_no_error(arguments: tuple[str, ...]) -> None:
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *SEGUE, *arguments]
+    result = subprocess.run(closed, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_a_shell_completes_commands_and_options() -> None:
     asked = {"_SEGUE_COMPLETE": "bash_complete", "COMP_WORDS": "segue chat --dead", "COMP_CWORD": "2"}
     assert _segue(env={**os.environ, **asked}).stdout == "plain,--deadline\n"

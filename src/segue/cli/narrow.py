@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from typing import Final
 
@@ -14,7 +15,10 @@ _PLAIN: Final = str.maketrans("→≤…·–—✓✗“”‘’⟨⟩–•�
 
 
 def adapt_streams() -> None:
-    """Lets standard output and error write any text."""
+    """Lets standard output and error write any text, and nowhere if they are closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # it stays open
     codecs.register_error(PLAIN, _plainly)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -59,6 +59,17 @@ def test_it_listens_elsewhere_only_with_a_password(tmp_path: Path) -> None:
     assert "set a password in CAREER_COACH_PASSWORD first" in done.stderr
 
 
+def test_a_file_that_can_not_be_is_named_before_it_listens(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    for wrong, why in ((tmp_path / "file" / "coach.sqlite3", "File exists"), (tmp_path, "Is a directory")):
+        done = subprocess.run(
+            [*COMMAND, "--data", str(wrong), "--port", "0"], capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=PATIENCE, check=False
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr == f"error: the file {wrong} can't be used: {why}; choose another with --data\n"
+
+
 def test_a_port_that_is_taken_is_named_with_another(tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -20,7 +21,7 @@ from career_coach.breaking import Broken, faults_of
 from career_coach.resume import ResumeError
 from career_coach.web.app import create_app
 from career_coach.web.service import Service
-from career_coach.web.store import open_store
+from career_coach.web.store import Store, open_store
 from segue import ConfigurationError, Sandbox, Segue, Settings, load
 
 PORT: Final = 8010
@@ -51,7 +52,7 @@ def serve(
             segue, simulated = _client(load(), broken or [], stack)
             application = create_app(
                 segue,
-                open_store(os.environ.get("MONGODB_URL", ""), data or _data_file()),
+                _store(data or _data_file()),
                 simulated=simulated,
                 sample=resume.read_bytes() if resume else b"",
                 password=password,
@@ -120,6 +121,23 @@ def _client(settings: Settings, broken: list[str], stack: ExitStack) -> tuple[Se
     faults = faults_of(broken)
     sandbox = stack.enter_context(Sandbox(faults=faults, reply=stand_in.reply, delay=0.01))
     return Segue(sandbox.settings(settings, every=True)), "broken" if faults else "no_key"
+
+
+def _store(path: Path) -> Store:
+    """Where the coach keeps its work. Raises `ConfigurationError` for a file that can't be."""
+    if url := os.environ.get("MONGODB_URL", ""):
+        return open_store(url, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file {path} can't be used: {error.strerror}; choose another with --data"
+        ) from error
+    return open_store("", path)
 
 
 def _data_file() -> Path:
