@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from segue.transport.base import Transport
+from segue.transport.base import STALE, Transport
 from segue.transport.memory import Hang, Pause, Reply, Reset
+from segue.wire.codec import WireRequest
 
 from .harness import SocketHarness, fails, send, socket_harness, until, whole
-from .peer import Handler, finish_at_once, ok, raw, reset_at_once
+from .peer import Handler, Line, finish_at_once, ok, raw, reset_at_once
 
 METHODS = [("POST", b"{}"), ("GET", b"")]
 
@@ -88,6 +89,21 @@ async def test_a_reused_connection_lost_before_any_byte_is_replaced_by_a_new_one
     assert await whole(await send(sockets, method=method, body=body)) == b"fresh"
     assert [line.requests for line in sockets.peer.lines] == [2, 1]
     assert sockets.received[1].body == sockets.received[2].body == body
+
+
+async def test_a_reused_connection_lost_while_the_server_works_on_the_request_is_not_tried_again(
+    sockets: SocketHarness,
+) -> None:
+    """It would be answered, and paid for, twice: RFC 9110 9.2.2, nahi/httpclient#142, oven-sh/bun#28708."""
+
+    async def works_and_closes(line: Line, request: WireRequest) -> None:
+        await asyncio.sleep(STALE + 0.1)
+        line.finish()
+
+    sockets.peer.script.extend([Reply(), works_and_closes, Reply(steps=[b"never"])])
+    await whole(await send(sockets))
+    assert (await fails(sockets)).phase == "headers"
+    assert len(sockets.received) == 2
 
 
 async def test_a_large_body_is_sent_whole_in_the_second_try_too(sockets: SocketHarness) -> None:

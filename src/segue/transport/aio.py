@@ -3,7 +3,7 @@
 Where aiohttp's habits differ from the contract in `base`, they are replaced here:
 
 - It retries GET and its like, on fresh connections too, never POST. Here every method has one second try, and only if a reused
-  connection was lost before the first byte of an answer; the second try's connection is always a new one.
+  connection was lost at once (`STALE`), before the first byte of an answer; the second try's connection is always a new one.
 - It closes politely: it sends what is still unsent and waits up to 30 s for TLS's good-bye. Here an unfinished answer's
   connection is aborted.
 - On a broken connection it drops what had arrived but was not read yet, and it takes a reset for the end of a body that only the
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, cast
 import aiohttp
 from yarl import URL
 
-from segue.transport.base import TransportError, close_elsewhere
+from segue.transport.base import STALE, TransportError, close_elsewhere
 from segue.transport.proxies import Proxies
 from segue.transport.tls import tls_context
 from segue.wire.codec import WireRequest
@@ -49,7 +49,7 @@ _LARGE = 2**20
 class _Progress:
     """How far one try of a request has come. aiohttp's hooks find it in the context they run in."""
 
-    __slots__ = ("answered", "connect", "limit", "live", "lost", "phase", "reused")
+    __slots__ = ("answered", "began", "connect", "limit", "live", "lost", "phase", "reused")
 
     def __init__(self, connect: float, live: weakref.WeakSet[_Response]) -> None:
         self.connect = connect
@@ -57,12 +57,15 @@ class _Progress:
         self.limit: asyncio.Timeout | None = None
         self.phase = "resolve"
         self.reused = False
+        self.began = 0.0
+        """When it was given a reused connection."""
         self.answered = False
         self.lost = False
 
     @property
     def stale(self) -> bool:
-        return self.lost and self.reused and not self.answered
+        at_once = asyncio.get_running_loop().time() - self.began < STALE
+        return self.lost and self.reused and at_once and not self.answered
 
     def rearm(self, seconds: float | None) -> None:
         if self.limit is not None:
@@ -86,6 +89,7 @@ async def _connected(*_: object) -> None:
 async def _reusing(*_: object) -> None:
     progress = _progress.get()
     progress.reused = True
+    progress.began = asyncio.get_running_loop().time()
     progress.phase = "send"
 
 

@@ -1,8 +1,8 @@
 """The seam to the network: one protocol, implemented by `h1`, `aio` and `memory` behind one contract suite.
 
 A transport sends one request and gives an answer whose body is read as it arrives. It keeps connections alive, follows no
-redirect, retries nothing but a stale pooled connection on which not one byte of an answer had arrived, and closes the socket
-at once when an answer is closed before its end.
+redirect, retries nothing but a stale pooled connection that broke within `STALE` seconds of the request, before one byte of an answer,
+and closes the socket at once when an answer is closed before its end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol, runtime_checkable
 
 from segue.wire.codec import WireRequest
+
+STALE: Final = 2.0
+"""Seconds in which a kept connection that the server had closed shows it, however far the server is. One that breaks later carried the
+request: sent again, it might be answered, and paid for, twice (RFC 9110 9.2.2)."""
 
 FAREWELL: Final = 0.5
 """Seconds that closing waits for another event loop."""

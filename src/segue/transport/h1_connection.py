@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 
 import httptools
 
-from segue.transport.base import TransportError
+from segue.transport.base import STALE, TransportError
 from segue.transport.h1_dial import explained
 from segue.transport.h1_request import Origin
 
@@ -35,6 +35,7 @@ class H1Exchange:
 
     __slots__ = (
         "answered",
+        "began",
         "bodiless",
         "cause",
         "complete",
@@ -62,6 +63,8 @@ class H1Exchange:
         """What waits for a connection to send the request over."""
         self.waiter: asyncio.Future[None] | None = None
         self.listener: Callable[[], None] | None = None
+        self.began = 0.0
+        """When it was given its connection."""
         self.started = False
         """Whether a byte of an answer has arrived."""
         self.answered = False
@@ -161,6 +164,7 @@ class Connection(asyncio.Protocol):
             return
         self._exchange = exchange
         exchange.connection = self
+        exchange.began = exchange.loop.time()
         self._head_size = self._fields_size = self._quiet = 0
         if len(body) <= _SMALL:
             self.transport.write(head + body)
@@ -334,7 +338,7 @@ class Connection(asyncio.Protocol):
             self._exchange = exchange.connection = None
             exchange.wake()
             return
-        exchange.stale = self.reused and not exchange.started
+        exchange.stale = self.reused and not exchange.started and exchange.loop.time() - exchange.began < STALE
         self._fail(explained(exc) if exc else "the server closed the connection", exc)
 
     def _fail(self, message: str, cause: BaseException | None = None) -> None:
