@@ -110,8 +110,14 @@ def raw_deflate(data: bytes) -> bytes:
     return machine.compress(data) + machine.flush()
 
 
+def members(data: bytes) -> bytes:
+    """gzip in two members (RFC 1952 2.2), padded as some writers do (tornadoweb/tornado#2714)."""
+    return gzip.compress(data[:20]) + gzip.compress(data[20:]) + bytes(8)
+
+
 CODINGS: list[tuple[str, Callable[[bytes], bytes]]] = [
     ("gzip", gzip.compress),
+    ("gzip", members),
     ("x-gzip", gzip.compress),
     ("deflate", zlib.compress),
     ("deflate", raw_deflate),
@@ -153,6 +159,8 @@ def wide(data: bytes) -> bytes:
         ("gzip, gzip, gzip, gzip", BODY, 415),
         ("gzip", BODY, 400),
         ("gzip", gzip.compress(BODY, mtime=0)[:-12], 400),
+        ("gzip", gzip.compress(BODY, mtime=0) + b"more", 400),
+        ("gzip", gzip.compress(BODY, mtime=0) + gzip.compress(b"", mtime=0) * 100, 400),
         ("deflate", b"", 400),
         ("zstd", BODY, 400),
         ("zstd", zstandard.compress(BODY)[:-6], 400),

@@ -75,6 +75,15 @@ async def test_an_encoded_body_is_given_decoded_as_it_arrives(sockets: SocketHar
     assert [await answer.read() for _ in range(4)] == [*texts, b""]
 
 
+async def test_a_body_of_several_gzip_members_is_given_whole(sockets: SocketHarness) -> None:
+    """RFC 1952 2.2; curl/curl#22156, oven-sh/bun#33708."""
+    one, two, three = [zlib.compress(text, wbits=31) for text in (b"one ", b"two ", b"three")]
+    sockets.play(
+        Reply(headers={"Content-Encoding": "gzip"}, steps=[one + two[:5], Pause(0.05), two[5:], Pause(0.05), three])
+    )
+    assert await whole(await send(sockets)) == b"one two three"
+
+
 async def test_a_body_that_cannot_be_decoded_is_an_error_of_the_body(sockets: SocketHarness) -> None:
     sockets.play(Reply(headers={"Content-Encoding": "gzip"}, steps=[b"this is no gzip", Hang()]))
     answer = await send(sockets)

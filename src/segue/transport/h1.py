@@ -22,6 +22,8 @@ from segue.wire.codec import WireRequest
 _context = functools.lru_cache(maxsize=8)(tls_context)
 _MOST_INFLATED = 16 * 2**20
 """Bytes that one read of a compressed body may grow to."""
+_MOST_MEMBERS = 64
+"""Members of gzip in one read: what follows a member is copied."""
 
 
 class H1Transport:
@@ -188,7 +190,7 @@ _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 class _Unpacker:
-    """Unpacks gzip, and deflate with and without zlib's wrapping."""
+    """Unpacks gzip, of one member or several (RFC 1952 2.2), and deflate with and without zlib's wrapping."""
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
@@ -204,7 +206,15 @@ class _Unpacker:
         if not self._begun and self._bits == 15 and data[0] & 0x0F != 8:
             self._zlib = zlib.decompressobj(wbits=-15)
         self._begun = True
-        text = self._zlib.decompress(data, _MOST_INFLATED)
-        if self._zlib.unconsumed_tail or self._zlib.unused_data:
-            raise ValueError("more than one compressed body, or one too large")
-        return text
+        text = b""
+        for _ in range(_MOST_MEMBERS):
+            if self._zlib.eof:
+                if self._bits != _WINDOW_BITS["gzip"]:
+                    break
+                self._zlib = zlib.decompressobj(wbits=self._bits)
+            text += self._zlib.decompress(data, _MOST_INFLATED + 1 - len(text))
+            if len(text) > _MOST_INFLATED:
+                break
+            if not (data := self._zlib.unused_data):
+                return text
+        raise ValueError("more than one compressed body, or one too large")
