@@ -144,6 +144,15 @@ async def test_an_offer_of_another_protocol_is_ignored_at_any_place_of_a_pipelin
     assert [piece[:3] for piece in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"404", b"404", b"200"]
 
 
+async def test_a_long_head_with_such_an_offer_counts_once(gateway: Gateway) -> None:
+    head = (
+        POST + b"connection: upgrade, close\r\nupgrade: h2c\r\ncontent-length: 2\r\nx: " + b"x" * (HEAD_MOST * 3 // 4)
+    )
+    middle = len(head) // 2
+    received = await exchanged(gateway, head[:middle], head[middle:] + b"\r\n\r\n", b"{}")
+    assert [piece[:3] for piece in received.split(b"HTTP/1.1 ")[1:]] == [b"404"]
+
+
 async def test_of_more_requests_than_may_come_ahead_the_first_are_answered(gateway: Gateway) -> None:
     received = await exchanged(gateway, SMUGGLED * 10 * AHEAD)
     assert received.count(b"HTTP/1.1 200 ") == AHEAD + 1

@@ -352,6 +352,7 @@ class HttpProtocol(asyncio.Protocol):
         line = b"%b %b HTTP/%b\r\n" % (parser.get_method(), self._url, parser.get_http_version().encode("ascii"))
         fields = zip(self._names, self._values, strict=True)
         kept = [b"%b: %b\r\n" % field for field in fields if field[0].lower() not in _OFFERS]
+        self._framing = 0  # the whole head comes again
         self.data_received(b"".join([line, *kept, b"\r\n", rest]))
 
     # The requests, one after the other.
