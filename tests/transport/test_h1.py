@@ -46,9 +46,15 @@ async def test_a_connection_on_which_more_came_than_was_asked_is_not_used_again(
         assert [line.requests for line in harness.peer.lines] == [1, 1]
 
 
-async def test_a_connection_of_http_1_0_that_sent_chunks_is_not_used_again() -> None:
-    """HTTP/1.0 has none: the framing may be faulty (RFC 9112 6.1)."""
-    chunks = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nasked\r\n0\r\n\r\n"
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"],
+    ids=["HTTP/1.0", "length"],
+)
+async def test_chunks_where_none_belong_are_read_and_end_their_connection(head: bytes) -> None:
+    """HTTP/1.0 has none, and they can't stand beside a length: the framing may be faulty (RFC 9112 6.1, 6.3). A gateway before models
+    sends both: github.com/timoklimmer/powerproxy-aoai/issues/53."""
+    chunks = head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nasked\r\n0\r\n\r\n"
     async with socket_harness(H1Transport) as harness:
         harness.peer.script.extend([raw(chunks), Reply(steps=[b"again"])])
         assert await whole(await send(harness)) == b"asked"

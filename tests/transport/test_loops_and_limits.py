@@ -75,6 +75,13 @@ async def test_an_encoded_body_is_given_decoded_as_it_arrives(sockets: SocketHar
     assert [await answer.read() for _ in range(4)] == [*texts, b""]
 
 
+@pytest.mark.parametrize("named", ["UTF-8", "none", "identity"])
+async def test_what_is_no_encoding_of_a_body_changes_nothing(sockets: SocketHarness, named: str) -> None:
+    """A character set is sent as one: github.com/locustio/locust/issues/1233."""
+    sockets.play(Reply(headers={"Content-Encoding": named}, steps=[b"plain"]))
+    assert await whole(await send(sockets)) == b"plain"
+
+
 async def test_a_body_of_several_gzip_members_is_given_whole(sockets: SocketHarness) -> None:
     """RFC 1952 2.2; curl/curl#22156, oven-sh/bun#33708."""
     one, two, three = [zlib.compress(text, wbits=31) for text in (b"one ", b"two ", b"three")]

@@ -21,7 +21,7 @@ from segue.transport import redirects
 from segue.transport.base import FastTransport, InFlight, Response, Transport, TransportError
 from segue.wire.codec import Call, Decoder, UpstreamCodec, WireRequest
 from segue.wire.dialects import upstream
-from segue.wire.sse import EndlessError
+from segue.wire.sse import BOM, EndlessError
 
 ANSWER_MOST = 64 * 1024 * 1024
 """Bytes of an answer, in every dialect; the longest, with images in them, have some 30 MB …"""
@@ -462,7 +462,7 @@ async def _error_body(answer: Response) -> bytes:
                 body += data
     except (TransportError, TimeoutError):
         pass
-    return body[:ERROR_BODY]
+    return body[:ERROR_BODY].removeprefix(BOM)
 
 
 async def whole_body(answer: Response) -> bytes:

@@ -166,7 +166,7 @@ class H1Answer:
     def _expect_packed(self, headers: dict[str, str]) -> None:
         """No encoding was asked for; some servers encode all the same."""
         encoding = headers["content-encoding"].strip().lower()
-        if encoding in ("", "identity"):
+        if encoding in _NO_CODINGS:
             return
         if encoding not in _WINDOW_BITS:
             self.close()
@@ -186,6 +186,8 @@ class H1Answer:
             raise exchange.failure() from exc
 
 
+_NO_CODINGS = frozenset({"", "identity", "none", "utf-8", "utf8"})
+"""A character set is none, but is sent as one (locustio/locust#1233)."""
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 

@@ -146,8 +146,12 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # what the parser calls: a burst has a piece for each of its chunks
         self._parser = httptools.HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(  # as aiohttp: a folded header is to be read (RFC 9112 5.2), a lone LF may be (2.2)
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        # A folded header is to be read (RFC 9112 5.2); a lone LF may be (2.2), and chunks that stand beside a length (6.3).
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+            lenient_chunked_length=True,
         )
         self._keep = False
         self._head_size = 0
@@ -296,8 +300,10 @@ class Connection(asyncio.Protocol):
             self._take_body(exchange)
             exchange.complete = True
             self._keep = self._parser.should_keep_alive()  # it is true nowhere else
-            if "transfer-encoding" in exchange.headers and self._parser.get_http_version() == "1.0":
-                self._keep = False  # RFC 9112 6.1: it may be framed wrongly
+            if "transfer-encoding" in exchange.headers:
+                old = self._parser.get_http_version() == "1.0"
+                if old or "content-length" in exchange.headers:
+                    self._keep = False  # RFC 9112 6.1 and 6.3: it may be framed wrongly
 
     def _take_body(self, exchange: H1Exchange) -> None:
         """Passes on what the parser found of the body; what follows the end of an answer is dropped."""

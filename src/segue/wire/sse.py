@@ -30,7 +30,8 @@ class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 _FIELDS = frozenset({b"data", b"event", b"id", b"retry", b""})
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""May stand before a text in UTF-8, and means nothing."""
 _CR = ord("\r")
 
 
@@ -52,11 +53,11 @@ class SSEParser:
         if self._first:
             data = b"".join((*self._pieces, data))
             self._pieces.clear()
-            if len(data) < len(_BOM) and _BOM.startswith(data):
+            if len(data) < len(BOM) and BOM.startswith(data):
                 self._pieces.append(data)
                 return []
             self._first = False
-            data = data.removeprefix(_BOM)
+            data = data.removeprefix(BOM)
         if self._skip_lf and data:
             data = data.removeprefix(b"\n")
             self._skip_lf = False

@@ -14,6 +14,7 @@ from tests.wire.transcripts import answers
 from segue.chat.failure import FailureKind
 from segue.chat.usage import Usage
 from segue.wire.dialects import DIALECTS, upstream
+from segue.wire.sse import BOM
 
 from .harness import NAMED, Answer, frame, read
 
@@ -91,6 +92,14 @@ def read_form(form: str, events: list[dict[str, Any]]) -> Answer:
     if form.endswith(WHOLE):
         return read(form.removesuffix(WHOLE), json.dumps(events[0]).encode(), "application/json")
     return read(form, bytes_of(form, events))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_byte_order_mark_before_an_answer_means_nothing(form: str) -> None:
+    dialect, events = form.removesuffix(WHOLE), events_of(form)
+    data = json.dumps(events[0]).encode() if form.endswith(WHOLE) else bytes_of(form, events)
+    content_type = "application/json" if form.endswith(WHOLE) else "text/event-stream"
+    assert read(dialect, BOM + data, content_type) == CLEAN[form]
 
 
 def bytes_of(dialect: str, events: list[dict[str, Any]]) -> bytes:

@@ -11,7 +11,7 @@ from segue.chat.failure import Failure
 from segue.wire.alike import AlikeEvents
 from segue.wire.lenient import Leniency, is_filler, unframed
 from segue.wire.openai import upstream_errors
-from segue.wire.sse import ServerSentEvent, SSEParser
+from segue.wire.sse import BOM, ServerSentEvent, SSEParser
 
 MOST_BYTES = 64 * 1024 * 1024
 """The most that a document, or one event of a stream, may hold."""
@@ -107,7 +107,7 @@ class FramedDecoder:
     def _feed(self, data: bytes) -> list[UpstreamEvent]:
         events: list[UpstreamEvent] = []
         if self._sse is None and self._document is None:
-            data = data.lstrip()
+            data = data.removeprefix(BOM).lstrip()
             if not data:
                 return events
             if data[:1] in (b"{", b"["):

@@ -50,7 +50,7 @@ from segue.wire.claude.upstream.shapes import (
     read_kind,
 )
 from segue.wire.lenient import UNREADABLE, Leniency, Unreadable, is_filler, unframed
-from segue.wire.sse import ServerSentEvent, SSEParser
+from segue.wire.sse import BOM, ServerSentEvent, SSEParser
 
 _NOTHING: Final = Usage()
 _DELTAS: Final = frozenset({"text_delta", "input_json_delta", "thinking_delta", "signature_delta"})
@@ -130,8 +130,11 @@ class AnswerDecoder:
         if self.complete:
             return events
         if self._document is not None:
-            if self._document or not (begun := data.lstrip()) or begun.startswith(b"{"):
-                self._document.append(data)
+            begun = data if self._document else data.removeprefix(BOM).lstrip()
+            if self._document or begun.startswith(b"{"):
+                self._document.append(begun)
+                return events
+            if not begun:
                 return events
             self._document = None
         if text := self.text_of(data):

@@ -14,9 +14,8 @@ where it stands in one line or closes in the first column, as Google prints it; 
 from __future__ import annotations
 
 from segue.wire.lenient import is_json
-from segue.wire.sse import MOST_LINES, EndlessError
+from segue.wire.sse import BOM, MOST_LINES, EndlessError
 
-_BOM = b"\xef\xbb\xbf"
 _TRIES = 32
 """How often an unfinished raw value is tried before the end, so that many closing brackets cost no more than a few."""
 
@@ -65,12 +64,12 @@ class Frames:
             self._take_raw(line, documents)
         elif not line:
             self._end(self._data, documents)
-        elif line.removeprefix(_BOM).lstrip()[:1] in (b"{", b"["):
+        elif line.removeprefix(BOM).lstrip()[:1] in (b"{", b"["):
             self._end(self._data, documents)
             self._tries = 0
-            self._take_raw(line.removeprefix(_BOM), documents)
-        elif line.startswith(_BOM):
-            self._take(line.removeprefix(_BOM), documents)
+            self._take_raw(line.removeprefix(BOM), documents)
+        elif line.startswith(BOM):
+            self._take(line.removeprefix(BOM), documents)
 
     def _take_raw(self, line: bytes, documents: list[bytes]) -> None:
         self._raw.append(line)
