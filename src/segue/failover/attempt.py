@@ -25,8 +25,11 @@ from segue.health.target import HealthKeys
 MAILBOX_ROOM = 512
 """Batches of events held for a caller before an attempt stops reading."""
 
-EVENTS_ROOM = 4096
-"""Events in them: a batch may hold thousands."""
+MAIL_ROOM = 512 * 1024
+"""What they weigh: a batch may hold thousands of events, and an event 32 KiB of text. The text's length, and …"""
+
+EVENT_WEIGHT = 128
+"""… so much for each event."""
 
 SAME_READ = 1e-6
 """Seconds within which two moments are one: they are sums of the clock's numbers."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from segue.chat.events import UpstreamEvent
+from segue.chat.events import TextDelta, ThinkingDelta, ToolCallDelta, UpstreamEvent
 from segue.chat.failure import Failure, FailureKind
 from segue.errors import AttemptSummary
-from segue.failover.attempt import EVENTS_ROOM, MAILBOX_ROOM, Attempt, Part
+from segue.failover.attempt import EVENT_WEIGHT, MAIL_ROOM, MAILBOX_ROOM, Attempt, Part
 from segue.failover.budget import FOREVER
 from segue.failover.engine import Engine
 from segue.failover.hooks import AttemptEnd, AttemptStart
@@ -125,6 +125,16 @@ def ended(
     )
 
 
+def _weight(events: Sequence[UpstreamEvent]) -> int:
+    weight = EVENT_WEIGHT * len(events)
+    for event in events:
+        if isinstance(event, TextDelta | ThinkingDelta):
+            weight += len(event.text)
+        elif isinstance(event, ToolCallDelta):
+            weight += len(event.arguments)
+    return weight
+
+
 class Attempts:
     """The running attempts of one request, and the events they posted."""
 
@@ -139,7 +149,7 @@ class Attempts:
         self._failed = ""
         self._misfits: list[Attempt] = []
         self._waiting = 0
-        """Events in the mail."""
+        """What the mail weighs."""
         self.running: list[Attempt] = []
         self.mail: Mailbox[tuple[Attempt, list[UpstreamEvent] | None]] = Mailbox(loop)
 
@@ -156,8 +166,8 @@ class Attempts:
         """The oldest post: an attempt's events, or None for its end."""
         if (item := self.mail.take()) is None:
             return None
-        self._waiting -= len(item[1] or ())
-        if len(self.mail) < MAILBOX_ROOM // 2 and self._waiting < EVENTS_ROOM // 2:
+        self._waiting -= _weight(item[1] or ())
+        if len(self.mail) < MAILBOX_ROOM // 2 and self._waiting < MAIL_ROOM // 2:
             item[0].read_on()
         return item
 
@@ -240,8 +250,8 @@ class Attempts:
 
     def _post(self, attempt: Attempt, events: list[UpstreamEvent] | None) -> None:
         self.mail.put((attempt, events))
-        self._waiting += len(events or ())
-        if len(self.mail) >= MAILBOX_ROOM or self._waiting >= EVENTS_ROOM:
+        self._waiting += _weight(events or ())
+        if len(self.mail) >= MAILBOX_ROOM or self._waiting >= MAIL_ROOM:
             attempt.hold()
 
     def _end(self, attempt: Attempt, outcome: str, failure: Failure | None = None) -> None:
