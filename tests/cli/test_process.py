@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from benchmarks.free_port import free_port
 
 import segue
 
@@ -67,6 +68,25 @@ def test_the_sandbox_serves_until_it_is_interrupted() -> None:
     assert "simulated = true" in lines
     assert process.returncode == 130
     assert errors == ""
+
+
+def test_a_gateway_that_is_interrupted_twice_amid_an_answer_ends_at_once_and_without_a_traceback() -> None:
+    with _started("serve", "--sandbox", "--port", str(port := free_port())) as process:
+        assert process.stdout is not None
+        while "dashboard" not in process.stdout.readline():
+            assert process.poll() is None
+        body = b'{"model": "gemini", "stream": true, "messages": [{"role": "user", "content": "Tell me all."}]}'
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{port}/v1/chat/completions", body, {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            answer.read(1)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
 
 
 def test_an_interrupted_answer_ends_cleanly() -> None:

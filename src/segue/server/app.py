@@ -10,7 +10,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache, partial
 from importlib import import_module
 from typing import Final
@@ -142,7 +142,8 @@ class Gateway:
         upkeep = Upkeep(self._runtime, self._metrics)
         upkeep.start()
         await send({"type": "lifespan.startup.complete"})
-        await receive()
+        with suppress(asyncio.CancelledError):  # at a second Ctrl-C uvicorn does not ask
+            await receive()
         await upkeep.stop()
         await self._runtime.aclose()
         await asyncio.to_thread(self._runtime.ledger.close)  # SIGTERM leaves no other opportunity
