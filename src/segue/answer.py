@@ -37,7 +37,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     request so that the provider takes it; `notices` tells of that in sentences, of a model whose end is near, and of one that was asked in
     another's place. `simulated`: a local stand-in spoke,
     no model. `citations` are the sources that the provider named, `logprobs` the log probabilities of the text's tokens where they were
-    asked for. `phase` is as `Text.phase`, of the last text. `route` is the order in which a policy put the targets, and why; None where they were asked as written.
+    asked for. `phase` is as `Text.phase`, of the last text. `route` is the order in which a policy put the targets, and why; None where they
+    were asked as written.
     """
 
     text: str
