@@ -73,6 +73,8 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_the_file(tmp_path: Pat
         ({"OPENAI_BASE_URL": "http://[llm/v1"}, "OPENAI_BASE_URL is not an address: see whether its host and its port"),
         ({"OPENAI_BASE_URL": "http:///v1"}, "OPENAI_BASE_URL is not an address: see whether its host and its port"),
         ({"SEGUE_CONFIG": "/nowhere.toml"}, "there is no settings file '/nowhere.toml'"),
+        ({"SEGUE_CONFIG": "/proc/self/mem"}, "/proc/self/mem can't be read: Input/output error"),
+        ({"SEGUE_CONFIG": "/" + 300 * "x"}, "can't be read: File name too long"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path: Path, environ: dict[str, str], message: str) -> None:
@@ -87,6 +89,8 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path: Path, environ: di
         ("chian = []", "'chian' is not a setting: did you mean 'chain'?"),
         ("chain = []", "chain must name each of its targets once, and at least one"),
         ("chain = [1]", "chain=[1] is wrong: use a list, each text"),
+        ('[targets.gemini]\nheaders = {"a b" = "c"}', "targets.gemini.headers: 'a b' is not a header's name"),
+        ('[targets.gemini]\nheaders = {a = "b\\r\\nc: d"}', "targets.gemini.headers.a must be one line"),
         ("[targets.gemini]\ntemperature = 3", "targets.gemini.temperature=3 is out of range: use 0 to 2"),
         ("[targets.gemini]\nmax_tokens = 1.5", "targets.gemini.max_tokens=1.5 is wrong: use a whole number from 1"),
         ("[targets.gemini]\nmodle = 'x'", "did you mean 'targets.gemini.model'?"),
@@ -169,3 +173,32 @@ def test_origins_are_named_in_the_environment_or_in_the_file(tmp_path: Path) -> 
         "app://x",
         "https://b.example",
     )
+
+
+@pytest.mark.parametrize("name", [".env", "segue.toml"])
+def test_a_file_that_this_user_may_not_read_is_named(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).touch()
+
+    def denied(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("segue.settings_loading.dotenv_values", denied)
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(ConfigurationError, match=f"{name} can't be read: Permission denied; let this user read it"):
+        settings(tmp_path)
+
+
+def test_without_a_way_into_the_working_directory_its_files_count_as_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert settings(tmp_path).chain == ("gemini", "openai", "claude")
+
+
+def test_a_byte_order_mark_before_the_file_is_passed_over(tmp_path: Path) -> None:
+    assert settings(tmp_path, toml='\ufeffchain = ["claude"]\r\n').chain == ("claude",)

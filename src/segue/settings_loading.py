@@ -46,6 +46,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -106,6 +107,8 @@ _OF_A_TARGET: Final = ("model", "base_url", "dialect", "region", "temperature", 
 """The fields of `TargetSettings` that a variable sets."""
 _SUFFIXES: Final = frozenset({"API_KEY", "TIER", *map(str.upper, _OF_A_TARGET)})
 _TABLES: Final = ("targets", "chains", "policy", "prices", "monitoring")
+_HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+"""A header's name (RFC 9110, section 5.6.2)."""
 _MISSPELT: Final = 0.75
 """How like a known variable's an unknown one's name must be, 0 to 1, to be taken for a misspelling: other programs have variables too."""
 
@@ -118,9 +121,10 @@ def load(
     named = config or env.get("SEGUE_CONFIG")
     trusted = config is not None or env.sets("SEGUE_CONFIG")
     path = Path(named) if named else Path(directory) / "segue.toml"
-    if named and not path.is_file():
+    there = _is_file(path, optional=not named)
+    if named and not there:
         raise ConfigurationError(f"there is no settings file {str(path)!r}: correct SEGUE_CONFIG or create the file")
-    document = _read_toml(path) if path.is_file() else {}
+    document = _read_toml(path) if there else {}
     return _build(env, document, str(path), trusted=trusted)
 
 
@@ -129,7 +133,7 @@ class _Environment:
 
     def __init__(self, environ: Mapping[str, str], file: Path) -> None:
         self._environ = environ
-        self._file = _read_dotenv(file) if file.is_file() else {}
+        self._file = _read_dotenv(file) if _is_file(file) else {}
 
     def get(self, name: str) -> str | None:
         return (self._environ.get(name) or self._file.get(name) or "").strip() or None
@@ -150,18 +154,36 @@ class _Environment:
         return "in the environment" if self.sets(name) else "in .env"
 
 
+def _is_file(path: Path, *, optional: bool = True) -> bool:
+    """Whether a file is there. An optional one whose directory this user may not enter counts as absent."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        if optional:
+            return False
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{path} can't be read: {error.strerror}; let this user read it, or take it away")
+
+
 def _read_dotenv(path: Path) -> dict[str, str]:
     try:
         return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path.name} is not in UTF-8: save it as such") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path.name} is not in UTF-8: save it as such") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path.name} is not valid TOML: {error}") from error
 
@@ -348,6 +370,7 @@ def _target(name: str, table: Any, env: _Environment, place: str, *, trusted: bo
     variable = f"{prefix}_BASE_URL"
     named = (variable, f" ({env.place(variable)})") if env.get(variable) else (f"targets.{name}.base_url", place)
     _check_url(values.get("base_url"), *named)
+    _check_headers(values.get("headers", {}), name, place)
     key = _trusted_key(name, table, values, env, place, trusted=trusted)
     return TargetSettings(**values, api_key=Secret(key or ""))
 
@@ -384,6 +407,16 @@ def _key_variables(name: str) -> tuple[str, ...]:
 def _prefix(name: str) -> str:
     """What the variables of a target begin with."""
     return name.upper().replace("-", "_")
+
+
+def _check_headers(headers: Mapping[str, str], name: str, place: str) -> None:
+    """Values are not shown: one may hold a key."""
+    for field, value in headers.items():
+        if not _HEADER(field):
+            what = f"{field!r} is not a header's name: use letters, digits and hyphens"
+            raise ConfigurationError(f"targets.{name}.headers: {what}{place}")
+        if any(end in value for end in "\r\n\0"):
+            raise ConfigurationError(f"targets.{name}.headers.{field} must be one line{place}")
 
 
 def _check_url(url: Any, name: str, place: str) -> None:
