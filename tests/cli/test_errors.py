@@ -169,7 +169,7 @@ def test_an_attempt_without_a_reason_ends_with_its_outcome() -> None:
     ]
 
 
-@pytest.mark.parametrize("ledger", ["file/ledger.sqlite3", "/dev/full"])
+@pytest.mark.parametrize("ledger", ["file/ledger.sqlite3", "/dev/full", "/", 300 * "x"])
 def test_a_ledger_that_cannot_be_written_leaves_the_answer_whole(
     ledger: str, run: Run, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +181,7 @@ def test_a_ledger_that_cannot_be_written_leaves_the_answer_whole(
     ledger_of(load()).close(timeout=0.1)  # what waits for it is dropped now, not at the end of all tests
     assert result.exit_code == 0, result.output
     assert "answered by gemini (simulated)" in result.stderr
+    assert "$0.000275" in result.stderr
     (message,) = [line for line in result.stderr.splitlines() if line.startswith("ledger ")]
     assert f"{bare / ledger}: it can't be written" in message
     assert "SEGUE_LEDGER" in message or "make room" in message

@@ -23,6 +23,7 @@ from segue.embedded.model_file import SMALL_MODEL, is_installed, model_file
 from segue.errors import AttemptSummary, ConfigurationError, InvalidRequestError, LLMServiceUnavailableError
 from segue.failover.hooks import AttemptEnd, AttemptStart
 from segue.ledger.daily import Where
+from segue.ledger.record import AttemptRecord
 from segue.settings import Settings
 from segue.settings_loading import load
 
@@ -121,7 +122,7 @@ class _Conversation:
             ledger = self._client.ledger
             records = [record for id in self._requests.ids for record in ledger.records(where=Where(request_id=id))]
         except ConfigurationError:  # the ledger can't be read, which is reported below
-            records = []
+            records = self._requests.records
         for shown in attempts_table(answer.attempts, records, simulated=self._simulated):
             notes.print(shown)
 
@@ -173,6 +174,7 @@ class _Requests:
 
     def __init__(self, waiting: Waiting) -> None:
         self.ids: dict[str, None] = {}
+        self.records: list[AttemptRecord] = []
         self._waiting = waiting
         self._failed = ""
 
@@ -184,6 +186,9 @@ class _Requests:
     def attempt_ended(self, end: AttemptEnd) -> None:
         if end.failure is not None:
             self._failed = f"{end.start.target.name}: {end.failure.message}"
+
+    def attempt_booked(self, _: AttemptEnd, record: AttemptRecord) -> None:
+        self.records.append(record)
 
 
 def _print_json(document: dict[str, Any]) -> None:

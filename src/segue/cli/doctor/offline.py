@@ -222,9 +222,11 @@ def check_ledger(settings: Settings) -> Checkup:
         return Checkup(
             about="ledger", what="file", state="note", finding="kept in memory only, as SEGUE_LEDGER=none asks"
         )
-    home = next(place for place in (path.parent, *path.parents) if place.exists())
+    home = next(place for place in (path.parent, *path.parents) if os.path.exists(place))
     advice = f"let {home} be a directory that this user can write to, or set SEGUE_LEDGER to a file elsewhere"
-    if not (home.is_dir() and os.access(home, os.W_OK)) or (path.exists() and not os.access(path, os.W_OK)):
+    if os.path.isfile(path) and not os.access(path, os.W_OK):
+        advice = f"let this user read and write {path}, or set SEGUE_LEDGER to another file"
+    if not (home.is_dir() and os.access(home, os.W_OK)) or (os.path.exists(path) and not os.access(path, os.W_OK)):
         return Checkup(about="ledger", what="file", state="fault", finding=f"{path} can't be written", advice=advice)
     free = shutil.disk_usage(home).free
     if free < FULL:

@@ -137,7 +137,7 @@ class Shipper:
     def _try(self, wait: float) -> float:
         """Ships what there is; gives the seconds to wait before the next time."""
         try:
-            if self._path.exists() and self._has_turn():
+            if os.path.exists(self._path) and self._has_turn():
                 self._ship()
             self._recovered()
             return self._interval
@@ -183,7 +183,7 @@ class Shipper:
 
     def _complain(self, error: Exception) -> None:
         with contextlib.suppress(sqlite3.Error):
-            self.waiting = self._backlog.count() if self._path.exists() else 0
+            self.waiting = self._backlog.count() if os.path.exists(self._path) else 0
         self.problem = why(error)
         now = time.monotonic()
         if now - self._logged >= LOG_INTERVAL:
@@ -218,7 +218,7 @@ class OutboxStore:
         shared_connection(url)
         self._shipper = Shipper(local, url, ttl_days=ttl_days, **options)
         weakref.finalize(self, self._shipper.stop).atexit = False
-        if local.path.exists():
+        if os.path.exists(local.path):
             self._shipper.start()
 
     @property

@@ -150,7 +150,9 @@ class _File:
                 finally:
                     lock.release()  # kept, it would be taken for a process that lives
                 logger.warning(
-                    "ledger %s: a process ended; %d attempts of its are booked at their bound", self._path, count
+                    "ledger %s: recovered %d unfinished attempts of a process that ended, at their maximum cost",
+                    self._path,
+                    count,
                 )
         self._looked = time.monotonic()
 
@@ -356,7 +358,7 @@ class SqliteStore:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """A connection of the caller's own, for the time of one read; None where there is no file yet."""
-        if not self.path.exists():
+        if not self._exists():
             yield None
             return
         try:
@@ -365,12 +367,18 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise ConfigurationError(f"the ledger {self.path} can't be read: {explained(error, self.path)}") from error
 
+    def _exists(self) -> bool:
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise ConfigurationError(f"the ledger {self.path} can't be read: {error.strerror}") from error
+
     def _open_to_read(self) -> sqlite3.Connection:
         try:
             return self._connect("mode=rw")
         except sqlite3.OperationalError as error:
             # A WAL file on a medium that can't be written opens only as immutable, which would pass over a log left beside it.
-            log = self.path.with_name(self.path.name + "-wal")
+            log = Path(f"{self.path}-wal")
             if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE or (log.exists() and log.stat().st_size):
                 raise
             return self._connect("mode=ro&immutable=1")

@@ -16,11 +16,12 @@ import atexit
 import logging
 import os
 import queue
+import sqlite3
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from segue.ledger.record import AttemptRecord, book
 from segue.ledger.store import StoreStatus
@@ -387,10 +388,15 @@ class GroupWriter:
         self._begin()
 
 
+_WRONG_FILE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOTADB})
+
+
 def _problem(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}; let this user write there, or set SEGUE_LEDGER to another file"
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _WRONG_FILE:
+        return f"{error}; let it be a file that this user can write, or set SEGUE_LEDGER to another one"
     return str(error) or type(error).__name__
 
 
