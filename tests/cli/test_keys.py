@@ -68,6 +68,7 @@ def test_a_revoked_key_is_refused_and_stays_listed(run: Run, ring: FileKeyRing) 
         (("create", "ci", "--daily-budget", "much"), "use US dollars, such as 2.50"),
         (("create", "ci", "--daily-budget", "-1"), "more than 0"),
         (("create", "ci", "--models", "auto,"), "names without spaces"),
+        (("create", "ci", "--models", ""), "names without spaces"),
         (("create", ""), "printable"),
         (("create", "ci", "--rate", "0"), "rate"),
     ],

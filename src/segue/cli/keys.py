@@ -42,7 +42,7 @@ def create(name: str, rate: int | None, daily_budget: str | None, models: str | 
     from segue.server.keys.factory import keyring_of
     from segue.settings_loading import load
 
-    allowed = tuple(word.strip() for word in models.split(",")) if models else ()
+    allowed = () if models is None else tuple(word.strip() for word in models.split(","))
     ring = keyring_of(load())
     key, secret = ring.create(name, rate=rate, daily_budget=_dollars(daily_budget), models=allowed, scope=scope)  # type: ignore[arg-type]
     click.echo(secret.reveal())

@@ -189,7 +189,7 @@ class FileKeyRing(KeyRing):
             elif isinstance(error, OSError):
                 why = f"{error.strerror}; let this user write there"
             raise ConfigurationError(
-                f"the keys in {self.path} can't be used: {why}, or set SEGUE_KEYS to another file"
+                f"the keys in {self.path} can't be used: {why}; or set SEGUE_KEYS to another file"
             ) from error
 
 
