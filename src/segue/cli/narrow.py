@@ -27,6 +27,8 @@ def adapt_streams() -> None:
 
 def read_input() -> str:
     """All of standard input: UTF-8, else what the console's own encoding makes of it."""
+    if sys.stdin is None:  # it is closed
+        return ""
     if not hasattr(sys.stdin, "buffer"):
         return sys.stdin.read()
     data = sys.stdin.buffer.read()

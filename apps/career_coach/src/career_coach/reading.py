@@ -39,7 +39,8 @@ _SAMPLE = 50_000
 def read_resume(path: str) -> Resume:
     """The résumé in a file, or on standard input for "-". Raises `ResumeError` with one line that names the file."""
     if path == "-":
-        return parse(sys.stdin.buffer.read(LARGEST + 1), "standard input")
+        data = sys.stdin.buffer.read(LARGEST + 1) if sys.stdin is not None else b""  # None if it is closed
+        return parse(data, "standard input")
     file = Path(path)
     try:
         with file.open("rb") as stream:
