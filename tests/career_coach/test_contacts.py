@@ -56,6 +56,14 @@ def test_what_a_label_announces_is_masked_whatever_it_looks_like(text: str, left
     assert masked(text)[0] == left
 
 
+@pytest.mark.parametrize("profile", ["github.com/mocr", "https://github.com/dohyunk92/", "www.gitlab.com/kim-dh"])
+def test_a_profile_where_code_is_kept_is_masked_and_a_repository_is_not(profile: str) -> None:
+    assert masked(f"GitHub: {profile}, github.com/kim/settlement") == (
+        "GitHub: […], github.com/kim/settlement",
+        ["link"],
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -65,7 +73,7 @@ def test_what_a_label_announces_is_masked_whatever_it_looks_like(text: str, left
         "v1.2.3-20240101, order 20210301-000123, ISBN 978-3-16-148410-0, 10.0.0.1:8080, 0.123456789",
         "99.95%, 3,000,000 → 12,000 TPS, 900 ms to 120 ms",
         "서울에서 근무하는 로그 123건, 수원대로 가는 길",
-        "I was born to code, github.com/kim/settlement",
+        "I was born to code, github.com/kim/settlement, https://gitlab.com/kim/a.b",
     ],
 )
 def test_figures_dates_and_versions_are_no_contact_data(text: str) -> None:

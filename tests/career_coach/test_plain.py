@@ -60,6 +60,16 @@ def test_names_are_found_under_korean_headings() -> None:
     assert resume.technical_skills == ("Kotlin", "Java", "MySQL / Redis")
 
 
+def test_a_company_may_begin_with_its_form_and_text_below_a_heading_names_nothing() -> None:
+    resume = from_text(
+        "# 김도현\n## 경력\n### (주)달빛커머스 — 백엔드 개발자 (2021.06 ~ 재직 중)\n- 주문 서비스\n"
+        "### 주식회사 한빛로지스 — 개발자 (2019.03 ~ 2021.05)\n배송 추적 API를 개발\n"
+        "## 프로젝트\n### 재고 동기화 (2023)\nKafka Streams와 CDC(Debezium)로 재고를 맞춤.\n"
+    )
+    assert resume.companies == ["(주)달빛커머스", "주식회사 한빛로지스"]
+    assert resume.projects == ["재고 동기화"]
+
+
 def test_the_whole_text_is_kept_but_for_contact_data() -> None:
     resume = from_text(ENGLISH)
     assert "12 % better than the baseline" in resume.text

@@ -51,7 +51,8 @@ _ADDRESS = re.compile(
 )
 _PROFILE = re.compile(
     r"(?:https?://)?(?<![\w.-])(?:[a-z]{2,3}\.)?(?:www\.)?(?:linkedin\.com/(?:in|pub)|facebook\.com|instagram\.com|(?:x|twitter)\.com|t\.me"
-    r"|open\.kakao\.com|threads\.net)/[\w%.@/-]{1,120}",
+    r"|open\.kakao\.com|threads\.net)/[\w%.@/-]{1,120}"
+    r"|(?:https?://)?(?<![\w.-])(?:www\.)?git(?:hub|lab)\.com/[\w-]{1,39}(?![\w-])(?!/[\w.-])/?",  # a repository is work
     re.IGNORECASE,
 )
 _PERSONAL = re.compile(

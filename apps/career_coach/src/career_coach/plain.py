@@ -14,6 +14,8 @@ _BULLET = re.compile(r"\s+|[-*•·▪‣–—]\s*")
 _NUMBER = re.compile(r"^\(?\d{1,2}[.)]\s+")
 _HEAD_ENDS = re.compile(r"\s{0,4}[(|:,\[]|\s{1,4}[-–—~@/]\s|\t|\s{3}")
 _ONE_DATE = r"(?:\d{1,2}[./]){0,2}(?:19|20)\d\d(?:[-./年년] ?\d{1,2}[月월.]?)?(?:[-./] ?\d{1,2})?"
+_COMPANY_MARK = re.compile(r"\((?:주|유|합|株|有|合)\)\s?")
+"""The form of a Korean or Japanese company, as it stands before a name."""
 _DATE = re.compile(
     rf"^{_ONE_DATE}(?:\s?[-–—~～]\s?(?:{_ONE_DATE}|현재|現在|[Pp]resent|[Nn]ow|CURRENT|[Cc]urrent))?[\s:|,)]{{1,4}}"
 )
@@ -81,13 +83,22 @@ def _heading(line: str) -> tuple[str | None, str]:
 
 
 def _named(field: str, lines: list[str]) -> tuple[dict[str, Any], ...]:
-    """One entry for each line that begins something: those that are no bullets; where all are, the bullets."""
-    begins = [line for line in lines if not _BULLET.match(line)] or lines
+    """One entry for each line that begins something: Markdown's headings; without them, what is no bullet; where all are, the bullets."""
+    begins = [line for line in lines if line.startswith("#")]
+    begins = begins or [line for line in lines if not _BULLET.match(line)] or lines
     begins = [line for line in map(_undated, begins) if line]
-    names = (_HEAD_ENDS.split(_unmarked(line), maxsplit=1)[0].strip(_ORNAMENT) for line in begins)
+    names = map(_head, begins)
     return tuple(
         {field: name} for name in dict.fromkeys(names) if 1 < len(name) <= 60 and not name.endswith((".", "。"))
     )
+
+
+def _head(line: str) -> str:
+    """The name with which the line begins."""
+    line = _unmarked(line)
+    mark = _COMPANY_MARK.match(line)
+    start = mark.end() if mark else 0
+    return line[:start] + _HEAD_ENDS.split(line[start:], maxsplit=1)[0].strip(_ORNAMENT)
 
 
 def _unmarked(line: str) -> str:
