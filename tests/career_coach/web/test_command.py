@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
+
+from career_coach import web
 
 from .harness import EXAMPLES, PATIENCE
 
@@ -80,3 +83,10 @@ def test_a_port_that_is_taken_is_named_with_another(tmp_path: Path) -> None:
     assert done.returncode == 2
     message = f"can't listen on port {port} on 127.0.0.1: Address already in use; choose another with --port"
     assert done.stderr == f"error: {message}\n"
+
+
+def test_without_its_extra_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    monkeypatch.delitem(sys.modules, "career_coach.web.main", raising=False)
+    with pytest.raises(SystemExit, match=r"fastapi is missing\): pip install 'segue-career-coach\[web\]'"):
+        web.main()
