@@ -89,7 +89,9 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """OpenTelemetry traces and metrics; the gateway sends them to where the OTEL_ variables of the environment say."""
     otel_bodies: bool = False
     """What is asked and answered is in the traces too, its secrets taken out."""
-    health_check: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0, description="seconds, 0 for none")] = 60.0
+    health_check: Annotated[
+        float, msgspec.Meta(ge=0.0, le=86_400.0, description="seconds, up to 86400; 0 for none")
+    ] = 60.0
     """Seconds between the gateway's free health checks of each key; 0 for none."""
 
 
@@ -108,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Tables of prices by model, as `catalog.prices.read_overrides` takes them: US dollars a million tokens."""
     ledger: str | None = None
     """Path of the ledger's file; None for the default place, "none" for memory."""
-    ledger_days: Annotated[float, msgspec.Meta(ge=1.0, le=20_000.0, description="days, 1 or more")] | None = None
+    ledger_days: Annotated[float, msgspec.Meta(ge=1.0, le=20_000.0, description="days, 1 to 20000")] | None = None
     """Days after which attempts leave the ledger's file, and only their sums stay; without it they stay. For MongoDB: `mongodb_ttl_days`."""
     keys: str | None = None
     """Path of the file with the gateway's keys; None for the default place."""
@@ -118,7 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where a day of budgets and of usage begins at midnight: a name such as `Asia/Seoul`."""
     mongodb_url: Secret = Secret("")
     """In the environment only."""
-    mongodb_ttl_days: Annotated[float, msgspec.Meta(ge=1.0, le=20_000.0, description="days, 1 or more")] | None = None
+    mongodb_ttl_days: Annotated[float, msgspec.Meta(ge=1.0, le=20_000.0, description="days, 1 to 20000")] | None = None
     """Days after which attempts vanish from MongoDB; without it they stay."""
     monitoring: MonitoringSettings = MonitoringSettings()
     """Logs, traces and health checks."""

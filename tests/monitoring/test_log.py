@@ -204,7 +204,7 @@ def test_a_level_and_a_form_are_kept_to_and_a_wrong_one_is_named(box: Sandbox) -
     for environ, message in (
         ({"SEGUE_LOG": "xml"}, "SEGUE_LOG=xml is wrong: use json, text"),
         ({"SEGUE_LOG_BODIES": "maybe"}, "SEGUE_LOG_BODIES=maybe is wrong: use true or false"),
-        ({"SEGUE_HEALTH_CHECK": "-1"}, "SEGUE_HEALTH_CHECK=-1 is out of range: use seconds, 0 for none"),
+        ({"SEGUE_HEALTH_CHECK": "-1"}, "SEGUE_HEALTH_CHECK=-1 is out of range: use seconds, up to 86400; 0 for none"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             load(environ, directory="/nonexistent")
